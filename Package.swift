@@ -1,0 +1,108 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "understudy",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Understudy", targets: ["Understudy"]),
+        .executable(name: "understudy", targets: ["UnderstudyMain"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // No Foundation: it alone would add some 45 MB to the program.
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        // MARK: C
+
+        .systemLibrary(name: "CUnderstudyPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CUnderstudyCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CUnderstudyLinux"),
+
+        // MARK: Pure values and parsers
+
+        .target(name: "UnderstudyWAL"),
+        .target(name: "UnderstudyProtocol", dependencies: ["UnderstudyWAL"]),
+        .target(name: "UnderstudyArchive", dependencies: ["CUnderstudyCrypto", "CUnderstudyLinux"]),
+        .target(name: "UnderstudyConfiguration", dependencies: ["UnderstudyWAL"]),
+
+        // MARK: The outside world
+
+        .target(name: "UnderstudyFileIO", dependencies: ["CUnderstudyLinux"]),
+        .target(
+            name: "UnderstudyConnection",
+            dependencies: ["CUnderstudyPQ", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyWAL"]),
+
+        // MARK: The work
+
+        .target(
+            name: "UnderstudyReceiver",
+            dependencies: ["UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyWAL"]),
+        .target(
+            name: "UnderstudyBackup",
+            dependencies: [
+                "UnderstudyArchive", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyFileIO",
+                "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudyWAL",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "UnderstudyStandby",
+            dependencies: [
+                "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyFileIO",
+                "UnderstudyProtocol", "UnderstudyWAL",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ]),
+
+        // MARK: What users see
+
+        .target(
+            name: "Understudy",
+            dependencies: ["UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyStandby", "UnderstudyWAL"]),
+        .target(
+            name: "UnderstudyCLI",
+            dependencies: [
+                "CUnderstudyLinux", "Understudy",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
+        .executableTarget(name: "UnderstudyMain", dependencies: ["UnderstudyCLI"]),
+
+        // MARK: Tests
+
+        .target(name: "UnderstudyTestSupport", path: "Tests/UnderstudyTestSupport"),
+        .testTarget(name: "UnderstudyWALTests", dependencies: ["UnderstudyWAL"]),
+        .testTarget(name: "UnderstudyProtocolTests", dependencies: ["UnderstudyProtocol"]),
+        .testTarget(name: "UnderstudyArchiveTests", dependencies: ["UnderstudyArchive", "UnderstudyTestSupport"]),
+        .testTarget(name: "UnderstudyConfigurationTests", dependencies: ["UnderstudyConfiguration"]),
+        .testTarget(name: "UnderstudyFileIOTests", dependencies: ["UnderstudyFileIO"]),
+        .testTarget(
+            name: "UnderstudyReceiverTests", dependencies: ["UnderstudyReceiver", "UnderstudyProtocol", "UnderstudyWAL"]),
+        .testTarget(
+            name: "UnderstudyBackupTests",
+            dependencies: ["UnderstudyBackup", "UnderstudyArchive", "UnderstudyFileIO"]),
+        .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI"]),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["Understudy", "UnderstudyConnection", "UnderstudyTestSupport", "UnderstudyMain"]),
+    ]
+)
+
+for target in package.targets where ![.system, .plugin].contains(target.type) && !target.name.hasPrefix("CUnderstudy") {
+    target.swiftSettings = [
+        // Every use of an unsafe construct is marked and says why it is sound.
+        .strictMemorySafety(),
+        // `any` is written out: a reader sees where dispatch is dynamic.
+        .enableUpcomingFeature("ExistentialAny"),
+        // A file imports what it uses; the layer check relies on it.
+        .enableUpcomingFeature("MemberImportVisibility"),
+        // An import is an implementation detail unless it says public.
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        // Spans may be returned and stored.
+        .enableExperimentalFeature("Lifetimes"),
+    ]
+}

@@ -1,0 +1,4 @@
+@_exported public import UnderstudyBackup
+@_exported public import UnderstudyConfiguration
+@_exported public import UnderstudyStandby
+@_exported public import UnderstudyWAL

@@ -1,0 +1,70 @@
+/// Why a backup, a clone or a start failed.
+///
+/// `message` has PostgreSQL's form: lower case, no full stop, objects quoted. `detail` and `hint` are whole
+/// sentences, and the hint says what to do. No description ever holds a password.
+public struct BackupError: Error, Sendable, CustomStringConvertible {
+    public struct Code: Hashable, Sendable {
+        private enum Value: Hashable, Sendable {
+            case options, target, connection, authentication, server, protocolViolation, slot, wal, noSpace, fileSystem
+            case verification, damagedPages, configuration, start, cancelled
+        }
+
+        private var value: Value
+
+        /// Options that do not fit together, or make no sense on this server.
+        public static let options = Code(value: .options)
+        /// The target directory, the WAL directory or a tablespace mapping cannot be used.
+        public static let target = Code(value: .target)
+        /// The server could not be reached, or went away.
+        public static let connection = Code(value: .connection)
+        /// The server refused the login.
+        public static let authentication = Code(value: .authentication)
+        /// The server answered a command with an error.
+        public static let server = Code(value: .server)
+        /// The server sent what no server should send.
+        public static let protocolViolation = Code(value: .protocolViolation)
+        /// The replication slot cannot be made or used.
+        public static let slot = Code(value: .slot)
+        /// The WAL stream failed.
+        public static let wal = Code(value: .wal)
+        /// The backup does not fit on the disk.
+        public static let noSpace = Code(value: .noSpace)
+        /// A file or directory could not be made, written or synced.
+        public static let fileSystem = Code(value: .fileSystem)
+        /// What arrived does not agree with the backup manifest.
+        public static let verification = Code(value: .verification)
+        /// The server found damaged pages. The backup is complete otherwise, and kept.
+        public static let damagedPages = Code(value: .damagedPages)
+        /// The recovery settings could not be made.
+        public static let configuration = Code(value: .configuration)
+        /// The standby did not start, or did not stream in time.
+        public static let start = Code(value: .start)
+        /// The task was cancelled.
+        public static let cancelled = Code(value: .cancelled)
+    }
+
+    public var code: Code
+    public var message: String
+    public var detail: String?
+    public var hint: String?
+    /// The five-letter code of the server's error, where there was one.
+    public var sqlState: String?
+
+    public init(
+        _ code: Code, _ message: String, detail: String? = nil, hint: String? = nil, sqlState: String? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.detail = detail
+        self.hint = hint
+        self.sqlState = sqlState
+    }
+
+    /// The message, then detail and hint on lines of their own, as PostgreSQL's programs print them.
+    public var description: String {
+        var text = message
+        if let detail { text += "\nDETAIL:  \(detail)" }
+        if let hint { text += "\nHINT:  \(hint)" }
+        return text
+    }
+}

@@ -1,0 +1,227 @@
+public import Logging
+public import UnderstudyWAL
+
+/// A base backup of a running server, taken over the streaming replication protocol.
+///
+/// ```swift
+/// let backup = BaseBackup(source: "host=10.0.0.1 user=r", options: .init(label: "nightly", checkpoint: .fast))
+/// let result = try await backup.run(into: .directory("/srv/standby")) { progress in
+///     print(progress.fraction ?? 0, progress.phase)
+/// }
+/// print(result.startLSN, result.endLSN)
+/// ```
+///
+/// Source: PostgreSQL manual, "Streaming Replication Protocol", BASE_BACKUP.
+public struct BaseBackup: Sendable {
+    /// A libpq connection string: `keyword=value …` or a `postgresql://` URI.
+    public var source: String
+    public var options: Options
+    public var logger: Logger
+
+    /// - Parameter logger: Gets what happens, level `info`; warnings of ours and of the server, level `warning`.
+    public init(source: String, options: Options = .init(), logger: Logger = .silent) {
+        self.source = source
+        self.options = options
+        self.logger = logger
+    }
+}
+
+extension BaseBackup {
+    /// How the WAL that the backup needs gets into it.
+    public enum WALMethod: String, Sendable, CaseIterable {
+        /// Not at all: the archive of the server must provide it.
+        case none
+        /// At the end of the backup, by the backup connection.
+        case fetch
+        /// While the backup runs, over a second connection.
+        case stream
+    }
+
+    public enum Checkpoint: String, Sendable, CaseIterable {
+        case fast, spread
+    }
+
+    /// The replication slot that the WAL stream uses. Servers before 9.4 have none.
+    public enum Slot: Sendable, Equatable {
+        /// No slot: WAL that the stream needs may be removed under it.
+        case none
+        /// A temporary slot for the time of the backup, where the server has them (from 10); else none.
+        case temporary
+        /// A slot that exists.
+        case existing(String)
+        /// A permanent slot made now; an error where it exists. Dropped again if the backup fails.
+        case create(String)
+        /// A permanent slot made now, or one taken over if it is physical, inactive, and its WAL is still there.
+        case createOrTakeOver(String)
+    }
+
+    /// `CRC32C` and so on, as the server's option MANIFEST_CHECKSUMS names them.
+    public enum ManifestChecksum: String, Sendable, CaseIterable {
+        case none = "NONE"
+        case crc32c = "CRC32C"
+        case sha224 = "SHA224"
+        case sha256 = "SHA256"
+        case sha384 = "SHA384"
+        case sha512 = "SHA512"
+    }
+
+    public struct TablespaceMapping: Sendable, Equatable {
+        /// The tablespace's directory on the primary.
+        public var old: String
+        /// Where it goes here.
+        public var new: String
+
+        public init(from old: String, to new: String) {
+            self.old = old
+            self.new = new
+        }
+    }
+
+    /// Whom the files belong to: needs root.
+    public struct Owner: Sendable, Equatable {
+        public var user: UInt32
+        public var group: UInt32
+
+        public init(user: UInt32, group: UInt32) {
+            self.user = user
+            self.group = group
+        }
+    }
+
+    public struct Options: Sendable {
+        /// The label that the server writes into backup_label.
+        public var label = "understudy base backup"
+        public var wal = WALMethod.stream
+        public var checkpoint = Checkpoint.spread
+        public var slot = Slot.temporary
+        /// Most kilobytes (1024 bytes) per second that the server sends, 32 to 1048576; nil for no limit.
+        public var maxRate: Int?
+        public var tablespaceMappings: [TablespaceMapping] = []
+        /// An absolute path for the WAL directory outside of the target, or nil.
+        public var walDirectory: String?
+        /// Whether the server checks the page checksums of what it sends (servers from 11).
+        public var verifyServerChecksums = true
+        /// Whether the server makes a backup manifest (servers from 13). Without one nothing is verified on arrival.
+        public var manifest = true
+        public var manifestChecksum = ManifestChecksum.crc32c
+        /// Whether the manifest has all file names hex-encoded.
+        public var manifestForceEncode = false
+        /// Whether the server estimates the size beforehand; without it there is no fraction and no estimate of the end.
+        public var estimateSize = true
+        /// Whether the backup is on stable storage when `run` returns.
+        public var sync = true
+        /// Whether a run that fails removes what it made.
+        public var cleanUp = true
+        /// How often the WAL stream tells the server its position; zero for only when asked.
+        public var statusInterval = Duration.seconds(10)
+        public var owner: Owner?
+        /// Whether to write the settings that make the copy a standby of its source (`-R`).
+        public var writeRecoverySettings = false
+
+        public init(
+            label: String = "understudy base backup", wal: WALMethod = .stream, checkpoint: Checkpoint = .spread,
+            slot: Slot = .temporary
+        ) {
+            self.label = label
+            self.wal = wal
+            self.checkpoint = checkpoint
+            self.slot = slot
+        }
+    }
+
+    /// Where a backup goes.
+    public enum Target: Sendable, Equatable {
+        /// A directory in plain format: absent, or empty. Its parents are made as needed.
+        case directory(String)
+    }
+}
+
+/// How far a backup is.
+public struct BackupProgress: Sendable, Equatable {
+    public enum Phase: String, Sendable, CaseIterable {
+        case connecting, checkpoint, copying, finishingWAL = "finishing WAL", verifying, syncing, configuring, starting
+        case done, failed
+    }
+
+    public var phase: Phase
+    /// Bytes of base data received.
+    public var bytesDone: UInt64
+    /// The server's estimate; nil before it is known or without `estimateSize`.
+    public var bytesTotal: UInt64?
+    /// Measured over the last seconds.
+    public var bytesPerSecond: UInt64
+    /// The time left of the copy at the present rate, or nil.
+    public var eta: Duration?
+    public var tablespacesDone: Int
+    public var tablespacesTotal: Int
+    public var elapsed: Duration
+
+    public init(
+        phase: Phase, bytesDone: UInt64 = 0, bytesTotal: UInt64? = nil, bytesPerSecond: UInt64 = 0, eta: Duration? = nil,
+        tablespacesDone: Int = 0, tablespacesTotal: Int = 0, elapsed: Duration = .zero
+    ) {
+        self.phase = phase
+        self.bytesDone = bytesDone
+        self.bytesTotal = bytesTotal
+        self.bytesPerSecond = bytesPerSecond
+        self.eta = eta
+        self.tablespacesDone = tablespacesDone
+        self.tablespacesTotal = tablespacesTotal
+        self.elapsed = elapsed
+    }
+
+    /// From 0 to 1, or nil where the total is not known. Never above 1: the estimate is the server's, and may be low.
+    public var fraction: Double? {
+        guard let bytesTotal, bytesTotal > 0 else { return nil }
+        return min(1, Double(bytesDone) / Double(bytesTotal))
+    }
+}
+
+/// What a finished backup is.
+public struct BackupResult: Sendable, Equatable {
+    public var startLSN: LSN
+    public var endLSN: LSN
+    public var timeline: TimelineID
+    /// The number of files whose size and checksum agree with the manifest; nil where there was no manifest.
+    public var verifiedFiles: Int?
+    /// Bytes of base data received.
+    public var bytes: UInt64
+    /// As `server_version_num`: 150018.
+    public var serverVersion: Int
+    public var systemIdentifier: String
+
+    public init(
+        startLSN: LSN, endLSN: LSN, timeline: TimelineID, verifiedFiles: Int?, bytes: UInt64, serverVersion: Int,
+        systemIdentifier: String
+    ) {
+        self.startLSN = startLSN
+        self.endLSN = endLSN
+        self.timeline = timeline
+        self.verifiedFiles = verifiedFiles
+        self.bytes = bytes
+        self.serverVersion = serverVersion
+        self.systemIdentifier = systemIdentifier
+    }
+}
+
+extension Logger {
+    /// A logger that says nothing.
+    public static var silent: Logger {
+        Logger(label: "understudy") { _ in SwiftLogNoOpLogHandler() }
+    }
+}
+
+extension BaseBackup {
+    /// Takes the backup.
+    ///
+    /// When it returns, every byte is on stable storage (unless `options.sync` is off) and, with a manifest,
+    /// verified. When it throws, what it made is removed and a slot that it made is dropped (unless
+    /// `options.cleanUp` is off); what was there before is as it was. Cancelling the task ends it in this order.
+    ///
+    /// - Parameter progress: Called at each change of phase and at most ten times a second, not on a hot path.
+    public func run(
+        into target: Target, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
+    ) async throws(BackupError) -> BackupResult {
+        throw BackupError(.options, "not built yet")
+    }
+}
