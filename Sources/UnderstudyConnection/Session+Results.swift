@@ -15,6 +15,19 @@ extension ResultSet {
     }
 }
 
+extension Session {
+    /// The fields of a PGresult with one row, which stays the caller's; nil if it has more or fewer.
+    @unsafe static func bytesOfOnlyRow(_ result: OpaquePointer) -> [[UInt8]?]? {
+        guard unsafe PQntuples(result) == 1 else { return nil }
+        return unsafe (0..<PQnfields(result)).map { column in
+            if unsafe PQgetisnull(result, 0, column) == 1 { return nil }
+            // libpq keeps PQgetlength bytes there until the result is cleared.
+            return unsafe Array(
+                UnsafeRawBufferPointer(start: PQgetvalue(result, 0, column), count: Int(PQgetlength(result, 0, column))))
+        }
+    }
+}
+
 extension ServerMessage {
     /// The fields of an error or notice; nil where libpq made the result itself.
     @unsafe init?(_ result: OpaquePointer) {

@@ -67,12 +67,27 @@ package import UnderstudyProtocol
 
     /// Runs a command and returns all its result sets.
     package func run(_ command: String) throws(ConnectionError) -> [ResultSet] {
+        try unsafe collect(command) { unsafe ResultSet($0) }
+    }
+
+    /// Runs a command and returns the fields of its only row, byte for byte.
+    package func runForBytes(_ command: String) throws(ConnectionError) -> [[UInt8]?] {
+        let rows = try unsafe collect(command) { unsafe Self.bytesOfOnlyRow($0) }
+        guard let row = rows.first, rows.count == 1, let row else {
+            throw ConnectionError(.protocolViolation, "unexpected answer to \(command)")
+        }
+        return row
+    }
+
+    private func collect<Rows: Equatable & Sendable>(
+        _ command: String, _ read: (OpaquePointer) -> Rows
+    ) throws(ConnectionError) -> [Rows] {
         try send(command)
-        var sets: [ResultSet] = []
+        var sets: [Rows] = []
         var failure: ConnectionError?
         while true {
             do throws(ConnectionError) {
-                switch try nextResult() {
+                switch try unsafe nextResult(read) {
                 case .rows(let set): sets.append(set)
                 case .command: break
                 case .copyOut, .copyBoth:
@@ -103,8 +118,8 @@ package import UnderstudyProtocol
         try flush()
     }
 
-    package enum Reply: Sendable, Equatable {
-        case rows(ResultSet)
+    package enum Reply<Rows: Equatable & Sendable>: Sendable, Equatable {
+        case rows(Rows)
         /// A command that returned no rows.
         case command
         case copyOut, copyBoth
@@ -113,7 +128,11 @@ package import UnderstudyProtocol
     }
 
     /// The next result of the command sent last.
-    package func nextResult() throws(ConnectionError) -> Reply {
+    package func nextResult() throws(ConnectionError) -> Reply<ResultSet> {
+        try unsafe nextResult { unsafe ResultSet($0) }
+    }
+
+    private func nextResult<Rows>(_ read: (OpaquePointer) -> Rows) throws(ConnectionError) -> Reply<Rows> {
         while unsafe PQisBusy(connection) == 1 { try waitForInput() }
         guard let result = unsafe PQgetResult(connection) else {
             if unsafe PQstatus(connection) == CONNECTION_BAD { throw lost("connection to server was lost") }
@@ -121,7 +140,7 @@ package import UnderstudyProtocol
         }
         defer { unsafe PQclear(result) }
         switch unsafe PQresultStatus(result) {
-        case PGRES_TUPLES_OK: return unsafe .rows(ResultSet(result))
+        case PGRES_TUPLES_OK: return unsafe .rows(read(result))
         case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: return .command
         case PGRES_COPY_OUT: return .copyOut
         case PGRES_COPY_BOTH: return .copyBoth
@@ -129,6 +148,8 @@ package import UnderstudyProtocol
         default: throw ConnectionError(.protocolViolation, "the server sent a result of an unexpected kind")
         }
     }
+
+    package var isInterrupted: Bool { interrupt.isRaised }
 
     // MARK: - Waiting
 

@@ -44,10 +44,14 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
     /// Gives the file its size with all its space: fallocate(2). Where the file system cannot do it, nothing
     /// happens, and a full disk shows later.
-    package func preallocate(_ size: UInt64, path: @autoclosure () -> String) throws(FileIOError) {
+    ///
+    /// - Returns: Whether the file has its space now; all of it reads as zeros.
+    @discardableResult
+    package func preallocate(_ size: UInt64, path: @autoclosure () -> String) throws(FileIOError) -> Bool {
         let result = SystemCall.run { understudy_preallocate(rawValue, Int64(size)) }
-        if case .failure(let errno) = result, errno.number == EOPNOTSUPP || errno.number == ENOSYS { return }
+        if case .failure(let errno) = result, errno.number == EOPNOTSUPP || errno.number == ENOSYS { return false }
         _ = try result.orThrow("could not allocate \(size) bytes for file", path())
+        return true
     }
 
     package func truncate(to size: Int64, path: @autoclosure () -> String) throws(FileIOError) {
