@@ -23,7 +23,7 @@ package struct OutputFile: ~Copyable {
     ///
     /// - Parameter size: The size it will have; the file is preallocated to it if it is large.
     package init(
-        in directory: ConfinedDirectory, _ relative: String, mode: UInt16, size: UInt64
+        in directory: ConfinedDirectory, _ relative: RelativePath, mode: UInt16, size: UInt64
     ) throws(FileIOError) {
         let isLarge = size >= Self.directThreshold
         var isDirect = isLarge

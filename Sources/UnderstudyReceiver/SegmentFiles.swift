@@ -57,9 +57,10 @@ struct SegmentFiles {
     }
 
     mutating func putHistory(_ name: String, _ bytes: [UInt8]) throws(FileIOError) {
-        let file = try directory.createFile(name, mode: fileMode)
-        try unsafe file.write(bytes.span.bytes, at: 0, path: directory.fullPath(name))
-        if syncs { try file.sync(path: directory.fullPath(name)) }
+        let path = directory.fullPath(RelativePath(name))
+        let file = try directory.createFile(RelativePath(name), mode: fileMode)
+        try unsafe file.write(bytes.span.bytes, at: 0, path: path)
+        if syncs { try file.sync(path: path) }
         hasNewNames = true
         try markDone(name)
     }
@@ -77,7 +78,8 @@ struct SegmentFiles {
     }
 
     private mutating func open(_ segment: WALSegmentName) throws(FileIOError) -> OpenSegment {
-        let name = segment.description, path = directory.fullPath(segment.description)
+        let name = RelativePath(segment.description)
+        let path = directory.fullPath(name)
         let descriptor = try directory.createFile(name, mode: fileMode)
         hasNewNames = true
         if try !descriptor.preallocate(segment.size.bytes, path: path) {
