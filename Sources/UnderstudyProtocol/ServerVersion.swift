@@ -46,7 +46,8 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
 
     package var showsSettings: Bool { from(100_000) }
     package var showsDirectoryMode: Bool { from(110_000) }
-    package var walDirectoryName: String { from(100_000) ? "pg_wal" : "pg_xlog" }
+    package var usesXlogName: Bool { !from(100_000) }
+    package var walDirectoryName: String { usesXlogName ? "pg_xlog" : "pg_wal" }
     /// Whether the server accepts a standby only at `hot_standby` or above, or at `replica`.
     package var namesReplicaWALLevel: Bool { from(90600) }
 }
