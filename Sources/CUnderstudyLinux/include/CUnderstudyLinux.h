@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "CUnderstudyCRC.h"
+
 static const int understudy_O_DIRECT = O_DIRECT;
 static const int understudy_O_PATH = O_PATH;
 static const int understudy_EFD_FLAGS = EFD_CLOEXEC | EFD_NONBLOCK;
