@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CUnderstudyCRC.h"
+
 extern const int understudy_O_DIRECT;
 extern const int understudy_O_PATH;
 
