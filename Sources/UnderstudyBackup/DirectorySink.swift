@@ -22,9 +22,9 @@ struct DirectorySink: TarSink {
     /// Where the members below pg_wal go if not into the data directory.
     private let walRoot: MemberRoot?
     private let walName: StaticString
+    private let premade: Set<String>
     /// OID of each announced tablespace, and the link's target here.
     private let tablespaceLinks: [UInt32: String]
-    private let linkOwner: ConfinedDirectory
 
     /// The archive that is being read.
     private var root: MemberRoot
@@ -32,14 +32,14 @@ struct DirectorySink: TarSink {
     private var isFile = false
 
     init(
-        dataRoot: MemberRoot, walRoot: MemberRoot?, version: ServerVersion, tablespaceLinks: [UInt32: String],
-        filler: BatchFiller
+        dataRoot: MemberRoot, walRoot: MemberRoot?, premade: Set<String>, version: ServerVersion,
+        tablespaceLinks: [UInt32: String], filler: BatchFiller
     ) {
         self.dataRoot = dataRoot
         self.walRoot = walRoot
         walName = version.usesXlogName ? "pg_xlog" : "pg_wal"
+        self.premade = premade
         self.tablespaceLinks = tablespaceLinks
-        linkOwner = dataRoot.directory
         root = dataRoot
         self.filler = filler
     }
@@ -59,28 +59,23 @@ struct DirectorySink: TarSink {
 
     mutating func begin(_ entry: TarEntry) throws(BackupError) {
         isFile = false
-        do throws(FileIOError) {
-            switch entry.kind {
-            case .directory:
-                try makeDirectory(entry)
-            case .symbolicLink:
-                guard root.manifestPrefix == nil, let oid = tablespaceOID(entry.path),
-                    let target = tablespaceLinks[oid]
-                else {
-                    throw BackupError(
-                        .protocolViolation, "server sent symbolic link \"\(entry.path)\", which is no tablespace",
-                        detail: "Symbolic links are made only for the tablespaces that the server has announced.")
-                }
-                try dataRoot.directory.makeSymbolicLink(RelativePath(bytes: entry.path.bytes), to: target)
-            case .file:
-                isFile = true
-                try filler.open(file(entry))
+        switch entry.kind {
+        case .file:
+            isFile = true
+            try filler.open(file(entry))
+        case .directory:
+            do throws(FileIOError) { try makeDirectory(entry) } catch { throw BackupError(error) }
+        case .symbolicLink:
+            guard root.manifestPrefix == nil, let oid = tablespaceOID(entry.path), let target = tablespaceLinks[oid]
+            else {
+                throw BackupError(
+                    .protocolViolation, "server sent symbolic link \"\(entry.path)\", which is no tablespace",
+                    detail: "Symbolic links are made only for the tablespaces that the server has announced.")
             }
-        } catch let error as FileIOError {
-            throw BackupError(error)
-        } catch let error as BackupError {
-            throw error
-        } catch { fatalError("unreachable: \(error)") }
+            do throws(FileIOError) {
+                try dataRoot.directory.makeSymbolicLink(RelativePath(bytes: entry.path.bytes), to: target)
+            } catch { throw BackupError(error) }
+        }
     }
 
     mutating func content(_ bytes: RawSpan) throws(BackupError) {
@@ -94,10 +89,10 @@ struct DirectorySink: TarSink {
     // MARK: - Where members go
 
     private func makeDirectory(_ entry: TarEntry) throws(FileIOError) {
-        let (directory, relative) = route(entry.path)
-        // The WAL directory was made beforehand, for the stream; servers send it empty.
-        if isOfWALDirectory(entry.path), relative.map({ directory.directory.exists($0) }) ?? true { return }
-        try directory.directory.makeDirectory(relative!, mode: entry.mode & 0o777)
+        if root.manifestPrefix == nil, let path = entry.path.string, premade.contains(path) { return }
+        let (root, relative) = route(entry.path)
+        guard let relative else { return }
+        try root.directory.makeDirectory(relative, mode: entry.mode & 0o777)
     }
 
     private func file(_ entry: TarEntry) throws(BackupError) -> FileToWrite {

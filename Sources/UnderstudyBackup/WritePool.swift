@@ -39,6 +39,8 @@ final class WritePool: Sendable {
     private struct Lane {
         var batches: [Batch] = []
         var isBusy = false
+
+        var load: Int { batches.count + (isBusy ? 1 : 0) }
     }
 
     private struct State {
@@ -49,7 +51,7 @@ final class WritePool: Sendable {
 
     private let state: Monitor<State>
     private let blocks: BlockPool
-    private let ledger: Monitor<ArrivalLedger>
+    private let ledger: Ledger
     private let algorithm: ChecksumAlgorithm?
     private let onFailure: @Sendable () -> Void
 
@@ -59,7 +61,7 @@ final class WritePool: Sendable {
     static let writers = 2
 
     init(
-        ledger: Monitor<ArrivalLedger>, algorithm: ChecksumAlgorithm?, onFailure: @escaping @Sendable () -> Void
+        ledger: Ledger, algorithm: ChecksumAlgorithm?, onFailure: @escaping @Sendable () -> Void
     ) {
         state = Monitor(State(lanes: Array(repeating: Lane(), count: Self.writers)))
         blocks = BlockPool(blocks: Self.blockCount, blockSize: Self.blockSize)
@@ -151,18 +153,14 @@ final class WritePool: Sendable {
     }
 }
 
-extension WritePool.Lane {
-    fileprivate var load: Int { batches.count + (isBusy ? 1 : 0) }
-}
-
 /// One writer's file, from its first byte to its last.
 private struct FileWriter: ~Copyable {
     private var digest: FileDigest
-    private let ledger: Monitor<ArrivalLedger>
+    private let ledger: Ledger
     private var file: OutputFile?
     private var target: FileToWrite?
 
-    init(digest: consuming FileDigest, ledger: Monitor<ArrivalLedger>) {
+    init(digest: consuming FileDigest, ledger: Ledger) {
         self.digest = digest
         self.ledger = ledger
     }
@@ -193,7 +191,7 @@ private struct FileWriter: ~Copyable {
         let checksum: FileChecksum?
         // A digest that fails leaves the file without a checksum, which the manifest will not agree with.
         checksum = try? digest.finish()
-        ledger.update { $0.record(target.manifestPath, size: target.size, checksum: checksum) }
+        ledger.record(target.manifestPath, size: target.size, checksum: checksum)
         self.target = nil
     }
 }

@@ -215,3 +215,16 @@ extension Int16 {
     static let input = Int16(POLLIN)
     static let inputOrOutput = Int16(POLLIN | POLLOUT)
 }
+
+extension Session {
+    /// The number of the server process: PQbackendPID.
+    package var backendProcessID: Int {
+        Int(unsafe PQbackendPID(connection))
+    }
+
+    /// Lets time pass, unless the interrupt is raised or the server says something.
+    package func pause(_ time: Duration) {
+        _ = Interrupt.wait(
+            socket: unsafe PQsocket(connection), events: .input, interrupts: [interrupt], timeout: time)
+    }
+}

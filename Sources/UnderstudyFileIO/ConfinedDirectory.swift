@@ -174,3 +174,14 @@ package final class ConfinedDirectory: Sendable {
         return info
     }
 }
+
+extension ConfinedDirectory {
+    /// Puts bytes behind those of a file that exists, and syncs it.
+    package func append(_ bytes: [UInt8], to relative: RelativePath) throws(FileIOError) {
+        let path = fullPath(relative)
+        let file = try openFile(relative, flags: O_WRONLY)
+        let size = try status(of: relative).st_size
+        try unsafe file.write(bytes.span.bytes, at: Int64(size), path: path)
+        try file.sync(path: path)
+    }
+}

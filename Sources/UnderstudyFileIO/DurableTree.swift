@@ -7,7 +7,7 @@ import Glibc
 /// 5.8 on), one call at the end does it: the descriptor is opened before the first byte is written, so that no
 /// failure since then goes unseen. Everywhere else each file is synced before it is closed, and the
 /// directories at the end.
-package struct DurableTree: ~Copyable, Sendable {
+package struct DurableTree: Sendable {
     package let root: ConfinedDirectory
     /// Whether each file must be synced before it is closed.
     package let syncsEachFile: Bool

@@ -36,6 +36,13 @@ import Glibc
         return body(&state)
     }
 
+    /// Changes what nobody waits for, and wakes nobody.
+    package func change(_ body: (inout State) -> Void) {
+        unsafe pthread_mutex_lock(mutex)
+        body(&state)
+        unsafe pthread_mutex_unlock(mutex)
+    }
+
     /// Looks at the state without waking anybody.
     package func read<Value>(_ body: (borrowing State) -> Value) -> Value {
         unsafe pthread_mutex_lock(mutex)

@@ -6,6 +6,8 @@ public import UnderstudyBackup
 public struct StandbyClone: Sendable {
     /// A libpq connection string of the primary.
     public var primary: String
+    /// libpq keywords and values that win over those in `primary`.
+    public var overrides: [String: String] = [:]
     public var options: Options
     public var logger: Logger
 
