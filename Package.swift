@@ -78,7 +78,8 @@ let package = Package(
         .testTarget(name: "UnderstudyWALTests", dependencies: ["UnderstudyWAL"]),
         .testTarget(name: "UnderstudyProtocolTests", dependencies: ["UnderstudyProtocol"]),
         .testTarget(name: "UnderstudyArchiveTests", dependencies: ["UnderstudyArchive", "UnderstudyTestSupport"]),
-        .testTarget(name: "UnderstudyConfigurationTests", dependencies: ["UnderstudyConfiguration"]),
+        .testTarget(
+            name: "UnderstudyConfigurationTests", dependencies: ["UnderstudyConfiguration", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyFileIOTests", dependencies: ["UnderstudyFileIO"]),
         .testTarget(
             name: "UnderstudyReceiverTests", dependencies: ["UnderstudyReceiver", "UnderstudyProtocol", "UnderstudyWAL"]),

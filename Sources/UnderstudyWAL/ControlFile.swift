@@ -35,6 +35,29 @@ package struct ControlFile: Hashable, Sendable {
     package var dataChecksumVersion: UInt32
 
     package var hasDataChecksums: Bool { dataChecksumVersion != 0 }
+
+    package init(
+        systemIdentifier: UInt64, version: UInt32, catalogVersion: UInt32, state: State, walLevel: WALLevel,
+        walLogHints: Bool?, maxConnections: Int, maxWorkerProcesses: Int?, maxWALSenders: Int?,
+        maxPreparedTransactions: Int, maxLocksPerTransaction: Int, trackCommitTimestamp: Bool?, blockSize: Int,
+        walSegmentSize: WALSegmentSize, dataChecksumVersion: UInt32
+    ) {
+        self.systemIdentifier = systemIdentifier
+        self.version = version
+        self.catalogVersion = catalogVersion
+        self.state = state
+        self.walLevel = walLevel
+        self.walLogHints = walLogHints
+        self.maxConnections = maxConnections
+        self.maxWorkerProcesses = maxWorkerProcesses
+        self.maxWALSenders = maxWALSenders
+        self.maxPreparedTransactions = maxPreparedTransactions
+        self.maxLocksPerTransaction = maxLocksPerTransaction
+        self.trackCommitTimestamp = trackCommitTimestamp
+        self.blockSize = blockSize
+        self.walSegmentSize = walSegmentSize
+        self.dataChecksumVersion = dataChecksumVersion
+    }
 }
 
 /// Why a control file cannot be read.
