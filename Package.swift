@@ -70,7 +70,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
-        .executableTarget(name: "UnderstudyMain", dependencies: ["UnderstudyCLI"]),
+        .executableTarget(name: "UnderstudyMain", dependencies: ["UnderstudyCLI", "Understudy"]),
 
         // MARK: Tests
 

@@ -68,12 +68,3 @@ public struct StandbyState: Sendable {
     /// Bytes of WAL that the standby had still to receive when it was last asked.
     public var lagBytes: UInt64?
 }
-
-extension StandbyClone {
-    /// Clones into `directory`, which must be absent or empty.
-    public func run(
-        into directory: String, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
-    ) async throws(BackupError) -> Result {
-        throw BackupError(.options, "not built yet")
-    }
-}
