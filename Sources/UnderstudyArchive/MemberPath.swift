@@ -74,26 +74,18 @@ extension MemberPath: CustomStringConvertible {
 
     /// Bytes of a file name for people.
     package static func escaped(_ bytes: some Collection<UInt8>) -> String {
-        var text = ""
-        if let string = String(validating: bytes, as: UTF8.self) {
-            for scalar in string.unicodeScalars {
-                if scalar.properties.generalCategory == .control {
-                    for byte in scalar.utf8 { text += escape(byte) }
-                } else {
-                    text += scalar == "\\" ? "\\\\" : String(scalar)
-                }
-            }
-            return text
-        }
-        for byte in bytes {
-            let printable = (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "\\")
-            text += printable ? String(Unicode.Scalar(byte)) : escape(byte)
-        }
-        return text
+        let text = String(validating: bytes, as: UTF8.self)
+        let scalars = text.map { Array($0.unicodeScalars) } ?? bytes.map { Unicode.Scalar($0) }
+        return scalars.map { scalar in
+            // Bytes that are not UTF-8 are shown one by one, and of them only ASCII as it is.
+            let isPrintable = scalar.properties.generalCategory != .control && (text != nil || scalar.isASCII)
+            if scalar == "\\" { return "\\\\" }
+            if isPrintable { return String(scalar) }
+            return text == nil ? escape(UInt8(scalar.value)) : scalar.utf8.map(escape).joined()
+        }.joined()
     }
 
     private static func escape(_ byte: UInt8) -> String {
-        let digits = String(byte, radix: 16)
-        return digits.utf8.count == 1 ? "\\x0\(digits)" : "\\x\(digits)"
+        byte < 16 ? "\\x0\(String(byte, radix: 16))" : "\\x\(String(byte, radix: 16))"
     }
 }

@@ -38,3 +38,14 @@ extension RawSpan {
         }
     }
 }
+
+extension [UInt8] {
+    /// The elements as bytes, for as long as the array is borrowed.
+    package var rawSpan: RawSpan {
+        @_lifetime(borrow self)
+        borrowing get {
+            // A UInt8 has no padding: all bytes of the span are initialised.
+            unsafe span.bytes
+        }
+    }
+}

@@ -99,8 +99,7 @@ package struct TarReader {
             var header: [UInt8] = []
             swap(&header, &partialHeader)
             bytes.extracting(0..<wanted).append(to: &header)
-            // A UInt8 has no padding: all bytes of the span are initialised.
-            try unsafe begin(header.span.bytes, at: start, into: &sink)
+            try begin(header.rawSpan, at: start, into: &sink)
             // Keeps the buffer for the next header that is cut in two.
             header.removeAll(keepingCapacity: true)
             swap(&header, &partialHeader)

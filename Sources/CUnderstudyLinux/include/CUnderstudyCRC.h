@@ -25,7 +25,7 @@ static inline uint64_t understudy_crc32c_load(const unsigned char *bytes) {
 }
 
 // Entry [n][b] is the register after byte b and n zero bytes. Each Swift module that calls has tables of its own.
-static uint32_t understudy_crc32c_tables[8][256];
+static uint32_t understudy_crc32c_tables[8][256] = {{0}};
 static pthread_once_t understudy_crc32c_tables_once = PTHREAD_ONCE_INIT;
 
 static void understudy_crc32c_make_tables(void) {
