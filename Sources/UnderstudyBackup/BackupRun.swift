@@ -11,9 +11,11 @@ import UnderstudyWAL
 ///
 /// The order, and why: what this side alone can tell is looked at before the server is asked for anything; both
 /// connections and the slot are there before the first directory is made; room is checked before the first byte.
-package final class BackupRun {
+package final class BackupRun: @unchecked Sendable {
+    // Sendable: used by one thread at a time; a clone calls `run` to its end on one before it goes on elsewhere.
     let options: BaseBackup.Options
-    let path: String
+    /// The data directory, as an absolute path.
+    package let path: String
     let parameters: ConnectionParameters
     let interrupt: Interrupt
     let meter: ProgressMeter
@@ -45,6 +47,8 @@ package final class BackupRun {
         package var slotWasMade: Bool
         /// The settings in effect on the backup connection: PQconninfo.
         package var settings: [ConnectionParameters.Setting]
+        /// Whether the server asked for a password: PQconnectionUsedPassword.
+        package var usedPassword: Bool
     }
 
     /// Takes the backup.
@@ -95,7 +99,7 @@ package final class BackupRun {
         try complete(
             Completed(
                 directory: targets.directory, server: server, slotName: slot?.permanentName(options.slot),
-                slotWasMade: slot?.made != nil, settings: session.effectiveSettings))
+                slotWasMade: slot?.made != nil, settings: session.effectiveSettings, usedPassword: session.password != nil))
         try makeDurable(targets, hasManifest: verifiedFiles != nil)
         if let damage = end.damage {
             // Everything is in place; what fails is the success.
@@ -289,14 +293,24 @@ package final class BackupRun {
             self.receiver = nil
         }
         slot?.dropMade(parameters, logger: logger)
-        guard let targets else { return error }
-        guard options.cleanUp && error.code != .damagedPages else {
-            logger.notice("directory \"\(path)\" is kept")
-            return error
+        if error.code == .damagedPages || !options.cleanUp {
+            if targets != nil { logger.notice("directory \"\(path)\" is kept") }
+        } else {
+            removeTargets()
         }
+        return error
+    }
+
+    private func removeTargets() {
+        guard let targets else { return }
         logger.info("removing what was written to \"\(path)\"")
         for failure in targets.restore() { logger.warning("could not clean up: \(failure)") }
-        return error
+    }
+
+    /// Removes a backup that was completed, and drops the slot that was made for it.
+    package func undo() {
+        slot?.dropMade(parameters, logger: logger)
+        if options.cleanUp { removeTargets() }
     }
 }
 

@@ -21,7 +21,8 @@ package struct RecoveryFiles {
     /// How the standby will connect.
     package var connection: PrimaryConnInfo {
         PrimaryConnInfo(
-            connectionSettings, forServer: completed.server.version.number, dbname: parameters["dbname"],
+            connectionSettings, forServer: completed.server.version.number,
+            usedPassword: completed.usedPassword, dbname: parameters["dbname"],
             passfile: passfile)
     }
 

@@ -25,7 +25,7 @@ extension Session {
             parameters["replication"] = nil
             parameters["dbname"] = database
         }
-        parameters["fallback_application_name"] = applicationName
+        if parameters["fallback_application_name"] == nil { parameters["fallback_application_name"] = applicationName }
         while true {
             let attempt = try Attempt(parameters, interrupt: interrupt, notices: NoticeBox(notices))
             switch try attempt.run() {

@@ -185,3 +185,32 @@ extension ConfinedDirectory {
         try file.sync(path: path)
     }
 }
+
+extension ConfinedDirectory {
+    /// The size in bytes and the permission bits of something in it; of a symbolic link, its own.
+    package func sizeAndMode(of relative: RelativePath) throws(FileIOError) -> (size: Int64, mode: UInt16) {
+        let info = try status(of: relative)
+        return (Int64(info.st_size), UInt16(truncatingIfNeeded: info.st_mode & 0o7777))
+    }
+
+    /// The first bytes of a file.
+    package func read(_ relative: RelativePath, atMost limit: Int) throws(FileIOError) -> [UInt8] {
+        let path = fullPath(relative)
+        let file = try openFile(relative, flags: O_RDONLY)
+        var bytes = [UInt8](repeating: 0, count: limit)
+        var count = 0
+        while count < limit {
+            let start = count
+            // At most the rest of the array is written.
+            let result = unsafe bytes.withUnsafeMutableBytes { buffer in
+                SystemCall.run {
+                    unsafe pread(file.rawValue, buffer.baseAddress! + start, limit - start, off_t(start))
+                }
+            }
+            let got = try result.orThrow("could not read file", path)
+            if got == 0 { break }
+            count += got
+        }
+        return Array(bytes.prefix(count))
+    }
+}

@@ -32,7 +32,9 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     package var hasSlots: Bool { from(90400) }
     package var reservesWALOnSlotCreation: Bool { from(90600) }
     package var hasTemporarySlots: Bool { from(100_000) }
+    package var hasReceiverView: Bool { from(90600) }
     package var readsSlots: Bool { from(150_000) }
+    package var tellsSlotWALStatus: Bool { from(130_000) }
 
     // MARK: - BASE_BACKUP
 
