@@ -15,6 +15,8 @@ public import UnderstudyWAL
 public struct BaseBackup: Sendable {
     /// A libpq connection string: `keyword=value …` or a `postgresql://` URI.
     public var source: String
+    /// Connection keywords, `host` or `password` for example, that beat those of `source`.
+    public var overrides: [String: String] = [:]
     public var options: Options
     public var logger: Logger
 

@@ -6,6 +6,8 @@ public import UnderstudyBackup
 public struct StandbyClone: Sendable {
     /// A libpq connection string of the primary.
     public var primary: String
+    /// Connection keywords, `host` or `password` for example, that beat those of `primary`.
+    public var overrides: [String: String] = [:]
     public var options: Options
     public var logger: Logger
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -53,6 +54,13 @@ static inline int64_t understudy_file_system_type(int fd) {
     struct statfs info;
     if (fstatfs(fd, &info) != 0) return -1;
     return (int64_t)(uint32_t)info.f_type;
+}
+
+/// The number of columns of the terminal at `fd` (TIOCGWINSZ), or -1.
+static inline int understudy_terminal_columns(int fd) {
+    struct winsize size;
+    if (ioctl(fd, TIOCGWINSZ, &size) != 0) return -1;
+    return size.ws_col;
 }
 
 /// Waits on a condition variable until `nanoseconds` have passed; returns ETIMEDOUT then.
