@@ -43,14 +43,14 @@ enum Personality: Sendable, Equatable {
             case .understudy: "understudy-basebackup"
             case .baseBackup: "pg_basebackup"
             }
-        return "\(name) (PostgreSQL) \(Version.newestServer) (Understudy \(Version.understudy))"
+        return "\(name) (PostgreSQL) \(Version.newestServer).0 (Understudy \(Version.understudy))"
     }
 }
 
 enum Version {
     static let understudy = "0.1.0"
-    /// The newest PostgreSQL that this program is made for, in the form of its own programs.
-    static let newestServer = "19.0"
+    /// The newest PostgreSQL that this program is made for.
+    static let newestServer = "19"
     static let oldestServer = "9.3"
 
     static let text = "understudy \(understudy) (for PostgreSQL \(oldestServer) to \(newestServer))"

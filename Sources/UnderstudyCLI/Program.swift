@@ -69,4 +69,24 @@ public struct Program: Sendable {
         console.error(error)
         return ExitStatus.of(error)
     }
+
+    /// Runs the library's work with what the connection needs, until it ends or a signal ends it.
+    ///
+    /// - Parameter operation: Gets the connection keywords that beat the connection string.
+    func work<Result: Sendable>(
+        _ connection: ConnectionRequest, console: Console, reporter: ProgressReporter,
+        operation: @escaping @Sendable (_ overrides: [String: String]) async throws(BackupError) -> Result
+    ) async throws(BackupError) -> Result {
+        try await Interruption.watch(Interruption.signals(), console: console) { () throws(BackupError) in
+            try await connection.password.run(
+                ask: { () throws(BackupError) in
+                    // The prompt must not stand behind a line of progress.
+                    _ = reporter.end()
+                    return try await PasswordPrompt.ask()
+                },
+                attempt: { password throws(BackupError) in
+                    try await operation(connection.overrides(password: password))
+                })
+        }
+    }
 }

@@ -23,13 +23,12 @@ extension Program {
             ProgressWriter(style: style(of: plan), pointsToFast: plan.options.checkpoint == .spread), console: console,
             columns: { StandardStreams.columns })
         do throws(BackupError) {
-            _ = try await Interruption.watch(Interruption.signals(), console: console) { () throws(BackupError) in
-                try await plan.connection.password.run(ask: PasswordPrompt.ask) { password throws(BackupError) in
-                    var backup = BaseBackup(
-                        source: plan.connection.source, options: plan.options, logger: console.logger)
-                    backup.overrides = plan.connection.overrides(password: password)
-                    return try await backup.run(into: .directory(plan.directory), progress: reporter.report)
-                }
+            _ = try await work(
+                plan.connection, console: console, reporter: reporter
+            ) { overrides throws(BackupError) in
+                var backup = BaseBackup(source: plan.connection.source, options: plan.options, logger: console.logger)
+                backup.overrides = overrides
+                return try await backup.run(into: .directory(plan.directory), progress: reporter.report)
             }
             _ = reporter.end()
             return ExitStatus.success

@@ -25,15 +25,13 @@ extension Program {
             ProgressWriter(style: style(of: plan), pointsToFast: plan.options.backup.checkpoint == .spread),
             console: console, columns: { StandardStreams.columns })
         do throws(BackupError) {
-            let result = try await Interruption.watch(
-                Interruption.signals(), console: console
-            ) { () throws(BackupError) in
-                try await plan.connection.password.run(ask: PasswordPrompt.ask) { password throws(BackupError) in
-                    var clone = StandbyClone(
-                        primary: plan.connection.source, options: plan.options, logger: console.logger)
-                    clone.overrides = plan.connection.overrides(password: password)
-                    return try await clone.run(into: plan.directory, progress: reporter.report)
-                }
+            let result = try await work(
+                plan.connection, console: console, reporter: reporter
+            ) { overrides throws(BackupError) in
+                var clone = StandbyClone(
+                    primary: plan.connection.source, options: plan.options, logger: console.logger)
+                clone.overrides = overrides
+                return try await clone.run(into: plan.directory, progress: reporter.report)
             }
             let last = reporter.end()
             let text =

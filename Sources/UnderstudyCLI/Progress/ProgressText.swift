@@ -93,6 +93,6 @@ enum ProgressText {
     private static func waiting(inPhase: Duration, pointsToFast: Bool) -> (brief: String, full: String) {
         let brief = "waiting for the checkpoint, \(Quantity.clock(inPhase))"
         guard pointsToFast, inPhase >= patience else { return (brief, brief) }
-        return (brief, brief + " (-c fast does not wait for a spread one)")
+        return (brief, brief + " (-c fast asks for one at once)")
     }
 }
