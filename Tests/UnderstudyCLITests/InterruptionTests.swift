@@ -118,6 +118,19 @@ struct InterruptionTests {
         #expect(attempts == 2)
     }
 
+    @Test("no password is asked for where something else is wrong")
+    func otherError() async {
+        let error = await #expect(throws: BackupError.self) {
+            try await PasswordPolicy.onDemand.run(
+                ask: { () throws(BackupError) in
+                    Issue.record("asked")
+                    return nil
+                },
+                attempt: { _ throws(BackupError) -> Int in throw BackupError(.connection, "no route to host") })
+        }
+        #expect(error?.code == .connection)
+    }
+
     @Test(
         "a password read from a pipe is its first line, and nothing behind it is taken",
         arguments: [
