@@ -65,12 +65,12 @@ let package = Package(
         .target(
             name: "UnderstudyCLI",
             dependencies: [
-                "CUnderstudyLinux", "Understudy",
+                "CUnderstudyLinux", "Understudy", "UnderstudyFileIO",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
-        .executableTarget(name: "UnderstudyMain", dependencies: ["UnderstudyCLI", "Understudy"]),
+        .executableTarget(name: "UnderstudyMain", dependencies: ["UnderstudyCLI"]),
 
         // MARK: Tests
 
@@ -86,7 +86,7 @@ let package = Package(
         .testTarget(
             name: "UnderstudyBackupTests",
             dependencies: ["UnderstudyBackup", "UnderstudyArchive", "UnderstudyFileIO"]),
-        .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI"]),
+        .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI", "UnderstudyFileIO"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Understudy", "UnderstudyConnection", "UnderstudyTestSupport", "UnderstudyMain"]),

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -81,3 +82,9 @@ int understudy_openat(int dir, const char *path, int flags, unsigned mode) {
 }
 
 int understudy_set_status_flags(int fd, int flags) { return fcntl(fd, F_SETFL, flags); }
+
+int understudy_terminal_columns(int fd) {
+    struct winsize size;
+    if (ioctl(fd, TIOCGWINSZ, &size) != 0) return -1;
+    return size.ws_col;
+}

@@ -79,8 +79,8 @@ final class CloneRun: @unchecked Sendable {
 
     private func inspect(_ session: Session, _ server: ServerFacts) throws(BackupError) {
         version = server.version
-        if options.start != nil || version.major.isEmpty {
-            programs = try ServerPrograms(version, given: options.start?.binDirectory)
+        if options.start != nil || options.binDirectory != nil {
+            programs = try ServerPrograms(version, given: options.binDirectory)
         } else {
             programs = try? ServerPrograms(version, given: nil)
         }

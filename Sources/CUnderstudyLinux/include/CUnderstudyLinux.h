@@ -32,6 +32,9 @@ int understudy_syncfs(int fd);
 /// eventfd(2), not blocking, closed on exec.
 int understudy_eventfd(void);
 
+/// The number of columns of the terminal at `fd` (TIOCGWINSZ), or -1.
+int understudy_terminal_columns(int fd);
+
 /// The magic number of the file system that holds `fd` (fstatfs(2)).
 int64_t understudy_file_system_type(int fd);
 
