@@ -105,6 +105,7 @@ package final class BackupRun: @unchecked Sendable {
             // Everything is in place; what fails is the success.
             throw damage
         }
+        if interrupt.isRaised { throw BackupError(.cancelled, "the base backup was cancelled") }
         logger.info("base backup completed")
         return BackupResult(
             startLSN: position.lsn, endLSN: end.position.lsn, timeline: end.position.timeline,
