@@ -46,28 +46,33 @@ package final class Cluster: Sendable {
         try start()
     }
 
-    /// Takes charge of a server that another program has started.
-    package init(running directory: String, _ installation: PostgresInstallation) throws {
-        let file = try String(contentsOfFile: "\(directory)/postmaster.pid", encoding: .utf8)
-        let lines = file.split(separator: "\n", omittingEmptySubsequences: false)
-        guard lines.count > 4, let port = Int(lines[3]) else { throw SupportError("postmaster.pid: \(file)") }
+    /// Takes charge of a cluster that another program has made.
+    package init(
+        directory: String, port: Int, socketDirectory: String, log: String? = nil, _ installation: PostgresInstallation
+    ) {
         self.installation = installation
         self.directory = directory
         self.port = port
-        // The socket's directory, or where there is none: localhost.
-        socketDirectory = lines[4].isEmpty ? "127.0.0.1" : String(lines[4])
+        self.socketDirectory = socketDirectory
+        self.log = log ?? TestDirectory.freshPath("log")
         home = nil
-        log = TestDirectory.freshPath("log")
+    }
+
+    /// Takes charge of a server that another program has started.
+    package convenience init(running directory: String, _ installation: PostgresInstallation) throws {
+        let file = try String(contentsOfFile: "\(directory)/postmaster.pid", encoding: .utf8)
+        let lines = file.split(separator: "\n", omittingEmptySubsequences: false)
+        guard lines.count > 4, let port = Int(lines[3]) else { throw SupportError("postmaster.pid: \(file)") }
+        // The socket's directory, or where there is none: localhost.
+        let socketDirectory = lines[4].isEmpty ? "127.0.0.1" : String(lines[4])
+        self.init(directory: directory, port: port, socketDirectory: socketDirectory, installation)
     }
 
     /// Takes charge of a finished backup of `primary`, to be started beside it on another port.
-    package init(copy directory: String, of primary: Cluster) throws {
-        installation = primary.installation
-        self.directory = directory
-        port = try Port.free()
-        socketDirectory = primary.socketDirectory
-        home = nil
-        log = TestDirectory.freshPath("log")
+    package convenience init(copy directory: String, of primary: Cluster) throws {
+        let port = try Port.free()
+        self.init(
+            directory: directory, port: port, socketDirectory: primary.socketDirectory, primary.installation)
         try append(["port = \(port)"], to: "postgresql.auto.conf")
     }
 

@@ -24,7 +24,9 @@ package enum UnderstudyProgram {
             let program = try built()
             let directory = try TestDirectory.make("program", mode: 0o755)
             let path = "\(directory)/understudy"
-            try FileManager.default.copyItem(atPath: program, toPath: path)
+            // Not in this process: a child started meanwhile would inherit the file open for writing, and a file
+            // that is open for writing cannot be executed.
+            try Program.check("/bin/cp", [program, path], asCaller: true)
             let libraries = try closedLibraries(of: path)
             for library in libraries {
                 let name = URL(fileURLWithPath: library).lastPathComponent
@@ -36,8 +38,9 @@ package enum UnderstudyProgram {
         }
     }()
 
-    /// The program stands beside the test bundle in the build's directory.
+    /// The program stands beside the test bundle in the build's directory, unless `UNDERSTUDY_PROGRAM` names another.
     private static func built() throws -> String {
+        if let program = ProcessInfo.processInfo.environment["UNDERSTUDY_PROGRAM"] { return program }
         let places =
             [try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")] + CommandLine.arguments
         for place in places where place.hasSuffix(".xctest") {
@@ -50,7 +53,7 @@ package enum UnderstudyProgram {
     /// The libraries that we find and the user postgres does not.
     private static func closedLibraries(of program: String) throws -> [String] {
         // "libx.so => /path/libx.so (0x…)", or "libx.so => not found".
-        let missing = try Program.check("/usr/bin/ldd", [program]).output.split(separator: "\n")
+        let missing = try Program.run("/usr/bin/ldd", [program]).output.split(separator: "\n")
             .filter { $0.hasSuffix("not found") }.compactMap { $0.split(separator: " ").first }
         guard !missing.isEmpty else { return [] }
         let found = try Program.check("/usr/bin/ldd", [program], asCaller: true).output.split(separator: "\n")
