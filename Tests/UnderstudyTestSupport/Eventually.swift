@@ -4,7 +4,7 @@ import Glibc
 /// about after `polls` questions.
 ///
 /// - Parameter what: What is waited for, for the error.
-package func eventually(_ what: String, polls: Int = 6000, _ condition: () throws -> Bool) throws {
+package func eventually(_ what: String, polls: Int = 2000, _ condition: () throws -> Bool) throws {
     for _ in 0..<polls {
         if try condition() { return }
         usleep(10_000)
