@@ -65,7 +65,7 @@ let package = Package(
         .target(
             name: "UnderstudyCLI",
             dependencies: [
-                "CUnderstudyLinux", "Understudy",
+                "CUnderstudyLinux", "Understudy", "UnderstudyFileIO",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -78,14 +78,15 @@ let package = Package(
         .testTarget(name: "UnderstudyWALTests", dependencies: ["UnderstudyWAL"]),
         .testTarget(name: "UnderstudyProtocolTests", dependencies: ["UnderstudyProtocol"]),
         .testTarget(name: "UnderstudyArchiveTests", dependencies: ["UnderstudyArchive", "UnderstudyTestSupport"]),
-        .testTarget(name: "UnderstudyConfigurationTests", dependencies: ["UnderstudyConfiguration"]),
+        .testTarget(
+            name: "UnderstudyConfigurationTests", dependencies: ["UnderstudyConfiguration", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyFileIOTests", dependencies: ["UnderstudyFileIO"]),
         .testTarget(
             name: "UnderstudyReceiverTests", dependencies: ["UnderstudyReceiver", "UnderstudyProtocol", "UnderstudyWAL"]),
         .testTarget(
             name: "UnderstudyBackupTests",
             dependencies: ["UnderstudyBackup", "UnderstudyArchive", "UnderstudyFileIO"]),
-        .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI"]),
+        .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI", "UnderstudyFileIO"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Understudy", "UnderstudyConnection", "UnderstudyTestSupport", "UnderstudyMain"]),

@@ -1,2 +1,90 @@
-// SwiftPM wants one source file in a C target; everything here is in the header.
+// _GNU_SOURCE stays out of the header: it changes types that Swift's Glibc module has already imported.
+#define _GNU_SOURCE
 #include "CUnderstudyLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+const int understudy_O_DIRECT = O_DIRECT;
+const int understudy_O_PATH = O_PATH;
+
+int understudy_open_confined(int dir, const char *path, int flags, unsigned mode) {
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)flags,
+        .mode = mode,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+}
+
+int understudy_preallocate(int fd, int64_t length) { return fallocate(fd, 0, 0, length); }
+
+int understudy_start_writeback(int fd, int64_t offset, int64_t length) {
+    return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
+}
+
+int understudy_syncfs(int fd) { return syncfs(fd); }
+
+int understudy_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+int64_t understudy_file_system_type(int fd) {
+    struct statfs info;
+    if (fstatfs(fd, &info) != 0) return -1;
+    return (int64_t)(uint32_t)info.f_type;
+}
+
+int64_t understudy_available_bytes(int fd) {
+    struct statfs info;
+    if (fstatfs(fd, &info) != 0) return -1;
+    return (int64_t)info.f_bavail * (int64_t)info.f_bsize;
+}
+
+void understudy_error_text(int number, char *buffer, size_t size) {
+    const char *text = strerror_r(number, buffer, size);
+    if (text != buffer) snprintf(buffer, size, "%s", text);
+}
+
+void understudy_name_this_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int understudy_condition_init(pthread_cond_t *condition) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    int result = pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return result;
+}
+
+int understudy_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t nanoseconds) {
+    if (nanoseconds < 0) return pthread_cond_wait(condition, mutex);
+    struct timespec deadline;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += nanoseconds / 1000000000;
+    deadline.tv_nsec += nanoseconds % 1000000000;
+    if (deadline.tv_nsec >= 1000000000) {
+        deadline.tv_sec += 1;
+        deadline.tv_nsec -= 1000000000;
+    }
+    return pthread_cond_timedwait(condition, mutex, &deadline);
+}
+
+int understudy_openat(int dir, const char *path, int flags, unsigned mode) {
+    return openat(dir, path, flags, (mode_t)mode);
+}
+
+int understudy_set_status_flags(int fd, int flags) { return fcntl(fd, F_SETFL, flags); }
+
+int understudy_terminal_columns(int fd) {
+    struct winsize size;
+    if (ioctl(fd, TIOCGWINSZ, &size) != 0) return -1;
+    return size.ws_col;
+}

@@ -5,7 +5,7 @@
 public struct BackupError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable {
         private enum Value: Hashable, Sendable {
-            case options, target, connection, authentication, server, protocolViolation, slot, wal, noSpace, fileSystem
+            case options, target, connection, authentication, passwordNeeded, server, protocolViolation, slot, wal, noSpace, fileSystem
             case verification, damagedPages, configuration, start, cancelled
         }
 
@@ -19,6 +19,8 @@ public struct BackupError: Error, Sendable, CustomStringConvertible {
         public static let connection = Code(value: .connection)
         /// The server refused the login.
         public static let authentication = Code(value: .authentication)
+        /// The server asks for a password, and none was found.
+        public static let passwordNeeded = Code(value: .passwordNeeded)
         /// The server answered a command with an error.
         public static let server = Code(value: .server)
         /// The server sent what no server should send.

@@ -15,6 +15,8 @@ public import UnderstudyWAL
 public struct BaseBackup: Sendable {
     /// A libpq connection string: `keyword=value …` or a `postgresql://` URI.
     public var source: String
+    /// libpq keywords and values that win over those in `source`: `["host": "10.0.0.1"]`.
+    public var overrides: [String: String] = [:]
     public var options: Options
     public var logger: Logger
 
@@ -208,20 +210,5 @@ extension Logger {
     /// A logger that says nothing.
     public static var silent: Logger {
         Logger(label: "understudy") { _ in SwiftLogNoOpLogHandler() }
-    }
-}
-
-extension BaseBackup {
-    /// Takes the backup.
-    ///
-    /// When it returns, every byte is on stable storage (unless `options.sync` is off) and, with a manifest,
-    /// verified. When it throws, what it made is removed and a slot that it made is dropped (unless
-    /// `options.cleanUp` is off); what was there before is as it was. Cancelling the task ends it in this order.
-    ///
-    /// - Parameter progress: Called at each change of phase and at most ten times a second, not on a hot path.
-    public func run(
-        into target: Target, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
-    ) async throws(BackupError) -> BackupResult {
-        throw BackupError(.options, "not built yet")
     }
 }

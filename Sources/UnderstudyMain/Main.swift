@@ -1,4 +1,9 @@
+import Glibc
+import UnderstudyCLI
+
 @main
 struct Main {
-    static func main() async {}
+    static func main() async {
+        exit(await Program.run(CommandLine.arguments))
+    }
 }

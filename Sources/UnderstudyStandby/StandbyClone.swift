@@ -6,6 +6,8 @@ public import UnderstudyBackup
 public struct StandbyClone: Sendable {
     /// A libpq connection string of the primary.
     public var primary: String
+    /// libpq keywords and values that win over those in `primary`.
+    public var overrides: [String: String] = [:]
     public var options: Options
     public var logger: Logger
 
@@ -28,6 +30,8 @@ public struct StandbyClone: Sendable {
         public var configFile: String?
         /// Whether to make minimal configuration files where the copy has none.
         public var generateConfig = false
+        /// Where pg_ctl is; nil to look in the usual places of the primary's major version.
+        public var binDirectory: String?
         /// Starts the standby and waits until it streams.
         public var start: Start?
 
@@ -35,13 +39,10 @@ public struct StandbyClone: Sendable {
     }
 
     public struct Start: Sendable {
-        /// Where pg_ctl is; nil to look in the usual places of the primary's major version.
-        public var binDirectory: String?
         /// How long to wait until the standby streams.
         public var wait = Duration.seconds(60)
 
-        public init(binDirectory: String? = nil, wait: Duration = .seconds(60)) {
-            self.binDirectory = binDirectory
+        public init(wait: Duration = .seconds(60)) {
             self.wait = wait
         }
     }
@@ -53,8 +54,19 @@ public struct StandbyClone: Sendable {
         public var slotWasMade: Bool
         /// The command that starts the standby.
         public var startCommand: String
-        /// What is known of the standby after `start`; nil where it was not started.
+        /// What is known of the standby, which streams and answers queries; nil where it was not to be started.
         public var standby: StandbyState?
+
+        public init(
+            backup: BackupResult, slot: String? = nil, slotWasMade: Bool = false, startCommand: String,
+            standby: StandbyState? = nil
+        ) {
+            self.backup = backup
+            self.slot = slot
+            self.slotWasMade = slotWasMade
+            self.startCommand = startCommand
+            self.standby = standby
+        }
     }
 }
 
@@ -65,13 +77,11 @@ public struct StandbyState: Sendable {
     public var socketDirectory: String?
     /// Bytes of WAL that the standby had still to receive when it was last asked.
     public var lagBytes: UInt64?
-}
 
-extension StandbyClone {
-    /// Clones into `directory`, which must be absent or empty.
-    public func run(
-        into directory: String, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
-    ) async throws(BackupError) -> Result {
-        throw BackupError(.options, "not built yet")
+    public init(processID: Int32, port: Int, socketDirectory: String? = nil, lagBytes: UInt64? = nil) {
+        self.processID = processID
+        self.port = port
+        self.socketDirectory = socketDirectory
+        self.lagBytes = lagBytes
     }
 }

@@ -1,82 +1,57 @@
-// Thin static inline shims for system calls and constants that the Glibc module lacks. Each has the
-// conventions of the call that it names: -1 and errno on failure.
+// Thin shims for system calls and constants that the Glibc module lacks. Unless it says otherwise, each has
+// the conventions of the call that it names: -1 and errno on failure.
 #ifndef CUNDERSTUDY_LINUX_H
 #define CUNDERSTUDY_LINUX_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
-#include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/vfs.h>
-#include <time.h>
-#include <unistd.h>
 
-static const int understudy_O_DIRECT = O_DIRECT;
-static const int understudy_O_PATH = O_PATH;
-static const int understudy_EFD_FLAGS = EFD_CLOEXEC | EFD_NONBLOCK;
-static const uint64_t understudy_RESOLVE_CONFINED = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+#include "CUnderstudyCRC.h"
 
-static inline int understudy_openat2(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
-    struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
-    return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
-}
+extern const int understudy_O_DIRECT;
+extern const int understudy_O_PATH;
 
-static inline int understudy_fallocate(int fd, int mode, int64_t offset, int64_t length) {
-    return fallocate(fd, mode, offset, length);
-}
+/// openat2(2) that resolves `path` beneath `dir` and follows no symbolic link at all.
+int understudy_open_confined(int dir, const char *path, int flags, unsigned mode);
 
-static inline int understudy_sync_file_range_write(int fd, int64_t offset, int64_t length) {
-    return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
-}
+/// openat(2), whose variable arguments Swift cannot pass.
+int understudy_openat(int dir, const char *path, int flags, unsigned mode);
 
-static inline int understudy_syncfs(int fd) { return syncfs(fd); }
+/// fallocate(2) from the start of the file, which gets the size `length`.
+int understudy_preallocate(int fd, int64_t length);
 
-static inline int understudy_eventfd(unsigned initial, int flags) { return eventfd(initial, flags); }
+/// sync_file_range(2) with SYNC_FILE_RANGE_WRITE: starts write-back, guarantees nothing.
+int understudy_start_writeback(int fd, int64_t offset, int64_t length);
 
-static inline int understudy_renameat2_noreplace(int from_dir, const char *from, int to_dir, const char *to) {
-    return renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE);
-}
+/// fcntl(2) F_SETFL.
+int understudy_set_status_flags(int fd, int flags);
 
-/// The magic number of the file system that holds `fd` (fstatfs), or -1.
-static inline int64_t understudy_file_system_type(int fd) {
-    struct statfs info;
-    if (fstatfs(fd, &info) != 0) return -1;
-    return (int64_t)(uint32_t)info.f_type;
-}
+int understudy_syncfs(int fd);
 
-/// Waits on a condition variable until `nanoseconds` have passed; returns ETIMEDOUT then.
-/// The condition must have been made with understudy_condition_init.
-static inline int understudy_condition_init(pthread_cond_t *condition) {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    int result = pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-    return result;
-}
+/// eventfd(2), not blocking, closed on exec.
+int understudy_eventfd(void);
 
-static inline int understudy_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t nanoseconds) {
-    if (nanoseconds < 0) return pthread_cond_wait(condition, mutex);
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += nanoseconds / 1000000000;
-    deadline.tv_nsec += nanoseconds % 1000000000;
-    if (deadline.tv_nsec >= 1000000000) {
-        deadline.tv_sec += 1;
-        deadline.tv_nsec -= 1000000000;
-    }
-    return pthread_cond_timedwait(condition, mutex, &deadline);
-}
+/// The number of columns of the terminal at `fd` (TIOCGWINSZ), or -1.
+int understudy_terminal_columns(int fd);
+
+/// The magic number of the file system that holds `fd` (fstatfs(2)).
+int64_t understudy_file_system_type(int fd);
+
+/// Bytes that an ordinary user may still write on the file system of `fd` (fstatfs(2)).
+int64_t understudy_available_bytes(int fd);
+
+/// strerror_r(3) into `buffer`, always with a NUL.
+void understudy_error_text(int number, char *buffer, size_t size);
+
+/// pthread_setname_np(3) for the calling thread: at most 15 characters are shown.
+void understudy_name_this_thread(const char *name);
+
+/// pthread_cond_init(3) on the monotonic clock. Returns an errno.
+int understudy_condition_init(pthread_cond_t *condition);
+
+/// pthread_cond_timedwait(3) for `nanoseconds` from now, without a limit if negative. Returns an errno:
+/// ETIMEDOUT when the time ran out. The condition must come from understudy_condition_init.
+int understudy_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t nanoseconds);
 
 #endif

@@ -1,0 +1,76 @@
+/// An algorithm that a backup manifest may have for the checksums of its files.
+///
+/// The raw value is the word of the manifest and of the server's option MANIFEST_CHECKSUMS. The option's `NONE`
+/// is no algorithm here, but nil.
+package enum ChecksumAlgorithm: String, Sendable, CaseIterable {
+    case crc32c = "CRC32C"
+    case sha224 = "SHA224"
+    case sha256 = "SHA256"
+    case sha384 = "SHA384"
+    case sha512 = "SHA512"
+
+    /// The number of bytes of a checksum.
+    package var byteCount: Int {
+        switch self {
+        case .crc32c: 4
+        case .sha224: 28
+        case .sha256: 32
+        case .sha384: 48
+        case .sha512: 64
+        }
+    }
+}
+
+/// The checksum of a file, in the order of bytes that the manifest shows.
+///
+/// For CRC-32C that is the server's order in memory, the least significant byte first.
+package struct FileChecksum: Hashable, Sendable, CustomStringConvertible {
+    package let algorithm: ChecksumAlgorithm
+    package let bytes: [UInt8]
+
+    /// Nil where the number of bytes is not that of the algorithm.
+    package init?(_ algorithm: ChecksumAlgorithm, _ bytes: [UInt8]) {
+        guard bytes.count == algorithm.byteCount else { return nil }
+        self.algorithm = algorithm
+        self.bytes = bytes
+    }
+
+    /// The bytes in hexadecimal, as in the manifest.
+    package var description: String {
+        Hexadecimal.string(bytes)
+    }
+}
+
+enum Hexadecimal {
+    static func string(_ bytes: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+
+    /// Reads an even number of digits of either case; nil for anything else.
+    static func bytes(_ digits: some Collection<UInt8>) -> [UInt8]? {
+        guard digits.count.isMultiple(of: 2) else { return nil }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(digits.count / 2)
+        var high: UInt8?
+        for digit in digits {
+            guard let value = value(digit) else { return nil }
+            if let half = high {
+                bytes.append(half << 4 | value)
+                high = nil
+            } else {
+                high = value
+            }
+        }
+        return bytes
+    }
+
+    static func value(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,195 @@
+/// Cuts JSON that comes in pieces into tokens.
+///
+/// It knows of JSON what a backup manifest has of it: no `true`, `false` or `null`, and lines of at most 64 kB,
+/// which bounds the memory. A token that is cut in two by the end of a piece is kept until the rest comes.
+struct JSONLexer {
+    enum Token: Equatable {
+        case beginObject, endObject, beginArray, endArray, colon, comma
+        /// The content stands in `text`, escapes resolved; bytes that are not UTF-8 are left as they are.
+        case string
+        /// The characters stand in `text`; whether they are a number is for the reader to see.
+        case number
+    }
+
+    /// Why there is no token.
+    struct Flaw: Error {
+        var detail: String
+    }
+
+    private enum State {
+        case between
+        case string
+        case escape
+        case unicode(digits: Int, value: UInt16)
+        case number
+    }
+
+    static let longestLine = 64 * 1024
+
+    /// The content of the last string or number.
+    private(set) var text: [UInt8] = []
+    /// The line of the last byte read, the first being 1.
+    private(set) var line = 1
+    /// Where that line begins.
+    private(set) var lineStart: UInt64 = 0
+    /// Where the token begins that was returned or is being read.
+    private(set) var tokenStart: UInt64 = 0
+
+    private var state = State.between
+    /// The first half of a surrogate pair whose second half must follow.
+    private var highSurrogate: UInt16?
+    /// Where the present piece begins.
+    private var pieceStart: UInt64 = 0
+
+    /// The next token, or nil at the end of the piece.
+    ///
+    /// - Parameter position: Where to go on in the piece. After nil the next piece is begun at 0.
+    mutating func next(in piece: RawSpan, from position: inout Int) throws(Flaw) -> Token? {
+        while position < piece.byteCount {
+            let byte = piece.byte(at: position)
+            switch state {
+            case .between:
+                tokenStart = pieceStart + UInt64(position)
+                position += 1
+                if let token = try begin(byte) { return token }
+            case .string:
+                if try readString(piece, from: &position) { return .string }
+            case .escape:
+                position += 1
+                try escaped(byte)
+            case .unicode(let digits, let value):
+                position += 1
+                guard let digit = Hexadecimal.value(byte) else { throw Flaw(detail: "An escape \\u has four digits.") }
+                let value = value << 4 | UInt16(digit)
+                if digits == 3 {
+                    try append(utf16: value)
+                    state = .string
+                } else {
+                    state = .unicode(digits: digits + 1, value: value)
+                }
+            case .number:
+                guard Self.isPartOfNumber(byte) else {
+                    state = .between
+                    return .number
+                }
+                position += 1
+                try append(byte)
+            }
+        }
+        pieceStart += UInt64(piece.byteCount)
+        try checkLine(endingAt: pieceStart)
+        return nil
+    }
+
+    private mutating func begin(_ byte: UInt8) throws(Flaw) -> Token? {
+        switch byte {
+        case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"): return nil
+        case UInt8(ascii: "\n"):
+            try checkLine(endingAt: tokenStart)
+            line += 1
+            lineStart = tokenStart + 1
+            return nil
+        case UInt8(ascii: "{"): return .beginObject
+        case UInt8(ascii: "}"): return .endObject
+        case UInt8(ascii: "["): return .beginArray
+        case UInt8(ascii: "]"): return .endArray
+        case UInt8(ascii: ":"): return .colon
+        case UInt8(ascii: ","): return .comma
+        case UInt8(ascii: "\""):
+            text.removeAll(keepingCapacity: true)
+            state = .string
+            return nil
+        case _ where Self.isPartOfNumber(byte):
+            text.removeAll(keepingCapacity: true)
+            text.append(byte)
+            state = .number
+            return nil
+        default:
+            throw Flaw(detail: "There is an unexpected character \"\(MemberPath.escaped([byte]))\".")
+        }
+    }
+
+    /// Reads up to the end of the string, true, or to an escape or the end of the piece, false.
+    private mutating func readString(_ piece: RawSpan, from position: inout Int) throws(Flaw) -> Bool {
+        let start = position
+        while position < piece.byteCount {
+            let byte = piece.byte(at: position)
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte < 0x20 { break }
+            position += 1
+        }
+        if position > start {
+            guard highSurrogate == nil else { throw Self.halfPair }
+            guard text.count + (position - start) <= Self.longestLine else { throw Self.tooLong }
+            piece.extracting(start..<position).append(to: &text)
+        }
+        guard position < piece.byteCount else { return false }
+        let byte = piece.byte(at: position)
+        position += 1
+        switch byte {
+        case UInt8(ascii: "\""):
+            guard highSurrogate == nil else { throw Self.halfPair }
+            state = .between
+            return true
+        case UInt8(ascii: "\\"):
+            state = .escape
+            return false
+        default:
+            throw Flaw(detail: "There is a control character in a string.")
+        }
+    }
+
+    private mutating func escaped(_ byte: UInt8) throws(Flaw) {
+        if byte == UInt8(ascii: "u") {
+            state = .unicode(digits: 0, value: 0)
+            return
+        }
+        guard highSurrogate == nil else { throw Self.halfPair }
+        state = .string
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): try append(byte)
+        case UInt8(ascii: "b"): try append(0x08)
+        case UInt8(ascii: "f"): try append(0x0C)
+        case UInt8(ascii: "n"): try append(0x0A)
+        case UInt8(ascii: "r"): try append(0x0D)
+        case UInt8(ascii: "t"): try append(0x09)
+        default: throw Flaw(detail: "There is an unknown escape \"\\\(MemberPath.escaped([byte]))\" in a string.")
+        }
+    }
+
+    private mutating func append(utf16 unit: UInt16) throws(Flaw) {
+        let scalar: Unicode.Scalar?
+        if let high = highSurrogate {
+            guard UTF16.isTrailSurrogate(unit) else { throw Self.halfPair }
+            highSurrogate = nil
+            scalar = Unicode.Scalar(0x1_0000 + (UInt32(high) - 0xD800) << 10 + (UInt32(unit) - 0xDC00))
+        } else if UTF16.isLeadSurrogate(unit) {
+            highSurrogate = unit
+            return
+        } else {
+            scalar = Unicode.Scalar(unit)
+        }
+        guard let scalar else { throw Self.halfPair }
+        for byte in String(scalar).utf8 { try append(byte) }
+    }
+
+    private mutating func append(_ byte: UInt8) throws(Flaw) {
+        guard text.count < Self.longestLine else { throw Self.tooLong }
+        text.append(byte)
+    }
+
+    private func checkLine(endingAt end: UInt64) throws(Flaw) {
+        guard end - lineStart <= UInt64(Self.longestLine) else { throw Self.tooLong }
+    }
+
+    private static func isPartOfNumber(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."),
+            UInt8(ascii: "e"), UInt8(ascii: "E"):
+            true
+        default: false
+        }
+    }
+
+    private static var tooLong: Flaw { Flaw(detail: "The line is longer than \(longestLine) bytes.") }
+    private static var halfPair: Flaw { Flaw(detail: "There is half of a surrogate pair in a string.") }
+}

@@ -1,0 +1,91 @@
+/// The path of a file in a backup, relative to the data directory or to a tablespace.
+///
+/// File names are bytes, in no known encoding. A leading `./` and trailing slashes are taken away; what is left
+/// is never empty, never absolute, and has no component that is empty, `.` or `..`, and no NUL: it can only name
+/// something beneath the directory that it is resolved in, unless a symbolic link is followed on the way.
+package struct MemberPath: Hashable, Sendable {
+    package let bytes: [UInt8]
+
+    /// Why bytes are not a path, to follow the words "the path".
+    package enum Flaw: String, Error {
+        case empty = "is empty"
+        case absolute = "is absolute"
+        case containsNUL = "contains a zero byte"
+        case emptyComponent = "has an empty component"
+        case dotComponent = "has a component \".\""
+        case parentComponent = "has a component \"..\""
+    }
+
+    package init(_ name: some Collection<UInt8>) throws(Flaw) {
+        var bytes = Array(name)
+        guard !bytes.contains(0) else { throw .containsNUL }
+        guard bytes.first != UInt8(ascii: "/") else { throw .absolute }
+        while bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
+        while bytes.starts(with: [UInt8(ascii: "."), UInt8(ascii: "/")]) { bytes.removeFirst(2) }
+        guard !bytes.isEmpty else { throw .empty }
+        for component in bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
+            guard !component.isEmpty else { throw .emptyComponent }
+            guard component.contains(where: { $0 != UInt8(ascii: ".") }) || component.count > 2 else {
+                throw component.count == 1 ? .dotComponent : .parentComponent
+            }
+        }
+        self.bytes = bytes
+    }
+
+    package init(_ name: String) throws(Flaw) {
+        try self.init(name.utf8)
+    }
+
+    private init(valid bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    /// The path of `path` in the directory that `self` names.
+    package func appending(_ path: MemberPath) -> MemberPath {
+        var joined: [UInt8] = []
+        joined.reserveCapacity(bytes.count + 1 + path.bytes.count)
+        joined += bytes
+        joined.append(UInt8(ascii: "/"))
+        joined += path.bytes
+        return MemberPath(valid: joined)
+    }
+
+    /// Whether this names something in `directory`, at any depth, and not `directory` itself.
+    package func isBeneath(_ directory: StaticString) -> Bool {
+        let length = directory.utf8CodeUnitCount
+        guard bytes.count > length, bytes[length] == UInt8(ascii: "/") else { return false }
+        return directory.withUTF8Buffer { name in
+            // The buffer is a constant of the program, and is read only while the closure runs.
+            unsafe bytes.starts(with: name)
+        }
+    }
+
+    /// The path as text, exactly; nil where it is not valid UTF-8.
+    package var string: String? {
+        String(validating: bytes, as: UTF8.self)
+    }
+}
+
+extension MemberPath: CustomStringConvertible {
+    /// The path for people: control characters, backslashes, and bytes that are not UTF-8 are escaped.
+    package var description: String {
+        Self.escaped(bytes)
+    }
+
+    /// Bytes of a file name for people.
+    package static func escaped(_ bytes: some Collection<UInt8>) -> String {
+        let text = String(validating: bytes, as: UTF8.self)
+        let scalars = text.map { Array($0.unicodeScalars) } ?? bytes.map { Unicode.Scalar($0) }
+        return scalars.map { scalar in
+            // Bytes that are not UTF-8 are shown one by one, and of them only ASCII as it is.
+            let isPrintable = scalar.properties.generalCategory != .control && (text != nil || scalar.isASCII)
+            if scalar == "\\" { return "\\\\" }
+            if isPrintable { return String(scalar) }
+            return text == nil ? escape(UInt8(scalar.value)) : scalar.utf8.map(escape).joined()
+        }.joined()
+    }
+
+    private static func escape(_ byte: UInt8) -> String {
+        byte < 16 ? "\\x0\(String(byte, radix: 16))" : "\\x\(String(byte, radix: 16))"
+    }
+}

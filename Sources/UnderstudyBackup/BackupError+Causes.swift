@@ -1,0 +1,158 @@
+import UnderstudyArchive
+package import UnderstudyConnection
+package import UnderstudyFileIO
+import UnderstudyProtocol
+import UnderstudyReceiver
+
+extension BackupError {
+    package init(_ error: FileIOError) {
+        self.init(
+            error.isNoSpace ? .noSpace : .fileSystem, error.description,
+            hint: error.isNoSpace ? "Free space on the file system, or choose a target on another one." : nil)
+    }
+
+    init(_ error: ArchiveError) {
+        self.init(.protocolViolation, "could not read what the server sent: \(error.message)", detail: error.detail)
+    }
+
+    init(_ error: ProtocolError) {
+        self.init(.protocolViolation, error.message, hint: "Make sure that a PostgreSQL server answers at this address.")
+    }
+
+    init(_ error: ReceiveError) {
+        if let connection = error.connection {
+            self.init(connection, of: .wal)
+            message = "could not receive WAL: \(message)"
+        } else if let file = error.file {
+            self.init(file)
+        } else {
+            self.init(error.code == .protocolViolation ? .protocolViolation : .wal, error.message)
+        }
+    }
+
+    package init(_ refusal: OwnedDirectory.Refusal, what: String) {
+        switch refusal {
+        case .notEmpty(let path):
+            self.init(
+                .target, "\(what) \"\(path)\" exists but is not empty",
+                hint: "Name a directory that does not exist yet, or empty this one.")
+        case .notADirectory(let path):
+            self.init(
+                .target, "\"\(path)\" is not a directory",
+                hint: "Name a directory that does not exist yet, or an empty one.")
+        case .failed(let attempt, let path, let number):
+            let error = FileIOError(attempt, path, number: number)
+            self.init(
+                error.isNoSpace ? .noSpace : .target, error.description,
+                hint: "The user that runs this needs write permission there.")
+        }
+    }
+
+    // MARK: - Connections
+
+    /// - Parameter command: What a server's error is about.
+    package init(_ error: ConnectionError, of command: Code = .server) {
+        switch error.code {
+        case .interrupted: self.init(.cancelled, "interrupted")
+        case .parameters: self.init(.options, error.message)
+        case .unreachable:
+            self.init(
+                .connection, error.message,
+                hint: "Check host and port, that the server runs, and that its listen_addresses lets it be reached.")
+        case .timedOut:
+            self.init(
+                .connection, error.message,
+                hint: "Check the route to the server and firewalls, or raise connect_timeout in the connection string.")
+        case .passwordNeeded:
+            self.init(
+                .passwordNeeded, error.message,
+                hint:
+                    "Put the password into the connection string, into PGPASSWORD, or into ~/.pgpass (database name \"replication\").",
+                sqlState: error.sqlState)
+        case .refused: self.init(refused: error)
+        case .lost:
+            self.init(
+                .connection, error.message,
+                hint: "The server's log says whether it was stopped, crashed, or ended this connection.",
+                sqlState: error.sqlState)
+        case .protocolViolation: self.init(.protocolViolation, error.message)
+        case .server: self.init(server: error, of: command)
+        }
+        if let detail = error.server?.detail { self.detail = detail }
+        if let hint = error.server?.hint { self.hint = hint }
+    }
+
+    /// A login that the server refused. The hint is the line to write, where there is one.
+    private init(refused error: ConnectionError) {
+        let text = error.server?.message ?? error.message
+        let quoted = text.quotedParts
+        var code = Code.authentication
+        var hint: String?
+        switch error.sqlState {
+        case "28P01":
+            hint =
+                "Check the password in the connection string, PGPASSWORD or ~/.pgpass (database name \"replication\")."
+        case "28000" where text.contains("pg_hba.conf"):
+            let address = quoted.first ?? "ADDRESS", user = quoted.dropFirst().first ?? "USER"
+            let place =
+                address.hasPrefix("[") || !address.contains(where: { $0 == "." || $0 == ":" })
+                ? "local  replication  \(user)  scram-sha-256"
+                : "host  replication  \(user)  \(address)/\(address.contains(":") ? 128 : 32)  scram-sha-256"
+            hint =
+                "Add the line \"\(place)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
+        case "28000":
+            hint =
+                "Make the role on the primary: CREATE ROLE \(quoted.first ?? "name") WITH REPLICATION LOGIN PASSWORD '...';"
+        case "42501":
+            hint = "Give the role the right on the primary: ALTER ROLE name WITH REPLICATION;"
+        case "53300":
+            code = .server
+            hint =
+                text.contains("max_wal_senders")
+                ? "Raise max_wal_senders on the primary (restart needed); a backup that streams WAL takes two. It must not be 0, and wal_level must be replica."
+                : "Raise max_connections on the primary, or end connections that are not needed."
+        case "57P03":
+            code = .connection
+            hint = "The server is starting up or shutting down; try again when it accepts connections."
+        default: break
+        }
+        self.init(code, error.message, hint: hint, sqlState: error.sqlState)
+    }
+
+    private init(server error: ConnectionError, of command: Code) {
+        var code = command
+        var hint: String?
+        switch error.sqlState {
+        case "42710":
+            code = .slot
+            hint = "Choose another name, or use the slot that exists with --slot alone."
+        case "42704" where command == .slot || command == .wal:
+            code = .slot
+            hint = "Create the slot first, or let it be made."
+        case "55006":
+            code = .slot
+            hint = "Choose another slot, or stop the client that uses this one (pg_replication_slots, active_pid)."
+        case "53400":
+            code = .slot
+            hint = "Raise max_replication_slots on the primary (restart needed), or drop a slot that is not needed."
+        case "53300":
+            hint = "Raise max_wal_senders on the primary (restart needed)."
+        case "58P01":
+            hint = "Use a replication slot, or raise wal_keep_size (wal_keep_segments before 13) on the primary."
+        case "55000" where error.message.contains("wal_level") || error.message.contains("WAL level"):
+            hint = "Set wal_level = replica (hot_standby before 9.6) on the primary and restart it."
+        case "XX001":
+            code = .damagedPages
+        default: break
+        }
+        self.init(code, error.message, hint: hint, sqlState: error.sqlState)
+    }
+}
+
+extension String {
+    /// What stands between double quotes.
+    fileprivate var quotedParts: [String] {
+        split(separator: "\"", omittingEmptySubsequences: false).enumerated()
+            .filter { $0.offset % 2 == 1 }.map { String($0.element) }
+    }
+}

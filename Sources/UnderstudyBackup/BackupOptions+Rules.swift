@@ -1,0 +1,64 @@
+package import UnderstudyConfiguration
+package import UnderstudyFileIO
+import UnderstudyProtocol
+
+extension BaseBackup.Options {
+    /// What the server is asked for.
+    var command: BaseBackupCommand {
+        var command = BaseBackupCommand(label: label)
+        command.progress = estimateSize
+        command.fastCheckpoint = checkpoint == .fast
+        command.includeWAL = wal == .fetch
+        command.noWaitForArchive = wal != .none
+        command.maxRate = maxRate
+        command.verifyChecksums = verifyServerChecksums
+        command.manifestChecksum = manifest ? manifestChecksum.rawValue : nil
+        command.manifestForceEncode = manifestForceEncode
+        return command
+    }
+
+    var moves: [TablespaceMove] {
+        tablespaceMappings.map { TablespaceMove(from: $0.old, to: $0.new) }
+    }
+}
+
+extension BaseBackup.Owner {
+    package var fileOwner: FileOwner { FileOwner(user: user, group: group) }
+}
+
+/// Options that make no sense, by themselves or together.
+enum BackupOptionRules {
+    static func check(_ options: BaseBackup.Options, dataDirectory: String) throws(BackupError) {
+        if let rate = options.maxRate, !(32...1_048_576).contains(rate) {
+            throw BackupError(
+                .options, "transfer rate \(rate) is out of range",
+                hint: "Choose from 32 to 1048576 kilobytes per second.")
+        }
+        if options.wal != .stream {
+            switch options.slot {
+            case .none, .temporary: break
+            case .existing, .create, .createOrTakeOver:
+                throw BackupError(
+                    .options, "a replication slot can be used only when WAL is streamed",
+                    hint: "Choose WAL method stream, or leave the slot out.")
+            }
+        }
+        var findings = Preflight.tablespaceMappings(
+            options.moves, dataDirectory: dataDirectory, walDirectory: options.walDirectory)
+        if let directory = options.walDirectory {
+            findings += Preflight.walDirectory(directory, dataDirectory: dataDirectory)
+        }
+        if let finding = findings.first { throw BackupError(finding, .options) }
+    }
+}
+
+extension BackupError {
+    package init(_ finding: Finding, _ code: Code) {
+        self.init(code, finding.message, detail: finding.detail, hint: finding.hint)
+    }
+}
+
+/// Whether two paths name the same place by their texts.
+func pathsAreEqual(_ one: String, _ other: String) -> Bool {
+    pathIsInside(one, other) && pathIsInside(other, one)
+}

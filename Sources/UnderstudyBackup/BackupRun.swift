@@ -1,0 +1,329 @@
+package import Logging
+import UnderstudyArchive
+import UnderstudyConfiguration
+package import UnderstudyConnection
+package import UnderstudyFileIO
+import UnderstudyProtocol
+import UnderstudyReceiver
+import UnderstudyWAL
+
+/// One base backup, from the first look to the last sync. Runs on a thread of its own.
+///
+/// The order, and why: what this side alone can tell is looked at before the server is asked for anything; both
+/// connections and the slot are there before the first directory is made; room is checked before the first byte.
+package final class BackupRun: @unchecked Sendable {
+    // Sendable: used by one thread at a time; a clone calls `run` to its end on one before it goes on elsewhere.
+    let options: BaseBackup.Options
+    /// The data directory, as an absolute path.
+    package let path: String
+    let parameters: ConnectionParameters
+    let interrupt: Interrupt
+    let meter: ProgressMeter
+    let logger: Logger
+
+    /// What must be undone if the run fails.
+    private(set) var targets: BackupTargets?
+    private var slot: SlotKeeper?
+    private var receiver: WALReceiver?
+    private var pool: WritePool?
+
+    package init(
+        options: BaseBackup.Options, path: String, parameters: ConnectionParameters, interrupt: Interrupt,
+        meter: ProgressMeter, logger: Logger
+    ) {
+        self.options = options
+        self.path = absolutePath(path)
+        self.parameters = parameters
+        self.interrupt = interrupt
+        self.meter = meter
+        self.logger = logger
+    }
+
+    /// What is known once the data is complete, for those who add to it.
+    package struct Completed {
+        package var directory: ConfinedDirectory
+        package var server: ServerFacts
+        package var slotName: String?
+        package var slotWasMade: Bool
+        /// The settings in effect on the backup connection: PQconninfo.
+        package var settings: [ConnectionParameters.Setting]
+        /// Whether the server asked for a password: PQconnectionUsedPassword.
+        package var usedPassword: Bool
+    }
+
+    /// Takes the backup.
+    ///
+    /// - Parameters:
+    ///   - inspect: Looks at the server before anything is made.
+    ///   - complete: Adds files to the data directory before it is synced.
+    package func run(
+        inspect: (Session, ServerFacts) throws(BackupError) -> Void,
+        complete: (Completed) throws(BackupError) -> Void
+    ) throws(BackupError) -> BackupResult {
+        do throws(BackupError) {
+            return try attempt(inspect, complete)
+        } catch {
+            throw cleanUp(after: rootCause(error))
+        }
+    }
+
+    // MARK: - The run
+
+    private func attempt(
+        _ inspect: (Session, ServerFacts) throws(BackupError) -> Void,
+        _ complete: (Completed) throws(BackupError) -> Void
+    ) throws(BackupError) -> BackupResult {
+        try checkOptions()
+        let session = try connect()
+        let server = try ServerFacts(session, logger: logger)
+        try inspect(session, server)
+        try checkWALLevel(session, server)
+        // The second connection comes before anything is made: a server without a free sender says so now.
+        let walSession = options.wal == .stream ? try connect() : nil
+        if let walSession {
+            slot = try SlotKeeper(
+                options.slot, session: walSession, identity: server.identity, segmentSize: server.segmentSize,
+                logger: logger)
+        }
+        let (position, archives) = try startBackup(session, server)
+        let targets = try BackupTargets(
+            path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync)
+        self.targets = targets
+        if let walSession { try startWAL(walSession, server, targets, at: position) }
+        let verifier = try copy(session, server, targets, archives)
+        let end = try finishBackup(session, position)
+        meter.enter(.finishingWAL)
+        try finishWAL(at: end.position.lsn)
+        let verifiedFiles = try verifier.finish(sync: options.sync)
+        meter.enter(.configuring)
+        try complete(
+            Completed(
+                directory: targets.directory, server: server, slotName: slot?.permanentName(options.slot),
+                slotWasMade: slot?.made != nil, settings: session.effectiveSettings, usedPassword: session.password != nil))
+        try makeDurable(targets, hasManifest: verifiedFiles != nil)
+        if let damage = end.damage {
+            // Everything is in place; what fails is the success.
+            throw damage
+        }
+        logger.info("base backup completed")
+        return BackupResult(
+            startLSN: position.lsn, endLSN: end.position.lsn, timeline: end.position.timeline,
+            verifiedFiles: verifiedFiles, bytes: meter.bytesDone, serverVersion: server.version.number,
+            systemIdentifier: server.identity.systemIdentifier)
+    }
+
+    private func checkOptions() throws(BackupError) {
+        try BackupOptionRules.check(options, dataDirectory: path)
+        do throws(OwnedDirectory.Refusal) { try OwnedDirectory.check(path) } catch {
+            throw BackupError(error, what: "directory")
+        }
+        if let wal = options.walDirectory {
+            do throws(OwnedDirectory.Refusal) { try OwnedDirectory.check(wal) } catch {
+                throw BackupError(error, what: "WAL directory")
+            }
+        }
+        for mapping in options.tablespaceMappings {
+            do throws(OwnedDirectory.Refusal) { try OwnedDirectory.check(mapping.new) } catch {
+                throw BackupError(error, what: "tablespace directory")
+            }
+        }
+    }
+
+    private func connect() throws(BackupError) -> Session {
+        let logger = logger
+        do throws(ConnectionError) {
+            return try Session.connect(
+                parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt
+            ) { message in logger.pass(on: message) }
+        } catch { throw BackupError(error) }
+    }
+
+    private func checkWALLevel(_ session: Session, _ server: ServerFacts) throws(BackupError) {
+        guard server.version.showsSettings else { return }
+        let level: String?
+        do throws(ConnectionError) {
+            level = try session.runForRows(ReplicationCommand.show("wal_level")).rows.first?.first ?? nil
+        } catch { throw BackupError(error) }
+        let findings = Preflight.walLevel(level ?? "", serverVersion: server.version.number, hotStandby: false)
+        if let finding = findings.first { throw BackupError(finding, .server) }
+    }
+
+    // MARK: - BASE_BACKUP
+
+    private func startBackup(
+        _ session: Session, _ server: ServerFacts
+    ) throws(BackupError) -> (BackupPosition, [AnnouncedArchive]) {
+        logger.info("initiating base backup, waiting for checkpoint to complete")
+        meter.enter(.checkpoint)
+        let archives: [AnnouncedArchive]
+        let position: BackupPosition
+        do {
+            try session.send(options.command.text(for: server.version))
+            position = try BackupPosition(session.nextRows(), fallback: server.identity.timeline)
+            logger.info("checkpoint completed")
+            if options.wal != .none {
+                logger.info("write-ahead log start point: \(position.lsn) on timeline \(position.timeline)")
+            }
+            archives = try AnnouncedArchive.decode(session.nextRows())
+        } catch let error as ConnectionError {
+            throw BackupError(error)
+        } catch let error as ProtocolError {
+            throw BackupError(error)
+        } catch { fatalError("unreachable: \(error)") }
+        let sizes = archives.compactMap(\.size)
+        meter.set(
+            total: sizes.isEmpty ? nil : sizes.reduce(0) { $0.addingReportingOverflow($1).partialValue },
+            tablespaces: archives.count)
+        return (position, archives)
+    }
+
+    private func startWAL(
+        _ session: Session, _ server: ServerFacts, _ targets: BackupTargets, at position: BackupPosition
+    ) throws(BackupError) {
+        logger.info("starting background WAL receiver")
+        let directory = try targets.makeWALDirectory(
+            named: server.version.walDirectoryName, at: options.walDirectory)
+        let writer = WALWriter(directory: directory, fileMode: server.fileMode, syncs: options.sync)
+        let interrupt = interrupt
+        let receiver = WALReceiver(
+            session: session, writer: writer, segmentSize: server.segmentSize,
+            policy: .init(
+                statusInterval: options.statusInterval == .zero ? nil : options.statusInterval,
+                syncsToDisk: options.sync)
+        ) { interrupt.raise() }
+        self.receiver = receiver
+        receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.name))
+    }
+
+    private func copy(
+        _ session: Session, _ server: ServerFacts, _ targets: BackupTargets, _ announced: [AnnouncedArchive]
+    ) throws(BackupError) -> VerifierBox {
+        if options.wal != .stream, let path = options.walDirectory {
+            _ = try targets.makeWALDirectory(named: server.version.walDirectoryName, at: path)
+        }
+        let layout = try TablespaceLayout(announced, options: options, dataDirectory: path)
+        let plans = try layout.makeRoots(targets, announced)
+        try SpaceCheck.check(plans, in: targets)
+        meter.enter(.copying)
+        let ledger = Ledger(), interrupt = interrupt
+        let hasManifest = options.manifest && server.version.hasManifest
+        let pool = WritePool(
+            ledger: ledger,
+            algorithm: hasManifest ? ChecksumAlgorithm(rawValue: options.manifestChecksum.rawValue) : nil
+        ) { interrupt.raise() }
+        self.pool = pool
+        let writers = pool.start()
+        defer {
+            pool.close()
+            for writer in writers { writer.join() }
+        }
+        let sink = DirectorySink(
+            dataRoot: targets.root(targets.data, prefix: nil),
+            walRoot: targets.wal.map { targets.root($0, prefix: nil) }, premade: targets.premade,
+            version: server.version, tablespaceLinks: layout.links, filler: BatchFiller(pool: pool))
+        var reader = CopyReader(session: session, archives: plans, sink: sink, meter: meter) {
+            sink throws(BackupError) in
+            try sink.drain()
+            return try ManifestVerifier(directory: targets.directory, mode: server.fileMode, ledger: ledger)
+        }
+        return VerifierBox(try reader.read(expectsManifest: hasManifest))
+    }
+
+    /// Takes the stop position. A server that has found damaged pages sends it too, and then an error.
+    private func finishBackup(
+        _ session: Session, _ start: BackupPosition
+    ) throws(BackupError) -> (position: BackupPosition, damage: BackupError?) {
+        let position: BackupPosition
+        do {
+            position = try BackupPosition(session.nextRows(), fallback: start.timeline)
+        } catch let error as ConnectionError {
+            throw BackupError(error)
+        } catch let error as ProtocolError {
+            throw BackupError(error)
+        } catch { fatalError("unreachable: \(error)") }
+        if options.wal != .none { logger.info("write-ahead log end point: \(position.lsn)") }
+        do throws(ConnectionError) {
+            while try session.nextResult() != .none {}
+        } catch where error.sqlState == "XX001" {
+            var damage = BackupError(error)
+            damage.message = "server found damaged pages: \(error.message)"
+            damage.hint =
+                "The backup in \"\(path)\" is kept. The warnings above name the files; check the primary with pg_amcheck, and its storage."
+            return (position, damage)
+        } catch { throw BackupError(error) }
+        return (position, nil)
+    }
+
+    private func finishWAL(at position: LSN) throws(BackupError) {
+        guard let receiver else { return }
+        logger.info("waiting for background process to finish streaming ...")
+        do throws(ReceiveError) { try receiver.finish(at: position) } catch { throw BackupError(error) }
+        self.receiver = nil
+    }
+
+    private func makeDurable(_ targets: BackupTargets, hasManifest: Bool) throws(BackupError) {
+        if interrupt.isRaised { throw BackupError(.cancelled, "interrupted") }
+        meter.enter(.syncing)
+        if options.sync {
+            logger.info("syncing data to disk ...")
+            try targets.sync()
+        }
+        guard hasManifest else { return }
+        logger.info("renaming backup_manifest.tmp to backup_manifest")
+        do throws(FileIOError) {
+            try targets.directory.rename(ManifestVerifier.temporaryName, to: ManifestVerifier.name)
+            if options.sync { try targets.directory.sync() }
+        } catch { throw BackupError(error) }
+    }
+
+    // MARK: - After a failure
+
+    /// A writer or the WAL stream that fails raises the interrupt: then theirs is the cause.
+    private func rootCause(_ error: BackupError) -> BackupError {
+        guard error.code == .cancelled else { return error }
+        do throws(BackupError) { try pool?.throwFailure() } catch { return error }
+        if let failure = receiver?.failure { return BackupError(failure) }
+        return error
+    }
+
+    private func cleanUp(after error: BackupError) -> BackupError {
+        interrupt.raise()
+        if let receiver {
+            _ = receiver.abandon()
+            self.receiver = nil
+        }
+        slot?.dropMade(parameters, logger: logger)
+        if error.code == .damagedPages || !options.cleanUp {
+            if targets != nil { logger.notice("directory \"\(path)\" is kept") }
+        } else {
+            removeTargets()
+        }
+        return error
+    }
+
+    private func removeTargets() {
+        guard let targets else { return }
+        logger.info("removing what was written to \"\(path)\"")
+        for failure in targets.restore() { logger.warning("could not clean up: \(failure)") }
+    }
+
+    /// Removes a backup that was completed, and drops the slot that was made for it.
+    package func undo() {
+        slot?.dropMade(parameters, logger: logger)
+        if options.cleanUp { removeTargets() }
+    }
+}
+
+/// Holds the verifier, which cannot be copied, between the copy and the end of the backup.
+final class VerifierBox {
+    private var verifier: ManifestVerifier?
+
+    init(_ verifier: consuming ManifestVerifier?) {
+        self.verifier = verifier
+    }
+
+    /// The number of files that agree; nil without a manifest.
+    func finish(sync: Bool) throws(BackupError) -> Int? {
+        try verifier.take()?.finish(sync: sync)
+    }
+}

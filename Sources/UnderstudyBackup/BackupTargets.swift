@@ -1,0 +1,118 @@
+import UnderstudyArchive
+import UnderstudyFileIO
+import UnderstudyProtocol
+
+/// The directories that a backup fills: the data directory, the WAL directory if it is apart, the tablespaces.
+final class BackupTargets {
+    let data: OwnedDirectory
+    private var others: [OwnedDirectory] = []
+    private(set) var wal: OwnedDirectory?
+    /// Directories in the data directory that were made before the archive that has them arrives.
+    private(set) var premade: Set<String> = []
+    private var trees: [Tree] = []
+    private let owner: FileOwner?
+    private let mode: UInt16
+    private let syncs: Bool
+
+    private struct Tree {
+        let durable: DurableTree
+        let device: UInt64
+    }
+
+    /// Makes the data directory, or takes one that is empty.
+    init(path: String, mode: UInt16, owner: FileOwner?, syncs: Bool) throws(BackupError) {
+        self.mode = mode
+        self.owner = owner
+        self.syncs = syncs
+        do throws(OwnedDirectory.Refusal) {
+            data = try OwnedDirectory(path, mode: mode, owner: owner)
+        } catch { throw BackupError(error, what: "directory") }
+        do throws(BackupError) { try remember(data) } catch {
+            try? data.restore()
+            throw error
+        }
+    }
+
+    var directory: ConfinedDirectory { data.directory }
+
+    private func remember(_ owned: OwnedDirectory) throws(BackupError) {
+        do throws(FileIOError) {
+            try owned.directory.takeOwnership()
+            trees.append(
+                Tree(
+                    durable: DurableTree(root: owned.directory), device: try owned.directory.freeSpace().device))
+        } catch { throw BackupError(error) }
+    }
+
+    /// Makes the WAL directory, in the data directory or at `path` with a link to it.
+    func makeWALDirectory(named name: String, at path: String?) throws(BackupError) -> ConfinedDirectory {
+        if let path { wal = try makeOther(path, what: "WAL directory") }
+        do throws(FileIOError) {
+            let directory: ConfinedDirectory
+            if let path, let wal {
+                try data.directory.makeSymbolicLink(RelativePath(name), to: path)
+                directory = wal.directory
+            } else {
+                try data.directory.makeDirectory(RelativePath(name), mode: mode)
+                directory = try data.directory.openDirectory(RelativePath(name))
+            }
+            try directory.makeDirectory("archive_status", mode: mode)
+            premade.formUnion([name, "\(name)/archive_status"])
+            return directory
+        } catch { throw BackupError(error) }
+    }
+
+    func makeTablespace(at path: String) throws(BackupError) -> MemberRoot {
+        root(try makeOther(path, what: "tablespace directory"), prefix: nil)
+    }
+
+    /// Makes the directory of a tablespace that lies in the data directory itself (servers from 15 can have them).
+    func makeInPlaceTablespace(_ oid: UInt32) throws(BackupError) -> MemberRoot {
+        do throws(FileIOError) {
+            if premade.insert("pg_tblspc").inserted { try directory.makeDirectory("pg_tblspc", mode: mode) }
+            let path = "pg_tblspc/\(oid)"
+            try directory.makeDirectory(RelativePath(path), mode: mode)
+            premade.insert(path)
+            var root = root(data, prefix: nil)
+            root.directory = try directory.openDirectory(RelativePath(path))
+            return root
+        } catch { throw BackupError(error) }
+    }
+
+    private func makeOther(_ path: String, what: String) throws(BackupError) -> OwnedDirectory {
+        let owned: OwnedDirectory
+        do throws(OwnedDirectory.Refusal) { owned = try OwnedDirectory(path, mode: mode, owner: owner) } catch {
+            throw BackupError(error, what: what)
+        }
+        others.append(owned)
+        try remember(owned)
+        return owned
+    }
+
+    func root(_ owned: OwnedDirectory, prefix: MemberPath?) -> MemberRoot {
+        let syncsEach = syncs && (trees.first { $0.durable.root === owned.directory }?.durable.syncsEachFile ?? true)
+        return MemberRoot(directory: owned.directory, manifestPrefix: prefix, syncsEachFile: syncsEach)
+    }
+
+    /// Puts everything on stable storage, the directories' own entries included.
+    func sync() throws(BackupError) {
+        do throws(FileIOError) {
+            var synced: Set<UInt64> = []
+            for tree in trees {
+                // One syncfs covers all trees on a file system.
+                if !tree.durable.syncsEachFile && !synced.insert(tree.device).inserted { continue }
+                try tree.durable.sync()
+            }
+            for owned in [data] + others { try owned.syncParents() }
+        } catch { throw BackupError(error) }
+    }
+
+    /// Leaves everything as it was. What cannot be removed is returned.
+    func restore() -> [FileIOError] {
+        var failures: [FileIOError] = []
+        for owned in [data] + others {
+            do throws(FileIOError) { try owned.restore() } catch { failures.append(error) }
+        }
+        return failures
+    }
+}

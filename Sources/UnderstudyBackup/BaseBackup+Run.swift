@@ -1,0 +1,42 @@
+import UnderstudyConnection
+import UnderstudyFileIO
+
+extension BaseBackup {
+    /// Takes the backup.
+    ///
+    /// When it returns, every byte is on stable storage (unless `options.sync` is off) and, with a manifest,
+    /// verified. When it throws, what it made is removed and a slot that it made is dropped (unless
+    /// `options.cleanUp` is off); what was there before is as it was. Cancelling the task ends it in this order.
+    ///
+    /// - Parameter progress: Called at each change of phase and at most ten times a second, not on a hot path.
+    public func run(
+        into target: Target, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
+    ) async throws(BackupError) -> BackupResult {
+        guard case .directory(let path) = target else { throw BackupError(.options, "unknown target") }
+        let interrupt = Interrupt()
+        let meter = ProgressMeter(progress)
+        meter.start()
+        do throws(BackupError) {
+            let result = try await OwnThread.run("backup", interrupt: interrupt) { () throws(BackupError) in
+                let run = BackupRun(
+                    options: options, path: path, parameters: try parameters(), interrupt: interrupt, meter: meter,
+                    logger: logger)
+                return try run.run(inspect: { _, _ in }) { completed throws(BackupError) in
+                    guard options.writeRecoverySettings else { return }
+                    try RecoveryFiles(completed, parameters: try parameters()).write()
+                }
+            }
+            meter.finish(.done)
+            return result
+        } catch {
+            meter.finish(.failed)
+            throw error
+        }
+    }
+
+    private func parameters() throws(BackupError) -> ConnectionParameters {
+        do throws(ConnectionError) { return try ConnectionParameters(source, overrides: overrides) } catch {
+            throw BackupError(error)
+        }
+    }
+}

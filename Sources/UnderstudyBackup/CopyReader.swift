@@ -1,0 +1,153 @@
+import UnderstudyArchive
+import UnderstudyConnection
+import UnderstudyProtocol
+
+/// Reads the copy of BASE_BACKUP into archives and manifest: one copy stream for each before 15, one for all from
+/// 15 on.
+struct CopyReader: ~Copyable {
+    private let session: Session
+    private let archives: [ArchivePlan]
+    private let meter: ProgressMeter
+    private let makeVerifier: (inout DirectorySink) throws(BackupError) -> ManifestVerifier
+    private var sink: DirectorySink
+    private var verifier: ManifestVerifier?
+    private var tar: TarReader?
+    private var begun: Set<Int> = []
+    private var next = 0
+
+    /// An announced archive and the directory that it goes to.
+    struct ArchivePlan {
+        var announced: AnnouncedArchive
+        var root: MemberRoot
+    }
+
+    /// - Parameter makeVerifier: Called when the manifest begins; everything before it must then be written.
+    init(
+        session: Session, archives: [ArchivePlan], sink: DirectorySink, meter: ProgressMeter,
+        makeVerifier: @escaping (inout DirectorySink) throws(BackupError) -> ManifestVerifier
+    ) {
+        self.session = session
+        self.archives = archives
+        self.sink = sink
+        self.meter = meter
+        self.makeVerifier = makeVerifier
+    }
+
+    /// Reads everything up to the row with the stop position.
+    ///
+    /// - Parameter expectsManifest: Whether a manifest was asked for.
+    /// - Returns: The manifest, taken whole but not compared yet; nil if none was asked for.
+    mutating func read(expectsManifest: Bool) throws(BackupError) -> ManifestVerifier? {
+        if session.serverVersion.hasOptionLists {
+            try expectCopy()
+            while try takeMessage() {}
+            try endArchive()
+        } else {
+            for index in archives.indices {
+                try expectCopy()
+                try begin(index)
+                while try takeRaw() {}
+                try endArchive()
+            }
+            if expectsManifest {
+                try expectCopy()
+                try beginManifest()
+                while try takeRaw() {}
+            }
+        }
+        guard begun.count == archives.count else {
+            throw BackupError(
+                .protocolViolation, "server announced \(archives.count) archives and sent \(begun.count)")
+        }
+        if verifier == nil { try sink.drain() }
+        guard (verifier != nil) == expectsManifest else {
+            throw BackupError(
+                .protocolViolation,
+                expectsManifest ? "server sent no backup manifest" : "server sent a backup manifest unasked")
+        }
+        return verifier.take()
+    }
+
+    private func expectCopy() throws(BackupError) {
+        let reply: Session.Reply<ResultSet>
+        do throws(ConnectionError) { reply = try session.nextResult() } catch { throw BackupError(error) }
+        guard reply == .copyOut else {
+            throw BackupError(.protocolViolation, "server did not begin the copy of an archive")
+        }
+    }
+
+    // MARK: - Messages
+
+    /// False at the end of the copy.
+    private mutating func takeRaw() throws(BackupError) -> Bool {
+        try session.takeCopyData(failure: { BackupError($0) }) { bytes throws(BackupError) in
+            try take(bytes)
+        } == .data
+    }
+
+    private mutating func takeMessage() throws(BackupError) -> Bool {
+        try session.takeCopyData(failure: { BackupError($0) }) { bytes throws(BackupError) in
+            let message: BackupMessage
+            do throws(ProtocolError) { message = try BackupMessage(bytes) } catch { throw BackupError(error) }
+            switch message {
+            case .archive(let name, let location): try begin(find(name, location))
+            case .data(let content): try take(content)
+            case .progress: break
+            case .manifest: try beginManifest()
+            }
+        } == .data
+    }
+
+    private mutating func take(_ bytes: RawSpan) throws(BackupError) {
+        if verifier != nil {
+            try verifier!.take(bytes)
+        } else if tar != nil {
+            try tar!.consume(bytes, into: &sink)
+            meter.count(bytes: bytes.byteCount)
+        } else {
+            throw BackupError(.protocolViolation, "server sent data that belongs to no archive")
+        }
+    }
+
+    // MARK: - Archives
+
+    /// The archive that a message of 15 and newer begins.
+    private func find(_ name: String, _ location: String) throws(BackupError) -> Int {
+        guard name.hasSuffix(".tar") else {
+            throw BackupError(
+                .protocolViolation, "server sent archive \"\(name)\", expected one that ends in .tar")
+        }
+        let index = archives.firstIndex { plan in
+            if let oid = plan.announced.oid { return name == "\(oid).tar" }
+            return name == "base.tar"
+        }
+        guard let index, (archives[index].announced.location ?? "") == location else {
+            throw BackupError(
+                .protocolViolation, "server sent archive \"\(name)\" for \"\(location)\", which it had not announced")
+        }
+        return index
+    }
+
+    private mutating func begin(_ index: Int) throws(BackupError) {
+        try endArchive()
+        guard verifier == nil, begun.insert(index).inserted else {
+            throw BackupError(.protocolViolation, "server sent an archive twice, or behind the manifest")
+        }
+        tar = TarReader(expectsTrailer: session.serverVersion.hasOptionLists)
+        sink.beginArchive(archives[index].root)
+    }
+
+    private mutating func endArchive() throws(BackupError) {
+        guard let finished = tar else { return }
+        do throws(ArchiveError) { try finished.finish() } catch { throw BackupError(error) }
+        tar = nil
+        meter.tablespaceDone()
+    }
+
+    private mutating func beginManifest() throws(BackupError) {
+        try endArchive()
+        guard verifier == nil else { throw BackupError(.protocolViolation, "server sent two backup manifests") }
+        meter.enter(.verifying)
+        verifier = try makeVerifier(&sink)
+    }
+}

@@ -1,0 +1,135 @@
+import UnderstudyArchive
+import UnderstudyFileIO
+import UnderstudyProtocol
+
+/// A directory that members of an archive go to, and what the manifest calls it.
+struct MemberRoot: Sendable {
+    var directory: ConfinedDirectory
+    /// Before the member's path in the manifest; nil for the data directory.
+    var manifestPrefix: MemberPath?
+    /// Whether files in it must be synced one by one.
+    var syncsEachFile: Bool
+}
+
+/// Writes the members of the archives into directories: the plain format.
+///
+/// Nothing outside of the roots is touched, whatever the server sends. Symbolic links are made only as
+/// `pg_tblspc/OID`, for tablespaces that the server has announced, and to where this side puts them.
+struct DirectorySink: TarSink {
+    typealias Failure = BackupError
+
+    private let dataRoot: MemberRoot
+    /// Where the members below pg_wal go if not into the data directory.
+    private let walRoot: MemberRoot?
+    private let walName: StaticString
+    private let premade: Set<String>
+    /// OID of each announced tablespace, and the link's target here.
+    private let tablespaceLinks: [UInt32: String]
+
+    /// The archive that is being read.
+    private var root: MemberRoot
+    private var filler: BatchFiller
+    private var isFile = false
+
+    init(
+        dataRoot: MemberRoot, walRoot: MemberRoot?, premade: Set<String>, version: ServerVersion,
+        tablespaceLinks: [UInt32: String], filler: BatchFiller
+    ) {
+        self.dataRoot = dataRoot
+        self.walRoot = walRoot
+        walName = version.usesXlogName ? "pg_xlog" : "pg_wal"
+        self.premade = premade
+        self.tablespaceLinks = tablespaceLinks
+        root = dataRoot
+        self.filler = filler
+    }
+
+    /// What follows are members of the archive that belongs here.
+    mutating func beginArchive(_ root: MemberRoot) {
+        self.root = root
+    }
+
+    mutating func drain() throws(BackupError) {
+        try filler.drain()
+    }
+
+    func failure(_ error: ArchiveError) -> BackupError {
+        BackupError(error)
+    }
+
+    mutating func begin(_ entry: TarEntry) throws(BackupError) {
+        isFile = false
+        switch entry.kind {
+        case .file:
+            isFile = true
+            try filler.open(file(entry))
+        case .directory:
+            do throws(FileIOError) { try makeDirectory(entry) } catch { throw BackupError(error) }
+        case .symbolicLink:
+            guard root.manifestPrefix == nil, let oid = tablespaceOID(entry.path), let target = tablespaceLinks[oid]
+            else {
+                throw BackupError(
+                    .protocolViolation, "server sent symbolic link \"\(entry.path)\", which is no tablespace",
+                    detail: "Symbolic links are made only for the tablespaces that the server has announced.")
+            }
+            do throws(FileIOError) {
+                try dataRoot.directory.makeSymbolicLink(RelativePath(bytes: entry.path.bytes), to: target)
+            } catch { throw BackupError(error) }
+        }
+    }
+
+    mutating func content(_ bytes: RawSpan) throws(BackupError) {
+        try filler.append(bytes)
+    }
+
+    mutating func end() throws(BackupError) {
+        if isFile { try filler.close() }
+    }
+
+    // MARK: - Where members go
+
+    private func makeDirectory(_ entry: TarEntry) throws(FileIOError) {
+        if root.manifestPrefix == nil, let path = entry.path.string, premade.contains(path) { return }
+        let (root, relative) = route(entry.path)
+        guard let relative else { return }
+        try root.directory.makeDirectory(relative, mode: entry.mode & 0o777)
+    }
+
+    private func file(_ entry: TarEntry) throws(BackupError) -> FileToWrite {
+        if root.manifestPrefix == nil, ["tablespace_map", "backup_manifest"].contains(entry.path.string) {
+            throw BackupError(
+                .protocolViolation, "server sent file \"\(entry.path)\", which was not asked for",
+                detail: "In a plain backup a server would misread it.")
+        }
+        let (root, relative) = route(entry.path)
+        guard let relative else {
+            throw BackupError(.protocolViolation, "server sent a file in place of directory \"\(entry.path)\"")
+        }
+        return FileToWrite(
+            directory: root.directory, relative: relative,
+            manifestPath: root.manifestPrefix.map { $0.appending(entry.path) } ?? entry.path,
+            // Set-user-ID and the like have no place in a data directory.
+            mode: entry.mode & 0o777, size: entry.size, sync: root.syncsEachFile)
+    }
+
+    /// The root and the path in it; nil for the root itself.
+    private func route(_ path: MemberPath) -> (MemberRoot, RelativePath?) {
+        guard root.manifestPrefix == nil, let walRoot, isOfWALDirectory(path) else {
+            return (root, RelativePath(bytes: path.bytes))
+        }
+        let rest = path.bytes.dropFirst(walName.utf8CodeUnitCount + 1)
+        return (walRoot, rest.isEmpty ? nil : RelativePath(bytes: rest))
+    }
+
+    private func isOfWALDirectory(_ path: MemberPath) -> Bool {
+        root.manifestPrefix == nil && (path.isBeneath(walName) || path.string == "\(walName)")
+    }
+
+    /// The OID where the path is `pg_tblspc/OID`.
+    private func tablespaceOID(_ path: MemberPath) -> UInt32? {
+        guard let parts = path.string?.split(separator: "/"), parts.count == 2, parts[0] == "pg_tblspc" else {
+            return nil
+        }
+        return UInt32(parts[1])
+    }
+}

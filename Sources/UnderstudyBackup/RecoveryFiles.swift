@@ -1,0 +1,67 @@
+package import UnderstudyConfiguration
+package import UnderstudyConnection
+package import UnderstudyFileIO
+import UnderstudyProtocol
+import Glibc
+
+/// Writes the recovery settings into a copy.
+package struct RecoveryFiles {
+    private let completed: BackupRun.Completed
+    /// What the user gave for the connection.
+    private let parameters: ConnectionParameters
+    /// A password file that the standby is to use.
+    package var passfile: String?
+    package var port: Int?
+
+    package init(_ completed: BackupRun.Completed, parameters: ConnectionParameters) {
+        self.completed = completed
+        self.parameters = parameters
+    }
+
+    /// How the standby will connect.
+    package var connection: PrimaryConnInfo {
+        PrimaryConnInfo(
+            connectionSettings, forServer: completed.server.version.number,
+            usedPassword: completed.usedPassword, dbname: parameters["dbname"],
+            passfile: passfile)
+    }
+
+    /// The settings in effect, as the module of configuration has them.
+    package var connectionSettings: ConnectionSettings {
+        ConnectionSettings(completed.settings.map { ConnectionSettings.Setting($0.keyword, $0.value) })
+    }
+
+    /// Writes them; returns the settings that found no file to stand in.
+    @discardableResult
+    package func write() throws(BackupError) -> [StandbyConfiguration.FileEdit] {
+        let configuration = StandbyConfiguration(
+            serverVersion: completed.server.version.number, primaryConnInfo: connection.conninfo,
+            slotName: completed.slotName, port: port)
+        var left: [StandbyConfiguration.FileEdit] = []
+        for edit in configuration.edits {
+            if try !Self.apply(edit, in: completed.directory, mode: completed.server.fileMode) { left.append(edit) }
+        }
+        return left
+    }
+
+    /// Makes one change; false where the file that it belongs to is absent.
+    package static func apply(
+        _ edit: StandbyConfiguration.FileEdit, in directory: ConfinedDirectory, mode: UInt16
+    ) throws(BackupError) -> Bool {
+        let name = RelativePath(edit.name)
+        do throws(FileIOError) {
+            let isThere = directory.exists(name)
+            if isThere && edit.kind != .create {
+                try directory.append(Array(edit.content.utf8), to: name)
+                return true
+            }
+            guard edit.kind != .appendIfPresent else { return false }
+            if isThere { try directory.remove(name) }
+            let file = try directory.createFile(name, mode: mode)
+            let bytes = Array(edit.content.utf8)
+            try unsafe file.write(bytes.span.bytes, at: 0, path: directory.fullPath(name))
+            try file.sync(path: directory.fullPath(name))
+            return true
+        } catch { throw BackupError(error) }
+    }
+}

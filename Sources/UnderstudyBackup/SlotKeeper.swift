@@ -1,0 +1,150 @@
+import Logging
+import UnderstudyConnection
+import UnderstudyFileIO
+import UnderstudyProtocol
+import UnderstudyWAL
+
+/// The replication slot of a run: made or taken over, and dropped again if the run fails.
+struct SlotKeeper {
+    /// The slot that the WAL stream uses; nil for none.
+    private(set) var name: String?
+    /// A permanent slot that this run has made.
+    private(set) var made: String?
+
+    /// Provides the slot over the connection that will stream the WAL.
+    ///
+    /// - Parameters:
+    ///   - identity: Where the server is now.
+    ///   - segmentSize: Of the server's WAL.
+    init(
+        _ wanted: BaseBackup.Slot, session: Session, identity: SystemIdentity, segmentSize: WALSegmentSize,
+        logger: Logger
+    ) throws(BackupError) {
+        let version = session.serverVersion
+        switch wanted {
+        case .none: return
+        case .temporary:
+            guard version.hasTemporarySlots else { return }
+            let name = "understudy_\(session.backendProcessID)"
+            try Self.create(name, temporary: true, session)
+            logger.info("created temporary replication slot \"\(name)\"")
+            self.name = name
+        case .existing(let name):
+            try Self.requireSlots(version)
+            self.name = name
+        case .create(let name), .createOrTakeOver(let name):
+            try Self.requireSlots(version)
+            self.name = name
+            do throws(BackupError) {
+                try Self.create(name, temporary: false, session)
+            } catch where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
+                try Self.probe(name, session, identity, segmentSize, reserving: false)
+                logger.notice("taking over replication slot \"\(name)\"")
+                return
+            }
+            made = name
+            logger.info("created replication slot \"\(name)\"")
+            if !version.reservesWALOnSlotCreation {
+                try Self.probe(name, session, identity, segmentSize, reserving: true)
+            }
+        }
+    }
+
+    /// The slot that outlives the run; nil for none.
+    func permanentName(_ wanted: BaseBackup.Slot) -> String? {
+        wanted == .temporary ? nil : name
+    }
+
+    private static func requireSlots(_ version: ServerVersion) throws(BackupError) {
+        guard version.hasSlots else {
+            throw BackupError(
+                .slot, "server version \(version) has no replication slots",
+                hint: "Leave the slot out, and set wal_keep_segments on the primary high enough instead.")
+        }
+    }
+
+    private static func create(_ name: String, temporary: Bool, _ session: Session) throws(BackupError) {
+        let command = ReplicationCommand.createSlot(
+            name, temporary: temporary, reserveWAL: true, version: session.serverVersion)
+        do throws(ConnectionError) { _ = try session.run(command) } catch {
+            var failure = BackupError(error, of: .slot)
+            failure.message = "could not create replication slot \"\(name)\": \(failure.message)"
+            throw failure
+        }
+    }
+
+    /// Streams for a moment from a slot: the server says whether it is physical, inactive, and its WAL still there.
+    ///
+    /// - Parameter reserving: Acknowledges where the server is now, so that a slot of 9.4 or 9.5 holds the WAL
+    ///   from there on. Without it the slot stays as it is.
+    private static func probe(
+        _ name: String, _ session: Session, _ identity: SystemIdentity, _ segmentSize: WALSegmentSize,
+        reserving: Bool
+    ) throws(BackupError) {
+        let start = identity.position.segmentStart(segmentSize)
+        do throws(ConnectionError) {
+            if session.serverVersion.readsSlots { try checkRead(name, session) }
+            try session.send(
+                ReplicationCommand.startReplication(slot: name, from: start, timeline: identity.timeline))
+            guard case .copyBoth = try session.nextResult() else {
+                throw ConnectionError(.protocolViolation, "unexpected answer to START_REPLICATION")
+            }
+            let flushed = reserving ? start : .invalid
+            try session.sendCopyData(StandbyStatus(written: flushed, flushed: flushed).encoded(microseconds: 0))
+            try session.endCopy()
+            while try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in }) != .ended {}
+            while try session.nextResult() != .none {}
+        } catch {
+            var failure = BackupError(error, of: .slot)
+            failure.message = "could not take over replication slot \"\(name)\": \(failure.message)"
+            if failure.hint == nil {
+                failure.hint =
+                    "Choose another name, or drop this slot on the primary: SELECT pg_drop_replication_slot('\(name)');"
+            }
+            throw failure
+        }
+    }
+
+    /// From 15 on the replication connection itself tells the kind of the slot.
+    private static func checkRead(_ name: String, _ session: Session) throws(ConnectionError) {
+        let rows = try session.runForRows(ReplicationCommand.readSlot(name))
+        let state: SlotState?
+        do throws(ProtocolError) { state = try SlotState.decode(rows) } catch {
+            throw ConnectionError(.protocolViolation, error.message)
+        }
+        guard let state else { return }
+        if state.kind != "physical" { throw ConnectionError(.server, "it is a \(state.kind) slot, not a physical one") }
+    }
+
+    /// Drops a slot that this run has made. If that cannot be done, says how the user does it.
+    func dropMade(_ parameters: ConnectionParameters, logger: Logger) {
+        guard let made else { return }
+        do throws(ConnectionError) {
+            // A new connection, and one that the interrupt which ended the run does not end.
+            var parameters = parameters
+            if parameters["connect_timeout"] == nil { parameters["connect_timeout"] = "10" }
+            let session = try Session.connect(
+                parameters, kind: .replication, applicationName: "understudy", interrupt: Interrupt())
+            try Self.drop(made, session)
+            logger.info("dropped replication slot \"\(made)\"")
+        } catch {
+            logger.warning(
+                """
+                could not drop replication slot "\(made)": \(error.message); it holds WAL on the primary until it is \
+                dropped there: SELECT pg_drop_replication_slot('\(made)');
+                """)
+        }
+    }
+
+    /// The server may need a moment to notice that our stream, which held the slot, has ended.
+    private static func drop(_ name: String, _ session: Session) throws(ConnectionError) {
+        for attempt in 1...50 {
+            do throws(ConnectionError) {
+                _ = try session.run(ReplicationCommand.dropSlot(name))
+                return
+            } catch where error.sqlState == "55006" && attempt < 50 {
+                session.pause(.milliseconds(100))
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import UnderstudyArchive
+import UnderstudyConfiguration
+import UnderstudyFileIO
+import UnderstudyProtocol
+
+/// Where each announced tablespace goes.
+struct TablespaceLayout {
+    /// OID and the directory on this side, for those outside of the data directory.
+    let links: [UInt32: String]
+
+    /// - Parameter dataDirectory: An absolute path.
+    init(
+        _ announced: [AnnouncedArchive], options: BaseBackup.Options, dataDirectory: String
+    ) throws(BackupError) {
+        let findings = Preflight.tablespaces(
+            announced.compactMap(\.location), mappings: options.moves, dataDirectory: dataDirectory,
+            walDirectory: options.walDirectory)
+        if let finding = findings.first { throw BackupError(finding, .target) }
+        var links: [UInt32: String] = [:]
+        for archive in announced {
+            guard let oid = archive.oid, let location = archive.location else { continue }
+            if location.hasPrefix("/") {
+                let mapping = options.tablespaceMappings.first { pathsAreEqual($0.old, location) }
+                links[oid] = mapping?.new ?? location
+            } else if location != "pg_tblspc/\(oid)" {
+                throw BackupError(
+                    .protocolViolation, "server announced tablespace \(oid) in unexpected place \"\(location)\"")
+            }
+        }
+        self.links = links
+    }
+
+    /// Makes the directories, and says where each archive goes.
+    func makeRoots(
+        _ targets: BackupTargets, _ announced: [AnnouncedArchive]
+    ) throws(BackupError) -> [CopyReader.ArchivePlan] {
+        var plans: [CopyReader.ArchivePlan] = []
+        for archive in announced {
+            var root = targets.root(targets.data, prefix: nil)
+            if let oid = archive.oid {
+                root =
+                    if let path = links[oid] {
+                        try makeTablespace(path, archive, targets)
+                    } else {
+                        try targets.makeInPlaceTablespace(oid)
+                    }
+                do throws(MemberPath.Flaw) { root.manifestPrefix = try MemberPath("pg_tblspc/\(oid)") } catch {
+                    throw BackupError(.protocolViolation, "tablespace \(oid): \(error.rawValue)")
+                }
+            }
+            plans.append(CopyReader.ArchivePlan(announced: archive, root: root))
+        }
+        return plans
+    }
+
+    private func makeTablespace(
+        _ path: String, _ archive: AnnouncedArchive, _ targets: BackupTargets
+    ) throws(BackupError) -> MemberRoot {
+        do throws(BackupError) { return try targets.makeTablespace(at: path) } catch {
+            var error = error
+            if error.code == .target, let location = archive.location, location == path {
+                error.hint = "Put the tablespace elsewhere: --tablespace-mapping=\(location)=NEWDIR."
+            }
+            throw error
+        }
+    }
+}
+
+/// Whether there is room for what the server has announced.
+enum SpaceCheck {
+    static func check(_ plans: [CopyReader.ArchivePlan], in targets: BackupTargets) throws(BackupError) {
+        var needed: [UInt64: (bytes: UInt64, free: UInt64, path: String)] = [:]
+        for plan in plans {
+            guard let size = plan.announced.size else { continue }
+            let space: (device: UInt64, bytes: UInt64)
+            do throws(FileIOError) { space = try plan.root.directory.freeSpace() } catch { throw BackupError(error) }
+            let sum = (needed[space.device]?.bytes ?? 0).addingReportingOverflow(size)
+            needed[space.device] = (sum.overflow ? .max : sum.partialValue, space.bytes, plan.root.directory.path)
+        }
+        for (bytes, free, path) in needed.values where bytes > free {
+            throw BackupError(
+                .noSpace, "not enough room for the backup in \"\(path)\"",
+                detail: "The server estimates \(bytes) bytes, and \(free) are free on that file system.",
+                hint: "Free space there, or choose a target on another file system.")
+        }
+    }
+}

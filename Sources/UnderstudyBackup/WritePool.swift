@@ -1,0 +1,197 @@
+import UnderstudyArchive
+import UnderstudyFileIO
+
+/// What a writer does with one batch, in order.
+enum WriteCommand: Sendable {
+    case open(FileToWrite)
+    /// Bytes of the batch's block for the file that is open.
+    case data(Range<Int>)
+    case close
+}
+
+/// A file that will be written.
+struct FileToWrite: Sendable {
+    var directory: ConfinedDirectory
+    var relative: RelativePath
+    /// As the backup manifest names it, relative to the data directory.
+    var manifestPath: MemberPath
+    var mode: UInt16
+    var size: UInt64
+    /// Whether it must be on stable storage before it is closed.
+    var sync: Bool
+}
+
+/// A block, and what is to be done with its bytes. Many small files share one; a large file goes on in the next.
+struct Batch: Sendable {
+    var block: Block
+    var commands: [WriteCommand] = []
+    var writer: Int
+
+    /// Files without content take no room in the block: this bounds the list.
+    static let mostCommands = 1024
+}
+
+/// The writer threads of the base data: they make the files, compute their checksums, and write them.
+///
+/// All batches of one file go to the same writer. A failure raises `failed`, after which batches are only given
+/// back.
+final class WritePool: Sendable {
+    private struct Lane {
+        var batches: [Batch] = []
+        var isBusy = false
+
+        var load: Int { batches.count + (isBusy ? 1 : 0) }
+    }
+
+    private struct State {
+        var lanes: [Lane]
+        var isClosed = false
+        var failure: BackupError?
+    }
+
+    private let state: Monitor<State>
+    private let blocks: BlockPool
+    private let ledger: Ledger
+    private let algorithm: ChecksumAlgorithm?
+    private let onFailure: @Sendable () -> Void
+
+    /// 24 MiB: two blocks for each writer to work on, and some to fill meanwhile.
+    private static let blockCount = 12
+    private static let blockSize = 2 << 20
+    static let writers = 2
+
+    init(
+        ledger: Ledger, algorithm: ChecksumAlgorithm?, onFailure: @escaping @Sendable () -> Void
+    ) {
+        state = Monitor(State(lanes: Array(repeating: Lane(), count: Self.writers)))
+        blocks = BlockPool(blocks: Self.blockCount, blockSize: Self.blockSize)
+        self.ledger = ledger
+        self.algorithm = algorithm
+        self.onFailure = onFailure
+    }
+
+    /// Starts the writers; each ends after ``close()``.
+    func start() -> [OwnThread] {
+        (0..<Self.writers).map { lane in OwnThread("writer") { self.run(lane) } }
+    }
+
+    // MARK: - For the network thread
+
+    /// An empty batch for the writer that has least to do; waits for a block.
+    func newBatch() throws(BackupError) -> Batch {
+        while true {
+            try throwFailure()
+            // Writers give blocks back even after a failure, so the wait is for the disk alone.
+            if let block = blocks.take(timeout: .seconds(1)) {
+                let writer = state.read { state in
+                    state.lanes.indices.min { state.lanes[$0].load < state.lanes[$1].load } ?? 0
+                }
+                return Batch(block: block, writer: writer)
+            }
+        }
+    }
+
+    /// A batch for the writer that has the open file.
+    func nextBatch(for writer: Int) throws(BackupError) -> Batch {
+        var batch = try newBatch()
+        batch.writer = writer
+        return batch
+    }
+
+    func submit(_ batch: Batch) {
+        state.update { $0.lanes[batch.writer].batches.append(batch) }
+    }
+
+    /// Waits until everything submitted is written.
+    func drain() throws(BackupError) {
+        state.wait { state -> Void? in
+            state.failure != nil || state.lanes.allSatisfy { $0.batches.isEmpty && !$0.isBusy } ? () : nil
+        }
+        try throwFailure()
+    }
+
+    /// No more batches come.
+    func close() {
+        state.update { $0.isClosed = true }
+    }
+
+    func throwFailure() throws(BackupError) {
+        if let failure = state.read({ $0.failure }) { throw failure }
+    }
+
+    // MARK: - On a writer thread
+
+    private func run(_ lane: Int) {
+        do throws(ArchiveError) {
+            var writer = FileWriter(digest: try FileDigest(algorithm), ledger: ledger)
+            while let batch = next(lane) {
+                if state.read({ $0.failure == nil }) {
+                    do throws(BackupError) { try writer.perform(batch) } catch { fail(error) }
+                }
+                blocks.give(back: batch.block)
+            }
+        } catch {
+            fail(BackupError(error))
+            while let batch = next(lane) { blocks.give(back: batch.block) }
+        }
+    }
+
+    private func fail(_ error: BackupError) {
+        state.update { if $0.failure == nil { $0.failure = error } }
+        onFailure()
+    }
+
+    private func next(_ lane: Int) -> Batch? {
+        state.update { $0.lanes[lane].isBusy = false }
+        return state.wait { state -> Batch?? in
+            if !state.lanes[lane].batches.isEmpty {
+                state.lanes[lane].isBusy = true
+                return .some(state.lanes[lane].batches.removeFirst())
+            }
+            return state.isClosed ? .some(nil) : nil
+        } ?? nil
+    }
+}
+
+/// One writer's file, from its first byte to its last.
+private struct FileWriter: ~Copyable {
+    private var digest: FileDigest
+    private let ledger: Ledger
+    private var file: OutputFile?
+    private var target: FileToWrite?
+
+    init(digest: consuming FileDigest, ledger: Ledger) {
+        self.digest = digest
+        self.ledger = ledger
+    }
+
+    mutating func perform(_ batch: Batch) throws(BackupError) {
+        do throws(FileIOError) {
+            for command in batch.commands {
+                switch command {
+                case .open(let target):
+                    file = try OutputFile(
+                        in: target.directory, target.relative, mode: target.mode, size: target.size)
+                    self.target = target
+                    digest.reset()
+                case .data(let range):
+                    let bytes = batch.block.bytes.extracting(range)
+                    digest.update(bytes)
+                    try file!.write(bytes)
+                case .close:
+                    try close()
+                }
+            }
+        } catch { throw BackupError(error) }
+    }
+
+    private mutating func close() throws(FileIOError) {
+        guard let target else { return }
+        try file.take()!.finish(sync: target.sync)
+        let checksum: FileChecksum?
+        // A digest that fails leaves the file without a checksum, which the manifest will not agree with.
+        checksum = try? digest.finish()
+        ledger.record(target.manifestPath, size: target.size, checksum: checksum)
+        self.target = nil
+    }
+}

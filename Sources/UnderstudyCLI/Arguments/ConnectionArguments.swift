@@ -1,0 +1,46 @@
+import ArgumentParser
+
+/// When to ask the user for a password.
+enum PasswordPolicy: Sendable, Equatable {
+    /// `-w`
+    case never
+    /// Once the server has asked for one that nothing else provides.
+    case onDemand
+    /// `-W`
+    case always
+}
+
+/// `-w` and `-W`: the later one counts.
+enum PasswordFlag: String, EnumerableFlag {
+    case noPassword, password
+
+    static func name(for value: PasswordFlag) -> NameSpecification {
+        .customLong(value == .password ? "password" : "no-password")
+    }
+
+    var policy: PasswordPolicy { self == .password ? .always : .never }
+}
+
+/// Where the server is: the connection string, and what beats it.
+struct ConnectionRequest: Sendable, Equatable {
+    /// As given with `-d`; the library reads it, so that URIs, services and the environment work as in libpq.
+    var source: String
+    var overrides: [String: String]
+    var password: PasswordPolicy
+
+    /// `-h`, `-p` and `-U` beat the connection string, as with the stock tools.
+    init(source: String?, host: String?, port: String?, user: String?, password: PasswordFlag?, program: String) {
+        self.source = source ?? ""
+        self.password = password?.policy ?? .onDemand
+        overrides = ["fallback_application_name": program]
+        overrides["host"] = host
+        overrides["port"] = port
+        overrides["user"] = user
+    }
+
+    func overrides(password: String?) -> [String: String] {
+        var result = overrides
+        if let password { result["password"] = password }
+        return result
+    }
+}

@@ -1,0 +1,32 @@
+/// Durations and numbers as PostgreSQL writes them on its command lines and in postgresql.conf.
+enum NumberArgument {
+    /// `60`, `60s`, `5min`, `500ms`, `1h`, `1d`: seconds unless a unit says otherwise.
+    static func duration(_ text: String, option: String) throws(UsageError) -> Duration {
+        let digits = text.prefix { ("0"..."9").contains($0) }
+        let units: [Substring: Int64] = [
+            "": 1000, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000,
+        ]
+        // The bound keeps the product, and any deadline made with it, far from overflow.
+        guard let number = Int64(digits), number <= 1_000_000_000, let unit = units[text[digits.endIndex...]] else {
+            throw UsageError(
+                "invalid value \"\(text)\" for option \(option)",
+                hint: "Give a number with one of the units ms, s, min, h and d, such as 60s.")
+        }
+        return .milliseconds(number * unit)
+    }
+
+    /// A whole number within `range`, in the stock tools' words.
+    static func integer(_ text: String, option: String, in range: ClosedRange<Int>) throws(UsageError) -> Int {
+        var number = text.drop { $0.isWhitespace }
+        while number.last?.isWhitespace == true { number.removeLast() }
+        let digits = number.first == "-" || number.first == "+" ? number.dropFirst() : number
+        guard !digits.isEmpty, digits.allSatisfy({ ("0"..."9").contains($0) }) else {
+            throw UsageError("invalid value \"\(text)\" for option \(option)")
+        }
+        // All digits, yet no Int: too large for one, so out of the range as well.
+        guard let value = Int(number), range.contains(value) else {
+            throw UsageError("\(option) must be in range \(range.lowerBound)..\(range.upperBound)")
+        }
+        return value
+    }
+}

@@ -1,0 +1,122 @@
+/// One option that getopt_long would know.
+struct StockOption: Sendable, Equatable {
+    enum Argument: Sendable, Equatable {
+        case none, required
+        /// May be given, but only attached: `-xVALUE` or `--name=VALUE`.
+        case optional
+    }
+
+    var short: Unicode.Scalar?
+    var name: String
+    var argument: Argument
+    /// The name that it is rewritten to: its own, or that of the option whose older name it is.
+    var canonical: String
+
+    init(_ name: String, _ short: Unicode.Scalar? = nil, _ argument: Argument = .none, as canonical: String? = nil) {
+        self.short = short
+        self.name = name
+        self.argument = argument
+        self.canonical = canonical ?? name
+    }
+}
+
+/// Reads a command line by the rules of getopt_long, and rewrites it to one that leaves nothing to guess.
+///
+/// Bundles (`-vxP`), attached values (`-Xs`), abbreviated long names (`--pgd`), options after operands, `--`,
+/// values that begin with a dash and empty values all come out as `--name` or `--name=value`, in the order they
+/// were given. Its complaints are in getopt's words, for callers and for people who know them.
+///
+/// Source: the Linux manual page getopt_long(3).
+struct StockArguments: Sendable {
+    /// What getopt would say, without the program's name.
+    struct Complaint: Error, Equatable {
+        var message: String
+    }
+
+    struct Normalised: Equatable {
+        var options: [String] = []
+        var operands: [String] = []
+    }
+
+    /// In the order in which an ambiguous name lists them.
+    var table: [StockOption]
+
+    func normalise(_ arguments: [String]) throws(Complaint) -> Normalised {
+        var result = Normalised()
+        var rest = arguments[...]
+        while let token = rest.popFirst() {
+            if token == "--" {
+                result.operands += rest
+                break
+            }
+            if token.hasPrefix("--") {
+                result.options.append(try long(token, rest: &rest))
+            } else if token.hasPrefix("-"), token != "-" {
+                try bundle(token, rest: &rest, into: &result.options)
+            } else {
+                result.operands.append(token)
+            }
+        }
+        return result
+    }
+
+    private func long(_ token: String, rest: inout ArraySlice<String>) throws(Complaint) -> String {
+        let body = token.dropFirst(2)
+        let name = body.prefix { $0 != "=" }
+        let value = name.endIndex < body.endIndex ? body[body.index(after: name.endIndex)...] : nil
+        let option = try find(name, token: token)
+        switch (option.argument, value) {
+        case (.none, nil):
+            return "--\(option.canonical)"
+        case (.none, .some):
+            throw Complaint(message: "option '--\(option.name)' doesn't allow an argument")
+        case (_, .some(let value)):
+            return "--\(option.canonical)=\(value)"
+        case (.optional, nil):
+            return "--\(option.canonical)="
+        case (.required, nil):
+            guard let value = rest.popFirst() else {
+                throw Complaint(message: "option '--\(option.name)' requires an argument")
+            }
+            return "--\(option.canonical)=\(value)"
+        }
+    }
+
+    /// The option of that name, or the only one that begins so. Names that mean the same do not compete.
+    private func find(_ name: Substring, token: String) throws(Complaint) -> StockOption {
+        if let exact = table.first(where: { $0.name == name }) { return exact }
+        let candidates = table.filter { $0.name.hasPrefix(name) }
+        guard let first = candidates.first else {
+            throw Complaint(message: "unrecognized option '\(token)'")
+        }
+        guard candidates.allSatisfy({ $0.canonical == first.canonical && $0.argument == first.argument }) else {
+            let names = candidates.map { "'--\($0.name)'" }.joined(separator: " ")
+            throw Complaint(message: "option '\(token)' is ambiguous; possibilities: \(names)")
+        }
+        return first
+    }
+
+    /// Takes letters apart by scalar, not by character: a value may begin with a combining mark.
+    private func bundle(
+        _ token: String, rest: inout ArraySlice<String>, into options: inout [String]
+    ) throws(Complaint) {
+        var letters = token.unicodeScalars.dropFirst()
+        while let letter = letters.popFirst() {
+            guard let option = table.first(where: { $0.short == letter }) else {
+                throw Complaint(message: "invalid option -- '\(letter)'")
+            }
+            if option.argument == .none {
+                options.append("--\(option.canonical)")
+                continue
+            }
+            if !letters.isEmpty || option.argument == .optional {
+                options.append("--\(option.canonical)=\(String(letters))")
+            } else if let value = rest.popFirst() {
+                options.append("--\(option.canonical)=\(value)")
+            } else {
+                throw Complaint(message: "option requires an argument -- '\(letter)'")
+            }
+            return
+        }
+    }
+}

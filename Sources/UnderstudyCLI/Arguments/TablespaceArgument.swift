@@ -1,0 +1,35 @@
+import Understudy
+
+/// The value of `--tablespace-mapping`: `OLDDIR=NEWDIR`, where `\=` is a plain equals sign.
+enum TablespaceArgument {
+    static func parse(_ text: String) throws(UsageError) -> BaseBackup.TablespaceMapping {
+        var parts = [""]
+        var characters = text[...]
+        while let character = characters.popFirst() {
+            if character == "\\", characters.first == "=" {
+                characters.removeFirst()
+                parts[parts.count - 1].append("=")
+            } else if character == "=" {
+                parts.append("")
+            } else {
+                parts[parts.count - 1].append(character)
+            }
+        }
+        guard parts.count <= 2 else { throw UsageError("multiple \"=\" signs in tablespace mapping") }
+        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+            throw UsageError("invalid tablespace mapping format \"\(text)\", must be \"OLDDIR=NEWDIR\"")
+        }
+        guard parts[0].hasPrefix("/") else {
+            throw UsageError("old directory is not an absolute path in tablespace mapping: \(parts[0])")
+        }
+        guard parts[1].hasPrefix("/") else {
+            throw UsageError("new directory is not an absolute path in tablespace mapping: \(parts[1])")
+        }
+        return BaseBackup.TablespaceMapping(from: canonical(parts[0]), to: canonical(parts[1]))
+    }
+
+    /// The path without doubled or trailing slashes and without `.`, as the server reports tablespace locations.
+    private static func canonical(_ path: String) -> String {
+        "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+    }
+}

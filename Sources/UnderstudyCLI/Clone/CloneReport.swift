@@ -1,0 +1,24 @@
+import Understudy
+
+/// What `clone` says at its end.
+enum CloneReport {
+    static func text(_ result: StandbyClone.Result, directory: String) -> String {
+        var lines = ["cloned \(Quantity.bytes(result.backup.bytes)) into \"\(directory)\"\(verified(result.backup))"]
+        if let slot = result.slot {
+            lines.append("replication slot \"\(slot)\" \(result.slotWasMade ? "created" : "taken over")")
+        }
+        if let standby = result.standby {
+            var line = "standby is streaming on port \(standby.port) (PID \(standby.processID))"
+            if let lag = standby.lagBytes { line += ", \(Quantity.bytes(lag)) behind the primary" }
+            lines.append(line)
+        } else {
+            lines.append("start the standby with:\n    \(result.startCommand)")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func verified(_ backup: BackupResult) -> String {
+        guard let count = backup.verifiedFiles else { return "" }
+        return count == 1 ? ", 1 file verified" : ", \(count) files verified"
+    }
+}

@@ -1,0 +1,58 @@
+import Understudy
+
+extension Program {
+    func clone(_ words: [String]) async -> Int32 {
+        let program = Personality.understudy.program
+        let plan: ClonePlan
+        do throws(UsageError) {
+            let quiet = Console(program: program, verbose: false, write: write)
+            switch try ClonePlan.read(words, users: users) {
+            case .help:
+                quiet.output(CloneHelp.text)
+                return ExitStatus.success
+            case .version:
+                quiet.output(Version.text)
+                return ExitStatus.success
+            case .clone(let clone):
+                plan = clone
+            }
+        } catch {
+            return fail(error, console: Console(program: program, verbose: false, write: write))
+        }
+        let console = Console(program: program, verbose: plan.verbose, write: write)
+        for warning in plan.warnings { console.warning(warning.message, hint: warning.hint) }
+        let reporter = ProgressReporter(
+            ProgressWriter(style: style(of: plan), pointsToFast: plan.options.backup.checkpoint == .spread),
+            console: console, columns: { StandardStreams.columns })
+        do throws(BackupError) {
+            let result = try await work(
+                plan.connection, console: console, reporter: reporter
+            ) { overrides throws(BackupError) in
+                var clone = StandbyClone(
+                    primary: plan.connection.source, options: plan.options, logger: console.logger)
+                clone.overrides = overrides
+                return try await clone.run(into: plan.directory, progress: reporter.report)
+            }
+            let last = reporter.end()
+            let text =
+                plan.progress == .json
+                ? ProgressJSON.done(result, last: last).text : CloneReport.text(result, directory: plan.directory)
+            console.output(text)
+            return ExitStatus.success
+        } catch {
+            let last = reporter.end()
+            if plan.progress == .json { console.output(ProgressJSON.failed(error, last: last).text) }
+            console.error(error)
+            return ExitStatus.of(error.code)
+        }
+    }
+
+    private func style(of plan: ClonePlan) -> ProgressWriter.Style {
+        switch plan.progress {
+        case .auto: errorsAreTerminal ? .terminal : .plain(every: 10)
+        case .none: .none
+        case .plain: .plain(every: 1)
+        case .json: .json
+        }
+    }
+}

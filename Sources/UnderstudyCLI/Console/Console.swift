@@ -1,0 +1,94 @@
+import Synchronization
+import Understudy
+
+/// What the program says: messages on standard error in PostgreSQL's form, results on standard output.
+///
+/// A line that renews itself (the status) stays below the messages for as long as it is there.
+final class Console: Sendable {
+    enum Stream: Sendable, Equatable {
+        case output, errors
+    }
+
+    let program: String
+    /// Whether informational messages are shown (`-v`).
+    let verbose: Bool
+    private let write: @Sendable (Stream, String) -> Void
+    private let status = Mutex<String?>(nil)
+
+    init(program: String, verbose: Bool, write: @escaping @Sendable (Stream, String) -> Void) {
+        self.program = program
+        self.verbose = verbose
+        self.write = write
+    }
+
+    // MARK: - Messages
+
+    func error(_ error: BackupError) {
+        say("error: \(error.message)", detail: error.detail, hint: error.hint)
+    }
+
+    func error(_ error: UsageError) {
+        say(error.isComplaint ? error.message : "error: \(error.message)", hint: error.hint)
+    }
+
+    func warning(_ message: String, detail: String? = nil, hint: String? = nil) {
+        say("warning: \(message)", detail: detail, hint: hint)
+    }
+
+    /// Said whether `-v` is given or not.
+    func notice(_ message: String, detail: String? = nil, hint: String? = nil) {
+        say(message, detail: detail, hint: hint)
+    }
+
+    func info(_ message: String, detail: String? = nil, hint: String? = nil) {
+        if verbose { say(message, detail: detail, hint: hint) }
+    }
+
+    /// What the server said, as it said it.
+    func server(_ text: String) {
+        print(text)
+    }
+
+    // MARK: - Progress and results
+
+    /// Shows a line that the next one replaces, or removes it. The line must fit the terminal.
+    func setStatus(_ line: String?) {
+        status.withLock { status in
+            guard line != nil || status != nil else { return }
+            write(.errors, Self.erase + (line ?? ""))
+            status = line
+        }
+    }
+
+    /// A line of progress on standard error, with no name before it; it takes the place of the status.
+    func progressLine(_ text: String) {
+        setStatus(nil)
+        print(text)
+    }
+
+    func output(_ text: String) {
+        status.withLock { status in
+            if status != nil { write(.errors, Self.erase) }
+            write(.output, text.hasSuffix("\n") ? text : text + "\n")
+            if let status { write(.errors, status) }
+        }
+    }
+
+    /// To the beginning of the line, and erase to its end.
+    private static let erase = "\r\u{1B}[K"
+
+    private func say(_ message: String, detail: String? = nil, hint: String? = nil) {
+        var text = "\(program): \(message)"
+        if let detail { text += "\n\(program): detail: \(detail)" }
+        if let hint { text += "\n\(program): hint: \(hint)" }
+        print(text)
+    }
+
+    private func print(_ text: String) {
+        status.withLock { status in
+            // One write, so that lines of other programs on the same terminal do not get in between.
+            let line = text.hasSuffix("\n") ? text : text + "\n"
+            write(.errors, status.map { "\(Self.erase)\(line)\($0)" } ?? line)
+        }
+    }
+}

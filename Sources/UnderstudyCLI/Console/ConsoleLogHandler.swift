@@ -1,0 +1,44 @@
+import Logging
+
+/// Prints the library's log as the messages of a PostgreSQL program.
+///
+/// The metadata `detail` and `hint` become lines of their own; a message with `source` = `server` is the server's,
+/// and is printed as it is. All other metadata is for programs that embed the library.
+struct ConsoleLogHandler: LogHandler {
+    let console: Console
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .info
+
+    init(console: Console) {
+        self.console = console
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let metadata = self.metadata.merging(event.metadata ?? [:]) { $1 }
+        let message = event.message.description
+        if metadata["source"]?.description == "server" {
+            console.server(message)
+            return
+        }
+        let detail = metadata["detail"]?.description
+        let hint = metadata["hint"]?.description
+        switch event.level {
+        case .trace, .debug: break
+        case .info: console.info(message, detail: detail, hint: hint)
+        case .notice: console.notice(message, detail: detail, hint: hint)
+        case .warning: console.warning(message, detail: detail, hint: hint)
+        case .error, .critical: console.notice("error: \(message)", detail: detail, hint: hint)
+        }
+    }
+}
+
+extension Console {
+    var logger: Logger {
+        Logger(label: program) { _ in ConsoleLogHandler(console: self) }
+    }
+}

@@ -1,0 +1,59 @@
+import Glibc
+import Understudy
+import UnixSignals
+
+/// Ends work in order when a signal asks for it.
+enum Interruption {
+    /// Runs `operation`; the first signal cancels it, and each one after that is only told that cleaning up takes
+    /// its time. The operation always runs to its own end.
+    static func watch<Signals: AsyncSequence & Sendable, Result: Sendable>(
+        _ signals: Signals, console: Console,
+        operation: @escaping @Sendable () async throws(BackupError) -> Result
+    ) async throws(BackupError) -> Result where Signals.Element == UnixSignal, Signals.Failure == Never {
+        let work = Task { () async -> Swift.Result<Result, BackupError> in
+            do throws(BackupError) {
+                return .success(try await operation())
+            } catch {
+                return .failure(error)
+            }
+        }
+        let (result, signal) = await withTaskGroup(of: UnixSignal?.self) { group in
+            group.addTask {
+                var first: UnixSignal?
+                for await signal in signals {
+                    console.notice("received \(signal), \(first == nil ? "" : "still ")cleaning up")
+                    if first == nil {
+                        first = signal
+                        work.cancel()
+                    }
+                }
+                return first
+            }
+            let result = await work.value
+            // Ends the sequence of signals.
+            group.cancelAll()
+            return (result, await group.next() ?? nil)
+        }
+        switch result {
+        case .success(let value):
+            return value
+        case .failure(var error):
+            if error.code == .cancelled, let signal {
+                error.message = "interrupted by \(signal): \(error.message)"
+            }
+            throw error
+        }
+    }
+
+    /// The signals that end a run: INT and TERM, and HUP unless the program was started to live on (nohup).
+    static func signals() async -> UnixSignalsSequence {
+        await UnixSignalsSequence(trapping: isIgnored(SIGHUP) ? [.sigint, .sigterm] : [.sigint, .sigterm, .sighup])
+    }
+
+    private static func isIgnored(_ signal: Int32) -> Bool {
+        var action = sigaction()
+        // Only asks; `action` outlives the call. SIG_IGN is the number 1 in the place of a function's address.
+        guard unsafe sigaction(signal, nil, &action) == 0 else { return false }
+        return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+    }
+}

@@ -1,0 +1,58 @@
+import Glibc
+import Understudy
+import UnderstudyFileIO
+
+/// Asks the user for a password: on the terminal, unseen, or else a line of standard input.
+enum PasswordPrompt {
+    /// The password, or nil where there is nobody to ask (the input has ended).
+    ///
+    /// Cancelling the task ends the wait; the terminal is as it was in any case.
+    static func ask() async throws(BackupError) -> String? {
+        let interrupt = Interrupt()
+        let password = await OwnThread.run("password", interrupt: interrupt) { read(until: interrupt) }
+        if Task.isCancelled { throw BackupError(.cancelled, "no password was entered") }
+        return password
+    }
+
+    private static func read(until interrupt: Interrupt) -> String? {
+        // A constant path.
+        let terminal = unsafe open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
+        guard terminal >= 0 else { return readLine(from: STDIN_FILENO, until: interrupt) }
+        defer { close(terminal) }
+        var before = termios()
+        // `before` outlives the call. A terminal that cannot hide what is typed is used all the same.
+        let canHide = unsafe tcgetattr(terminal, &before) == 0
+        if canHide {
+            var hidden = before
+            hidden.c_lflag &= ~tcflag_t(ECHO)
+            _ = unsafe tcsetattr(terminal, TCSAFLUSH, &hidden)
+        }
+        StandardStreams.write("Password: ", to: terminal)
+        let line = readLine(from: terminal, until: interrupt)
+        if canHide { _ = unsafe tcsetattr(terminal, TCSAFLUSH, &before) }
+        StandardStreams.write("\n", to: terminal)
+        return line
+    }
+
+    /// One line without its end, byte by byte, so that nothing behind it is taken; nil at the end of the input, and
+    /// once the interrupt is raised.
+    static func readLine(from descriptor: Int32, until interrupt: Interrupt) -> String? {
+        var line: [UInt8] = []
+        while true {
+            let outcome = Interrupt.wait(
+                socket: descriptor, events: Int16(POLLIN), interrupts: [interrupt], timeout: nil)
+            if outcome == .timedOut { continue }
+            guard outcome == .ready else { return nil }
+            var byte: UInt8 = 0
+            // One byte into a variable of one byte.
+            let count = unsafe Glibc.read(descriptor, &byte, 1)
+            if count < 0, errno == EINTR { continue }
+            guard count == 1 else { return line.isEmpty ? nil : String(decoding: line, as: UTF8.self) }
+            if byte == UInt8(ascii: "\n") {
+                if line.last == UInt8(ascii: "\r") { line.removeLast() }
+                return String(decoding: line, as: UTF8.self)
+            }
+            line.append(byte)
+        }
+    }
+}

@@ -1,0 +1,19 @@
+import Understudy
+
+extension PasswordPolicy {
+    /// Runs `attempt`, with a password that was asked for beforehand, or asked for once the server wanted one.
+    ///
+    /// - Parameter ask: Returns nil where there is nobody to ask.
+    func run<Result>(
+        ask: () async throws(BackupError) -> String?,
+        attempt: (_ password: String?) async throws(BackupError) -> Result
+    ) async throws(BackupError) -> Result {
+        if self == .always { return try await attempt(try await ask()) }
+        do throws(BackupError) {
+            return try await attempt(nil)
+        } catch {
+            guard error.code == .passwordNeeded, self == .onDemand, let password = try await ask() else { throw error }
+            return try await attempt(password)
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import Synchronization
+import Understudy
+
+/// Shows progress on the console. The library calls it from threads of its own.
+final class ProgressReporter: Sendable {
+    private let console: Console
+    private let columns: @Sendable () -> Int
+    private let writer: Mutex<ProgressWriter>
+
+    init(_ writer: ProgressWriter, console: Console, columns: @escaping @Sendable () -> Int) {
+        self.console = console
+        self.columns = columns
+        self.writer = Mutex(writer)
+    }
+
+    func report(_ progress: BackupProgress) {
+        // Shown under the lock, so that what happened first is shown first.
+        writer.withLock { writer in
+            switch writer.update(progress, columns: columns()) {
+            case .nothing: break
+            case .status(let line): console.setStatus(line)
+            case .line(let line): console.progressLine(line)
+            case .data(let line): console.output(line)
+            }
+        }
+    }
+
+    /// Removes what is not meant to stay, and returns the last progress.
+    func end() -> BackupProgress? {
+        writer.withLock { writer in
+            console.setStatus(nil)
+            return writer.last
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import CUnderstudyLinux
+import Glibc
+
+/// The streams that the program was started with.
+enum StandardStreams {
+    static var errorsAreTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+    /// The width of the terminal behind standard error, 80 where it will not say.
+    static var columns: Int {
+        let columns = understudy_terminal_columns(STDERR_FILENO)
+        return columns > 0 ? Int(columns) : 80
+    }
+
+    /// Writes all of it, or gives up: there is nobody to tell that standard error is gone.
+    @Sendable static func write(_ stream: Console.Stream, _ text: String) {
+        write(text, to: stream == .output ? STDOUT_FILENO : STDERR_FILENO)
+    }
+
+    static func write(_ text: String, to descriptor: Int32) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            // The address and the count are those of the same bytes, which outlive the call.
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                if errno == EAGAIN, waitUntilWritable(descriptor) { continue }
+                return
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// For a descriptor that another program has made non-blocking.
+    private static func waitUntilWritable(_ descriptor: Int32) -> Bool {
+        var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        // One entry, which outlives the call.
+        let count = unsafe Glibc.poll(&poll, 1, -1)
+        return count == 1 || errno == EINTR
+    }
+}

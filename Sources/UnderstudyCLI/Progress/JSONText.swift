@@ -1,0 +1,71 @@
+/// A JSON value, written out without spaces and in the order its members were given.
+///
+/// Source: RFC 8259.
+enum JSONValue: Sendable, ExpressibleByNilLiteral {
+    case null
+    case integer(Int64)
+    case unsigned(UInt64)
+    /// Written as null where it is not finite, as JSON has no word for that.
+    case number(Double)
+    case string(String)
+    case object([(String, JSONValue)])
+
+    init(nilLiteral: ()) {
+        self = .null
+    }
+
+    static func optional(_ text: String?) -> JSONValue {
+        text.map(JSONValue.string) ?? .null
+    }
+
+    static func optional(_ number: Int?) -> JSONValue {
+        number.map { .integer(Int64($0)) } ?? .null
+    }
+
+    static func optional(_ number: UInt64?) -> JSONValue {
+        number.map(JSONValue.unsigned) ?? .null
+    }
+
+    var text: String {
+        var text = ""
+        write(to: &text)
+        return text
+    }
+
+    private func write(to text: inout String) {
+        switch self {
+        case .null: text += "null"
+        case .integer(let value): text += "\(value)"
+        case .unsigned(let value): text += "\(value)"
+        case .number(let value): text += value.isFinite ? "\(value)" : "null"
+        case .string(let value): Self.quote(value, to: &text)
+        case .object(let members):
+            text += "{"
+            for (index, member) in members.enumerated() {
+                if index > 0 { text += "," }
+                Self.quote(member.0, to: &text)
+                text += ":"
+                member.1.write(to: &text)
+            }
+            text += "}"
+        }
+    }
+
+    private static func quote(_ value: String, to text: inout String) {
+        text += "\""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\r": text += "\\r"
+            case "\t": text += "\\t"
+            case "\u{0}"..."\u{1F}":
+                let digits = String(scalar.value, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        text += "\""
+    }
+}

@@ -1,0 +1,98 @@
+import Understudy
+
+/// How far a backup is, in words for people.
+enum ProgressText {
+    /// After so long a wait for the checkpoint, the way out is pointed to.
+    static let patience = Duration.seconds(5)
+
+    /// One line for a terminal: percentage, bytes, rate, time left, phase. It is shorter than `columns`, so that
+    /// the cursor stays on the line; what matters least is left out first.
+    static func terminalLine(
+        _ progress: BackupProgress, inPhase: Duration, pointsToFast: Bool, columns: Int
+    ) -> String {
+        let room = max(0, columns - 1)
+        if progress.phase == .checkpoint {
+            let wait = waiting(inPhase: inPhase, pointsToFast: pointsToFast)
+            return wait.full.count <= room ? wait.full : String(wait.brief.prefix(room))
+        }
+        var figures = figures(progress)
+        figures.append(Figure(text: phase(progress, inPhase: inPhase), weight: 3))
+        while figures.count > 1, line(figures).count > room {
+            let lightest = figures.indices.min { figures[$0].weight < figures[$1].weight }!
+            figures.remove(at: lightest)
+        }
+        return String(line(figures).prefix(room))
+    }
+
+    /// One line for a log.
+    static func plainLine(_ progress: BackupProgress, inPhase: Duration, pointsToFast: Bool) -> String {
+        switch progress.phase {
+        case .checkpoint:
+            return waiting(inPhase: inPhase, pointsToFast: pointsToFast).full
+        case .copying:
+            let figures = figures(progress).map(\.text).joined(separator: ", ")
+            return figures.isEmpty ? "copying" : "copying: \(figures)"
+        case .done:
+            return "done: \(Quantity.bytes(progress.bytesDone)) in \(Quantity.clock(progress.elapsed))"
+        default:
+            return phase(progress, inPhase: inPhase)
+        }
+    }
+
+    /// The stock tool's line, for those who read it.
+    static func stockLine(_ progress: BackupProgress) -> String {
+        let done = progress.bytesDone / 1024
+        // The estimate may be low, and must not be less than what is there.
+        let estimate = (progress.bytesTotal ?? 0) / 1024
+        let total = String(max(done, estimate))
+        let percent = estimate > 0 ? min(100, done * 100 / estimate) : 0
+        let padding = String(repeating: " ", count: max(0, total.count - String(done).count))
+        let noun = progress.tablespacesTotal == 1 ? "tablespace" : "tablespaces"
+        return "\(padding)\(done)/\(total) kB (\(percent)%), "
+            + "\(progress.tablespacesDone)/\(progress.tablespacesTotal) \(noun)"
+    }
+
+    private struct Figure {
+        var text: String
+        /// The lightest goes first where there is no room.
+        var weight: Int
+    }
+
+    private static func line(_ figures: [Figure]) -> String {
+        figures.map(\.text).joined(separator: "  ")
+    }
+
+    private static func figures(_ progress: BackupProgress) -> [Figure] {
+        var figures: [Figure] = []
+        if let fraction = progress.fraction {
+            // Rounded down: 100% is said of nothing less.
+            let percent = String(Int(fraction * 100))
+            figures.append(Figure(text: "\(percent)%", weight: 5))
+        }
+        guard progress.bytesDone > 0 || progress.bytesTotal != nil else { return figures }
+        let done = Quantity.bytes(progress.bytesDone)
+        let bytes = progress.bytesTotal.map { "\(done) of \(Quantity.bytes(max($0, progress.bytesDone)))" } ?? done
+        figures.append(Figure(text: bytes, weight: 2))
+        guard progress.phase == .copying else { return figures }
+        if progress.bytesPerSecond > 0 {
+            figures.append(Figure(text: "\(Quantity.bytes(progress.bytesPerSecond))/s", weight: 1))
+        }
+        if let eta = progress.eta {
+            figures.append(Figure(text: "\(Quantity.clock(eta)) left", weight: 4))
+        }
+        return figures
+    }
+
+    /// The phase, with the time spent in it once there is some, where nothing else moves.
+    private static func phase(_ progress: BackupProgress, inPhase: Duration) -> String {
+        let name = progress.phase.rawValue
+        if progress.phase == .done { return "\(name) in \(Quantity.clock(progress.elapsed))" }
+        return progress.phase == .copying || inPhase < .seconds(1) ? name : "\(name), \(Quantity.clock(inPhase))"
+    }
+
+    private static func waiting(inPhase: Duration, pointsToFast: Bool) -> (brief: String, full: String) {
+        let brief = "waiting for the checkpoint, \(Quantity.clock(inPhase))"
+        guard pointsToFast, inPhase >= patience else { return (brief, brief) }
+        return (brief, brief + " (-c fast asks for one at once)")
+    }
+}

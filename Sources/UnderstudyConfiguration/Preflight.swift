@@ -1,0 +1,67 @@
+import UnderstudyWAL
+
+/// What must hold before a backup or a clone may begin. Each rule returns what is wrong, nothing where all is well.
+package enum Preflight {
+    /// The level that the server's `SHOW wal_level` tells; a word that is not known passes.
+    package static func walLevel(_ text: String, serverVersion: Int, hotStandby: Bool = true) -> [Finding] {
+        guard let level = WALLevel(rawValue: text) else { return [] }
+        let needed = ConfigurationFacts(serverVersion: serverVersion).standbyWALLevel
+        let hint = "Set \"wal_level = \(needed)\" in postgresql.conf on the primary, and restart it."
+        if !level.allowsReplication {
+            return [
+                Finding(
+                    "wal_level \"\(text)\" of the primary is too low for replication",
+                    detail: "The WAL of the primary lacks what a base backup needs.", hint: hint)
+            ]
+        }
+        if hotStandby && !level.allowsHotStandby {
+            return [
+                Finding(
+                    "wal_level \"\(text)\" of the primary is too low for a standby that answers queries", hint: hint)
+            ]
+        }
+        return []
+    }
+
+    /// - Parameter needed: The connections that the work takes: two while WAL streams beside the backup.
+    /// - Parameter inUse: The senders that work for others, where it is known.
+    package static func maxWALSenders(_ limit: Int, needed: Int, inUse: Int = 0) -> [Finding] {
+        guard limit - inUse < needed else { return [] }
+        return [
+            Finding(
+                "primary has no \(limit == 0 ? "" : "free ")WAL senders for \(needed) connections",
+                detail: "max_wal_senders is \(limit), and \(inUse) are in use.",
+                hint:
+                    "Set \"max_wal_senders = \(max(10, inUse + needed))\" in postgresql.conf on the primary, and restart it."
+            )
+        ]
+    }
+
+    package static func maxReplicationSlots(_ limit: Int, inUse: Int = 0) -> [Finding] {
+        guard limit <= inUse else { return [] }
+        return [
+            Finding(
+                "primary has no free replication slot",
+                detail: "max_replication_slots is \(limit), and \(inUse) are in use.",
+                hint: "Drop a slot that is not needed, or set \"max_replication_slots = \(max(10, inUse + 1))\" in "
+                    + "postgresql.conf on the primary, and restart it.")
+        ]
+    }
+
+    package static func walDirectory(_ directory: String, dataDirectory: String) -> [Finding] {
+        let wal = Path(directory)
+        guard wal.isAbsolute else {
+            return [
+                Finding(
+                    "WAL directory \"\(directory)\" is not an absolute path",
+                    hint: "Write the path from the root directory on.")
+            ]
+        }
+        guard wal.overlaps(Path(dataDirectory)) else { return [] }
+        return [
+            Finding(
+                "WAL directory \"\(directory)\" overlaps the data directory \"\(dataDirectory)\"",
+                hint: "Choose a directory outside the data directory that does not contain it.")
+        ]
+    }
+}

@@ -1,0 +1,124 @@
+/// The settings that make a copy of a data directory a standby of its primary, as text for any server version.
+///
+/// ```swift
+/// let configuration = StandbyConfiguration(
+///     serverVersion: 150018, primaryConnInfo: "host=10.0.0.1 user=r", slotName: "standby1")
+/// for edit in configuration.edits {
+///     print(edit.name, edit.content)
+/// }
+/// ```
+///
+/// Before 12 the recovery settings are a file `recovery.conf`. From 12 they are lines of `postgresql.auto.conf`,
+/// which the server reads last, and an empty file `standby.signal`. What the primary has in that file comes with
+/// the copy; the settings here stand behind it and win.
+///
+/// Nothing is written: applying the edits, and making them durable, is the caller's.
+///
+/// Source: PostgreSQL manual, "Setting Up a Standby Server".
+public struct StandbyConfiguration: Sendable, Equatable {
+    /// A setting beyond those that have properties.
+    public struct Setting: Sendable, Equatable {
+        public var name: String
+        /// The value as it is, without quotes.
+        public var value: String
+
+        public init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// A change to one file of the data directory.
+    public struct FileEdit: Sendable, Equatable {
+        public enum Kind: Sendable, Equatable {
+            /// The file is made, in place of one that is there.
+            case create
+            /// The content is put behind what is there; an absent file is made.
+            case append
+            /// The content is put behind what is there. If the file is absent, the server has its configuration
+            /// elsewhere, and somebody must put the lines there.
+            case appendIfPresent
+        }
+
+        /// A file name in the data directory.
+        public var name: String
+        public var content: String
+        public var kind: Kind
+
+        public init(name: String, content: String, kind: Kind) {
+            self.name = name
+            self.content = content
+            self.kind = kind
+        }
+    }
+
+    /// The server's version as `server_version_num` has it: 150018.
+    public var serverVersion: Int
+    /// The connection string for primary_conninfo, taken as it is. It may hold a password.
+    public var primaryConnInfo: String
+    /// The replication slot on the primary. Servers before 9.4 have none, and the name is left out.
+    public var slotName: String?
+    /// The port that the standby listens on; nil leaves the primary's.
+    public var port: Int?
+    /// Whether the standby answers queries while it recovers.
+    public var hotStandby: Bool
+    /// More settings for the standby, behind all others.
+    public var settings: [Setting]
+
+    public init(
+        serverVersion: Int, primaryConnInfo: String, slotName: String? = nil, port: Int? = nil, hotStandby: Bool = true,
+        settings: [Setting] = []
+    ) {
+        self.serverVersion = serverVersion
+        self.primaryConnInfo = primaryConnInfo
+        self.slotName = slotName
+        self.port = port
+        self.hotStandby = hotStandby
+        self.settings = settings
+    }
+
+    /// The changes, in the order in which they are to be made: the file that makes the server a standby is last,
+    /// so that a copy is never a standby of nothing.
+    public var edits: [FileEdit] {
+        let facts = ConfigurationFacts(serverVersion: serverVersion)
+        var edits: [FileEdit] = []
+        var lines = facts.usesRecoveryConf ? "" : recoveryLines(facts)
+        lines += serverLines
+        if !lines.isEmpty {
+            // The last line of the file may lack its newline.
+            let content = "\n" + lines
+            switch facts.autoConf {
+            case .read: edits.append(FileEdit(name: "postgresql.auto.conf", content: content, kind: .append))
+            case .none: edits.append(FileEdit(name: "postgresql.conf", content: content, kind: .appendIfPresent))
+            }
+        }
+        if facts.usesRecoveryConf {
+            let content = ConfigurationText.line("standby_mode", "on") + recoveryLines(facts)
+            edits.append(FileEdit(name: "recovery.conf", content: content, kind: .create))
+        } else {
+            edits.append(FileEdit(name: "standby.signal", content: "", kind: .create))
+        }
+        return edits
+    }
+
+    private func recoveryLines(_ facts: ConfigurationFacts) -> String {
+        var lines = ConfigurationText.line("primary_conninfo", primaryConnInfo)
+        if facts.hasSlots {
+            if let slotName {
+                lines += ConfigurationText.line("primary_slot_name", slotName)
+            } else if !facts.usesRecoveryConf {
+                // A primary that once was a standby still has the name of its own slot in the file.
+                lines += ConfigurationText.line("primary_slot_name", "")
+            }
+        }
+        return lines + ConfigurationText.line("recovery_target_timeline", "latest")
+    }
+
+    private var serverLines: String {
+        var lines = ""
+        if hotStandby { lines += ConfigurationText.line("hot_standby", "on") }
+        if let port { lines += ConfigurationText.line("port", String(port)) }
+        for setting in settings { lines += ConfigurationText.line(setting.name, setting.value) }
+        return lines
+    }
+}

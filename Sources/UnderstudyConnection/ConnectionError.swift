@@ -1,0 +1,49 @@
+/// An error or a notice of the server, field by field.
+///
+/// Source: PostgreSQL manual, "Error and Notice Message Fields".
+package struct ServerMessage: Sendable, Equatable {
+    package var severity: String
+    package var sqlState: String?
+    package var message: String
+    package var detail: String?
+    package var hint: String?
+}
+
+/// Why a connection could not be made, or did not do what was asked.
+package struct ConnectionError: Error, Sendable, CustomStringConvertible {
+    package enum Code: Sendable {
+        /// The connection string or an option in it is wrong.
+        case parameters
+        /// No server could be reached.
+        case unreachable
+        /// `connect_timeout` passed.
+        case timedOut
+        /// The server refused the login.
+        case refused
+        /// The server asks for a password and none was given.
+        case passwordNeeded
+        /// The server answered a command with an error.
+        case server
+        /// The connection ended.
+        case lost
+        /// The server sent what the protocol does not allow.
+        case protocolViolation
+        /// The interrupt was raised.
+        case interrupted
+    }
+
+    package var code: Code
+    /// One or more lines without a full stop; holds no password.
+    package var message: String
+    package var server: ServerMessage?
+
+    package init(_ code: Code, _ message: String, server: ServerMessage? = nil) {
+        self.code = code
+        self.message = message
+        self.server = server
+    }
+
+    package var sqlState: String? { server?.sqlState }
+
+    package var description: String { message }
+}

@@ -1,0 +1,96 @@
+import CUnderstudyPQ
+
+/// The keywords and values of a connection, as libpq reads them from a connection string.
+package struct ConnectionParameters: Sendable, Equatable {
+    package struct Setting: Sendable, Equatable {
+        package var keyword: String
+        package var value: String
+
+        package init(keyword: String, value: String) {
+            self.keyword = keyword
+            self.value = value
+        }
+    }
+
+    package private(set) var settings: [Setting] = []
+
+    /// Reads `keyword=value …` or a URI: PQconninfoParse.
+    ///
+    /// - Parameter overrides: Keywords that win over those of the string.
+    package init(_ string: String, overrides: [String: String] = [:]) throws(ConnectionError) {
+        var message: UnsafeMutablePointer<CChar>?
+        // libpq returns either options, which PQconninfoFree ends, or a message, which PQfreemem ends.
+        guard let options = unsafe PQconninfoParse(string, &message) else {
+            defer { unsafe PQfreemem(message) }
+            let text = unsafe message.map { unsafe String(cString: $0) } ?? "out of memory"
+            throw ConnectionError(.parameters, "invalid connection string: \(text.trimmedLines)")
+        }
+        defer { unsafe PQconninfoFree(options) }
+        settings = unsafe Self.settings(of: options)
+        for (keyword, value) in overrides.sorted(by: { $0.key < $1.key }) { self[keyword] = value }
+    }
+
+    /// - Parameter options: Ends with an entry without a keyword, as libpq's lists do.
+    @unsafe static func settings(of options: UnsafeMutablePointer<PQconninfoOption>) -> [Setting] {
+        var settings: [Setting] = []
+        var option = unsafe options
+        while let keyword = unsafe option.pointee.keyword {
+            if let value = unsafe option.pointee.val {
+                unsafe settings.append(Setting(keyword: String(cString: keyword), value: String(cString: value)))
+            }
+            unsafe option += 1
+        }
+        return settings
+    }
+
+    package subscript(keyword: String) -> String? {
+        get { settings.first { $0.keyword == keyword }?.value }
+        set {
+            let index = settings.firstIndex { $0.keyword == keyword }
+            switch (index, newValue) {
+            case (let index?, let value?): settings[index].value = value
+            case (let index?, nil): settings.remove(at: index)
+            case (nil, let value?): settings.append(Setting(keyword: keyword, value: value))
+            case (nil, nil): break
+            }
+        }
+    }
+
+    /// Takes one host out of the lists in `host`, `hostaddr` and `port`.
+    ///
+    /// - Returns: False when no other host would be left.
+    mutating func removeHost(_ host: String, port: String) -> Bool {
+        let hosts = list("host"), addresses = list("hostaddr"), ports = list("port")
+        let count = max(hosts.count, addresses.count)
+        guard count > 1 else { return false }
+        let portOf = { (index: Int) in ports.isEmpty ? port : ports[ports.count == 1 ? 0 : index] }
+        let index =
+            (0..<count).first { index in
+                ((index < hosts.count && hosts[index] == host)
+                    || (index < addresses.count && addresses[index] == host))
+                    && (portOf(index) == port || portOf(index).isEmpty)
+            } ?? 0
+        for (keyword, values) in [("host", hosts), ("hostaddr", addresses), ("port", ports)] where values.count > 1 {
+            var rest = values
+            rest.remove(at: index)
+            self[keyword] = rest.joined(separator: ",")
+        }
+        return true
+    }
+
+    private func list(_ keyword: String) -> [String] {
+        guard let text = self[keyword], !text.isEmpty else { return [] }
+        return text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
+}
+
+extension String {
+    /// Without white space at the end of lines and of the text.
+    var trimmedLines: String {
+        split(separator: "\n").map { line in
+            var line = line
+            while let last = line.last, last.isWhitespace { line.removeLast() }
+            return String(line)
+        }.filter { !$0.isEmpty }.joined(separator: "\n")
+    }
+}

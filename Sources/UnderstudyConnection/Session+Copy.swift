@@ -1,0 +1,65 @@
+import CUnderstudyPQ
+package import UnderstudyFileIO
+
+extension Session {
+    package enum CopyStep: Sendable, Equatable {
+        /// A message was handed to the closure.
+        case data
+        /// The server ended the copy; results follow.
+        case ended
+        case timedOut
+        /// The wake-up call of this index was raised.
+        case woken(Int)
+    }
+
+    /// Takes one CopyData message: PQgetCopyData.
+    ///
+    /// - Parameters:
+    ///   - timeout: How long to wait when nothing has arrived; nil for no limit.
+    ///   - wakeUps: Also end the wait.
+    ///   - body: Gets the message, which is lent for the call.
+    package func takeCopyData<Failure: Error>(
+        timeout: Duration? = nil, wakeUps: [Interrupt] = [],
+        failure: (ConnectionError) -> Failure,
+        _ body: (RawSpan) throws(Failure) -> Void
+    ) throws(Failure) -> CopyStep {
+        while true {
+            var buffer: UnsafeMutablePointer<CChar>?
+            let length = unsafe PQgetCopyData(connection, &buffer, 1)
+            if length > 0, let start = unsafe buffer {
+                // libpq hands over `length` bytes, ours until PQfreemem.
+                defer { unsafe PQfreemem(start) }
+                try body(unsafe RawSpan(_unsafeStart: UnsafeRawPointer(start), byteCount: Int(length)))
+                return .data
+            }
+            if length == -1 { return .ended }
+            if length == -2 { throw failure(lost("could not read copy data")) }
+            let waited: Waited
+            do throws(ConnectionError) {
+                waited = try waitForInput(timeout: timeout, wakeUps: wakeUps)
+            } catch { throw failure(error) }
+            switch waited {
+            case .input: continue
+            case .timedOut: return .timedOut
+            case .woken(let index): return .woken(index)
+            }
+        }
+    }
+
+    /// Sends one CopyData message.
+    package func sendCopyData(_ bytes: [UInt8]) throws(ConnectionError) {
+        // libpq copies the bytes in the call.
+        let status = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe PQputCopyData(
+                connection, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), CInt(buffer.count))
+        }
+        guard status == 1 else { throw lost("could not send copy data") }
+        try flush()
+    }
+
+    /// Sends CopyDone: PQputCopyEnd.
+    package func endCopy() throws(ConnectionError) {
+        guard unsafe PQputCopyEnd(connection, nil) == 1 else { throw lost("could not end the copy") }
+        try flush()
+    }
+}

@@ -1,0 +1,230 @@
+import CUnderstudyPQ
+import Glibc
+import UnderstudyFileIO
+package import UnderstudyProtocol
+
+/// A connection to a server through libpq.
+///
+/// Every call that waits does so in poll(2), on the socket and on the interrupt: an interrupt that is raised
+/// ends it with ``ConnectionError/Code/interrupted``. Used by one thread at a time.
+@safe package final class Session: @unchecked Sendable {
+    // Sendable: libpq wants a connection used by one thread at a time. A session is made on one thread and may be
+    // handed to another by starting that thread with it; it is never shared.
+
+    package enum Kind: Sendable {
+        /// A physical replication connection.
+        case replication
+        /// An ordinary connection to a database.
+        case ordinary(database: String)
+    }
+
+    let connection: OpaquePointer
+    let interrupt: Interrupt
+    private let notices: NoticeBox
+
+    init(connection: OpaquePointer, interrupt: Interrupt, notices: NoticeBox) {
+        unsafe self.connection = unsafe connection
+        self.interrupt = interrupt
+        self.notices = notices
+    }
+
+    deinit {
+        unsafe PQfinish(connection)
+    }
+
+    package var serverVersion: ServerVersion {
+        unsafe ServerVersion(number: Int(PQserverVersion(connection)))
+    }
+
+    /// The settings in effect, from the connection string, the environment, a service file and defaults: PQconninfo.
+    package var effectiveSettings: [ConnectionParameters.Setting] {
+        guard let options = unsafe PQconninfo(connection) else { return [] }
+        defer { unsafe PQconninfoFree(options) }
+        return unsafe ConnectionParameters.settings(of: options)
+    }
+
+    /// The password that was used, from wherever it came: PQpass.
+    package var password: String? {
+        guard unsafe PQconnectionUsedPassword(connection) == 1, let text = unsafe PQpass(connection) else { return nil }
+        return unsafe String(cString: text)
+    }
+
+    /// The host as a message shows it: a name, an address or a socket directory.
+    package var host: String {
+        unsafe PQhost(connection).map { unsafe String(cString: $0) } ?? ""
+    }
+
+    package var port: String {
+        unsafe PQport(connection).map { unsafe String(cString: $0) } ?? ""
+    }
+
+    /// The parameter as the server last reported it: PQparameterStatus.
+    package func parameter(_ name: String) -> String? {
+        unsafe PQparameterStatus(connection, name).map { unsafe String(cString: $0) }
+    }
+
+    // MARK: - Commands
+
+    /// Runs a command and returns all its result sets.
+    package func run(_ command: String) throws(ConnectionError) -> [ResultSet] {
+        try unsafe collect(command) { unsafe ResultSet($0) }
+    }
+
+    /// Runs a command and returns the fields of its only row, byte for byte.
+    package func runForBytes(_ command: String) throws(ConnectionError) -> [[UInt8]?] {
+        let rows = try unsafe collect(command) { unsafe Self.bytesOfOnlyRow($0) }
+        guard let row = rows.first, rows.count == 1, let row else {
+            throw ConnectionError(.protocolViolation, "unexpected answer to \(command)")
+        }
+        return row
+    }
+
+    private func collect<Rows: Equatable & Sendable>(
+        _ command: String, _ read: (OpaquePointer) -> Rows
+    ) throws(ConnectionError) -> [Rows] {
+        try send(command)
+        var sets: [Rows] = []
+        var failure: ConnectionError?
+        while true {
+            do throws(ConnectionError) {
+                switch try unsafe nextResult(read) {
+                case .rows(let set): sets.append(set)
+                case .command: break
+                case .copyOut, .copyBoth:
+                    throw ConnectionError(.protocolViolation, "the server began a copy in answer to \(command)")
+                case .none:
+                    if let failure { throw failure }
+                    return sets
+                }
+            } catch where error.code == .server && failure == nil {
+                // The connection is ready for the next command only when all results are taken.
+                failure = error
+            }
+        }
+    }
+
+    /// Runs a command that answers with exactly one result set.
+    package func runForRows(_ command: String) throws(ConnectionError) -> ResultSet {
+        let sets = try run(command)
+        guard let set = sets.first, sets.count == 1 else {
+            throw ConnectionError(.protocolViolation, "unexpected answer to \(command): \(sets.count) result sets")
+        }
+        return set
+    }
+
+    /// Sends a command; its results are taken with ``nextResult()``.
+    package func send(_ command: String) throws(ConnectionError) {
+        guard unsafe PQsendQuery(connection, command) == 1 else { throw lost("could not send a command") }
+        try flush()
+    }
+
+    package enum Reply<Rows: Equatable & Sendable>: Sendable, Equatable {
+        case rows(Rows)
+        /// A command that returned no rows.
+        case command
+        case copyOut, copyBoth
+        /// The command is over.
+        case none
+    }
+
+    /// The next result of the command sent last.
+    package func nextResult() throws(ConnectionError) -> Reply<ResultSet> {
+        try unsafe nextResult { unsafe ResultSet($0) }
+    }
+
+    private func nextResult<Rows>(_ read: (OpaquePointer) -> Rows) throws(ConnectionError) -> Reply<Rows> {
+        while unsafe PQisBusy(connection) == 1 { try waitForInput() }
+        guard let result = unsafe PQgetResult(connection) else {
+            if unsafe PQstatus(connection) == CONNECTION_BAD { throw lost("connection to server was lost") }
+            return .none
+        }
+        defer { unsafe PQclear(result) }
+        switch unsafe PQresultStatus(result) {
+        case PGRES_TUPLES_OK: return unsafe .rows(read(result))
+        case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: return .command
+        case PGRES_COPY_OUT: return .copyOut
+        case PGRES_COPY_BOTH: return .copyBoth
+        case PGRES_FATAL_ERROR: throw unsafe failure(result)
+        default: throw ConnectionError(.protocolViolation, "the server sent a result of an unexpected kind")
+        }
+    }
+
+    package var isInterrupted: Bool { interrupt.isRaised }
+
+    // MARK: - Waiting
+
+    /// Waits for input from the server and takes it in.
+    func waitForInput() throws(ConnectionError) {
+        _ = try waitForInput(timeout: nil, wakeUps: [])
+    }
+
+    enum Waited: Equatable {
+        case input, timedOut
+        case woken(Int)
+    }
+
+    func waitForInput(timeout: Duration?, wakeUps: [Interrupt]) throws(ConnectionError) -> Waited {
+        let outcome = Interrupt.wait(
+            socket: unsafe PQsocket(connection), events: .input, interrupts: [interrupt] + wakeUps, timeout: timeout)
+        switch outcome {
+        case .timedOut: return .timedOut
+        case .interrupted(0): throw ConnectionError(.interrupted, "interrupted")
+        case .interrupted(let index): return .woken(index - 1)
+        case .ready:
+            guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
+            return .input
+        }
+    }
+
+    /// Waits until libpq has sent what it holds.
+    func flush() throws(ConnectionError) {
+        while true {
+            switch unsafe PQflush(connection) {
+            case 0: return
+            case 1:
+                // The server may be waiting for us to read before it reads itself.
+                let outcome = Interrupt.wait(
+                    socket: unsafe PQsocket(connection), events: .inputOrOutput, interrupts: [interrupt], timeout: nil)
+                if case .interrupted = outcome { throw ConnectionError(.interrupted, "interrupted") }
+                guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
+            default: throw lost("could not send to server")
+            }
+        }
+    }
+
+    // MARK: - Errors
+
+    /// An error that says what libpq last said of the connection.
+    func lost(_ what: String) -> ConnectionError {
+        let text = unsafe String(cString: PQerrorMessage(connection)).trimmedLines
+        return ConnectionError(.lost, text.isEmpty ? what : "\(what): \(text)")
+    }
+
+    private func failure(_ result: OpaquePointer) -> ConnectionError {
+        guard let message = unsafe ServerMessage(result) else {
+            // libpq makes a result of its own when the connection ends in mid-command.
+            let text = unsafe String(cString: PQresultErrorMessage(result)).trimmedLines
+            return ConnectionError(.lost, "connection to server was lost: \(text)")
+        }
+        let isGone = unsafe PQstatus(connection) == CONNECTION_BAD
+        return ConnectionError(isGone ? .lost : .server, message.message, server: message)
+    }
+}
+
+extension Int16 {
+    static let input = Int16(POLLIN)
+    static let inputOrOutput = Int16(POLLIN | POLLOUT)
+}
+
+extension Session {
+    /// The number of the server process: PQbackendPID.
+    package var backendProcessID: Int {
+        Int(unsafe PQbackendPID(connection))
+    }
+
+    /// Lets time pass, unless the interrupt is raised or the server says something.
+    package func pause(_ time: Duration) {
+        _ = Interrupt.wait(
+            socket: unsafe PQsocket(connection), events: .input, interrupts: [interrupt], timeout: time)
+    }
+}

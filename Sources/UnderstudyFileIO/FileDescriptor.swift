@@ -1,0 +1,96 @@
+import CUnderstudyLinux
+import Glibc
+
+/// An open file descriptor with one owner; closed when the owner goes.
+package struct FileDescriptor: ~Copyable, Sendable {
+    package let rawValue: CInt
+
+    package init(owning rawValue: CInt) {
+        self.rawValue = rawValue
+    }
+
+    deinit {
+        // Whoever must know that close(2) succeeded has synced before: nothing is lost here.
+        _ = Glibc.close(rawValue)
+    }
+
+    /// Writes all of `bytes` at `offset`: pwrite(2) until nothing is left.
+    package func write(_ bytes: RawSpan, at offset: Int64, path: @autoclosure () -> String) throws(FileIOError) {
+        var done = 0
+        while done < bytes.byteCount {
+            let rest = bytes.extracting(done...)
+            let written: Int
+            do {
+                // The span is valid for the call, and pwrite reads no more than its count.
+                written = try unsafe rest.withUnsafeBytes { buffer throws(FileIOError) in
+                    try SystemCall.run {
+                        unsafe pwrite(rawValue, buffer.baseAddress, buffer.count, off_t(offset) + off_t(done))
+                    }.orThrow("could not write to file", path())
+                }
+            }
+            done += written
+        }
+    }
+
+    /// fsync(2). A failure is final: the pages may be gone, and trying again would report a false success.
+    package func sync(path: @autoclosure () -> String) throws(FileIOError) {
+        _ = try SystemCall.run { fsync(rawValue) }.orThrow("could not fsync file", path())
+    }
+
+    /// fdatasync(2). As final as ``sync(path:)`` when it fails.
+    package func syncData(path: @autoclosure () -> String) throws(FileIOError) {
+        _ = try SystemCall.run { fdatasync(rawValue) }.orThrow("could not fdatasync file", path())
+    }
+
+    /// Gives the file its size with all its space: fallocate(2). Where the file system cannot do it, nothing
+    /// happens, and a full disk shows later.
+    ///
+    /// - Returns: Whether the file has its space now; all of it reads as zeros.
+    @discardableResult
+    package func preallocate(_ size: UInt64, path: @autoclosure () -> String) throws(FileIOError) -> Bool {
+        let result = SystemCall.run { understudy_preallocate(rawValue, Int64(size)) }
+        if case .failure(let errno) = result, errno.number == EOPNOTSUPP || errno.number == ENOSYS { return false }
+        _ = try result.orThrow("could not allocate \(size) bytes for file", path())
+        return true
+    }
+
+    package func truncate(to size: Int64, path: @autoclosure () -> String) throws(FileIOError) {
+        _ = try SystemCall.run { ftruncate(rawValue, off_t(size)) }.orThrow("could not truncate file", path())
+    }
+
+    package func setMode(_ mode: UInt16, path: @autoclosure () -> String) throws(FileIOError) {
+        _ = try SystemCall.run { fchmod(rawValue, mode_t(mode)) }
+            .orThrow("could not set permissions on file", path())
+    }
+
+    package func setOwner(_ owner: FileOwner, path: @autoclosure () -> String) throws(FileIOError) {
+        _ = try SystemCall.run { fchown(rawValue, owner.user, owner.group) }
+            .orThrow("could not set the owner of file", path())
+    }
+}
+
+/// A numeric user and group.
+package struct FileOwner: Sendable, Equatable {
+    package var user: UInt32
+    package var group: UInt32
+
+    package init(user: UInt32, group: UInt32) {
+        self.user = user
+        self.group = group
+    }
+}
+
+/// All groups that a user is in: getgrouplist(3). A server may need one of them, as Debian's needs ssl-cert.
+package func groups(ofUser user: UInt32, group: UInt32) -> [UInt32] {
+    var entry = unsafe passwd()
+    var found: UnsafeMutablePointer<passwd>?
+    var groups = [gid_t](repeating: 0, count: 256)
+    var count = CInt(groups.count)
+    // The names of the entry lie in the buffer, which outlives their use; getgrouplist writes at most `count`.
+    return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 14) { buffer in
+        guard unsafe getpwuid_r(user, &entry, buffer.baseAddress!, buffer.count, &found) == 0, unsafe found != nil,
+            unsafe getgrouplist(entry.pw_name, group, &groups, &count) >= 0
+        else { return [group] }
+        return Array(groups.prefix(Int(count)))
+    }
+}

@@ -1,0 +1,119 @@
+import Glibc
+
+/// A directory that a run may fill, and how to leave things as they were if the run fails.
+///
+/// Absent: it is made, its parents too, and a failure removes what was made. Empty: it is filled, and a
+/// failure empties it again. Anything else is refused before anything is touched.
+package final class OwnedDirectory: Sendable {
+    package enum Refusal: Error, Equatable {
+        case notEmpty(String)
+        case notADirectory(String)
+        case failed(attempt: String, path: String, number: CInt)
+    }
+
+    package let directory: ConfinedDirectory
+    /// What was made, outermost first; empty where the directory was there.
+    private let made: [String]
+
+    /// Looks whether the directory could be used, and touches nothing.
+    package static func check(_ path: String) throws(Refusal) {
+        var info = stat()
+        if unsafe stat(path, &info) == 0 {
+            guard info.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path) }
+            let entries: Bool
+            do throws(FileIOError) { entries = try ConfinedDirectory(path: path).isEmpty() } catch { throw .init(error) }
+            guard entries else { throw .notEmpty(path) }
+            try checkWritable(path)
+        } else if errno == ENOENT {
+            try checkWritable(nearestExisting(path))
+        } else {
+            throw .init(FileIOError("could not access directory", path))
+        }
+    }
+
+    private static func checkWritable(_ path: String) throws(Refusal) {
+        if unsafe access(path, W_OK | X_OK) != 0 { throw .init(FileIOError("could not write to directory", path)) }
+    }
+
+    private static func nearestExisting(_ path: String) throws(Refusal) -> String {
+        var path = path
+        while true {
+            path = parent(of: path)
+            var info = stat()
+            if unsafe stat(path, &info) == 0 {
+                guard info.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path) }
+                return path
+            }
+            if errno != ENOENT { throw .init(FileIOError("could not access directory", path)) }
+        }
+    }
+
+    /// Makes the directory, or takes it as it is if it is there and empty.
+    package init(_ path: String, mode: UInt16 = 0o700, owner: FileOwner? = nil) throws(Refusal) {
+        try Self.check(path)
+        var missing: [String] = []
+        var place = path
+        var info = stat()
+        while unsafe stat(place, &info) != 0 && errno == ENOENT {
+            missing.insert(place, at: 0)
+            place = Self.parent(of: place)
+        }
+        var made: [String] = []
+        do throws(FileIOError) {
+            for place in missing {
+                _ = try SystemCall.run { unsafe mkdir(place, mode_t(mode)) }
+                    .orThrow("could not create directory", place)
+                made.append(place)
+                try ConfinedDirectory(path: place, owner: owner).takeOwnership()
+            }
+            directory = try ConfinedDirectory(path: path, owner: owner)
+            self.made = made
+        } catch {
+            Self.remove(made)
+            throw .init(error)
+        }
+    }
+
+    /// Leaves things as they were before.
+    package func restore() throws(FileIOError) {
+        try directory.removeContents()
+        Self.remove(made)
+    }
+
+    /// Puts the entries of what was made, in the directories above, on stable storage.
+    package func syncParents() throws(FileIOError) {
+        for place in made {
+            try ConfinedDirectory(path: Self.parent(of: place)).sync()
+        }
+    }
+
+    /// Removes empty directories, innermost first; one that others have filled meanwhile stays.
+    private static func remove(_ made: [String]) {
+        for place in made.reversed() {
+            _ = unsafe rmdir(place)
+        }
+    }
+
+    package static func parent(of path: String) -> String {
+        var path = Substring(path)
+        while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        let parent = path[..<slash]
+        return parent.isEmpty ? "/" : String(parent)
+    }
+}
+
+extension OwnedDirectory.Refusal {
+    init(_ error: FileIOError) {
+        self = .failed(attempt: error.attempt, path: error.path, number: error.number)
+    }
+}
+
+/// The path from the root directory on, by the current directory; links are not resolved.
+package func absolutePath(_ path: String) -> String {
+    guard !path.hasPrefix("/") else { return path }
+    // getcwd allocates the string that it returns when it is given none.
+    guard let current = unsafe getcwd(nil, 0) else { return path }
+    defer { unsafe free(current) }
+    return unsafe String(cString: current) + "/" + path
+}

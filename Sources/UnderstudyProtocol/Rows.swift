@@ -1,0 +1,148 @@
+package import UnderstudyWAL
+
+/// A result set of the server: column names, and rows of text, each field nil for NULL.
+package struct ResultSet: Sendable, Equatable {
+    package var columns: [String]
+    package var rows: [[String?]]
+
+    package init(columns: [String], rows: [[String?]]) {
+        self.columns = columns
+        self.rows = rows
+    }
+
+    /// A single row with at least `count` columns, or an error that names `command`.
+    package func onlyRow(atLeast count: Int, of command: String) throws(ProtocolError) -> [String?] {
+        guard rows.count == 1, let row = rows.first, row.count >= count else {
+            throw ProtocolError(
+                "unexpected answer to \(command): got \(rows.count) rows and \(columns.count) columns, expected 1 row and \(count) or more columns"
+            )
+        }
+        return row
+    }
+}
+
+/// The answer to IDENTIFY_SYSTEM.
+package struct SystemIdentity: Sendable, Equatable {
+    package var systemIdentifier: String
+    package var timeline: TimelineID
+    /// The position up to which WAL is on the server's disk.
+    package var position: LSN
+
+    package init(_ result: ResultSet) throws(ProtocolError) {
+        let row = try result.onlyRow(atLeast: 3, of: "IDENTIFY_SYSTEM")
+        guard let identifier = row[0], !identifier.isEmpty, identifier.allSatisfy(\.isNumber) else {
+            throw ProtocolError("unexpected answer to IDENTIFY_SYSTEM: no system identifier")
+        }
+        systemIdentifier = identifier
+        timeline = try decodeTimeline(row[1], of: "IDENTIFY_SYSTEM")
+        position = try decodeLSN(row[2], of: "IDENTIFY_SYSTEM")
+    }
+}
+
+/// Where a backup starts or ends.
+package struct BackupPosition: Sendable, Equatable {
+    package var lsn: LSN
+    package var timeline: TimelineID
+
+    /// - Parameter fallback: The timeline where the row has none.
+    package init(_ result: ResultSet, fallback: TimelineID) throws(ProtocolError) {
+        let row = try result.onlyRow(atLeast: 1, of: "BASE_BACKUP")
+        lsn = try decodeLSN(row[0], of: "BASE_BACKUP")
+        timeline = row.count > 1 ? try decodeTimeline(row[1], of: "BASE_BACKUP") : fallback
+    }
+}
+
+/// One archive that the server announces: a tablespace, or the data directory.
+package struct AnnouncedArchive: Sendable, Equatable {
+    /// nil for the data directory.
+    package var oid: UInt32?
+    /// The directory on the server; nil for the data directory.
+    package var location: String?
+    /// The server's estimate in bytes; nil where it was not asked for.
+    package var size: UInt64?
+
+    package init(oid: UInt32?, location: String?, size: UInt64?) {
+        self.oid = oid
+        self.location = location
+        self.size = size
+    }
+
+    /// The list that BASE_BACKUP sends before the data. Exactly one is the data directory, no OID comes twice.
+    package static func decode(_ result: ResultSet) throws(ProtocolError) -> [AnnouncedArchive] {
+        var archives: [AnnouncedArchive] = []
+        for row in result.rows {
+            archives.append(try AnnouncedArchive(row))
+        }
+        guard archives.count(where: { $0.oid == nil }) == 1 else {
+            throw ProtocolError("unexpected list of tablespaces: no data directory, or more than one")
+        }
+        let oids = archives.compactMap(\.oid)
+        guard Set(oids).count == oids.count else {
+            throw ProtocolError("unexpected list of tablespaces: one is listed twice")
+        }
+        return archives
+    }
+
+    private init(_ row: [String?]) throws(ProtocolError) {
+        guard row.count >= 3 else {
+            throw ProtocolError("unexpected list of tablespaces: \(row.count) columns, expected 3")
+        }
+        size = try row[2].map { text throws(ProtocolError) in
+            // An estimate that is negative or too large is no reason to fail; it is no estimate either.
+            guard let kilobytes = Int64(text), let value = UInt64(exactly: kilobytes) else {
+                throw ProtocolError("unexpected size \"\(text)\" in the list of tablespaces")
+            }
+            return value.multipliedReportingOverflow(by: 1024).partialValue
+        }
+        guard let oidText = row[0] else {
+            oid = nil
+            location = nil
+            return
+        }
+        guard let oid = UInt32(oidText), oid > 0, let location = row[1], !location.isEmpty else {
+            throw ProtocolError("unexpected tablespace \"\(oidText)\" in the list of tablespaces")
+        }
+        self.oid = oid
+        self.location = location
+    }
+}
+
+/// The answer to READ_REPLICATION_SLOT; every field NULL where there is no such slot.
+package struct SlotState: Sendable, Equatable {
+    package var kind: String
+    package var restartLSN: LSN?
+
+    package static func decode(_ result: ResultSet) throws(ProtocolError) -> SlotState? {
+        let row = try result.onlyRow(atLeast: 3, of: "READ_REPLICATION_SLOT")
+        guard let kind = row[0] else { return nil }
+        let position = row[1]
+        return SlotState(
+            kind: kind, restartLSN: position == nil ? nil : try decodeLSN(position, of: "READ_REPLICATION_SLOT"))
+    }
+}
+
+/// The row that follows a stream which the end of its timeline ended.
+package struct NextTimeline: Sendable, Equatable {
+    package var timeline: TimelineID
+    package var position: LSN
+
+    package init(_ result: ResultSet) throws(ProtocolError) {
+        let row = try result.onlyRow(atLeast: 2, of: "START_REPLICATION")
+        timeline = try decodeTimeline(row[0], of: "START_REPLICATION")
+        position = try decodeLSN(row[1], of: "START_REPLICATION")
+    }
+}
+
+private func decodeLSN(_ text: String?, of command: String) throws(ProtocolError) -> LSN {
+    guard let text, let lsn = LSN(text) else {
+        throw ProtocolError("unexpected answer to \(command): \"\(text ?? "NULL")\" is no WAL position")
+    }
+    return lsn
+}
+
+private func decodeTimeline(_ text: String?, of command: String) throws(ProtocolError) -> TimelineID {
+    guard let text, let value = UInt32(text), value > 0 else {
+        throw ProtocolError("unexpected answer to \(command): \"\(text ?? "NULL")\" is no timeline")
+    }
+    return TimelineID(rawValue: value)
+}

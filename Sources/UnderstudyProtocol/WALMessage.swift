@@ -1,0 +1,69 @@
+package import UnderstudyWAL
+
+/// A CopyData message from the server while it streams WAL.
+///
+/// The bytes that a case holds are lent: they are valid only for the call in which they were decoded.
+package enum WALMessage: ~Escapable {
+    /// WAL beginning at `start`; `serverEnd` is how far the server's own WAL goes.
+    case data(start: LSN, serverEnd: LSN, bytes: RawSpan)
+    /// - `replyRequested`: the server wants a status update at once.
+    case keepalive(serverEnd: LSN, replyRequested: Bool)
+    /// A kind of newer servers that says nothing about WAL; ignored.
+    case other
+
+    @_lifetime(copy bytes)
+    package init(_ bytes: RawSpan) throws(ProtocolError) {
+        guard bytes.byteCount > 0 else { throw ProtocolError("empty message in the WAL stream") }
+        switch bytes.byte(at: 0) {
+        case UInt8(ascii: "w"):
+            guard bytes.byteCount >= Self.dataHeader else {
+                throw ProtocolError("WAL message of \(bytes.byteCount) bytes, too short for its header")
+            }
+            self = .data(
+                start: LSN(rawValue: bytes.bigEndianUInt64(at: 1)),
+                serverEnd: LSN(rawValue: bytes.bigEndianUInt64(at: 9)),
+                bytes: bytes.extracting(Self.dataHeader...))
+        case UInt8(ascii: "k"):
+            guard bytes.byteCount == 18 else {
+                throw ProtocolError("keepalive message of \(bytes.byteCount) bytes, expected 18")
+            }
+            self = .keepalive(
+                serverEnd: LSN(rawValue: bytes.bigEndianUInt64(at: 1)), replyRequested: bytes.byte(at: 17) != 0)
+        case UInt8(ascii: "s"):
+            self = .other
+        case let kind:
+            throw ProtocolError("message of unknown kind \(kind) in the WAL stream")
+        }
+    }
+
+    /// Kind, start, end, send time.
+    private static let dataHeader = 25
+}
+
+/// A standby status update: how far we are.
+package struct StandbyStatus: Sendable, Equatable {
+    /// The position behind the last byte received.
+    package var written: LSN
+    /// The position up to which everything is on stable storage here. Never more.
+    package var flushed: LSN
+    /// Asks the server to answer at once.
+    package var replyRequested = false
+
+    package init(written: LSN, flushed: LSN) {
+        self.written = written
+        self.flushed = flushed
+    }
+
+    /// - Parameter microseconds: The client's clock, since 2000-01-01 UTC.
+    package func encoded(microseconds: Int64) -> [UInt8] {
+        var bytes: [UInt8] = [UInt8(ascii: "r")]
+        // Nothing is replayed here: the third position, apply, stays invalid.
+        for value in [written.rawValue, flushed.rawValue, 0, UInt64(bitPattern: microseconds)] {
+            for shift in stride(from: 56, through: 0, by: -8) {
+                bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(shift)))
+            }
+        }
+        bytes.append(replyRequested ? 1 : 0)
+        return bytes
+    }
+}

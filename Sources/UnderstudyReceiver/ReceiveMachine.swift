@@ -1,0 +1,180 @@
+package import UnderstudyProtocol
+package import UnderstudyWAL
+
+/// The rules of receiving WAL, apart from clock and I/O: takes events, returns what is to be done.
+///
+/// What it guarantees: positions follow each other without gap or overlap; the flush position in a status update
+/// is never beyond what ``Event/synced(_:)`` has reported; a stop ends the stream only after everything up to
+/// it has been synced and acknowledged.
+package struct ReceiveMachine: Sendable {
+    package struct Policy: Sendable {
+        /// How often a status update is sent unasked; nil for never.
+        package var statusInterval: Duration?
+        /// Received bytes that are not synced yet are synced when there are this many…
+        package var syncBytes: UInt64
+        /// …or when the input is drained and the last sync is this long ago.
+        package var syncInterval: Duration
+        /// Whether a sync makes bytes durable. If not, no flush position is ever reported.
+        package var syncsToDisk: Bool
+
+        package init(
+            statusInterval: Duration? = .seconds(10), syncBytes: UInt64 = 16 << 20,
+            syncInterval: Duration = .seconds(1), syncsToDisk: Bool = true
+        ) {
+            self.statusInterval = statusInterval
+            self.syncBytes = syncBytes
+            self.syncInterval = syncInterval
+            self.syncsToDisk = syncsToDisk
+        }
+    }
+
+    package enum Event: Sendable, Equatable {
+        /// WAL of this many bytes has arrived.
+        case data(start: LSN, count: Int)
+        case keepalive(replyRequested: Bool)
+        /// Everything that has arrived so far was taken.
+        case drained
+        /// Everything before this position is written, and on stable storage if the policy says so.
+        case synced(LSN)
+        /// Time has passed.
+        case tick
+        /// The stream is to end once it has come to this position.
+        case stop(at: LSN)
+        /// The server has ended the stream because the timeline ends here.
+        case endOfTimeline(NextTimeline)
+    }
+
+    package enum Action: Sendable, Equatable {
+        /// Write these bytes of the message at this offset of the segment.
+        case write(Range<Int>, segment: WALSegmentName, offset: Int)
+        /// Sync everything written so far, then report it with ``Event/synced(_:)``.
+        case sync
+        case acknowledge(StandbyStatus)
+        /// Fetch the history of this timeline, then stream it from the position.
+        case follow(TimelineID, from: LSN)
+        /// End the stream.
+        case finish
+    }
+
+    private let policy: Policy
+    private let segmentSize: WALSegmentSize
+    package private(set) var timeline: TimelineID
+    /// The position behind the last byte received.
+    package private(set) var received: LSN
+    /// Everything before it is on stable storage.
+    package private(set) var flushed = LSN.invalid
+
+    private var syncRequested: LSN
+    private var synced: LSN
+    private var lastSync = Duration.zero
+    private var lastStatus: Duration?
+    private var stop: LSN?
+    private var isFinished = false
+
+    package init(
+        start: LSN, timeline: TimelineID, segmentSize: WALSegmentSize, policy: Policy
+    ) {
+        self.policy = policy
+        self.segmentSize = segmentSize
+        self.timeline = timeline
+        received = start
+        syncRequested = start
+        synced = start
+    }
+
+    /// - Parameter now: Time since some fixed moment; never goes backwards.
+    package mutating func handle(_ event: Event, now: Duration) throws(ReceiveError) -> [Action] {
+        var actions: [Action] = []
+        switch event {
+        case .data(let start, let count):
+            // Past the stop the server may go on until it has seen our end of the copy.
+            guard !isStopping else { break }
+            actions = try take(start, count)
+            if unsynced >= policy.syncBytes || isStopping { actions += requestSync(now) }
+        case .keepalive(let replyRequested):
+            if replyRequested { actions.append(acknowledge(now)) }
+        case .drained:
+            if unsynced > 0 && now - lastSync >= policy.syncInterval { actions = requestSync(now) }
+        case .synced(let position):
+            synced = max(synced, position)
+            if policy.syncsToDisk && synced > flushed {
+                flushed = synced
+                actions.append(acknowledge(now))
+            }
+        case .tick: break
+        case .stop(let position):
+            stop = position
+            if isStopping { actions = requestSync(now) }
+        case .endOfTimeline(let next):
+            guard next.timeline > timeline, next.position <= received else {
+                throw ReceiveError(
+                    .protocolViolation,
+                    "server ended timeline \(timeline) at \(next.position) for timeline \(next.timeline), but had sent WAL up to \(received)"
+                )
+            }
+            timeline = next.timeline
+            received = next.position.segmentStart(segmentSize)
+            syncRequested = received
+            synced = min(synced, received)
+            actions = [.sync, .follow(timeline, from: received)]
+        }
+        if let interval = policy.statusInterval, lastStatus.map({ now - $0 >= interval }) ?? true {
+            actions.append(acknowledge(now))
+        }
+        if isStopping && synced >= received && !isFinished {
+            isFinished = true
+            actions.append(.finish)
+        }
+        return actions
+    }
+
+    /// When the next tick is due even if nothing arrives; nil for never.
+    package func nextTick(now: Duration) -> Duration? {
+        let status = policy.statusInterval.map { (lastStatus ?? now) + $0 }
+        let sync = unsynced > 0 ? lastSync + policy.syncInterval : nil
+        guard let due = [status, sync].compactMap({ $0 }).min() else { return nil }
+        return max(.zero, due - now)
+    }
+
+    private var isStopping: Bool {
+        stop.map { received >= $0 } ?? false
+    }
+
+    private var unsynced: UInt64 {
+        syncRequested.distance(to: received) ?? 0
+    }
+
+    private mutating func take(_ start: LSN, _ count: Int) throws(ReceiveError) -> [Action] {
+        guard start == received else {
+            throw ReceiveError(.protocolViolation, "server sent WAL from \(start), expected \(received)")
+        }
+        guard let end = received.advanced(by: UInt64(count)) else {
+            throw ReceiveError(.protocolViolation, "server sent WAL beyond the last position, from \(start)")
+        }
+        var actions: [Action] = []
+        var taken = 0
+        while received < end {
+            guard let segment = WALSegmentName(containing: received, timeline: timeline, size: segmentSize) else {
+                throw ReceiveError(.protocolViolation, "server sent WAL beyond the last segment, from \(received)")
+            }
+            let length = Int(min(end, segment.endLSN).rawValue - received.rawValue)
+            actions.append(
+                .write(taken..<taken + length, segment: segment, offset: Int(received.segmentOffset(segmentSize))))
+            taken += length
+            received = LSN(rawValue: received.rawValue + UInt64(length))
+        }
+        return actions
+    }
+
+    private mutating func requestSync(_ now: Duration) -> [Action] {
+        guard unsynced > 0 else { return [] }
+        syncRequested = received
+        lastSync = now
+        return [.sync]
+    }
+
+    private mutating func acknowledge(_ now: Duration) -> Action {
+        lastStatus = now
+        return .acknowledge(StandbyStatus(written: received, flushed: flushed))
+    }
+}

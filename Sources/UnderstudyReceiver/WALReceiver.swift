@@ -1,0 +1,95 @@
+import Glibc
+package import UnderstudyConnection
+import UnderstudyFileIO
+import UnderstudyProtocol
+package import UnderstudyWAL
+
+/// Streams WAL from a server into a directory, on a network thread and a writer thread.
+package final class WALReceiver: Sendable {
+    package struct Start: Sendable {
+        package var position: LSN
+        package var timeline: TimelineID
+        package var slot: String?
+
+        package init(position: LSN, timeline: TimelineID, slot: String?) {
+            self.position = position
+            self.timeline = timeline
+            self.slot = slot
+        }
+    }
+
+    private struct State {
+        var stop: LSN?
+        var result: Result<Void, ReceiveError>?
+    }
+
+    private let state = Monitor(State())
+    private let stopAsked = Interrupt()
+    private let session: Session
+    private let writer: WALWriter
+    private let segmentSize: WALSegmentSize
+    private let policy: ReceiveMachine.Policy
+    private let onFailure: @Sendable () -> Void
+
+    /// - Parameters:
+    ///   - session: A replication connection; the receiver's alone from here on.
+    ///   - onFailure: Called once, on the network thread, when the stream has failed.
+    package init(
+        session: Session, writer: WALWriter, segmentSize: WALSegmentSize, policy: ReceiveMachine.Policy,
+        onFailure: @escaping @Sendable () -> Void
+    ) {
+        self.session = session
+        self.writer = writer
+        self.segmentSize = segmentSize
+        self.policy = policy
+        self.onFailure = onFailure
+    }
+
+    /// Begins to stream; ``finish(at:)`` or ``abandon()`` must follow.
+    package func start(_ start: Start) {
+        _ = OwnThread("wal receiver") { [self] in
+            let writing = writer.start()
+            let result = Result { () throws(ReceiveError) in try stream(start) }
+            writer.close()
+            writing.join()
+            state.update { $0.result = result }
+            if case .failure = result { onFailure() }
+        }
+    }
+
+    /// Ends the stream once it has come to `position` and everything up to it is synced, and waits for that.
+    package func finish(at position: LSN) throws(ReceiveError) {
+        state.update { $0.stop = position }
+        stopAsked.raise()
+        try result().get()
+    }
+
+    /// Waits for the end of a stream whose session was interrupted; what it failed with is returned.
+    package func abandon() -> ReceiveError? {
+        if case .failure(let error) = result() { return error }
+        return nil
+    }
+
+    /// What the stream has failed with so far.
+    package var failure: ReceiveError? {
+        if case .failure(let error)? = state.read({ $0.result }) { return error }
+        return nil
+    }
+
+    private func result() -> Result<Void, ReceiveError> {
+        // Without a timeout the wait ends only with a value.
+        state.wait { $0.result }!
+    }
+
+    // MARK: - On the network thread
+
+    private func stream(_ start: Start) throws(ReceiveError) {
+        var stream = NetworkLoop(
+            session: session, writer: writer, stopAsked: stopAsked,
+            machine: ReceiveMachine(
+                start: start.position.segmentStart(segmentSize), timeline: start.timeline, segmentSize: segmentSize,
+                policy: policy),
+            stopPosition: { [state] in state.read { $0.stop } })
+        try stream.run(slot: start.slot)
+    }
+}

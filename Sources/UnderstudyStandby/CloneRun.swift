@@ -1,0 +1,252 @@
+import Logging
+import UnderstudyBackup
+import UnderstudyConfiguration
+import UnderstudyConnection
+import UnderstudyFileIO
+import UnderstudyProtocol
+import UnderstudyWAL
+
+/// One clone: the copy with its settings, then the start.
+final class CloneRun: @unchecked Sendable {
+    // Sendable: `copy` runs to its end on one thread before `start` is called; never two at once.
+    private let options: StandbyClone.Options
+    private let parameters: ConnectionParameters
+    private let interrupt: Interrupt
+    private let logger: Logger
+    private let backup: BackupRun
+
+    // What `copy` leaves for `start`.
+    private var version = ServerVersion.oldestServed
+    private var programs: ServerPrograms?
+    private var passwordFile: PasswordFile?
+    private var passfileOfServer: String?
+    private var hasConfiguration = true
+    private var result: BackupResult?
+    private var slotWasMade = false
+    /// The login as it worked.
+    private var login: ConnectionParameters?
+
+    init(
+        options: StandbyClone.Options, parameters: ConnectionParameters, interrupt: Interrupt, logger: Logger,
+        backup: BackupRun
+    ) {
+        self.options = options
+        self.parameters = parameters
+        self.interrupt = interrupt
+        self.logger = logger
+        self.backup = backup
+    }
+
+    // MARK: - The copy
+
+    /// Runs on a thread of its own.
+    func copy() throws(BackupError) {
+        try checkOptions()
+        do throws(BackupError) {
+            result = try backup.run(inspect: inspect, complete: complete)
+        } catch {
+            if error.code != .damagedPages { passwordFile?.restore() }
+            throw error
+        }
+    }
+
+    private func checkOptions() throws(BackupError) {
+        if options.configFile != nil && options.generateConfig {
+            throw BackupError(
+                .options, "an existing configuration and a generated one exclude each other",
+                hint: "Give --config-file or --generate-config, not both.")
+        }
+        if let port = options.port, !(1...65535).contains(port) {
+            throw BackupError(.options, "port \(port) is out of range", hint: "Choose a port from 1 to 65535.")
+        }
+        if let file = options.configFile { try checkConfigFile(file) }
+        if let path = options.passfile {
+            passwordFile = try PasswordFile(path, owner: options.backup.owner?.fileOwner)
+        }
+    }
+
+    private func checkConfigFile(_ file: String) throws(BackupError) {
+        let path = absolutePath(file)
+        do throws(FileIOError) {
+            let name = RelativePath(String(path.split(separator: "/").last ?? ""))
+            _ = try ConfinedDirectory(path: OwnedDirectory.parent(of: path)).openFile(name, flags: 0)
+        } catch {
+            throw BackupError(
+                .configuration, error.description,
+                hint: "Name a postgresql.conf that exists, for example one that pg_createcluster has made.")
+        }
+    }
+
+    private func inspect(_ session: Session, _ server: ServerFacts) throws(BackupError) {
+        version = server.version
+        if options.start != nil || options.binDirectory != nil {
+            programs = try ServerPrograms(version, given: options.binDirectory)
+        } else {
+            programs = try? ServerPrograms(version, given: nil)
+        }
+        let look = try PrimaryLook(
+            parameters, version: version, slot: options.slot, interrupt: interrupt, logger: logger)
+        if look.configurationIsInside == false && options.start != nil && !mayStartWithoutOwnConfiguration {
+            throw Self.noConfiguration(code: .options)
+        }
+    }
+
+    private var mayStartWithoutOwnConfiguration: Bool {
+        options.configFile != nil || options.generateConfig
+    }
+
+    private static func noConfiguration(code: BackupError.Code) -> BackupError {
+        BackupError(
+            code, "the data directory of the primary has no postgresql.conf, so a copy does not start by itself",
+            detail: "Debian and its kin keep the configuration files elsewhere.",
+            hint:
+                "Use --config-file FILE with a configuration for the standby (of pg_createcluster, for example), or --generate-config for a minimal one.")
+    }
+
+    // MARK: - Settings
+
+    private func complete(_ completed: BackupRun.Completed) throws(BackupError) {
+        slotWasMade = completed.slotWasMade
+        var login = parameters
+        for setting in completed.settings where ["user", "password", "passfile"].contains(setting.keyword) {
+            login[setting.keyword] = setting.value
+        }
+        self.login = login
+        var recovery = RecoveryFiles(completed, parameters: parameters)
+        recovery.port = options.port
+        recovery.passfile = passwordFile?.path
+        let connection = recovery.connection
+        if !connection.dropped.isEmpty {
+            logger.warning(
+                "left out of primary_conninfo, because server version \(version) does not know or cannot use it: \(connection.dropped.joined(separator: ", "))")
+        }
+        try writePasswordFile(recovery, connection)
+        if options.generateConfig { try generateConfiguration(completed) }
+        hasConfiguration = completed.directory.exists("postgresql.conf")
+        for edit in try recovery.write() {
+            logger.warning(
+                "there is no \(edit.name) in the data directory; put these lines into the standby's configuration: \(edit.content)")
+        }
+    }
+
+    private func writePasswordFile(_ recovery: RecoveryFiles, _ connection: PrimaryConnInfo) throws(BackupError) {
+        guard let passwordFile else { return }
+        do throws(Finding) {
+            let lines = try Passfile.lines(recovery.connectionSettings, forServer: version.number)
+            if lines.isEmpty {
+                logger.warning("no password was used to log in, so none is written to \"\(passwordFile.path)\"")
+            }
+            do throws(BackupError) { try passwordFile.add(lines) } catch { throw Finding(error.message, hint: error.hint) }
+        } catch { throw BackupError(error, .configuration) }
+        if let path = connection.environmentPassfile {
+            passfileOfServer = path
+            logger.warning(
+                "server version \(version) finds a password file only through its environment: start the standby with PGPASSFILE=\(path)")
+        }
+    }
+
+    private func generateConfiguration(_ completed: BackupRun.Completed) throws(BackupError) {
+        let bytes: [UInt8]
+        do throws(FileIOError) { bytes = try completed.directory.read("global/pg_control", atMost: 8192) } catch {
+            throw BackupError(error)
+        }
+        let control: ControlFile
+        do throws(ControlFileError) { control = try ControlFile(parsing: bytes) } catch {
+            throw BackupError(.configuration, "could not read pg_control of the copy: \(error)")
+        }
+        var configuration = GeneratedConfiguration(serverVersion: version.number, controlFile: control)
+        configuration.port = options.port
+        for edit in configuration.files {
+            guard !completed.directory.exists(RelativePath(edit.name)) else {
+                logger.notice("\(edit.name) came with the copy and is kept")
+                continue
+            }
+            _ = try RecoveryFiles.apply(edit, in: completed.directory, mode: completed.server.fileMode)
+        }
+    }
+
+    // MARK: - The start
+
+    func start(_ meter: ProgressMeter) async throws(BackupError) -> StandbyClone.Result {
+        guard let result else { throw BackupError(.start, "there is no copy to start") }
+        let server = StandbyServer(
+            programs: programs ?? ServerPrograms(unchecked: "/usr/lib/postgresql/\(version.major)/bin"),
+            directory: backup.path, configFile: options.configFile.map(absolutePath),
+            owner: options.backup.owner, passfile: passfileOfServer)
+        var done = StandbyClone.Result(
+            backup: result, slot: options.slot, slotWasMade: slotWasMade, startCommand: server.startCommand,
+            standby: nil)
+        let isStartable = hasConfiguration || options.configFile != nil
+        guard let start = options.start else {
+            if !isStartable {
+                let finding = Self.noConfiguration(code: .start)
+                logger.warning("\(finding.message). \(finding.detail ?? "") \(finding.hint ?? "")")
+            }
+            return done
+        }
+        guard isStartable else { throw Self.noConfiguration(code: .start) }
+        meter.enter(.starting)
+        do throws(BackupError) {
+            done.standby = try await bringUp(server, start, meter)
+        } catch where error.code == .cancelled {
+            await server.stopImmediately()
+            passwordFile?.restore()
+            backup.undo()
+            throw error
+        }
+        return done
+    }
+
+    /// Starts the server, and waits until it streams and answers.
+    private func bringUp(
+        _ server: StandbyServer, _ start: StandbyClone.Start, _ meter: ProgressMeter
+    ) async throws(BackupError) -> StandbyState {
+        let clock = ContinuousClock()
+        let deadline = clock.now + start.wait
+        try await server.start(wait: start.wait)
+        let watch = StandbyWatch(
+            server: server, version: version, login: login ?? parameters, interrupt: interrupt)
+        var last = StandbyWatch.Look()
+        while true {
+            if Task.isCancelled { throw BackupError(.cancelled, "interrupted") }
+            guard let postmaster = server.postmaster() else {
+                throw BackupError(
+                    .start, "the standby in \"\(backup.path)\" has stopped again",
+                    hint: "Its log \"\(server.logPath)\" says why. The copy is complete and kept.")
+            }
+            last = await watch.look(at: postmaster)
+            if last.isStreaming && last.answersQueries {
+                return StandbyState(
+                    processID: postmaster.processID, port: postmaster.port,
+                    socketDirectory: postmaster.socketDirectory, lagBytes: await lag(of: last))
+            }
+            guard clock.now < deadline else { throw late(last, start, server) }
+            // The look is what is waited for; this only spares the server a busy loop.
+            try? await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    private func late(
+        _ look: StandbyWatch.Look, _ start: StandbyClone.Start, _ server: StandbyServer
+    ) -> BackupError {
+        let what = look.isStreaming ? "answer queries" : "stream"
+        return BackupError(
+            .start, "the standby in \"\(backup.path)\" runs, but did not \(what) within \(start.wait)",
+            hint:
+                "It is left running. Its log \"\(server.logPath)\" says what it waits for; give --wait more time if it is still replaying WAL.")
+    }
+
+    /// Bytes between what the primary has and what the standby has received.
+    private func lag(of look: StandbyWatch.Look) async -> UInt64? {
+        guard let received = look.received else { return nil }
+        let login = login ?? parameters, interrupt = interrupt
+        let identity = try? await OwnThread.run("lag", interrupt: interrupt) { () throws(ConnectionError) in
+            let session = try Session.connect(
+                login, kind: .replication, applicationName: "understudy", interrupt: interrupt)
+            let rows = try session.runForRows(ReplicationCommand.identifySystem)
+            return try? SystemIdentity(rows)
+        }
+        guard let position = identity?.position else { return nil }
+        return received.distance(to: position) ?? 0
+    }
+}

@@ -1,0 +1,39 @@
+/// What a running server has written into postmaster.pid.
+///
+/// Source: `src/include/utils/pidfile.h` of PostgreSQL.
+struct PostmasterFile: Equatable, Sendable {
+    var processID: Int32
+    var port: Int
+    /// nil where the server listens on no Unix socket.
+    var socketDirectory: String?
+    /// nil where it listens on no TCP address.
+    var listenAddress: String?
+    /// `starting`, `ready`, `standby` (up, but no hot standby) or `stopping`; nil before 10.
+    var status: String?
+
+    /// nil while the server has not written it to the end.
+    init?(_ text: String) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            String(line.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        }
+        // A postmaster's number is positive; a standalone backend writes its own with a minus sign.
+        guard lines.count >= 6, let processID = Int32(lines[0]), processID > 0, let port = Int(lines[3]) else {
+            return nil
+        }
+        self.processID = processID
+        self.port = port
+        socketDirectory = lines[4].isEmpty ? nil : lines[4]
+        listenAddress = lines[5].isEmpty ? nil : lines[5]
+        status = lines.count > 7 && !lines[7].isEmpty ? lines[7] : nil
+    }
+
+    /// Where a client on this machine connects.
+    var host: String {
+        if let socketDirectory { return socketDirectory }
+        switch listenAddress {
+        case nil, "*", "0.0.0.0": return "127.0.0.1"
+        case "::": return "::1"
+        case .some(let address): return address
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import Logging
+import UnderstudyBackup
+import UnderstudyConnection
+import UnderstudyFileIO
+import UnderstudyProtocol
+
+/// What only an ordinary connection to the primary can tell. It is a bonus: a role or a pg_hba.conf that allows
+/// replication alone is enough for a clone.
+struct PrimaryLook: Sendable {
+    /// Whether postgresql.conf lies in the data directory; nil if that could not be learnt.
+    var configurationIsInside: Bool?
+
+    /// - Parameter slot: Refused here if it is logical, in use or lost; nothing is wrong with one that is absent.
+    init(
+        _ parameters: ConnectionParameters, version: ServerVersion, slot: String?, interrupt: Interrupt,
+        logger: Logger
+    ) throws(BackupError) {
+        let session: Session
+        do throws(ConnectionError) {
+            session = try Session.connect(
+                parameters, kind: .ordinary(database: parameters["dbname"] ?? "postgres"),
+                applicationName: "understudy", interrupt: interrupt)
+        } catch {
+            if error.code == .interrupted { throw BackupError(error) }
+            logger.info("ordinary connection to the primary is not allowed, so slots and configuration are not looked at: \(error.message)")
+            return
+        }
+        if let slot, version.hasSlots { try Self.checkSlot(slot, session, version) }
+        configurationIsInside = Self.askConfiguration(session, logger)
+    }
+
+    private static func askConfiguration(_ session: Session, _ logger: Logger) -> Bool? {
+        let question = "SELECT current_setting('config_file'), current_setting('data_directory')"
+        guard let row = try? session.runForRows(question).rows.first, row.count == 2, let file = row[0],
+            let directory = row[1]
+        else {
+            logger.info("the role may not read where the primary has its configuration (pg_read_all_settings)")
+            return nil
+        }
+        return file.hasPrefix(directory + "/")
+    }
+
+    private static func checkSlot(_ name: String, _ session: Session, _ version: ServerVersion) throws(BackupError) {
+        let literal = name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
+        let status = version.tellsSlotWALStatus ? "wal_status" : "NULL"
+        let question = """
+            SELECT slot_type, active, \(status) FROM pg_catalog.pg_replication_slots WHERE slot_name = '\(literal)'
+            """
+        guard let row = try? session.runForRows(question).rows.first, row.count == 3 else { return }
+        var flaw: String?
+        if row[0] != "physical" { flaw = "it is a \(row[0] ?? "logical") slot, not a physical one" }
+        if row[1] == "t" { flaw = "it is in use" }
+        if row[2] == "lost" { flaw = "the WAL that it needs has been removed" }
+        guard let flaw else { return }
+        throw BackupError(
+            .slot, "could not take over replication slot \"\(name)\": \(flaw)",
+            hint: "Choose another name, or drop this slot on the primary: SELECT pg_drop_replication_slot('\(name)');")
+    }
+}

@@ -1,0 +1,74 @@
+import Glibc
+import UnderstudyBackup
+import UnderstudyProtocol
+
+/// Where the programs of a server's major version are.
+struct ServerPrograms: Sendable {
+    let directory: String
+
+    var pgCtl: String { "\(directory)/pg_ctl" }
+    var psql: String { "\(directory)/psql" }
+
+    /// Where packages would have put them, for a command that is only shown.
+    init(unchecked directory: String) {
+        self.directory = directory
+    }
+
+    /// Looks in `given`, else in the places where packages put this version, else in PATH.
+    init(_ version: ServerVersion, given: String?) throws(BackupError) {
+        let candidates = given.map { [$0] } ?? Self.usualPlaces(version.major) + Self.path
+        for directory in candidates {
+            guard unsafe access("\(directory)/pg_ctl", X_OK) == 0 else { continue }
+            // A directory of a package holds one version; what PATH leads to may be another, as may what was given.
+            let found = Self.majorVersion(of: directory)
+            if found == version.major || (found == nil && given != nil) {
+                self.directory = directory
+                return
+            }
+            if let found, given != nil {
+                throw BackupError(
+                    .start, "\"\(directory)\" has the programs of version \(found), the primary is \(version)",
+                    hint: "Name a directory with pg_ctl of version \(version.major) with --bin-dir.")
+            }
+        }
+        throw BackupError(
+            .start, "could not find pg_ctl of version \(version.major)",
+            detail: "Looked in \(candidates.map { "\"\($0)\"" }.joined(separator: ", ")).",
+            hint: "Install the server of the primary's major version here, or name its directory with --bin-dir.")
+    }
+
+    private static func usualPlaces(_ major: String) -> [String] {
+        [
+            "/usr/lib/postgresql/\(major)/bin", "/usr/pgsql-\(major)/bin", "/usr/lib/postgresql\(major)/bin",
+            "/usr/local/pgsql/bin", "/opt/postgresql/\(major)/bin",
+        ]
+    }
+
+    private static var path: [String] {
+        // The environment is not changed while the program runs.
+        guard let path = unsafe getenv("PATH") else { return [] }
+        return unsafe String(cString: path).split(separator: ":").map(String.init)
+    }
+
+    /// The version that a directory's `postgres` was built as: `PG_VERSION "x.y"` is not in any file beside it, so
+    /// the program is asked.
+    private static func majorVersion(of directory: String) -> String? {
+        // popen runs a shell: the path goes in through the environment of the words, quoted for it.
+        let quoted = "'" + "\(directory)/pg_ctl".split(separator: "'", omittingEmptySubsequences: false)
+            .joined(separator: "'\\''") + "'"
+        guard let stream = unsafe popen("\(quoted) --version 2>/dev/null", "r") else { return nil }
+        defer { unsafe pclose(stream) }
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard unsafe fgets(&buffer, CInt(buffer.count), stream) != nil else { return nil }
+        let line = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return majorVersion(inVersionLine: line)
+    }
+
+    /// `pg_ctl (PostgreSQL) 15.18 (Debian …)` has 15, `pg_ctl (PostgreSQL) 9.6.24` has 9.6, and 19beta1 has 19.
+    static func majorVersion(inVersionLine line: String) -> String? {
+        guard let start = line.split(separator: " ").dropFirst(2).first else { return nil }
+        let numbers = start.split(whereSeparator: { !$0.isNumber })
+        guard let first = numbers.first, let major = Int(first) else { return nil }
+        return major >= 10 || numbers.count < 2 ? "\(major)" : "\(major).\(numbers[1])"
+    }
+}

@@ -1,0 +1,114 @@
+import Subprocess
+import UnderstudyBackup
+import UnderstudyFileIO
+
+#if canImport(System)
+import System
+#else
+import SystemPackage
+#endif
+
+/// The server of a copy: how it is started and stopped with pg_ctl.
+struct StandbyServer: Sendable {
+    var programs: ServerPrograms
+    var directory: String
+    var configFile: String?
+    /// Whom the server runs as: nil for this process's user.
+    var owner: BaseBackup.Owner?
+    /// PGPASSFILE of the server, for those whose primary_conninfo cannot name a password file (before 10).
+    var passfile: String?
+
+    var logPath: String { "\(directory)/start.log" }
+
+    /// The command as a user types it.
+    var startCommand: String {
+        let words = [programs.pgCtl] + startArguments(wait: nil)
+        let command = words.map(Self.quoted).joined(separator: " ")
+        return passfile.map { "PGPASSFILE=\(Self.quoted($0)) \(command)" } ?? command
+    }
+
+    private func startArguments(wait: Duration?) -> [String] {
+        var arguments = ["-D", directory, "-l", logPath]
+        if let configFile {
+            // A configuration file outside may name another data directory; this one wins.
+            arguments += ["-o", "-c config_file=\(Self.quoted(configFile)) -c data_directory=\(Self.quoted(directory))"]
+        }
+        if let wait { arguments += ["-w", "-t", "\(max(1, wait.components.seconds))"] }
+        return arguments + ["start"]
+    }
+
+    /// Starts the server and waits until it is up, or `wait` has passed.
+    func start(wait: Duration) async throws(BackupError) {
+        let (status, output) = try await run(programs.pgCtl, startArguments(wait: wait))
+        guard status != 0 else { return }
+        // pg_ctl gives up waiting while a server that replays much WAL is still on its way.
+        if postmaster() != nil { return }
+        throw BackupError(
+            .start, "could not start the standby in \"\(directory)\"",
+            detail: "pg_ctl says: \(Self.lastLines(output)) The server's log \"\(logPath)\" says: \(Self.lastLines(log()))",
+            hint:
+                "The copy is complete and kept. When the cause is mended, start it with: \(startCommand)")
+    }
+
+    /// Stops the server at once: what it has is going to be removed.
+    func stopImmediately() async {
+        _ = try? await run(programs.pgCtl, ["-D", directory, "-m", "immediate", "-w", "stop"])
+    }
+
+    /// Runs a query as the server's own user, whom Debian's and most configurations let in by `peer`.
+    func query(_ text: String, at postmaster: PostmasterFile, database: String) async -> String? {
+        let arguments = [
+            "-X", "-A", "-t", "-q", "-w", "-h", postmaster.host, "-p", "\(postmaster.port)", "-d", database, "-c", text,
+        ]
+        guard let (status, output) = try? await run(programs.psql, arguments), status == 0 else { return nil }
+        return output
+    }
+
+    func postmaster() -> PostmasterFile? {
+        read("postmaster.pid").flatMap(PostmasterFile.init)
+    }
+
+    private func log() -> String {
+        read("start.log") ?? ""
+    }
+
+    private func read(_ name: RelativePath) -> String? {
+        guard let bytes = try? ConfinedDirectory(path: directory).read(name, atMost: 1 << 20) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func run(_ program: String, _ arguments: [String]) async throws(BackupError) -> (Int32, String) {
+        var options = PlatformOptions()
+        if let owner {
+            options.userID = owner.user
+            options.groupID = owner.group
+            options.supplementaryGroups = groups(ofUser: owner.user, group: owner.group)
+        }
+        var environment = Environment.inherit
+        if let passfile { environment = environment.updating(["PGPASSFILE": passfile]) }
+        do {
+            let result = try await Subprocess.run(
+                .path(FilePath(program)), arguments: Arguments(arguments), environment: environment,
+                workingDirectory: FilePath(directory), platformOptions: options, output: .string(limit: 1 << 16),
+                error: .combinedWithOutput)
+            guard case .exited(let status) = result.terminationStatus else { return (-1, result.standardOutput) }
+            return (status, result.standardOutput)
+        } catch {
+            throw BackupError(
+                .start, "could not run \"\(program)\": \(error)",
+                hint: "The copy is complete and kept; start it with: \(startCommand)")
+        }
+    }
+
+    /// The last few lines, as one sentence.
+    static func lastLines(_ text: String) -> String {
+        text.split(separator: "\n").suffix(4).joined(separator: " | ")
+    }
+
+    /// A word for a shell.
+    static func quoted(_ word: String) -> String {
+        let plain = word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "/._-=,:+@".contains($0)) }
+        if plain && !word.isEmpty { return word }
+        return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    }
+}

@@ -1,0 +1,111 @@
+import Glibc
+import Logging
+import UnderstudyBackup
+import UnderstudyConnection
+import UnderstudyFileIO
+import UnderstudyProtocol
+import UnderstudyWAL
+
+/// Looks whether a started standby streams and answers queries.
+///
+/// Asked is, in this order, what is allowed: the standby by an ordinary connection with the primary's login, the
+/// standby by psql as the server's own user, the title of its WAL receiver process with postmaster.pid.
+struct StandbyWatch: Sendable {
+    let server: StandbyServer
+    let version: ServerVersion
+    /// The login that works on the primary.
+    let login: ConnectionParameters
+    let interrupt: Interrupt
+
+    struct Look: Sendable, Equatable {
+        var isStreaming = false
+        var answersQueries = false
+        /// How far the standby has received WAL.
+        var received: LSN?
+    }
+
+    /// Looks once.
+    func look(at postmaster: PostmasterFile) async -> Look {
+        var look = Look()
+        let row: [String?]?
+        if let direct = try? await askDirectly(postmaster) {
+            row = direct
+        } else {
+            row = await askByPsql(postmaster)
+        }
+        if let row {
+            look.answersQueries = row[0] == "t"
+            look.received = row[1].flatMap { LSN($0) }
+            look.isStreaming = row[2] == "streaming"
+        } else if postmaster.status == "ready" {
+            // Nobody lets us ask, but the server says that it lets clients in.
+            look.answersQueries = true
+        }
+        if let title = Self.receiverTitle(childOf: postmaster.processID) {
+            look.isStreaming = true
+            look.received = max(look.received ?? .invalid, title)
+        }
+        return look
+    }
+
+    private var question: String {
+        let position = version.usesXlogName ? "pg_last_xlog_receive_location()" : "pg_last_wal_receive_lsn()"
+        let status = version.hasReceiverView ? "(SELECT status FROM pg_catalog.pg_stat_wal_receiver LIMIT 1)" : "NULL"
+        return "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.\(position), \(status)"
+    }
+
+    private func askDirectly(_ postmaster: PostmasterFile) async throws -> [String?]? {
+        var parameters = try ConnectionParameters("")
+        for keyword in ["user", "password", "passfile"] { parameters[keyword] = login[keyword] }
+        parameters["host"] = postmaster.host
+        parameters["port"] = "\(postmaster.port)"
+        parameters["connect_timeout"] = "5"
+        let target = parameters, question = question, interrupt = interrupt
+        let database = login["dbname"] ?? "postgres"
+        return try await OwnThread.run("standby watch", interrupt: interrupt) { () throws(ConnectionError) in
+            let session = try Session.connect(
+                target, kind: .ordinary(database: database), applicationName: "understudy", interrupt: interrupt)
+            return try session.runForRows(question).rows.first
+        }
+    }
+
+    private func askByPsql(_ postmaster: PostmasterFile) async -> [String?]? {
+        guard let output = await server.query(question, at: postmaster, database: "postgres") else { return nil }
+        let fields = output.split(separator: "\n").first.map {
+            $0.split(separator: "|", omittingEmptySubsequences: false).map { Optional(String($0)) }
+        }
+        return fields?.count == 3 ? fields : nil
+    }
+
+    /// What the title of the WAL receiver says, `walreceiver streaming 0/3000148`; nil if it does not stream.
+    static func receiverTitle(childOf postmaster: Int32) -> LSN? {
+        guard let processes = try? ConfinedDirectory(path: "/proc").entries() else { return nil }
+        for process in processes where process.kind == .directory && Int32(process.name.description) != nil {
+            guard let directory = try? ConfinedDirectory(path: "/proc/\(process.name)"),
+                let stat = try? directory.read("stat", atMost: 1024), parent(inStat: stat) == postmaster,
+                let line = try? directory.read("cmdline", atMost: 256)
+            else { continue }
+            if let position = position(inTitle: String(decoding: line.prefix { $0 != 0 }, as: UTF8.self)) {
+                return position
+            }
+        }
+        return nil
+    }
+
+    /// The fourth field of /proc/PID/stat; the second is in parentheses and may hold anything.
+    private static func parent(inStat bytes: [UInt8]) -> Int32? {
+        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
+        return fields.count > 1 ? Int32(String(decoding: fields[1], as: UTF8.self)) : nil
+    }
+
+    /// The position in `postgres: walreceiver streaming 0/3000148`, with whatever before it; from 9.3 to 9.6 it
+    /// reads `postgres: wal receiver process   streaming 0/3000148`.
+    static func position(inTitle title: String) -> LSN? {
+        let words = title.split(separator: " ")
+        guard words.contains("walreceiver") || title.contains("wal receiver process"),
+            let index = words.firstIndex(of: "streaming"), index + 1 < words.count
+        else { return nil }
+        return LSN(String(words[index + 1]))
+    }
+}

@@ -1,0 +1,136 @@
+/// Where a timeline and its ancestors branched off: the content of a history file.
+///
+/// Source: PostgreSQL manual, "Timelines", and the server command TIMELINE_HISTORY.
+package struct TimelineHistory: Hashable, Sendable {
+    /// The end of one ancestor.
+    package struct Entry: Hashable, Sendable {
+        package var timeline: TimelineID
+        /// The first position that is no longer of this timeline.
+        package var switchLSN: LSN
+        /// Why recovery ended there, in the server's words.
+        package var reason: String
+
+        package init(timeline: TimelineID, switchLSN: LSN, reason: String) {
+            self.timeline = timeline
+            self.switchLSN = switchLSN
+            self.reason = reason
+        }
+    }
+
+    /// The timeline whose history this is.
+    package let timeline: TimelineID
+    /// The ancestors, oldest first.
+    package let ancestors: [Entry]
+
+    /// The history of a timeline that has no ancestors, as timeline 1.
+    package init(root timeline: TimelineID) {
+        self.timeline = timeline
+        ancestors = []
+    }
+
+    /// Reads the bytes of a history file.
+    ///
+    /// Comments and blank lines are passed over. Switch positions need not ascend: a server that recovered to a
+    /// point before an ancestor's switch writes such a history.
+    ///
+    /// - Throws: for anything that no server writes, a file without entries and one cut off within an entry among
+    ///   them: what is missing would be a wrong way through the log.
+    package init(parsing bytes: [UInt8], of timeline: TimelineID) throws(TimelineHistoryError) {
+        var ancestors: [Entry] = []
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() {
+            do throws(LineFault) {
+                guard let entry = try Self.entry(line, endsInNewline: index < lines.count - 1) else { continue }
+                if let last = ancestors.last, entry.timeline <= last.timeline { throw LineFault.order }
+                ancestors.append(entry)
+            } catch {
+                throw TimelineHistoryError(timeline: timeline, line: index + 1, detail: error.rawValue)
+            }
+        }
+        guard let parent = ancestors.last else {
+            throw TimelineHistoryError(timeline: timeline, line: nil, detail: "It names no parent timeline.")
+        }
+        guard parent.timeline < timeline else {
+            throw TimelineHistoryError(
+                timeline: timeline, line: nil,
+                detail:
+                    "Its last entry is timeline \(parent.timeline), which cannot be a parent of timeline \(timeline).")
+        }
+        self.timeline = timeline
+        self.ancestors = ancestors
+    }
+
+    /// The timeline that a position is read from on the way to this timeline. A switch position belongs to the
+    /// younger one.
+    package func timeline(of position: LSN) -> TimelineID {
+        // From the youngest back, as the server looks: with switch positions that do not ascend the younger wins.
+        var child = timeline
+        for ancestor in ancestors.reversed() {
+            if ancestor.switchLSN <= position { return child }
+            child = ancestor.timeline
+        }
+        return child
+    }
+
+    /// Where an ancestor ended; nil for this timeline itself and for one that is not in its history.
+    package func switchLSN(of ancestor: TimelineID) -> LSN? {
+        ancestors.first { $0.timeline == ancestor }?.switchLSN
+    }
+
+    /// Whether `other` is this timeline or an ancestor of it.
+    package func contains(_ other: TimelineID) -> Bool {
+        other == timeline || switchLSN(of: other) != nil
+    }
+}
+
+/// Why a history file cannot be used.
+package struct TimelineHistoryError: Error, Equatable, CustomStringConvertible {
+    package var message: String
+    package var detail: String
+
+    init(timeline: TimelineID, line: Int?, detail: String) {
+        let place = line.map { "line \($0) of " } ?? ""
+        message = "invalid data in \(place)history file \"\(timeline.historyFileName)\""
+        self.detail = detail
+    }
+
+    package var description: String {
+        "\(message)\nDETAIL:  \(detail)"
+    }
+}
+
+extension TimelineHistory {
+    private enum LineFault: String, Error {
+        case timeline = "The line does not begin with the number of a timeline."
+        case position = "The number of the timeline is not followed by a position in the log."
+        case cutOff = "The line ends within a position in the log."
+        case order = "The numbers of the timelines do not ascend."
+    }
+
+    /// `number whitespace position whitespace reason`, or nil for a line without content.
+    private static func entry(_ line: ArraySlice<UInt8>, endsInNewline: Bool) throws(LineFault) -> Entry? {
+        var rest = line.drop(while: isSpace)
+        if rest.isEmpty || rest.first == UInt8(ascii: "#") { return nil }
+
+        let number = rest.prefix { !isSpace($0) }
+        guard number.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains),
+            let timeline = UInt32(String(decoding: number, as: UTF8.self)), timeline > 0
+        else { throw .timeline }
+
+        rest = rest[number.endIndex...].drop(while: isSpace)
+        let position = rest.prefix { !isSpace($0) }
+        // Without anything behind it the position may be the first digits of a longer one.
+        guard position.endIndex < rest.endIndex || endsInNewline else { throw .cutOff }
+        guard let switchLSN = LSN(String(decoding: position, as: UTF8.self)) else { throw .position }
+
+        var reason = rest[position.endIndex...].drop(while: isSpace)
+        while let last = reason.last, isSpace(last) { reason.removeLast() }
+        return Entry(
+            timeline: TimelineID(rawValue: timeline), switchLSN: switchLSN,
+            reason: String(decoding: reason, as: UTF8.self))
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || (0x09...0x0D).contains(byte)
+    }
+}

@@ -1,0 +1,20 @@
+/// The setting wal_level, in the words of all server versions.
+package enum WALLevel: String, Hashable, Sendable, CaseIterable {
+    case minimal
+    /// Before 9.6: enough for a backup, not for queries on a standby.
+    case archive
+    /// Before 9.6, called `replica` since.
+    case hotStandby = "hot_standby"
+    case replica
+    case logical
+
+    /// Whether base backups and streaming work at this level.
+    package var allowsReplication: Bool {
+        self != .minimal
+    }
+
+    /// Whether a standby of such a primary can answer queries.
+    package var allowsHotStandby: Bool {
+        self != .minimal && self != .archive
+    }
+}

@@ -1,0 +1,92 @@
+/// The name of a WAL segment file: timeline and place in the log.
+///
+/// The text form is 24 upper-case hexadecimal digits, `TTTTTTTTXXXXXXXXYYYYYYYY`: the timeline, the 4 GB group,
+/// and the segment within the group. Which bytes of the log a name stands for depends on the segment size.
+///
+/// Source: PostgreSQL manual, "Write-Ahead Log Internals".
+package struct WALSegmentName: Hashable, Sendable {
+    package let timeline: TimelineID
+    /// Counted from the start of the log, always less than `size.segmentCount`: `endLSN` exists.
+    package let number: UInt64
+    package let size: WALSegmentSize
+
+    /// Nil for a segment that would end beyond the last LSN.
+    package init?(timeline: TimelineID, number: UInt64, size: WALSegmentSize) {
+        guard number < size.segmentCount else { return nil }
+        self.timeline = timeline
+        self.number = number
+        self.size = size
+    }
+
+    /// The segment that `position` lies in; a position on a boundary lies in the segment that begins there.
+    package init?(containing position: LSN, timeline: TimelineID, size: WALSegmentSize) {
+        self.init(timeline: timeline, number: position.segmentNumber(size), size: size)
+    }
+
+    /// Reads a file name without suffix. Lower-case digits are refused, as servers refuse them.
+    package init?(_ name: some StringProtocol, size: WALSegmentSize) {
+        guard let parts = Self.parts(name), parts[2] < size.segmentsPerGroup else { return nil }
+        self.init(
+            timeline: TimelineID(rawValue: UInt32(parts[0])), number: parts[1] * size.segmentsPerGroup + parts[2],
+            size: size)
+    }
+
+    /// Whether a file name has the form of a segment's, whatever the segment size.
+    package static func isSegmentName(_ name: some StringProtocol) -> Bool {
+        parts(name) != nil
+    }
+
+    package var startLSN: LSN {
+        LSN(rawValue: number * size.bytes)
+    }
+
+    /// The first position behind this segment.
+    package var endLSN: LSN {
+        LSN(rawValue: (number + 1) * size.bytes)
+    }
+
+    /// The segment that follows on the same timeline, or nil at the end of the address space.
+    package var next: WALSegmentName? {
+        WALSegmentName(timeline: timeline, number: number + 1, size: size)
+    }
+
+    package func contains(_ position: LSN) -> Bool {
+        startLSN <= position && position < endLSN
+    }
+
+    /// The three numbers of eight digits each.
+    private static func parts(_ name: some StringProtocol) -> [UInt64]? {
+        guard name.utf8.count == 24 else { return nil }
+        var parts: [UInt64] = [0, 0, 0]
+        for (index, byte) in name.utf8.enumerated() {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                parts[index / 8] = parts[index / 8] << 4 | UInt64(byte - UInt8(ascii: "0"))
+            case UInt8(ascii: "A")...UInt8(ascii: "F"):
+                parts[index / 8] = parts[index / 8] << 4 | UInt64(byte - UInt8(ascii: "A") + 10)
+            default: return nil
+            }
+        }
+        return parts
+    }
+}
+
+extension WALSegmentName: CustomStringConvertible {
+    package var description: String {
+        eightHexDigits(UInt64(timeline.rawValue)) + eightHexDigits(number / size.segmentsPerGroup)
+            + eightHexDigits(number % size.segmentsPerGroup)
+    }
+}
+
+extension TimelineID {
+    /// The file that tells where this timeline and its ancestors branched off: `00000002.history`. Timeline 1
+    /// has none.
+    package var historyFileName: String {
+        eightHexDigits(UInt64(rawValue)) + ".history"
+    }
+}
+
+private func eightHexDigits(_ value: UInt64) -> String {
+    let digits = String(value, radix: 16, uppercase: true)
+    return String(repeating: "0", count: max(0, 8 - digits.count)) + digits
+}

@@ -1,0 +1,44 @@
+/// The size of a cluster's WAL segment files: a power of two from 1 MB to 1 GB, as initdb takes it.
+package struct WALSegmentSize: Hashable, Sendable {
+    package let bytes: UInt64
+
+    /// 16 MB, and the only size of servers before 11 that were not built for another.
+    package static let `default` = WALSegmentSize(valid: 16 << 20)
+
+    private init(valid bytes: UInt64) {
+        self.bytes = bytes
+    }
+
+    /// Nil where no server can have such segments.
+    package init?(bytes: UInt64) {
+        guard (1 << 20...1 << 30).contains(bytes), bytes & (bytes - 1) == 0 else { return nil }
+        self.init(valid: bytes)
+    }
+
+    /// Reads what `SHOW wal_segment_size` prints: a whole number with its unit, `16MB`.
+    package init?(showText: String) {
+        let digits = showText.prefix { ("0"..."9").contains($0) }
+        guard let number = UInt64(digits) else { return nil }
+        let shift: UInt64
+        switch showText[digits.endIndex...] {
+        case "B": shift = 0
+        case "kB": shift = 10
+        case "MB": shift = 20
+        case "GB": shift = 30
+        default: return nil
+        }
+        let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << shift)
+        guard !overflow else { return nil }
+        self.init(bytes: bytes)
+    }
+
+    /// Segments in 4 GB of log, one step of the middle part of a segment's name.
+    var segmentsPerGroup: UInt64 {
+        (1 << 32) / bytes
+    }
+
+    /// The number of segments that have a start and an end: the last one of the address space has no end.
+    var segmentCount: UInt64 {
+        UInt64.max / bytes
+    }
+}

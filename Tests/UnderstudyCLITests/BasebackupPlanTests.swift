@@ -1,0 +1,194 @@
+import Testing
+import Understudy
+
+@testable import UnderstudyCLI
+
+@Suite("The command line of basebackup")
+struct BasebackupPlanTests {
+    private func plan(
+        _ line: String, as personality: Personality = .understudy
+    ) throws -> BasebackupPlan {
+        let words = line.split(separator: " ").map(String.init)
+        guard case .backup(let plan) = try BasebackupPlan.read(words, as: personality) else {
+            throw UsageError("not a backup")
+        }
+        return plan
+    }
+
+    @Test("the tutorial's command line means what it says")
+    func tutorial() throws {
+        let plan = try plan("-U r -h 10.0.0.1 --format=plain -vxP -D /var/lib/postgresql/9.3/main")
+        #expect(plan.directory == "/var/lib/postgresql/9.3/main")
+        #expect(plan.options.wal == .fetch)
+        #expect(plan.options.slot == .none)
+        #expect(plan.progress && plan.verbose)
+        #expect(plan.connection.source == "")
+        #expect(
+            plan.connection.overrides == [
+                "fallback_application_name": "understudy", "host": "10.0.0.1", "user": "r",
+            ])
+        #expect(plan.connection.password == .onDemand)
+    }
+
+    @Test("without options the defaults are the stock tool's")
+    func defaults() throws {
+        let options = try plan("-D d", as: .baseBackup).options
+        #expect(options.label == "pg_basebackup base backup")
+        #expect(options.wal == .stream)
+        #expect(options.checkpoint == .spread)
+        #expect(options.slot == .temporary)
+        #expect(options.maxRate == nil)
+        #expect(options.walDirectory == nil)
+        #expect(options.manifest && options.manifestChecksum == .crc32c && !options.manifestForceEncode)
+        #expect(options.verifyServerChecksums && options.estimateSize && options.sync && options.cleanUp)
+        #expect(options.statusInterval == .seconds(10))
+        #expect(!options.writeRecoverySettings)
+        #expect(try plan("-D d").options.label == "understudy base backup")
+    }
+
+    @Test("each option arrives in the library's options")
+    func everyOption() throws {
+        let plan = try plan(
+            """
+            --pgd=d -Fp -Xs -R -S s1 -C -r 2M -T /a=/b -T /c=/d --waldir /w -cFAST -l label -n -N -P -v -s 0 \
+            --no-verify-checksums --manifest-checksums=sha256 --manifest-force-encode -d service=x -p 5433 -Z none \
+            -t client --sync-method=fsync
+            """)
+        let options = plan.options
+        #expect(options.wal == .stream)
+        #expect(options.writeRecoverySettings)
+        #expect(options.slot == .create("s1"))
+        #expect(options.maxRate == 2048)
+        #expect(options.tablespaceMappings == [.init(from: "/a", to: "/b"), .init(from: "/c", to: "/d")])
+        #expect(options.walDirectory == "/w")
+        #expect(options.checkpoint == .fast)
+        #expect(options.label == "label")
+        #expect(!options.cleanUp && !options.sync)
+        #expect(options.statusInterval == .zero)
+        #expect(!options.verifyServerChecksums)
+        #expect(options.manifestChecksum == .sha256 && options.manifestForceEncode)
+        #expect(plan.connection.source == "service=x")
+        #expect(plan.connection.overrides["port"] == "5433")
+        #expect(try !self.plan("-D d --no-manifest").options.manifest)
+        #expect(try !self.plan("-D d --no-estimate-size").options.estimateSize)
+        #expect(try self.plan("-D d -S s1").options.slot == .existing("s1"))
+        #expect(try self.plan("-D d --no-slot").options.slot == .none)
+        #expect(try self.plan("-D d --xlogdir=/w --xlog-method=fetch").options.walDirectory == "/w")
+    }
+
+    @Test(
+        "the WAL method has long, short and old names",
+        arguments: [
+            ("-X none", BaseBackup.WALMethod.none), ("-Xn", .none), ("-X f", .fetch), ("-Xfetch", .fetch),
+            ("--wal-method=s", .stream), ("--xlog-method stream", .stream), ("-x", .fetch), ("--xlog", .fetch),
+            ("-Xf -Xs", .stream),
+        ])
+    func walMethods(option: String, expected: BaseBackup.WALMethod) throws {
+        #expect(try plan("-D d \(option)").options.wal == expected)
+    }
+
+    @Test("the later of -w and -W counts")
+    func passwordPolicy() throws {
+        #expect(try plan("-D d -w").connection.password == .never)
+        #expect(try plan("-D d -W").connection.password == .always)
+        #expect(try plan("-D d -w -W").connection.password == .always)
+        #expect(try plan("-D d -Ww").connection.password == .never)
+    }
+
+    static let seeHelp = "Try \"pg_basebackup --help\" for more information."
+
+    @Test(
+        "options that do not fit together are refused in the stock tool's words, with a pointer to the help",
+        arguments: [
+            ("", "no target directory specified"),
+            ("-D=", nil),
+            ("-D d a b", "too many command-line arguments (first is \"a\")"),
+            ("-D d -X none -S a", "replication slots can only be used with WAL streaming"),
+            ("-D d -X fetch -S a", "replication slots can only be used with WAL streaming"),
+            ("-D d -x -C -S a", "replication slots can only be used with WAL streaming"),
+            ("-D d -C", "--create-slot needs a slot to be specified using --slot"),
+            ("-D d -C --no-slot", "--create-slot needs a slot to be specified using --slot"),
+            ("-D d -C --no-slot -S a", "--no-slot cannot be used with slot name"),
+            ("-D d -S a --no-slot", "--no-slot cannot be used with slot name"),
+            ("-D d --waldir=rel", "WAL directory location must be an absolute path"),
+            ("-D d -P --no-estimate-size", "--progress and --no-estimate-size are incompatible options"),
+            (
+                "-D d --no-manifest --manifest-checksums=none",
+                "--no-manifest and --manifest-checksums are incompatible options"
+            ),
+            (
+                "-D d --no-manifest --manifest-force-encode",
+                "--no-manifest and --manifest-force-encode are incompatible options"
+            ),
+            ("-D d -x -X stream", "cannot specify both --xlog and --wal-method"),
+        ] as [(String, String?)])
+    func misuse(line: String, message: String?) throws {
+        guard let message else {
+            #expect(try plan(line, as: .baseBackup).directory == "=")
+            return
+        }
+        #expect(throws: UsageError(message, hint: Self.seeHelp)) { try plan(line, as: .baseBackup) }
+    }
+
+    @Test(
+        "values that mean nothing are refused in the stock tool's words",
+        arguments: [
+            ("-D d -F x", "invalid output format \"x\", must be \"plain\" or \"tar\""),
+            ("-D d -X foo", "invalid wal-method option \"foo\", must be \"fetch\", \"stream\", or \"none\""),
+            ("-D d -c foo", "invalid checkpoint argument \"foo\", must be \"fast\" or \"spread\""),
+            ("-D d -s foo", "invalid value \"foo\" for option -s/--status-interval"),
+            ("-D d -s -1", "-s/--status-interval must be in range 0..2147483"),
+            ("-D d --sync-method=x", "unrecognized sync method: x"),
+        ])
+    func badValues(line: String, message: String) {
+        #expect(throws: UsageError(message)) { try plan(line) }
+    }
+
+    @Test(
+        "what is not there yet is recognized and says so",
+        arguments: [
+            ("-D d -F t", "tar format is not supported yet"),
+            ("-D - -Ftar -X fetch", "tar format is not supported yet"),
+            ("-D -", "a backup to standard output is not supported yet"),
+            ("-D d -z", "compression is not supported yet"),
+            ("-D d -Z 9", "compression is not supported yet"),
+            ("-D d --compress=server-zstd:5", "compression is not supported yet"),
+            ("-D d -t server:/b", "a backup target on the server is not supported yet"),
+            ("-D d -i /m", "an incremental backup is not supported yet"),
+            ("-D d --sync-method=syncfs", "the sync method \"syncfs\" is not supported yet"),
+        ])
+    func notYet(line: String, message: String) {
+        let error = #expect(throws: UsageError.self) { try plan(line) }
+        #expect(error?.message == message)
+        #expect(error?.hint != nil)
+    }
+
+    @Test("an unknown option is getopt's complaint")
+    func unknown() {
+        let error = #expect(throws: UsageError.self) { try plan("-D d --nonsense") }
+        #expect(error?.message == "unrecognized option '--nonsense'")
+        #expect(error?.isComplaint == true)
+        #expect(error?.hint == "Try \"understudy basebackup --help\" for more information.")
+    }
+
+    @Test("the stock tool's ambiguities are ambiguous here")
+    func ambiguous() {
+        let error = #expect(throws: UsageError.self) { try plan("-D d --no-s") }
+        #expect(error?.message == "option '--no-s' is ambiguous; possibilities: '--no-sync' '--no-slot'")
+    }
+
+    @Test(
+        "help and version win over everything else, whichever comes first",
+        arguments: [
+            (["--help"], "help"), (["-?"], "help"), (["-D", "d", "--help", "-V"], "help"), (["-V"], "version"),
+            (["-vV?"], "version"), (["--vers"], "version"),
+        ])
+    func helpAndVersion(words: [String], expected: String) throws {
+        let request = try BasebackupPlan.read(words, as: .understudy)
+        switch request {
+        case .help: #expect(expected == "help")
+        case .version: #expect(expected == "version")
+        case .backup: Issue.record("a backup")
+        }
+    }
+}

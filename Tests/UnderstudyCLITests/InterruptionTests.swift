@@ -1,0 +1,151 @@
+import Glibc
+import Testing
+import UnderstudyFileIO
+import Understudy
+import UnixSignals
+
+@testable import UnderstudyCLI
+
+@Suite("Signals and passwords")
+struct InterruptionTests {
+    private let recorder = Recorder()
+
+    /// Ends when its task is cancelled, as the library does.
+    @Sendable private static func waitForCancellation() async {
+        let (stream, continuation) = AsyncStream<Never>.makeStream()
+        for await _ in stream {}
+        continuation.finish()
+    }
+
+    @Test("a signal cancels the work, waits for its clean-up, and is named in the error")
+    func signal() async {
+        let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()
+        let error = await #expect(throws: BackupError.self) {
+            try await Interruption.watch(signals, console: recorder.console()) { () throws(BackupError) -> Int in
+                continuation.yield(.sigterm)
+                await Self.waitForCancellation()
+                throw BackupError(.cancelled, "the base backup was cancelled", hint: "Drop the slot.")
+            }
+        }
+        #expect(error?.message == "interrupted by SIGTERM: the base backup was cancelled")
+        #expect(error?.hint == "Drop the slot.")
+        #expect(recorder.errors == "pg_basebackup: received SIGTERM, cleaning up\n")
+    }
+
+    @Test("a second signal only says that cleaning up goes on")
+    func twice() async {
+        let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()
+        let recorder = recorder
+        let (told, teller) = AsyncStream<Void>.makeStream()
+        let console = Console(program: "understudy", verbose: false) { stream, text in
+            recorder.write(stream, text)
+            if text.contains("still") { teller.finish() }
+        }
+        await #expect(throws: BackupError.self) {
+            try await Interruption.watch(signals, console: console) { () throws(BackupError) -> Int in
+                continuation.yield(.sigint)
+                await Self.waitForCancellation()
+                continuation.yield(.sigint)
+                // The clean-up is not cancelled: it is over when the second signal has been answered.
+                await Task { for await _ in told {} }.value
+                throw BackupError(.cancelled, "cancelled")
+            }
+        }
+        #expect(
+            recorder.errors == """
+                understudy: received SIGINT, cleaning up
+                understudy: received SIGINT, still cleaning up
+
+                """)
+    }
+
+    @Test("work that ends by itself has its own result, signal or not")
+    func ownEnd() async throws {
+        let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()
+        let console = recorder.console()
+        #expect(try await Interruption.watch(signals, console: console) { () throws(BackupError) in 7 } == 7)
+        let (others, second) = AsyncStream<UnixSignal>.makeStream()
+        let error = await #expect(throws: BackupError.self) {
+            try await Interruption.watch(others, console: console) { () throws(BackupError) -> Int in
+                second.yield(.sighup)
+                await Self.waitForCancellation()
+                throw BackupError(.fileSystem, "could not remove \"d\"")
+            }
+        }
+        #expect(error?.message == "could not remove \"d\"")
+        continuation.finish()
+    }
+
+    @Test(
+        "a password is asked for when the policy says so, and once",
+        arguments: [
+            // Policy, what the user types, passwords that the attempts get, the last one's outcome.
+            (PasswordPolicy.always, "a", ["a"], true),
+            (.always, nil, [nil], false),
+            (.onDemand, "a", [nil, "a"], true),
+            (.onDemand, nil, [nil], false),
+            (.never, "a", [nil], false),
+        ] as [(PasswordPolicy, String?, [String?], Bool)])
+    func passwords(policy: PasswordPolicy, typed: String?, expected: [String?], succeeds: Bool) async {
+        var attempts: [String?] = []
+        var outcome = Result<Int, BackupError>.success(0)
+        do throws(BackupError) {
+            _ = try await policy.run(
+                ask: { () throws(BackupError) in typed },
+                attempt: { password throws(BackupError) in
+                    attempts.append(password)
+                    if password == nil { throw BackupError(.passwordNeeded, "no password supplied") }
+                    return 1
+                })
+        } catch {
+            outcome = .failure(error)
+        }
+        #expect(attempts == expected)
+        #expect((try? outcome.get()) == (succeeds ? 0 : nil))
+    }
+
+    @Test("a wrong password is not asked for again")
+    func wrongPassword() async {
+        var attempts = 0
+        let error = await #expect(throws: BackupError.self) {
+            try await PasswordPolicy.onDemand.run(
+                ask: { () throws(BackupError) in "wrong" },
+                attempt: { password throws(BackupError) -> Int in
+                    attempts += 1
+                    throw BackupError(password == nil ? .passwordNeeded : .authentication, "no")
+                })
+        }
+        #expect(error?.code == .authentication)
+        #expect(attempts == 2)
+    }
+
+    @Test("no password is asked for where something else is wrong")
+    func otherError() async {
+        let error = await #expect(throws: BackupError.self) {
+            try await PasswordPolicy.onDemand.run(
+                ask: { () throws(BackupError) in
+                    Issue.record("asked")
+                    return nil
+                },
+                attempt: { _ throws(BackupError) -> Int in throw BackupError(.connection, "no route to host") })
+        }
+        #expect(error?.code == .connection)
+    }
+
+    @Test(
+        "a password read from a pipe is its first line, and nothing behind it is taken",
+        arguments: [
+            ("geheim\nrest", "geheim"), ("geheim\r\n", "geheim"), ("geheim", "geheim"), ("\n", ""), ("", nil),
+        ] as [(String, String?)])
+    func pipe(input: String, password: String?) {
+        var ends: [Int32] = [-1, -1]
+        // Two entries, as pipe(2) wants.
+        #expect(unsafe Glibc.pipe(&ends) == 0)
+        StandardStreams.write(input, to: ends[1])
+        close(ends[1])
+        // A descriptor of -1 is one that poll leaves alone.
+        #expect(PasswordPrompt.readLine(from: ends[0], until: Interrupt()) == password)
+        if input.hasSuffix("rest") { #expect(PasswordPrompt.readLine(from: ends[0], until: Interrupt()) == "rest") }
+        close(ends[0])
+    }
+}

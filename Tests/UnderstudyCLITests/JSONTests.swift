@@ -1,0 +1,55 @@
+import Testing
+import Understudy
+
+@testable import UnderstudyCLI
+
+@Suite("JSON")
+struct JSONTests {
+    @Test(
+        "strings are escaped where they must be",
+        arguments: [
+            ("", #""""#), ("a", #""a""#), (#"a"b\c"#, #""a\"b\\c""#), ("a\nb\r\tc", #""a\nb\r\tc""#),
+            ("a\r\nb", #""a\r\nb""#), ("\u{0}\u{1F}\u{7F}", "\"\\u0000\\u001f\u{7F}\""), ("é/😀", "\"é/😀\""),
+        ])
+    func strings(value: String, text: String) {
+        #expect(JSONValue.string(value).text == text)
+    }
+
+    @Test("numbers, nulls and objects are written as they are")
+    func values() {
+        #expect(JSONValue.unsigned(.max).text == "18446744073709551615")
+        #expect(JSONValue.integer(-1).text == "-1")
+        #expect(JSONValue.number(0.4375).text == "0.4375")
+        #expect(JSONValue.number(.infinity).text == "null")
+        #expect(JSONValue.number(.nan).text == "null")
+        #expect(JSONValue.object([]).text == "{}")
+        #expect(
+            JSONValue.object([("b", nil), ("a", .object([("c", .integer(1))]))]).text == #"{"b":null,"a":{"c":1}}"#)
+    }
+
+    @Test("progress has all its members, known or not")
+    func progress() {
+        let known = BackupProgress(
+            phase: .copying, bytesDone: 1000, bytesTotal: 3000, bytesPerSecond: 500, eta: .milliseconds(4500),
+            tablespacesDone: 1, tablespacesTotal: 2, elapsed: .milliseconds(2345))
+        #expect(
+            ProgressJSON.object(known).text
+                == #"{"phase":"copying","bytesDone":1000,"bytesTotal":3000,"fraction":0.3333,"bytesPerSecond":500,"#
+                + #""etaSeconds":4,"tablespacesDone":1,"tablespacesTotal":2,"elapsedSeconds":2.345}"#)
+        #expect(
+            ProgressJSON.object(BackupProgress(phase: .connecting)).text
+                == #"{"phase":"connecting","bytesDone":0,"bytesTotal":null,"fraction":null,"bytesPerSecond":0,"#
+                + #""etaSeconds":null,"tablespacesDone":0,"tablespacesTotal":0,"elapsedSeconds":0.0}"#)
+    }
+
+    @Test("the last object of a failure has the error")
+    func failed() {
+        let error = BackupError(.server, "role \"r\" may not", detail: "It may not.", sqlState: "42501")
+        let text = ProgressJSON.failed(error, last: BackupProgress(phase: .connecting, elapsed: .seconds(1))).text
+        #expect(text.hasPrefix(#"{"phase":"failed","bytesDone":0,"#))
+        #expect(
+            text.hasSuffix(
+                #""elapsedSeconds":1.0,"error":{"message":"role \"r\" may not","detail":"It may not.","hint":null,"#
+                    + #""sqlstate":"42501"}}"#))
+    }
+}

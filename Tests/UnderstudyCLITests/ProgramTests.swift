@@ -1,0 +1,91 @@
+import Testing
+import Understudy
+
+@testable import UnderstudyCLI
+
+@Suite("The program")
+struct ProgramTests {
+    private func run(_ line: String...) async -> (status: Int32, output: String, errors: String) {
+        let recorder = Recorder()
+        let program = Program(
+            users: ClonePlanTests.user, write: { recorder.write($0, $1) }, errorsAreTerminal: false)
+        let status = await program.run(line)
+        return (status, recorder.output, recorder.errors)
+    }
+
+    @Test("versions are on standard output, in the form that callers read")
+    func versions() async {
+        #expect(
+            await run("/usr/lib/postgresql/15/bin/pg_basebackup", "--version")
+                == (0, "pg_basebackup (PostgreSQL) 19.0 (Understudy 0.1.0)\n", ""))
+        #expect(
+            await run("understudy", "basebackup", "-V")
+                == (0, "understudy-basebackup (PostgreSQL) 19.0 (Understudy 0.1.0)\n", ""))
+        for words in [["--version"], ["-V"], ["clone", "-V"]] {
+            let recorder = Recorder()
+            let program = Program(
+                users: ClonePlanTests.user, write: { recorder.write($0, $1) }, errorsAreTerminal: false)
+            #expect(await program.run(["understudy"] + words) == 0)
+            #expect(recorder.output == "understudy 0.1.0 (for PostgreSQL 9.3 to 19)\n")
+        }
+    }
+
+    @Test("help is on standard output")
+    func help() async {
+        #expect(await run("understudy", "--help") == (0, UnderstudyHelp.text, ""))
+        #expect(await run("understudy", "help") == (0, UnderstudyHelp.text, ""))
+        #expect(await run("understudy", "help", "clone") == (0, CloneHelp.text, ""))
+        #expect(await run("understudy", "clone", "--help") == (0, CloneHelp.text, ""))
+        #expect(await run("understudy", "basebackup", "-?") == (0, BasebackupHelp.text(for: .understudy), ""))
+        #expect(await run("pg_basebackup", "-?") == (0, BasebackupHelp.text(for: .baseBackup), ""))
+        #expect(BasebackupHelp.text(for: .baseBackup).hasPrefix("pg_basebackup takes a base backup"))
+    }
+
+    @Test("usage errors have status 1, and standard output stays empty")
+    func usageErrors() async {
+        #expect(
+            await run("pg_basebackup", "--wal")
+                == (
+                    1, "",
+                    """
+                    pg_basebackup: option '--wal' is ambiguous; possibilities: '--wal-method' '--waldir'
+                    pg_basebackup: hint: Try "pg_basebackup --help" for more information.
+
+                    """
+                ))
+        #expect(
+            await run("understudy", "basebackup")
+                == (
+                    1, "",
+                    """
+                    understudy: error: no target directory specified
+                    understudy: hint: Try "understudy basebackup --help" for more information.
+
+                    """
+                ))
+        let pointer = "understudy: hint: Try \"understudy --help\" for more information.\n"
+        #expect(await run("understudy") == (1, "", "understudy: error: no command specified\n" + pointer))
+        #expect(
+            await run("understudy", "copy") == (1, "", "understudy: error: unrecognized command \"copy\"\n" + pointer))
+        #expect(
+            await run("understudy", "-v", "clone")
+                == (1, "", "understudy: error: unrecognized option \"-v\" before the command\n" + pointer))
+        #expect(await run("understudy", "clone", "-D", "d").status == 1)
+        #expect(
+            await run("understudy", "clone", "-D", "\u{FFFD}")
+                == (1, "", "understudy: error: a command-line argument is not valid UTF-8\n"))
+    }
+
+    @Test(
+        "every option has its place in the help, and no line is too wide",
+        arguments: [
+            (BasebackupOptions.table, BasebackupHelp.text(for: .understudy)), (CloneOptions.table, CloneHelp.text),
+        ])
+    func completeHelp(arguments: StockArguments, help: String) {
+        for option in arguments.table {
+            let name = option.short.map { "-\($0), --\(option.name)" } ?? "--\(option.name)"
+            #expect(help.contains(name), "\(name)")
+        }
+        #expect(help.split(separator: "\n").allSatisfy { $0.count <= 110 })
+    }
+}

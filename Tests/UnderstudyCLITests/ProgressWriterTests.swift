@@ -1,0 +1,96 @@
+import Testing
+import Understudy
+
+@testable import UnderstudyCLI
+
+@Suite("Which progress is shown")
+struct ProgressWriterTests {
+    /// A backup of four seconds, as the library reports it: five times a second, and at each change of phase.
+    static let run: [BackupProgress] = {
+        let total: UInt64 = 2_048_000
+        let phases: [BackupProgress.Phase] = [.connecting, .checkpoint, .copying, .finishingWAL, .syncing]
+        var run: [BackupProgress] = []
+        for tick in 0..<20 {
+            let phase = phases[[0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 4, 4][tick]]
+            let done = tick < 7 ? 0 : min(total, UInt64(tick - 7) * 204_800)
+            run.append(
+                BackupProgress(
+                    phase: phase, bytesDone: done, bytesTotal: tick < 7 ? nil : total,
+                    tablespacesDone: tick > 16 ? 1 : 0,
+                    tablespacesTotal: 1, elapsed: .milliseconds(tick * 200)))
+        }
+        var done = run[19]
+        done.phase = .done
+        done.elapsed = .seconds(4)
+        return run + [done]
+    }()
+
+    private func outputs(
+        _ style: ProgressWriter.Style, _ run: [BackupProgress] = run
+    ) -> [ProgressWriter.Output] {
+        var writer = ProgressWriter(style: style, pointsToFast: true)
+        return run.map { writer.update($0, columns: 80) }.filter { $0 != .nothing }
+    }
+
+    @Test("nothing is nothing")
+    func none() {
+        #expect(outputs(.none) == [])
+    }
+
+    @Test("a terminal's line follows every report, and stays at the end")
+    func terminal() {
+        let outputs = outputs(.terminal)
+        #expect(outputs.count == Self.run.count)
+        #expect(outputs[3] == .status("waiting for the checkpoint, 0:00"))
+        #expect(outputs.last == .line("100%  2.0 MB of 2.0 MB  done in 0:04"))
+    }
+
+    @Test("a failure removes the terminal's line")
+    func failure() {
+        #expect(outputs(.terminal, [BackupProgress(phase: .failed)]) == [.status(nil)])
+        #expect(outputs(.plain(every: 1), [BackupProgress(phase: .failed)]) == [])
+    }
+
+    @Test("plain lines come at each change of phase and at the interval")
+    func plain() {
+        let seldom: [ProgressWriter.Output] = [
+            .line("connecting"),
+            .line("waiting for the checkpoint, 0:00"),
+            .line("copying: 0%, 0 bytes of 2.0 MB"),
+            .line("finishing WAL"),
+            .line("syncing"),
+            .line("done: 2.0 MB in 0:04"),
+        ]
+        #expect(outputs(.plain(every: 10)) == seldom)
+        var often = seldom
+        often.insert(.line("waiting for the checkpoint, 0:00"), at: 2)
+        often.insert(.line("copying: 30%, 600.0 kB of 2.0 MB"), at: 4)
+        often.insert(.line("copying: 80%, 1.6 MB of 2.0 MB"), at: 5)
+        #expect(outputs(.plain(every: 1)) == often)
+    }
+
+    @Test("the stock tool's lines come once a second, and one at the end of the copy")
+    func stock() {
+        let copy: [ProgressWriter.Output] = [
+            .line("   0/2000 kB (0%), 0/1 tablespace"),
+            .line(" 600/2000 kB (30%), 0/1 tablespace"),
+            .line("1600/2000 kB (80%), 0/1 tablespace"),
+            .line("2000/2000 kB (100%), 1/1 tablespace"),
+        ]
+        #expect(outputs(.stock(announcesCheckpoint: false)) == copy)
+        #expect(outputs(.stock(announcesCheckpoint: true)) == [.line("waiting for checkpoint")] + copy)
+    }
+
+    @Test("JSON objects come once a second and at each change of phase; the last one is the result's")
+    func json() {
+        let phases = outputs(.json).map { output in
+            guard case .data(let text) = output else { return "" }
+            return String(text.dropFirst(#"{"phase":""#.count).prefix { $0 != "\"" })
+        }
+        #expect(
+            phases == [
+                "connecting", "checkpoint", "checkpoint", "copying", "copying", "copying", "finishing WAL", "syncing",
+            ])
+        #expect(outputs(.json, [BackupProgress(phase: .failed)]) == [])
+    }
+}

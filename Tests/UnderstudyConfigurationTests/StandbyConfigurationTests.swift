@@ -1,0 +1,98 @@
+import Testing
+import UnderstudyConfiguration
+
+@Suite struct StandbyConfigurationTests {
+    typealias FileEdit = StandbyConfiguration.FileEdit
+
+    static func edits(_ serverVersion: Int, slotName: String? = "s1", port: Int? = 5433) -> [FileEdit] {
+        StandbyConfiguration(
+            serverVersion: serverVersion, primaryConnInfo: "host=a password='it\\'s'", slotName: slotName, port: port
+        ).edits
+    }
+
+    static let connInfo = #"primary_conninfo = 'host=a password=''it\\''s'''"#
+
+    @Test("before 12 recovery settings are in recovery.conf", arguments: [90_400, 90_624, 110_001, 119_999])
+    func recoveryConf(serverVersion: Int) {
+        #expect(
+            Self.edits(serverVersion) == [
+                FileEdit(
+                    name: "postgresql.auto.conf", content: "\nhot_standby = 'on'\nport = '5433'\n", kind: .append),
+                FileEdit(
+                    name: "recovery.conf",
+                    content: """
+                        standby_mode = 'on'
+                        \(Self.connInfo)
+                        primary_slot_name = 's1'
+                        recovery_target_timeline = 'latest'
+
+                        """, kind: .create),
+            ])
+    }
+
+    @Test("9.3 has no slots and reads postgresql.conf only")
+    func nineThree() {
+        #expect(
+            Self.edits(90_325) == [
+                FileEdit(
+                    name: "postgresql.conf", content: "\nhot_standby = 'on'\nport = '5433'\n", kind: .appendIfPresent),
+                FileEdit(
+                    name: "recovery.conf",
+                    content: """
+                        standby_mode = 'on'
+                        \(Self.connInfo)
+                        recovery_target_timeline = 'latest'
+
+                        """, kind: .create),
+            ])
+    }
+
+    @Test(
+        "from 12 they are settings like others, and standby.signal comes last", arguments: [120_000, 150_018, 190_000])
+    func standbySignal(serverVersion: Int) {
+        #expect(
+            Self.edits(serverVersion) == [
+                FileEdit(
+                    name: "postgresql.auto.conf",
+                    content: """
+
+                        \(Self.connInfo)
+                        primary_slot_name = 's1'
+                        recovery_target_timeline = 'latest'
+                        hot_standby = 'on'
+                        port = '5433'
+
+                        """, kind: .append),
+                FileEdit(name: "standby.signal", content: "", kind: .create),
+            ])
+    }
+
+    @Test("without a slot the name that the primary's file may hold is taken back")
+    func noSlot() throws {
+        let new = try #require(Self.edits(150_018, slotName: nil, port: nil).first)
+        #expect(new.content.contains("\nprimary_slot_name = ''\n"))
+        #expect(!new.content.contains("port ="))
+        let old = try #require(Self.edits(90_600, slotName: nil, port: nil).last)
+        #expect(!old.content.contains("primary_slot_name"))
+    }
+
+    @Test("a file without lines is not touched")
+    func nothingToAppend() {
+        let configuration = StandbyConfiguration(serverVersion: 90_325, primaryConnInfo: "host=a", hotStandby: false)
+        #expect(configuration.edits.map(\.name) == ["recovery.conf"])
+    }
+
+    @Test(
+        "a value stays one value on one line whatever is in it",
+        arguments: [
+            ("plain", "'plain'"), ("", "''"), ("it's", "'it''s'"), (#"a\b"#, #"'a\\b'"#),
+            ("a'\nport = 1", #"'a''\nport = 1'"#), ("a\r\nb", #"'a\r\nb'"#), ("#x", "'#x'"),
+            ("'\u{301}", "'''\u{301}'"),
+        ])
+    func quotes(value: String, quoted: String) throws {
+        let configuration = StandbyConfiguration(
+            serverVersion: 150_018, primaryConnInfo: "", settings: [.init("cluster_name", value)])
+        let content = try #require(configuration.edits.first).content
+        #expect(content.utf8.reversed().starts(with: "\ncluster_name = \(quoted)\n".utf8.reversed()))
+    }
+}
