@@ -1,0 +1,93 @@
+import Foundation
+import Testing
+import UnderstudyTestSupport
+
+/// Disks that are full, and pages that are damaged.
+@Suite(.disabled(if: isStock)) struct DamageTests {
+    @Test(
+        .enabled(if: SmallDisk.isPossible, "only root can mount a small file system"),
+        arguments: Command.allCases, [[], ["--no-estimate-size"]])
+    func `a disk too small for the data fails the run and is left empty`(
+        command: Command, arguments: [String]
+    ) throws {
+        // Without the estimate nobody can know beforehand.
+        let disk = try SmallDisk(megabytes: 8)
+        let cluster = try Cluster(.newest)
+        let result = try UnderstudyProgram.run(
+            command.arguments(cluster.connectionString(), "\(disk.path)/target") + arguments)
+        expectRefused(result, arguments.isEmpty ? "\"\(disk.path)" : "No space left on device")
+        #expect(FileTree.names(disk.path) == [])
+        try cluster.expectReleased()
+    }
+
+    @Test(
+        .enabled(if: SmallDisk.isPossible, "only root can mount a small file system"), arguments: Command.allCases)
+    func `a disk too small for the WAL fails the run and is left empty`(command: Command) throws {
+        let disk = try SmallDisk(megabytes: 8)
+        let cluster = try Cluster(.newest)
+        let parent = try TestDirectory.make("parent")
+        let result = try UnderstudyProgram.run(
+            command.arguments(cluster.connectionString(), "\(parent)/target") + ["--waldir", "\(disk.path)/wal"])
+        expectRefused(result, "\"\(disk.path)")
+        #expect(FileTree.names(disk.path) == [])
+        #expect(FileTree.names(parent) == [])
+        try cluster.expectReleased()
+    }
+
+    @Test(arguments: PostgresInstallation.all, Command.allCases)
+    func `a damaged page fails the run, and the copy is kept`(
+        installation: PostgresInstallation, command: Command
+    ) throws {
+        let cluster = try damaged(installation)
+        let target = TestDirectory.freshPath("target")
+        let result = try UnderstudyProgram.run(command.arguments(cluster.connectionString(), target))
+        expectRefused(result, "checksum", hint: false)
+        #expect(FileTree.exists("\(target)/global/pg_control"))
+        try cluster.expectReleased()
+    }
+
+    @Test(arguments: PostgresInstallation.all)
+    func `--no-verify-checksums copies a damaged page as it is`(installation: PostgresInstallation) throws {
+        let cluster = try damaged(installation)
+        let target = TestDirectory.freshPath("target")
+        let result = try UnderstudyProgram.run(
+            Command.basebackup.arguments(cluster.connectionString(), target) + ["--no-verify-checksums"])
+        #expect(result.status == 0, "\(result)")
+        #expect(try verify(target, of: cluster).status == 0)
+    }
+
+    /// A cluster with one byte of a table's second page changed behind its back.
+    private func damaged(_ installation: PostgresInstallation) throws -> Cluster {
+        let cluster = try Cluster(installation)
+        try cluster.sql("CREATE TABLE t AS SELECT i FROM generate_series(1, 10000) i; CHECKPOINT")
+        let path = try cluster.directory + "/" + cluster.sql("SELECT pg_relation_filepath('t')")
+        try cluster.stop()
+        let file = try #require(FileHandle(forUpdatingAtPath: path))
+        // In the rows at the page's end, so that its header, by which the server judges whether to check it, is sound.
+        try file.seek(toOffset: 8192 + 8000)
+        let byte = try #require(try file.read(upToCount: 1)?.first)
+        try file.seek(toOffset: 8192 + 8000)
+        try file.write(contentsOf: Data([byte ^ 0xff]))
+        try file.close()
+        try cluster.start()
+        return cluster
+    }
+}
+
+/// A file system in memory of a few megabytes, unmounted when nobody holds it any more.
+final class SmallDisk: Sendable {
+    let path: String
+
+    static let isPossible: Bool = (try? SmallDisk(megabytes: 1)) != nil
+
+    init(megabytes: Int) throws {
+        path = try TestDirectory.make("disk")
+        let mounted = try Program.run(
+            "/bin/mount", ["-t", "tmpfs", "-o", "size=\(megabytes)m,mode=0777", "understudy", path], asCaller: true)
+        guard mounted.status == 0 else { throw SupportError("\(mounted)") }
+    }
+
+    deinit {
+        _ = try? Program.run("/bin/umount", ["-l", path], asCaller: true)
+    }
+}

@@ -1,0 +1,175 @@
+import Foundation
+import Glibc
+import Testing
+import UnderstudyTestSupport
+
+/// Runs that are ended from outside before they are done. A rate of 32 kB/s keeps the copy going until then.
+@Suite(.disabled(if: isStock)) struct InterruptionTests {
+    /// What a run may be interrupted by.
+    enum Blow: CaseIterable, Sendable, CustomTestStringConvertible {
+        case interrupt, terminate, hangUp, interruptTwice, terminateAfterHangUp
+
+        var signals: [Int32] {
+            switch self {
+            case .interrupt: [SIGINT]
+            case .terminate: [SIGTERM]
+            case .hangUp: [SIGHUP]
+            case .interruptTwice: [SIGINT, SIGINT]
+            case .terminateAfterHangUp: [SIGHUP, SIGTERM]
+            }
+        }
+
+        var testDescription: String { "\(signals)" }
+    }
+
+    private func expectGone(_ program: Program, parent: String, mapped: String? = nil) {
+        let result = program.wait()
+        #expect(result.status == 1, "\(result)")
+        #expect(result.errorOutput.contains("error: "), "\(result)")
+        #expect(FileTree.names(parent) == [], "\(result)")
+        if let mapped { #expect(!FileTree.exists(mapped), "\(result)") }
+    }
+
+    @Test(arguments: Command.allCases, Blow.allCases)
+    func `a signal while files are copied ends the run in order`(command: Command, blow: Blow) throws {
+        let primary = try Cluster(.newest)
+        let space = try primary.makeTablespace("space")
+        let mapped = TestDirectory.freshPath("mapped")
+        let parent = try TestDirectory.make("parent")
+        let program = try UnderstudyProgram.start(
+            command.arguments(primary.connectionString(), "\(parent)/target")
+                + ["-r", "32", "-T", "\(space)=\(mapped)", "--waldir", "\(parent)/wal"])
+        try primary.waitUntilCopying(program)
+        try eventually("the first file") { !FileTree.names(mapped).isEmpty }
+        for signal in blow.signals { program.send(signal) }
+        expectGone(program, parent: parent, mapped: mapped)
+        try primary.expectReleased()
+    }
+
+    @Test(arguments: PostgresInstallation.all, Command.allCases)
+    func `a signal while the server makes its checkpoint ends the run in order`(
+        installation: PostgresInstallation, command: Command
+    ) throws {
+        let primary = try Cluster(installation)
+        try Workload.prepare(primary, scale: 2)
+        let parent = try TestDirectory.make("parent")
+        // Spread over minutes.
+        let program = try UnderstudyProgram.start(
+            command.arguments(primary.connectionString(), "\(parent)/target") + ["--checkpoint=spread"])
+        try primary.waitUntilCheckpointing(program)
+        program.send(SIGTERM)
+        expectGone(program, parent: parent)
+        // A server notices that its client is gone when it next writes to it: at the end of the checkpoint.
+        try primary.sql("CHECKPOINT")
+        try primary.expectReleased()
+    }
+
+    @Test(arguments: Command.allCases)
+    func `a signal while the server does not answer ends the run in order`(command: Command) throws {
+        let primary = try Cluster(.newest)
+        let parent = try TestDirectory.make("parent")
+        let postmaster = try #require(
+            Int32(FileTree.text("\(primary.directory)/postmaster.pid").prefix { $0.isNumber }))
+        kill(postmaster, SIGSTOP)
+        defer { kill(postmaster, SIGCONT) }
+        let program = try UnderstudyProgram.start(command.arguments(primary.connectionString(), "\(parent)/target"))
+        try eventually("a connection to the stopped server") {
+            // The kernel knows the connection though the server has not accepted it: column 2 is the local address,
+            // column 4 the state, where 01 is ESTABLISHED.
+            let port = String(primary.port, radix: 16, uppercase: true)
+            return try FileTree.text("/proc/net/tcp").contains(" 0100007F:\(port) 01 ")
+        }
+        program.send(SIGINT)
+        expectGone(program, parent: parent)
+    }
+
+    @Test(arguments: PostgresInstallation.all, Command.allCases)
+    func `a crash of the server while files are copied leaves nothing here`(
+        installation: PostgresInstallation, command: Command
+    ) throws {
+        let primary = try Cluster(installation)
+        let parent = try TestDirectory.make("parent")
+        let program = try UnderstudyProgram.start(
+            command.arguments(primary.connectionString(), "\(parent)/target") + ["-r", "32"])
+        try primary.waitUntilCopying(program)
+        try primary.stop(.immediate)
+        let result = program.wait()
+        expectRefused(result, hint: false)
+        #expect(FileTree.names(parent) == [])
+        if command == .clone {
+            // The slot that nobody could drop is named, with the command that does it.
+            #expect(result.errorOutput.contains("pg_drop_replication_slot('standby1')"), "\(result)")
+        }
+    }
+
+    @Test(arguments: PostgresInstallation.all, Command.allCases)
+    func `the end of the backup's session on the server leaves nothing`(
+        installation: PostgresInstallation, command: Command
+    ) throws {
+        let primary = try Cluster(installation)
+        let parent = try TestDirectory.make("parent")
+        let program = try UnderstudyProgram.start(
+            command.arguments(primary.connectionString(), "\(parent)/target") + ["-r", "32"])
+        try primary.waitUntilCopying(program)
+        try primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_progress_basebackup")
+        expectRefused(program.wait(), "terminating connection", hint: false)
+        #expect(FileTree.names(parent) == [])
+        try primary.expectReleased()
+    }
+
+    @Test(arguments: PostgresInstallation.all, Command.allCases)
+    func `the end of the WAL stream's session on the server leaves nothing`(
+        installation: PostgresInstallation, command: Command
+    ) throws {
+        let primary = try Cluster(installation)
+        let parent = try TestDirectory.make("parent")
+        let program = try UnderstudyProgram.start(
+            command.arguments(primary.connectionString(), "\(parent)/target") + ["-r", "32"])
+        try primary.waitUntilCopying(program)
+        try eventually("a WAL stream: \(program.errorOutput)") {
+            try primary.holds("SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'")
+        }
+        try primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE state = 'streaming'")
+        expectRefused(program.wait(), hint: false)
+        #expect(FileTree.names(parent) == [])
+        try primary.expectReleased()
+    }
+
+    @Test(arguments: PostgresInstallation.all)
+    func `WAL that the server has removed by the end of the copy fails the backup`(
+        installation: PostgresInstallation
+    ) throws {
+        var options = Cluster.Options()
+        options.walSegmentMegabytes = 1
+        options.settings = ["max_wal_size = 2MB", "min_wal_size = 2MB"]
+        let cluster = try Cluster(installation, options)
+        let parent = try TestDirectory.make("parent")
+        let program = try UnderstudyProgram.start(
+            Command.basebackup.arguments(cluster.connectionString(), "\(parent)/target") + ["-X", "fetch", "-r", "2M"])
+        try cluster.waitUntilCopying(program)
+        // Held here, the copy cannot reach its end before the WAL is gone: the rest is more than sockets buffer.
+        program.send(SIGSTOP)
+        let first = try cluster.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
+        try eventually("the removal of \(first)", polls: 50) {
+            try cluster.sql("CREATE TABLE t AS SELECT 1; DROP TABLE t; SELECT pg_switch_wal(); CHECKPOINT")
+            return !FileTree.exists("\(cluster.directory)/pg_wal/\(first)")
+        }
+        program.send(SIGCONT)
+        expectRefused(program.wait(), "WAL", hint: false)
+        #expect(FileTree.names(parent) == [])
+        try cluster.expectReleased()
+    }
+
+    @Test func `--no-clean keeps what was made`() throws {
+        let cluster = try Cluster(.newest)
+        let target = TestDirectory.freshPath("target")
+        let program = try UnderstudyProgram.start(
+            Command.basebackup.arguments(cluster.connectionString(), target) + ["-r", "32", "--no-clean"])
+        try cluster.waitUntilCopying(program)
+        try eventually("the first file") { !FileTree.names(target).isEmpty }
+        program.send(SIGINT)
+        #expect(program.wait().status == 1)
+        #expect(FileTree.exists(target))
+        #expect(!FileTree.exists("\(target)/backup_manifest"))
+    }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import Glibc
+
+/// What lies beneath a directory: to see that nothing was touched, or nothing left.
+package enum FileTree {
+    /// The entries beneath `path`, the directory itself included as ".", each with its kind, mode, owner, and content.
+    /// Symbolic links are shown, not followed. Empty where nothing is there.
+    package static func snapshot(_ path: String) -> [String] {
+        var lines: [String] = []
+        if let line = describe(path, as: ".") { lines.append(line) }
+        for name in FileManager.default.subpaths(atPath: path) ?? [] {
+            if let line = describe("\(path)/\(name)", as: name) { lines.append(line) }
+        }
+        return lines.sorted()
+    }
+
+    /// The names in a directory, sorted; empty where it does not exist.
+    package static func names(_ path: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
+    }
+
+    package static func exists(_ path: String) -> Bool {
+        // SAFETY: `status` lives through the call.
+        var status = stat()
+        return unsafe lstat(path, &status) == 0
+    }
+
+    /// The permission bits: 0o700.
+    package static func mode(_ path: String) throws -> Int {
+        let attributes = try FileManager.default.attributesOfItem(atPath: path)
+        return (attributes[.posixPermissions] as? Int) ?? 0
+    }
+
+    package static func text(_ path: String) throws -> String {
+        try String(contentsOfFile: path, encoding: .utf8)
+    }
+
+    package static func linkTarget(_ path: String) throws -> String {
+        try FileManager.default.destinationOfSymbolicLink(atPath: path)
+    }
+
+    private static func describe(_ path: String, as name: String) -> String? {
+        // SAFETY: `status` lives through the call.
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else { return nil }
+        var content = ""
+        switch status.st_mode & S_IFMT {
+        case S_IFREG:
+            let bytes = FileManager.default.contents(atPath: path) ?? Data()
+            // Data's own hash looks at its beginning only.
+            var hasher = Hasher()
+            for byte in bytes { hasher.combine(byte) }
+            content = "\(bytes.count) bytes, hash \(hasher.finalize())"
+        case S_IFLNK: content = (try? linkTarget(path)) ?? "?"
+        default: break
+        }
+        return "\(name) \(String(status.st_mode, radix: 8)) \(status.st_uid):\(status.st_gid) \(content)"
+    }
+}
