@@ -1,4 +1,5 @@
 import Logging
+import UnderstudyFileIO
 import UnderstudyReceiver
 
 /// What happens when a backup fails: the cause is found, and what was made is undone.
