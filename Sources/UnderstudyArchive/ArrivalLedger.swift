@@ -3,10 +3,10 @@
 /// It keeps 24 bytes a file, and no paths: a path is known by a 64-bit hash, a checksum by another. With room for
 /// growth that is under 32 bytes a file.
 ///
-/// What that can miss: a damaged file passes if the hash of its checksum is that of the right one (one in 2^64), and
-/// a missing file passes as another one if their paths have the same hash and their size and checksum are equal too
-/// (for a million files, one in 10^7 for the hash alone). The hashes are keyed with a seed that is drawn at random
-/// for each process, so nobody can choose paths or content that collide.
+/// What that can miss: a damaged file passes if the hash of its checksum is that of the right one, by a chance of one
+/// in 2^64; a missing file passes as another one that has the same hash of its path, size and checksum. (That any two
+/// of a million paths share a hash has a chance of 3 in 10^8.) The hashes are keyed with a seed that is drawn at
+/// random for each process, so nobody can choose paths or content that collide.
 ///
 /// One ledger serves all writers: keep it in a `Mutex`, one `record` is short. All files must be recorded before the
 /// first one is checked.

@@ -23,7 +23,7 @@ package enum ChecksumAlgorithm: String, Sendable, CaseIterable {
 
 /// The checksum of a file, in the order of bytes that the manifest shows.
 ///
-/// For CRC-32C that is the server's order in memory, the least significant byte first.
+/// For CRC-32C that is the order in a little-endian server's memory, the least significant byte first.
 package struct FileChecksum: Hashable, Sendable, CustomStringConvertible {
     package let algorithm: ChecksumAlgorithm
     package let bytes: [UInt8]

@@ -34,8 +34,8 @@ package struct FileDigest: ~Copyable, Sendable {
         guard let algorithm else { return nil }
         let bytes: [UInt8]?
         if algorithm == .crc32c {
-            // The manifest shows the bytes as they lie in the server's memory. That is least significant first on
-            // every machine that we know PostgreSQL to be run on; a big-endian server would show them reversed.
+            // The manifest shows the bytes as they lie in the server's memory, on a little-endian machine the least
+            // significant one first. Backups of big-endian servers cannot be verified by CRC-32C.
             bytes = (0..<4).map { UInt8(truncatingIfNeeded: crc.value >> (8 * $0)) }
         } else {
             bytes = sha?.finish()

@@ -16,24 +16,39 @@ package struct MemberPath: Hashable, Sendable {
         case parentComponent = "has a component \"..\""
     }
 
-    package init(_ name: some Collection<UInt8>) throws(Flaw) {
-        var bytes = Array(name)
-        guard !bytes.contains(0) else { throw .containsNUL }
-        guard bytes.first != UInt8(ascii: "/") else { throw .absolute }
-        while bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
-        while bytes.starts(with: [UInt8(ascii: "."), UInt8(ascii: "/")]) { bytes.removeFirst(2) }
-        guard !bytes.isEmpty else { throw .empty }
-        for component in bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-            guard !component.isEmpty else { throw .emptyComponent }
-            guard component.contains(where: { $0 != UInt8(ascii: ".") }) || component.count > 2 else {
-                throw component.count == 1 ? .dotComponent : .parentComponent
+    package init(_ name: [UInt8]) throws(Flaw) {
+        let slash = UInt8(ascii: "/")
+        let dot = UInt8(ascii: ".")
+        guard name.first != slash else { throw .absolute }
+        var end = name.count
+        while end > 0, name[end - 1] == slash { end -= 1 }
+        var start = 0
+        while start + 1 < end, name[start] == dot, name[start + 1] == slash { start += 2 }
+        guard start < end else { throw .empty }
+
+        var component = start
+        var isDots = true
+        for index in start...end {
+            let byte = index < end ? name[index] : slash
+            guard byte != 0 else { throw .containsNUL }
+            guard byte == slash else {
+                isDots = isDots && byte == dot
+                continue
             }
+            switch index - component {
+            case 0: throw .emptyComponent
+            case 1 where isDots: throw .dotComponent
+            case 2 where isDots: throw .parentComponent
+            default: break
+            }
+            component = index + 1
+            isDots = true
         }
-        self.bytes = bytes
+        bytes = start == 0 && end == name.count ? name : Array(name[start..<end])
     }
 
     package init(_ name: String) throws(Flaw) {
-        try self.init(name.utf8)
+        try self.init(Array(name.utf8))
     }
 
     private init(valid bytes: [UInt8]) {

@@ -125,10 +125,10 @@ extension BackupError {
         switch error.sqlState {
         case "42710":
             code = .slot
-            hint = "Choose another name, or use the slot that exists with --slot alone."
+            hint = "Choose another name, or use the slot that exists, with --slot alone."
         case "42704" where command == .slot || command == .wal:
             code = .slot
-            hint = "Create the slot first, or let it be made."
+            hint = "Let it be made with --create-slot, or make it on the primary: SELECT pg_create_physical_replication_slot('NAME', true);"
         case "55006":
             code = .slot
             hint = "Choose another slot, or stop the client that uses this one (pg_replication_slots, active_pid)."

@@ -105,6 +105,7 @@ package final class BackupRun: @unchecked Sendable {
             // Everything is in place; what fails is the success.
             throw damage
         }
+        if interrupt.isRaised { throw BackupError(.cancelled, "the base backup was cancelled") }
         logger.info("base backup completed")
         return BackupResult(
             startLSN: position.lsn, endLSN: end.position.lsn, timeline: end.position.timeline,
@@ -262,7 +263,7 @@ package final class BackupRun: @unchecked Sendable {
     }
 
     private func makeDurable(_ targets: BackupTargets, hasManifest: Bool) throws(BackupError) {
-        if interrupt.isRaised { throw BackupError(.cancelled, "interrupted") }
+        if interrupt.isRaised { throw BackupError(.cancelled, "the base backup was cancelled") }
         meter.enter(.syncing)
         if options.sync {
             logger.info("syncing data to disk ...")
@@ -282,8 +283,11 @@ package final class BackupRun: @unchecked Sendable {
     private func rootCause(_ error: BackupError) -> BackupError {
         guard error.code == .cancelled else { return error }
         do throws(BackupError) { try pool?.throwFailure() } catch { return error }
-        if let failure = receiver?.failure { return BackupError(failure) }
-        return error
+        if let failure = receiver?.failure {
+            let cause = BackupError(failure)
+            if cause.code != .cancelled { return cause }
+        }
+        return BackupError(.cancelled, "the base backup was cancelled")
     }
 
     private func cleanUp(after error: BackupError) -> BackupError {

@@ -75,7 +75,7 @@ package final class ProgressMeter: Sendable {
                     return (state.untold, state.isClosed, state.current)
                 } ?? ([], false, state.read { $0.current })
             let elapsed = clock.now - began
-            rate.add(bytes: current.bytesDone, at: elapsed)
+            if current.phase == .copying { rate.add(bytes: current.bytesDone, at: elapsed) }
             for var progress in untold.isEmpty && !closed ? [current] : untold {
                 progress.elapsed = elapsed
                 progress.bytesPerSecond = rate.bytesPerSecond
@@ -103,9 +103,11 @@ struct RateWindow {
         return UInt64(Double(last.bytes - first.bytes) / seconds)
     }
 
+    /// nil while too little was seen for a guess.
     func timeFor(_ bytes: UInt64?) -> Duration? {
         let rate = bytesPerSecond
-        guard let bytes, rate > 0 else { return nil }
+        guard let bytes, rate > 0, let first = samples.first, let last = samples.last, last.at - first.at >= .seconds(1)
+        else { return nil }
         return .seconds(Double(bytes) / Double(rate))
     }
 }

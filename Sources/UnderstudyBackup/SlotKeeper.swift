@@ -31,6 +31,8 @@ struct SlotKeeper {
             self.name = name
         case .existing(let name):
             try Self.requireSlots(version)
+            // A slot that cannot be used shows now, not when the copy is on its way.
+            try Self.probe(name, session, identity, segmentSize, reserving: false)
             self.name = name
         case .create(let name), .createOrTakeOver(let name):
             try Self.requireSlots(version)
@@ -96,7 +98,7 @@ struct SlotKeeper {
             while try session.nextResult() != .none {}
         } catch {
             var failure = BackupError(error, of: .slot)
-            failure.message = "could not take over replication slot \"\(name)\": \(failure.message)"
+            failure.message = "cannot use replication slot \"\(name)\": \(failure.message)"
             if failure.hint == nil {
                 failure.hint =
                     "Choose another name, or drop this slot on the primary: SELECT pg_drop_replication_slot('\(name)');"

@@ -100,7 +100,7 @@ final class CloneRun: @unchecked Sendable {
             code, "the data directory of the primary has no postgresql.conf, so a copy does not start by itself",
             detail: "Debian and its kin keep the configuration files elsewhere.",
             hint:
-                "Use --config-file FILE with a configuration for the standby (of pg_createcluster, for example), or --generate-config for a minimal one.")
+                "Clone with --config-file FILE, which names a configuration for the standby (of pg_createcluster, for example), or with --generate-config for a minimal one.")
     }
 
     // MARK: - Settings
@@ -180,11 +180,17 @@ final class CloneRun: @unchecked Sendable {
         guard let start = options.start else {
             if !isStartable {
                 let finding = Self.noConfiguration(code: .start)
-                logger.warning("\(finding.message). \(finding.detail ?? "") \(finding.hint ?? "")")
+                logger.warning(
+                    "\(finding.message)",
+                    metadata: ["detail": "\(finding.detail ?? "")", "hint": "\(finding.hint ?? "")"])
             }
             return done
         }
-        guard isStartable else { throw Self.noConfiguration(code: .start) }
+        guard isStartable else {
+            var error = Self.noConfiguration(code: .start)
+            error.message = "the copy in \"\(backup.path)\" is complete, but cannot be started: it has no postgresql.conf"
+            throw error
+        }
         meter.enter(.starting)
         do throws(BackupError) {
             done.standby = try await bringUp(server, start, meter)
@@ -208,13 +214,13 @@ final class CloneRun: @unchecked Sendable {
             server: server, version: version, login: login ?? parameters, interrupt: interrupt)
         var last = StandbyWatch.Look()
         while true {
-            if Task.isCancelled { throw BackupError(.cancelled, "interrupted") }
             guard let postmaster = server.postmaster() else {
                 throw BackupError(
                     .start, "the standby in \"\(backup.path)\" has stopped again",
                     hint: "Its log \"\(server.logPath)\" says why. The copy is complete and kept.")
             }
             last = await watch.look(at: postmaster)
+            if Task.isCancelled { throw BackupError(.cancelled, "the clone was cancelled") }
             if last.isStreaming && last.answersQueries {
                 return StandbyState(
                     processID: postmaster.processID, port: postmaster.port,

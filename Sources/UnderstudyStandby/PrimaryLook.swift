@@ -53,7 +53,7 @@ struct PrimaryLook: Sendable {
         if row[2] == "lost" { flaw = "the WAL that it needs has been removed" }
         guard let flaw else { return }
         throw BackupError(
-            .slot, "could not take over replication slot \"\(name)\": \(flaw)",
+            .slot, "cannot use replication slot \"\(name)\": \(flaw)",
             hint: "Choose another name, or drop this slot on the primary: SELECT pg_drop_replication_slot('\(name)');")
     }
 }

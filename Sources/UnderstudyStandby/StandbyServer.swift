@@ -1,4 +1,5 @@
 import Subprocess
+import Synchronization
 import UnderstudyBackup
 import UnderstudyFileIO
 
@@ -39,7 +40,14 @@ struct StandbyServer: Sendable {
 
     /// Starts the server and waits until it is up, or `wait` has passed.
     func start(wait: Duration) async throws(BackupError) {
-        let (status, output) = try await run(programs.pgCtl, startArguments(wait: wait))
+        let starting = Task { await run(programs.pgCtl, startArguments(wait: wait)) }
+        let (status, output) = try await withTaskCancellationHandler {
+            await starting.value
+        } onCancel: {
+            // Ends pg_ctl's wait, too.
+            Task { await stopWhenUp(unless: starting) }
+        }.get()
+        if Task.isCancelled { throw BackupError(.cancelled, "the start of the standby was cancelled") }
         guard status != 0 else { return }
         // pg_ctl gives up waiting while a server that replays much WAL is still on its way.
         if postmaster() != nil { return }
@@ -50,9 +58,22 @@ struct StandbyServer: Sendable {
                 "The copy is complete and kept. When the cause is mended, start it with: \(startCommand)")
     }
 
-    /// Stops the server at once: what it has is going to be removed.
+    /// Stops the server at once, if it runs: what it has is going to be removed.
     func stopImmediately() async {
-        _ = try? await run(programs.pgCtl, ["-D", directory, "-m", "immediate", "-w", "stop"])
+        guard postmaster() != nil else { return }
+        _ = await run(programs.pgCtl, ["-D", directory, "-m", "immediate", "-w", "stop"])
+    }
+
+    /// A server that is being started can be stopped only when it has written postmaster.pid.
+    private func stopWhenUp(unless starting: Task<Result<(Int32, String), BackupError>, Never>) async {
+        let isOver = Mutex(false)
+        let waiting = Task {
+            _ = await starting.value
+            isOver.withLock { $0 = true }
+        }
+        while postmaster() == nil && !isOver.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(20)) }
+        await stopImmediately()
+        await waiting.value
     }
 
     /// Runs a query as the server's own user, whom Debian's and most configurations let in by `peer`.
@@ -60,7 +81,7 @@ struct StandbyServer: Sendable {
         let arguments = [
             "-X", "-A", "-t", "-q", "-w", "-h", postmaster.host, "-p", "\(postmaster.port)", "-d", database, "-c", text,
         ]
-        guard let (status, output) = try? await run(programs.psql, arguments), status == 0 else { return nil }
+        guard case .success((0, let output)) = await run(programs.psql, arguments) else { return nil }
         return output
     }
 
@@ -77,7 +98,12 @@ struct StandbyServer: Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    private func run(_ program: String, _ arguments: [String]) async throws(BackupError) -> (Int32, String) {
+    /// Runs a program to its end: cancelling the task does not kill it, for half a start helps nobody.
+    private func run(_ program: String, _ arguments: [String]) async -> Result<(Int32, String), BackupError> {
+        await Task { await runToEnd(program, arguments) }.value
+    }
+
+    private func runToEnd(_ program: String, _ arguments: [String]) async -> Result<(Int32, String), BackupError> {
         var options = PlatformOptions()
         if let owner {
             options.userID = owner.user
@@ -91,12 +117,15 @@ struct StandbyServer: Sendable {
                 .path(FilePath(program)), arguments: Arguments(arguments), environment: environment,
                 workingDirectory: FilePath(directory), platformOptions: options, output: .string(limit: 1 << 16),
                 error: .combinedWithOutput)
-            guard case .exited(let status) = result.terminationStatus else { return (-1, result.standardOutput) }
-            return (status, result.standardOutput)
+            guard case .exited(let status) = result.terminationStatus else {
+                return .success((-1, result.standardOutput))
+            }
+            return .success((status, result.standardOutput))
         } catch {
-            throw BackupError(
-                .start, "could not run \"\(program)\": \(error)",
-                hint: "The copy is complete and kept; start it with: \(startCommand)")
+            return .failure(
+                BackupError(
+                    .start, "could not run \"\(program)\": \(error)",
+                    hint: "The copy is complete and kept; start it with: \(startCommand)"))
         }
     }
 
