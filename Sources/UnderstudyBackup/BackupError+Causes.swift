@@ -101,6 +101,9 @@ extension BackupError {
                 : "host  replication  \(user)  \(address)/\(address.contains(":") ? 128 : 32)  scram-sha-256"
             hint =
                 "Add the line \"\(place)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
+        case "28000" where !text.contains("does not exist"):
+            hint =
+                "The line of pg_hba.conf on the primary that matches this connection asks for a proof that was not given: connect in another way, as another user, or change its method."
         case "28000":
             hint =
                 "Make the role on the primary: CREATE ROLE \(quoted.first ?? "name") WITH REPLICATION LOGIN PASSWORD '...';"

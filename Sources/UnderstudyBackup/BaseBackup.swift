@@ -141,7 +141,7 @@ extension BaseBackup {
 /// How far a backup is.
 public struct BackupProgress: Sendable, Equatable {
     public enum Phase: String, Sendable, CaseIterable {
-        case connecting, checkpoint, copying, finishingWAL = "finishing WAL", verifying, syncing, configuring, starting
+        case connecting, checkpoint, copying, finishingWAL, verifying, syncing, configuring, starting
         case done, failed
     }
 
