@@ -82,7 +82,8 @@ let package = Package(
             name: "UnderstudyConfigurationTests", dependencies: ["UnderstudyConfiguration", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyFileIOTests", dependencies: ["UnderstudyFileIO"]),
         .testTarget(
-            name: "UnderstudyReceiverTests", dependencies: ["UnderstudyReceiver", "UnderstudyProtocol", "UnderstudyWAL"]),
+            name: "UnderstudyReceiverTests",
+            dependencies: ["UnderstudyReceiver", "UnderstudyProtocol", "UnderstudyWAL"]),
         .testTarget(
             name: "UnderstudyBackupTests",
             dependencies: ["UnderstudyBackup", "UnderstudyArchive", "UnderstudyFileIO"]),

@@ -16,7 +16,8 @@ extension BackupError {
     }
 
     init(_ error: ProtocolError) {
-        self.init(.protocolViolation, error.message, hint: "Make sure that a PostgreSQL server answers at this address.")
+        self.init(
+            .protocolViolation, error.message, hint: "Make sure that a PostgreSQL server answers at this address.")
     }
 
     init(_ error: ReceiveError) {
@@ -128,7 +129,8 @@ extension BackupError {
             hint = "Choose another name, or use the slot that exists, with --slot alone."
         case "42704" where command == .slot || command == .wal:
             code = .slot
-            hint = "Let it be made with --create-slot, or make it on the primary: SELECT pg_create_physical_replication_slot('NAME', true);"
+            hint =
+                "Let it be made with --create-slot, or make it on the primary: SELECT pg_create_physical_replication_slot('NAME', true);"
         case "55006":
             code = .slot
             hint = "Choose another slot, or stop the client that uses this one (pg_replication_slots, active_pid)."

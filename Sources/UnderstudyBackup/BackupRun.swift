@@ -22,10 +22,10 @@ package final class BackupRun: @unchecked Sendable {
     let logger: Logger
 
     /// What must be undone if the run fails.
-    private(set) var targets: BackupTargets?
-    private var slot: SlotKeeper?
-    private var receiver: WALReceiver?
-    private var pool: WritePool?
+    var targets: BackupTargets?
+    var slot: SlotKeeper?
+    var receiver: WALReceiver?
+    var pool: WritePool?
 
     package init(
         options: BaseBackup.Options, path: String, parameters: ConnectionParameters, interrupt: Interrupt,
@@ -99,7 +99,8 @@ package final class BackupRun: @unchecked Sendable {
         try complete(
             Completed(
                 directory: targets.directory, server: server, slotName: slot?.permanentName(options.slot),
-                slotWasMade: slot?.made != nil, settings: session.effectiveSettings, usedPassword: session.password != nil))
+                slotWasMade: slot?.made != nil, settings: session.effectiveSettings,
+                usedPassword: session.password != nil))
         try makeDurable(targets, hasManifest: verifiedFiles != nil)
         if let damage = end.damage {
             // Everything is in place; what fails is the success.
@@ -245,7 +246,7 @@ package final class BackupRun: @unchecked Sendable {
         if options.wal != .none { logger.info("write-ahead log end point: \(position.lsn)") }
         do throws(ConnectionError) {
             while try session.nextResult() != .none {}
-        } catch where error.sqlState == "XX001" {
+        } catch  where error.sqlState == "XX001" {
             var damage = BackupError(error)
             damage.message = "server found damaged pages: \(error.message)"
             damage.hint =
@@ -275,59 +276,5 @@ package final class BackupRun: @unchecked Sendable {
             try targets.directory.rename(ManifestVerifier.temporaryName, to: ManifestVerifier.name)
             if options.sync { try targets.directory.sync() }
         } catch { throw BackupError(error) }
-    }
-
-    // MARK: - After a failure
-
-    /// A writer or the WAL stream that fails raises the interrupt: then theirs is the cause.
-    private func rootCause(_ error: BackupError) -> BackupError {
-        guard error.code == .cancelled else { return error }
-        do throws(BackupError) { try pool?.throwFailure() } catch { return error }
-        if let failure = receiver?.failure {
-            let cause = BackupError(failure)
-            if cause.code != .cancelled { return cause }
-        }
-        return BackupError(.cancelled, "the base backup was cancelled")
-    }
-
-    private func cleanUp(after error: BackupError) -> BackupError {
-        interrupt.raise()
-        if let receiver {
-            _ = receiver.abandon()
-            self.receiver = nil
-        }
-        slot?.dropMade(parameters, logger: logger)
-        if error.code == .damagedPages || !options.cleanUp {
-            if targets != nil { logger.notice("directory \"\(path)\" is kept") }
-        } else {
-            removeTargets()
-        }
-        return error
-    }
-
-    private func removeTargets() {
-        guard let targets else { return }
-        logger.info("removing what was written to \"\(path)\"")
-        for failure in targets.restore() { logger.warning("could not clean up: \(failure)") }
-    }
-
-    /// Removes a backup that was completed, and drops the slot that was made for it.
-    package func undo() {
-        slot?.dropMade(parameters, logger: logger)
-        if options.cleanUp { removeTargets() }
-    }
-}
-
-/// Holds the verifier, which cannot be copied, between the copy and the end of the backup.
-final class VerifierBox {
-    private var verifier: ManifestVerifier?
-
-    init(_ verifier: consuming ManifestVerifier?) {
-        self.verifier = verifier
-    }
-
-    /// The number of files that agree; nil without a manifest.
-    func finish(sync: Bool) throws(BackupError) -> Int? {
-        try verifier.take()?.finish(sync: sync)
     }
 }

@@ -11,8 +11,9 @@ struct BatchFiller {
 
     /// Begins a file. A large one begins a batch, so that its pieces stay aligned for direct writes.
     mutating func open(_ file: FileToWrite) throws(BackupError) {
-        if let batch, file.size >= OutputFile.directThreshold || file.size > UInt64(batch.block.room)
-            || batch.commands.count >= Batch.mostCommands
+        if let batch,
+            file.size >= OutputFile.directThreshold || file.size > UInt64(batch.block.room)
+                || batch.commands.count >= Batch.mostCommands
         {
             submit(batch)
         }

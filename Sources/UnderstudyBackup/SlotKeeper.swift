@@ -39,7 +39,7 @@ struct SlotKeeper {
             self.name = name
             do throws(BackupError) {
                 try Self.create(name, temporary: false, session)
-            } catch where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
+            } catch  where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
                 try Self.probe(name, session, identity, segmentSize, reserving: false)
                 logger.notice("taking over replication slot \"\(name)\"")
                 return
@@ -144,7 +144,7 @@ struct SlotKeeper {
             do throws(ConnectionError) {
                 _ = try session.run(ReplicationCommand.dropSlot(name))
                 return
-            } catch where error.sqlState == "55006" && attempt < 50 {
+            } catch  where error.sqlState == "55006" && attempt < 50 {
                 session.pause(.milliseconds(100))
             }
         }

@@ -96,7 +96,7 @@ package import UnderstudyProtocol
                     if let failure { throw failure }
                     return sets
                 }
-            } catch where error.code == .server && failure == nil {
+            } catch  where error.code == .server && failure == nil {
                 // The connection is ready for the next command only when all results are taken.
                 failure = error
             }

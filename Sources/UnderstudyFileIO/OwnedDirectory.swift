@@ -14,6 +14,8 @@ package final class OwnedDirectory: Sendable {
     package let directory: ConfinedDirectory
     /// What was made, outermost first; empty where the directory was there.
     private let made: [String]
+    /// The mode of a directory that was there.
+    private let modeBefore: UInt16?
 
     /// Looks whether the directory could be used, and touches nothing.
     package static func check(_ path: String) throws(Refusal) {
@@ -21,7 +23,9 @@ package final class OwnedDirectory: Sendable {
         if unsafe stat(path, &info) == 0 {
             guard info.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path) }
             let entries: Bool
-            do throws(FileIOError) { entries = try ConfinedDirectory(path: path).isEmpty() } catch { throw .init(error) }
+            do throws(FileIOError) { entries = try ConfinedDirectory(path: path).isEmpty() } catch {
+                throw .init(error)
+            }
             guard entries else { throw .notEmpty(path) }
             try checkWritable(path)
         } else if errno == ENOENT {
@@ -68,6 +72,9 @@ package final class OwnedDirectory: Sendable {
             }
             directory = try ConfinedDirectory(path: path, owner: owner)
             self.made = made
+            modeBefore = made.isEmpty ? try directory.mode() : nil
+            // The umask may have taken bits away, and a server refuses a data directory that others may read.
+            try directory.setMode(mode)
         } catch {
             Self.remove(made)
             throw .init(error)
@@ -77,6 +84,7 @@ package final class OwnedDirectory: Sendable {
     /// Leaves things as they were before.
     package func restore() throws(FileIOError) {
         try directory.removeContents()
+        if let modeBefore { try directory.setMode(modeBefore) }
         Self.remove(made)
     }
 

@@ -54,7 +54,9 @@ struct ServerPrograms: Sendable {
     /// the program is asked.
     private static func majorVersion(of directory: String) -> String? {
         // popen runs a shell: the path goes in through the environment of the words, quoted for it.
-        let quoted = "'" + "\(directory)/pg_ctl".split(separator: "'", omittingEmptySubsequences: false)
+        let quoted =
+            "'"
+            + "\(directory)/pg_ctl".split(separator: "'", omittingEmptySubsequences: false)
             .joined(separator: "'\\''") + "'"
         guard let stream = unsafe popen("\(quoted) --version 2>/dev/null", "r") else { return nil }
         defer { unsafe pclose(stream) }

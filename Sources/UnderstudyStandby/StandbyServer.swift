@@ -4,9 +4,9 @@ import UnderstudyBackup
 import UnderstudyFileIO
 
 #if canImport(System)
-import System
+    import System
 #else
-import SystemPackage
+    import SystemPackage
 #endif
 
 /// The server of a copy: how it is started and stopped with pg_ctl.
@@ -32,7 +32,9 @@ struct StandbyServer: Sendable {
         var arguments = ["-D", directory, "-l", logPath]
         if let configFile {
             // A configuration file outside may name another data directory; this one wins.
-            arguments += ["-o", "-c config_file=\(Self.quoted(configFile)) -c data_directory=\(Self.quoted(directory))"]
+            arguments += [
+                "-o", "-c config_file=\(Self.quoted(configFile)) -c data_directory=\(Self.quoted(directory))",
+            ]
         }
         if let wait { arguments += ["-w", "-t", "\(max(1, wait.components.seconds))"] }
         return arguments + ["start"]
@@ -53,7 +55,8 @@ struct StandbyServer: Sendable {
         if postmaster() != nil { return }
         throw BackupError(
             .start, "could not start the standby in \"\(directory)\"",
-            detail: "pg_ctl says: \(Self.lastLines(output)) The server's log \"\(logPath)\" says: \(Self.lastLines(log()))",
+            detail:
+                "pg_ctl says: \(Self.lastLines(output)) The server's log \"\(logPath)\" says: \(Self.lastLines(log()))",
             hint:
                 "The copy is complete and kept. When the cause is mended, start it with: \(startCommand)")
     }
