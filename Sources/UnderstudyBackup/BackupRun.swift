@@ -89,8 +89,15 @@ package final class BackupRun: @unchecked Sendable {
         let targets = try BackupTargets(
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync)
         self.targets = targets
-        if let walSession { try startWAL(walSession, server, targets, at: position) }
-        let verifier = try copy(session, server, targets, archives)
+        let layout = try TablespaceLayout(archives, options: options, dataDirectory: path)
+        let plans = try layout.makeRoots(targets, archives)
+        try SpaceCheck.check(plans, in: targets)
+        if options.wal == .stream || options.walDirectory != nil {
+            let directory = try targets.makeWALDirectory(
+                named: server.version.walDirectoryName, at: options.walDirectory)
+            if let walSession { startWAL(walSession, server, into: directory, at: position) }
+        }
+        let verifier = try copy(session, server, targets, layout, plans)
         let end = try finishBackup(session, position)
         meter.enter(.finishingWAL)
         try finishWAL(at: end.position.lsn)
@@ -180,11 +187,9 @@ package final class BackupRun: @unchecked Sendable {
     }
 
     private func startWAL(
-        _ session: Session, _ server: ServerFacts, _ targets: BackupTargets, at position: BackupPosition
-    ) throws(BackupError) {
+        _ session: Session, _ server: ServerFacts, into directory: ConfinedDirectory, at position: BackupPosition
+    ) {
         logger.info("starting background WAL receiver")
-        let directory = try targets.makeWALDirectory(
-            named: server.version.walDirectoryName, at: options.walDirectory)
         let writer = WALWriter(directory: directory, fileMode: server.fileMode, syncs: options.sync)
         let interrupt = interrupt
         let receiver = WALReceiver(
@@ -198,14 +203,9 @@ package final class BackupRun: @unchecked Sendable {
     }
 
     private func copy(
-        _ session: Session, _ server: ServerFacts, _ targets: BackupTargets, _ announced: [AnnouncedArchive]
+        _ session: Session, _ server: ServerFacts, _ targets: BackupTargets, _ layout: TablespaceLayout,
+        _ plans: [CopyReader.ArchivePlan]
     ) throws(BackupError) -> VerifierBox {
-        if options.wal != .stream, let path = options.walDirectory {
-            _ = try targets.makeWALDirectory(named: server.version.walDirectoryName, at: path)
-        }
-        let layout = try TablespaceLayout(announced, options: options, dataDirectory: path)
-        let plans = try layout.makeRoots(targets, announced)
-        try SpaceCheck.check(plans, in: targets)
         meter.enter(.copying)
         let ledger = Ledger(), interrupt = interrupt
         let hasManifest = options.manifest && server.version.hasManifest
