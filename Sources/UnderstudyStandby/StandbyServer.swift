@@ -92,6 +92,12 @@ struct StandbyServer: Sendable {
         read("postmaster.pid").flatMap(PostmasterFile.init)
     }
 
+    /// Whether the log has the line that every server writes when it begins to stream, if its messages are English
+    /// and go to the log of the start.
+    var logTellsOfStreaming: Bool {
+        log().contains("started streaming WAL from primary at")
+    }
+
     private func log() -> String {
         read("start.log") ?? ""
     }
