@@ -105,7 +105,7 @@ package final class BackupRun: @unchecked Sendable {
         meter.enter(.configuring)
         try complete(
             Completed(
-                directory: targets.directory, server: server, slotName: slot?.permanentName(options.slot),
+                directory: targets.directory, server: server, slotName: slot?.permanent,
                 slotWasMade: slot?.made != nil, settings: session.effectiveSettings,
                 usedPassword: session.password != nil))
         try makeDurable(targets, hasManifest: verifiedFiles != nil)
@@ -199,7 +199,7 @@ package final class BackupRun: @unchecked Sendable {
                 syncsToDisk: options.sync)
         ) { interrupt.raise() }
         self.receiver = receiver
-        receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.name))
+        receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))
     }
 
     private func copy(

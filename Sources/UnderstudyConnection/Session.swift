@@ -21,6 +21,8 @@ package import UnderstudyProtocol
     let connection: OpaquePointer
     let interrupt: Interrupt
     private let notices: NoticeBox
+    private var isShielded = false
+    private static let longestSilence = Duration.seconds(20)
 
     init(connection: OpaquePointer, interrupt: Interrupt, notices: NoticeBox) {
         unsafe self.connection = unsafe connection
@@ -68,6 +70,13 @@ package import UnderstudyProtocol
     /// Runs a command and returns all its result sets.
     package func run(_ command: String) throws(ConnectionError) -> [ResultSet] {
         try unsafe collect(command) { unsafe ResultSet($0) }
+    }
+
+    /// Runs a short command to its end though the interrupt is raised; gives up when the server is silent for long.
+    package func runShielded(_ command: String) throws(ConnectionError) -> [ResultSet] {
+        isShielded = true
+        defer { isShielded = false }
+        return try run(command)
     }
 
     /// Runs a command and returns the fields of its only row, byte for byte.
@@ -155,7 +164,8 @@ package import UnderstudyProtocol
 
     /// Waits for input from the server and takes it in.
     func waitForInput() throws(ConnectionError) {
-        _ = try waitForInput(timeout: nil, wakeUps: [])
+        let waited = try waitForInput(timeout: isShielded ? Self.longestSilence : nil, wakeUps: [])
+        if isShielded && waited == .timedOut { throw ConnectionError(.lost, "server did not answer in time") }
     }
 
     enum Waited: Equatable {
@@ -165,11 +175,12 @@ package import UnderstudyProtocol
 
     func waitForInput(timeout: Duration?, wakeUps: [Interrupt]) throws(ConnectionError) -> Waited {
         let outcome = Interrupt.wait(
-            socket: unsafe PQsocket(connection), events: .input, interrupts: [interrupt] + wakeUps, timeout: timeout)
+            socket: unsafe PQsocket(connection), events: .input,
+            interrupts: isShielded ? wakeUps : [interrupt] + wakeUps, timeout: timeout)
         switch outcome {
         case .timedOut: return .timedOut
-        case .interrupted(0): throw ConnectionError(.interrupted, "interrupted")
-        case .interrupted(let index): return .woken(index - 1)
+        case .interrupted(0) where !isShielded: throw ConnectionError(.interrupted, "interrupted")
+        case .interrupted(let index): return .woken(isShielded ? index : index - 1)
         case .ready:
             guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
             return .input
