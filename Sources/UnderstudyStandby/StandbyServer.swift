@@ -23,9 +23,12 @@ struct StandbyServer: Sendable {
 
     /// The command as a user types it.
     var startCommand: String {
-        let words = [programs.pgCtl] + startArguments(wait: nil)
-        let command = words.map(Self.quoted).joined(separator: " ")
-        return passfile.map { "PGPASSFILE=\(Self.quoted($0)) \(command)" } ?? command
+        var words: [String] = []
+        // Whoever may give files to others is root, as whom no server runs.
+        if let owner, let name = userName(owner.user) { words = ["runuser", "-u", name, "--"] }
+        if let passfile { words += ["env", "PGPASSFILE=\(passfile)"] }
+        words += [programs.pgCtl] + startArguments(wait: nil)
+        return words.map(Self.quoted).joined(separator: " ")
     }
 
     private func startArguments(wait: Duration?) -> [String] {
