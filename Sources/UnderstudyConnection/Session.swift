@@ -22,6 +22,7 @@ package import UnderstudyProtocol
     let interrupt: Interrupt
     private let notices: NoticeBox
     private var isShielded = false
+    private var hasLookedTwice = false
     private static let longestSilence = Duration.seconds(20)
 
     init(connection: OpaquePointer, interrupt: Interrupt, notices: NoticeBox) {
@@ -174,6 +175,13 @@ package import UnderstudyProtocol
     }
 
     func waitForInput(timeout: Duration?, wakeUps: [Interrupt]) throws(ConnectionError) -> Waited {
+        // With TLS or GSS a record that was read whole may wait half used in the library below libpq, where poll
+        // does not see it: libpq is asked once more before each wait. It has room by then for the rest of the record.
+        if isEncrypted && !hasLookedTwice {
+            hasLookedTwice = true
+            guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
+            return .input
+        }
         let outcome = Interrupt.wait(
             socket: unsafe PQsocket(connection), events: .input,
             interrupts: isShielded ? wakeUps : [interrupt] + wakeUps, timeout: timeout)
@@ -182,9 +190,14 @@ package import UnderstudyProtocol
         case .interrupted(0) where !isShielded: throw ConnectionError(.interrupted, "interrupted")
         case .interrupted(let index): return .woken(isShielded ? index : index - 1)
         case .ready:
+            hasLookedTwice = false
             guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
             return .input
         }
+    }
+
+    private var isEncrypted: Bool {
+        unsafe PQsslInUse(connection) == 1 || PQgssEncInUse(connection) == 1
     }
 
     /// Waits until libpq has sent what it holds.
