@@ -86,7 +86,8 @@ let package = Package(
         .testTarget(
             name: "UnderstudyReceiverTests",
             dependencies: [
-                "UnderstudyReceiver", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyTestSupport", "UnderstudyWAL",
+                "UnderstudyReceiver", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyTestSupport",
+                "UnderstudyWAL",
             ]),
         .testTarget(
             name: "UnderstudyBackupTests",

@@ -116,6 +116,7 @@ package struct ReceiveMachine: Sendable {
             received = next.position.segmentStart(segmentSize)
             syncRequested = received
             synced = min(synced, received)
+            flushed = min(flushed, received)
             // No acknowledgement: the copy that would carry it is over.
             return [.sync, .follow(timeline, from: received)]
         }
@@ -176,7 +177,7 @@ package struct ReceiveMachine: Sendable {
 
     private mutating func acknowledge(_ now: Duration) -> Action {
         lastStatus = now
-        // A new timeline begins anew at the start of its segment, before what was synced of the old one.
+        // A new timeline begins at the start of its segment, and a sync of the old one may be reported later.
         return .acknowledge(StandbyStatus(written: received, flushed: min(flushed, received)))
     }
 }

@@ -84,14 +84,16 @@ struct ConnectionParametersTests {
         ])
     func removeHost(_ string: String, _ host: String, _ port: String, _ left: String) throws {
         var parameters = try ConnectionParameters(string)
-        #expect(parameters.removeHost(host, port: port))
+        let isLeft = parameters.removeHost(host, port: port)
+        #expect(isLeft)
         #expect(parameters == (try ConnectionParameters(left)))
     }
 
     @Test("keep the only host", arguments: ["", "host=a", "hostaddr=1.1.1.1 port=1", "host=a port=1,2"])
     func lastHost(_ string: String) throws {
         var parameters = try ConnectionParameters(string)
-        #expect(!parameters.removeHost("a", port: "5432"))
+        let isLeft = parameters.removeHost("a", port: "5432")
+        #expect(!isLeft)
         #expect(parameters == (try ConnectionParameters(string)))
     }
 }

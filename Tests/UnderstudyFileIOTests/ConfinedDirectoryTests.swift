@@ -164,12 +164,12 @@ extension [UInt8] {
 
     /// Bytes that tell where they are: a piece in the wrong place shows.
     static func pattern(_ count: Int, seed: Int = 0) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
         var value = UInt64(truncatingIfNeeded: seed) &+ 0x9E37_79B9_7F4A_7C15
-        for index in 0..<count {
+        let words = (0..<(count + 7) / 8).map { _ in
             value = value &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            bytes[index] = UInt8(truncatingIfNeeded: value >> 33)
+            return value ^ (value >> 32)
         }
-        return bytes
+        // The buffer is read only while the closure runs.
+        return unsafe words.withUnsafeBytes { unsafe [UInt8]($0.prefix(count)) }
     }
 }

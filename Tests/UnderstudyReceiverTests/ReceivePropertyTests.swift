@@ -78,7 +78,9 @@ private struct Rig {
 
 @Suite("Receiving WAL, in any order of events")
 struct ReceivePropertyTests {
-    @Test("no byte is lost or doubled, and nothing is acknowledged that was not synced", arguments: 0..<100 as Range<UInt64>)
+    @Test(
+        "no byte is lost or doubled, and nothing is acknowledged that was not synced",
+        arguments: 0..<100 as Range<UInt64>)
     func anyOrder(_ seed: UInt64) throws {
         var random = SplitMix64(state: seed)
         let segmentSize = try #require(WALSegmentSize(bytes: 1 << UInt64.random(in: 20...24, using: &random)))
