@@ -76,17 +76,31 @@ let package = Package(
 
         .target(name: "UnderstudyTestSupport", path: "Tests/UnderstudyTestSupport"),
         .testTarget(name: "UnderstudyWALTests", dependencies: ["UnderstudyWAL"]),
-        .testTarget(name: "UnderstudyProtocolTests", dependencies: ["UnderstudyProtocol"]),
+        .testTarget(name: "UnderstudyProtocolTests", dependencies: ["UnderstudyProtocol", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyArchiveTests", dependencies: ["UnderstudyArchive", "UnderstudyTestSupport"]),
         .testTarget(
             name: "UnderstudyConfigurationTests", dependencies: ["UnderstudyConfiguration", "UnderstudyWAL"]),
-        .testTarget(name: "UnderstudyFileIOTests", dependencies: ["UnderstudyFileIO"]),
+        .testTarget(name: "UnderstudyFileIOTests", dependencies: ["UnderstudyFileIO", "UnderstudyTestSupport"]),
+        .testTarget(
+            name: "UnderstudyConnectionTests", dependencies: ["UnderstudyConnection", "UnderstudyFileIO"]),
         .testTarget(
             name: "UnderstudyReceiverTests",
-            dependencies: ["UnderstudyReceiver", "UnderstudyProtocol", "UnderstudyWAL"]),
+            dependencies: [
+                "UnderstudyReceiver", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyTestSupport",
+                "UnderstudyWAL",
+            ]),
         .testTarget(
             name: "UnderstudyBackupTests",
-            dependencies: ["UnderstudyBackup", "UnderstudyArchive", "UnderstudyFileIO"]),
+            dependencies: [
+                "UnderstudyBackup", "UnderstudyArchive", "UnderstudyConfiguration", "UnderstudyConnection",
+                "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudyTestSupport",
+                "UnderstudyWAL",
+            ]),
+        .testTarget(
+            name: "UnderstudyStandbyTests",
+            dependencies: [
+                "UnderstudyStandby", "UnderstudyBackup", "UnderstudyFileIO", "UnderstudyTestSupport", "UnderstudyWAL",
+            ]),
         .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI", "UnderstudyFileIO"]),
         .testTarget(
             name: "IntegrationTests",

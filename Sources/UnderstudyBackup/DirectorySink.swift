@@ -130,6 +130,7 @@ struct DirectorySink: TarSink {
         guard let parts = path.string?.split(separator: "/"), parts.count == 2, parts[0] == "pg_tblspc" else {
             return nil
         }
-        return UInt32(parts[1])
+        // One writing of it alone: the server's.
+        return UInt32(parts[1]).flatMap { "\($0)" == parts[1] ? $0 : nil }
     }
 }

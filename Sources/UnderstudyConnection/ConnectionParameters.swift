@@ -23,11 +23,23 @@ package struct ConnectionParameters: Sendable, Equatable {
         guard let options = unsafe PQconninfoParse(string, &message) else {
             defer { unsafe PQfreemem(message) }
             let text = unsafe message.map { unsafe String(cString: $0) } ?? "out of memory"
-            throw ConnectionError(.parameters, "invalid connection string: \(text.trimmedLines)")
+            throw ConnectionError(
+                .parameters, "invalid connection string: \(Self.withoutSecrets(text.trimmedLines, of: string))")
         }
         defer { unsafe PQconninfoFree(options) }
         settings = unsafe Self.settings(of: options)
         for (keyword, value) in overrides.sorted(by: { $0.key < $1.key }) { self[keyword] = value }
+    }
+
+    /// libpq quotes the part of the string that it cannot read; where the string holds a password, that may be it.
+    private static func withoutSecrets(_ text: String, of string: String) -> String {
+        guard string.lowercased().contains("pass") || string.contains("@") else { return text }
+        // Signs that were expected are quoted too, and stay. The rest may hold quotes itself: so up to the last one.
+        let quotes = text.indices.filter { text[$0] == "\"" }
+        var signs = 0
+        while signs + 1 < quotes.count, text.distance(from: quotes[signs], to: quotes[signs + 1]) == 2 { signs += 2 }
+        guard signs < quotes.count, let last = quotes.last else { return text }
+        return text[...quotes[signs]] + "..." + text[last...]
     }
 
     /// - Parameter options: Ends with an entry without a keyword, as libpq's lists do.

@@ -48,6 +48,8 @@ package final class ConfinedDirectory: Sendable {
         _ relative: RelativePath, mode: UInt16, direct: inout Bool
     ) throws(FileIOError) -> FileDescriptor {
         let flags = O_WRONLY | O_CREAT | O_EXCL
+        // EINVAL must mean O_DIRECT and nothing else: openat2 says it of mode bits that it does not know too.
+        let mode = mode & 0o7777
         var result = openBeneath(relative, flags | (direct ? understudy_O_DIRECT : 0), mode: mode)
         if direct, case .failure(let errno) = result, errno.number == EINVAL {
             // Some file systems make the file before they refuse O_DIRECT, so it may be there, empty and ours.

@@ -22,13 +22,14 @@ package final class OwnedDirectory: Sendable {
         var info = stat()
         if unsafe stat(path, &info) == 0 {
             guard info.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path) }
-            let entries: Bool
-            do throws(FileIOError) { entries = try ConfinedDirectory(path: path).isEmpty() } catch {
+            let isEmpty: Bool
+            do throws(FileIOError) { isEmpty = try ConfinedDirectory(path: path).isEmpty() } catch {
                 throw .init(error)
             }
-            guard entries else { throw .notEmpty(path) }
+            guard isEmpty else { throw .notEmpty(path) }
             try checkWritable(path)
         } else if errno == ENOENT {
+            try refuseDanglingLink(path)
             try checkWritable(nearestExisting(path))
         } else {
             throw .init(FileIOError("could not access directory", path))
@@ -49,7 +50,14 @@ package final class OwnedDirectory: Sendable {
                 return path
             }
             if errno != ENOENT { throw .init(FileIOError("could not access directory", path)) }
+            try refuseDanglingLink(path)
         }
+    }
+
+    /// A link that leads nowhere is no directory, but nothing can be made in its place either.
+    private static func refuseDanglingLink(_ path: String) throws(Refusal) {
+        var info = stat()
+        if unsafe lstat(path, &info) == 0 { throw .notADirectory(path) }
     }
 
     /// Makes the directory, or takes it as it is if it is there and empty.
@@ -68,7 +76,10 @@ package final class OwnedDirectory: Sendable {
                 _ = try SystemCall.run { unsafe mkdir(place, mode_t(mode)) }
                     .orThrow("could not create directory", place)
                 made.append(place)
-                try ConfinedDirectory(path: place, owner: owner).takeOwnership()
+                let directory = try ConfinedDirectory(path: place, owner: owner)
+                // The umask takes bits away: only bits beyond the owner's can be missing.
+                if mode & 0o077 != 0 { try directory.setMode(mode) }
+                try directory.takeOwnership()
             }
             directory = try ConfinedDirectory(path: path, owner: owner)
             self.made = made

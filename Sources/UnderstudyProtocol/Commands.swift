@@ -33,7 +33,8 @@ package enum ReplicationCommand {
 
     package static func startReplication(slot: String?, from position: LSN, timeline: TimelineID) -> String {
         let slot = slot.map { "SLOT \(identifier($0)) " } ?? ""
-        return "START_REPLICATION \(slot)PHYSICAL \(position) TIMELINE \(timeline)"
+        // The word PHYSICAL says nothing more, and 9.3 does not know it.
+        return "START_REPLICATION \(slot)\(position) TIMELINE \(timeline)"
     }
 
     package static func timelineHistory(_ timeline: TimelineID) -> String {

@@ -30,7 +30,7 @@ package struct SystemIdentity: Sendable, Equatable {
 
     package init(_ result: ResultSet) throws(ProtocolError) {
         let row = try result.onlyRow(atLeast: 3, of: "IDENTIFY_SYSTEM")
-        guard let identifier = row[0], !identifier.isEmpty, identifier.allSatisfy(\.isNumber) else {
+        guard let identifier = row[0], UInt64(identifier) != nil else {
             throw ProtocolError("unexpected answer to IDENTIFY_SYSTEM: no system identifier")
         }
         systemIdentifier = identifier
@@ -87,12 +87,13 @@ package struct AnnouncedArchive: Sendable, Equatable {
         guard row.count >= 3 else {
             throw ProtocolError("unexpected list of tablespaces: \(row.count) columns, expected 3")
         }
-        size = try row[2].map { text throws(ProtocolError) in
-            // An estimate that is negative or too large is no reason to fail; it is no estimate either.
-            guard let kilobytes = Int64(text), let value = UInt64(exactly: kilobytes) else {
+        size = try row[2].flatMap { text throws(ProtocolError) -> UInt64? in
+            guard let kilobytes = Int64(text) else {
                 throw ProtocolError("unexpected size \"\(text)\" in the list of tablespaces")
             }
-            return value.multipliedReportingOverflow(by: 1024).partialValue
+            // An estimate that is negative or too large is no reason to fail; it is no estimate either.
+            let (bytes, overflow) = (UInt64(exactly: kilobytes) ?? .max).multipliedReportingOverflow(by: 1024)
+            return overflow ? nil : bytes
         }
         guard let oidText = row[0] else {
             oid = nil

@@ -116,7 +116,9 @@ package struct ReceiveMachine: Sendable {
             received = next.position.segmentStart(segmentSize)
             syncRequested = received
             synced = min(synced, received)
-            actions = [.sync, .follow(timeline, from: received)]
+            flushed = min(flushed, received)
+            // No acknowledgement: the copy that would carry it is over.
+            return [.sync, .follow(timeline, from: received)]
         }
         if let interval = policy.statusInterval, lastStatus.map({ now - $0 >= interval }) ?? true {
             actions.append(acknowledge(now))
@@ -175,6 +177,7 @@ package struct ReceiveMachine: Sendable {
 
     private mutating func acknowledge(_ now: Duration) -> Action {
         lastStatus = now
-        return .acknowledge(StandbyStatus(written: received, flushed: flushed))
+        // A new timeline begins at the start of its segment, and a sync of the old one may be reported later.
+        return .acknowledge(StandbyStatus(written: received, flushed: min(flushed, received)))
     }
 }

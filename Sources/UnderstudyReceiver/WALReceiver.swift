@@ -49,11 +49,16 @@ package final class WALReceiver: Sendable {
     package func start(_ start: Start) {
         _ = OwnThread("wal receiver") { [self] in
             let writing = writer.start()
-            let result = Result { () throws(ReceiveError) in try stream(start) }
+            var result = Result { () throws(ReceiveError) in try stream(start) }
             writer.close()
             writing.join()
-            state.update { $0.result = result }
-            if case .failure = result { onFailure() }
+            // The writer may fail at its end, when nobody listens to the stream any more.
+            if case .success = result {
+                do throws(FileIOError) { _ = try writer.synced() } catch { result = .failure(ReceiveError(error)) }
+            }
+            let outcome = result
+            state.update { $0.result = outcome }
+            if case .failure = outcome { onFailure() }
         }
     }
 

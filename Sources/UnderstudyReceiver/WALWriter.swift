@@ -91,7 +91,8 @@ package final class WALWriter: Sendable {
                     try files.write(piece.block.bytes, segment: piece.segment, offset: piece.offset)
                 case .sync(let position):
                     try files.sync()
-                    state.update { $0.synced = max($0.synced, position) }
+                    // Not the highest so far: a new timeline begins before the end of the old one.
+                    state.update { $0.synced = position }
                     progress.raise()
                 case .history(let name, let bytes):
                     try files.putHistory(name, bytes)

@@ -1,0 +1,164 @@
+import Glibc
+import Testing
+import UnderstudyFileIO
+import UnderstudyReceiver
+
+@testable import UnderstudyBackup
+@testable import UnderstudyConnection
+
+@Suite("What an error says, and what to do about it")
+struct BackupErrorTests {
+    struct Login: Sendable {
+        var state: String
+        var message: String
+        var code: BackupError.Code
+        var hint: String
+    }
+
+    static let logins = [
+        Login(
+            state: "28P01", message: #"password authentication failed for user "r""#, code: .authentication,
+            hint: "Check the password in the connection string, PGPASSWORD or ~/.pgpass"),
+        Login(
+            state: "28000",
+            message: #"no pg_hba.conf entry for replication connection from host "10.0.0.2", user "r", no encryption"#,
+            code: .authentication,
+            hint: #"Add the line "host  replication  r  10.0.0.2/32  scram-sha-256" to pg_hba.conf"#),
+        Login(
+            state: "28000",
+            message: #"pg_hba.conf rejects replication connection for host "::1", user "r", SSL encryption"#,
+            code: .authentication, hint: #"Add the line "host  replication  r  ::1/128  scram-sha-256" to pg_hba.conf"#),
+        Login(
+            state: "28000",
+            message: #"no pg_hba.conf entry for replication connection from host "[local]", user "r", no encryption"#,
+            code: .authentication, hint: #"Add the line "local  replication  r  scram-sha-256" to pg_hba.conf"#),
+        Login(
+            state: "28000", message: #"role "r" does not exist"#, code: .authentication,
+            hint: "CREATE ROLE r WITH REPLICATION LOGIN"),
+        Login(
+            state: "42501", message: "must be superuser or replication role to start walsender",
+            code: .authentication, hint: "WITH REPLICATION;"),
+        Login(
+            state: "42501", message: "permission denied to start WAL sender", code: .authentication,
+            hint: "WITH REPLICATION;"),
+        Login(
+            state: "53300",
+            message: "number of requested standby connections exceeds max_wal_senders (currently 1)", code: .server,
+            hint: "Raise max_wal_senders on the primary (restart needed)"),
+        Login(
+            state: "53300", message: "sorry, too many clients already", code: .server,
+            hint: "Raise max_connections on the primary"),
+        Login(
+            state: "57P03", message: "the database system is starting up", code: .connection, hint: "try again"),
+    ]
+
+    @Test("a login that the server refuses has the line to write", arguments: logins)
+    func refused(_ login: Login) {
+        let server = ServerMessage(severity: "FATAL", sqlState: login.state, message: login.message)
+        let error = BackupError(
+            ConnectionError(.refused, "connection to server failed: FATAL:  \(login.message)", server: server))
+        #expect(error.code == login.code)
+        #expect(error.hint?.contains(login.hint) == true, "\(error.hint ?? "")")
+        #expect(error.sqlState == login.state)
+        #expect(error.message == "connection to server failed: FATAL:  \(login.message)")
+    }
+
+    static let commands: [(String, String, BackupError.Code, BackupError.Code, String?)] = [
+        ("42710", #"replication slot "s" already exists"#, .slot, .slot, "Choose another name"),
+        ("42704", #"replication slot "s" does not exist"#, .wal, .slot, "pg_create_physical_replication_slot"),
+        ("42704", #"unrecognized configuration parameter "x""#, .server, .server, nil),
+        ("55006", #"replication slot "s" is active for PID 1"#, .slot, .slot, "stop the client that uses this one"),
+        ("53400", "all replication slots are in use", .slot, .slot, "Raise max_replication_slots"),
+        ("53300", "too many senders", .server, .server, "Raise max_wal_senders"),
+        (
+            "58P01", "requested WAL segment 000000010000000000000001 has already been removed", .wal, .wal,
+            "Use a replication slot"
+        ),
+        ("55000", "WAL level not sufficient for making an online backup", .server, .server, "Set wal_level = replica"),
+        ("XX001", "checksum verification failure during base backup", .server, .damagedPages, nil),
+        ("42601", "syntax error", .server, .server, nil),
+    ]
+
+    @Test("a command that the server refuses says what to change", arguments: commands)
+    func server(
+        _ state: String, _ message: String, _ command: BackupError.Code, _ code: BackupError.Code, _ hint: String?
+    ) {
+        let server = ServerMessage(severity: "ERROR", sqlState: state, message: message)
+        let error = BackupError(ConnectionError(.server, message, server: server), of: command)
+        #expect(error.code == code)
+        #expect(error.sqlState == state)
+        #expect(error.message == message)
+        if let hint {
+            #expect(error.hint?.contains(hint) == true, "\(error.hint ?? "")")
+        } else {
+            #expect(error.hint == nil)
+        }
+    }
+
+    @Test("what the server itself says in detail and hint wins")
+    func ofServer() {
+        let server = ServerMessage(
+            severity: "ERROR", sqlState: "53300", message: "m", detail: "Its detail.", hint: "Its hint.")
+        let error = BackupError(ConnectionError(.server, "m", server: server))
+        #expect(error.detail == "Its detail.")
+        #expect(error.hint == "Its hint.")
+        #expect(error.description == "m\nDETAIL:  Its detail.\nHINT:  Its hint.")
+    }
+
+    @Test("every failure of a connection has a code, and most have a hint")
+    func connections() {
+        let table: [(ConnectionError.Code, BackupError.Code, Bool)] = [
+            (.parameters, .options, false), (.unreachable, .connection, true), (.timedOut, .connection, true),
+            (.refused, .authentication, false), (.passwordNeeded, .passwordNeeded, true), (.server, .server, false),
+            (.lost, .connection, true), (.protocolViolation, .protocolViolation, false),
+            (.interrupted, .cancelled, false),
+        ]
+        for (code, expected, hasHint) in table {
+            let error = BackupError(ConnectionError(code, "m"))
+            #expect(error.code == expected)
+            #expect((error.hint != nil) == hasHint, "\(code)")
+        }
+    }
+
+    @Test("a full disk is told apart from other failures of files")
+    func files() {
+        for number in [ENOSPC, EDQUOT] {
+            let error = BackupError(FileIOError("could not write to file", "/x", number: number))
+            #expect(error.code == .noSpace)
+            #expect(error.hint != nil)
+        }
+        let error = BackupError(FileIOError("could not write to file", "/x", number: EIO))
+        #expect(error.code == .fileSystem)
+        #expect(error.message == "could not write to file \"/x\": Input/output error")
+        #expect(error.hint == nil)
+    }
+
+    @Test("a WAL stream's failure is that of its cause")
+    func receiving() {
+        let removed = ServerMessage(severity: "ERROR", sqlState: "58P01", message: "removed")
+        let connection = BackupError(ReceiveError(ConnectionError(.server, "removed", server: removed)))
+        #expect(connection.code == .wal)
+        #expect(connection.message == "could not receive WAL: removed")
+        #expect(connection.hint?.contains("replication slot") == true)
+        #expect(BackupError(ReceiveError(FileIOError("a", "/x", number: ENOSPC))).code == .noSpace)
+        #expect(BackupError(ReceiveError(.protocolViolation, "m")).code == .protocolViolation)
+        #expect(BackupError(ReceiveError(.endedEarly, "m")).code == .wal)
+    }
+
+    @Test("a target that is refused says which, and what to do")
+    func targets() {
+        let notEmpty = BackupError(.notEmpty("/x"), what: "WAL directory")
+        #expect(notEmpty.code == .target)
+        #expect(notEmpty.message == "WAL directory \"/x\" exists but is not empty")
+        let file = BackupError(.notADirectory("/x"), what: "directory")
+        #expect(file.code == .target)
+        #expect(file.message == "\"/x\" is not a directory")
+        let failed = BackupError(
+            .failed(attempt: "could not write to directory", path: "/x", number: EACCES), what: "directory")
+        #expect(failed.code == .target)
+        #expect(failed.message == "could not write to directory \"/x\": Permission denied")
+        let full = BackupError(
+            .failed(attempt: "could not create directory", path: "/x", number: ENOSPC), what: "directory")
+        #expect(full.code == .noSpace)
+    }
+}

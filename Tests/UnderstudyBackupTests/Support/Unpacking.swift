@@ -1,0 +1,106 @@
+import Synchronization
+import Testing
+import UnderstudyArchive
+import UnderstudyFileIO
+import UnderstudyProtocol
+import UnderstudyTestSupport
+
+@testable import UnderstudyBackup
+
+/// A backup's way from archive bytes to files, without a server: sink, filler, writers, ledger.
+final class Unpacking {
+    let base: String
+    /// The data directory, beneath `base`.
+    let path: String
+    let targets: BackupTargets
+    let ledger = Ledger()
+    let pool: WritePool
+    /// How often a writer has said that it failed.
+    let failures = Interrupt()
+
+    private(set) var sink: DirectorySink
+    private let writers: [OwnThread]
+
+    struct Layout {
+        var version = ServerVersion(number: 150_000)
+        var algorithm: ChecksumAlgorithm? = .sha256
+        /// Where the data directory is made; nil for a place of its own.
+        var base: String?
+        /// Makes the WAL directory beforehand, apart from the data directory.
+        var hasWALDirectory = false
+        /// OID of each announced tablespace; its directory is `base`/OID.
+        var tablespaces: [UInt32] = []
+        var inPlaceTablespaces: [UInt32] = []
+    }
+
+    /// The archives of the tablespaces.
+    private(set) var roots: [UInt32: MemberRoot] = [:]
+
+    init(_ layout: Layout = Layout()) throws {
+        base = try layout.base ?? TestDirectory.make("unpack")
+        path = "\(base)/data"
+        targets = try BackupTargets(path: path, mode: 0o700, owner: nil, syncs: true)
+        if layout.hasWALDirectory {
+            _ = try targets.makeWALDirectory(named: layout.version.walDirectoryName, at: "\(base)/wal")
+        }
+        var links: [UInt32: String] = [:]
+        for oid in layout.tablespaces {
+            links[oid] = "\(base)/\(oid)"
+            roots[oid] = try targets.makeTablespace(at: "\(base)/\(oid)")
+        }
+        for oid in layout.inPlaceTablespaces { roots[oid] = try targets.makeInPlaceTablespace(oid) }
+        for oid in roots.keys { roots[oid]!.manifestPrefix = try MemberPath("pg_tblspc/\(oid)") }
+        let failures = failures
+        pool = WritePool(ledger: ledger, algorithm: layout.algorithm) { failures.raise() }
+        writers = pool.start()
+        sink = DirectorySink(
+            dataRoot: targets.root(targets.data, prefix: nil),
+            walRoot: targets.wal.map { [targets] in targets.root($0, prefix: nil) }, premade: targets.premade,
+            version: layout.version, tablespaceLinks: links, filler: BatchFiller(pool: pool))
+    }
+
+    deinit {
+        pool.close()
+        for writer in writers { writer.join() }
+    }
+
+    /// Unpacks one archive; nil is the one of the data directory.
+    func unpack(_ archive: TarBytes, tablespace: UInt32? = nil, piece: Int = 32768) throws {
+        sink.beginArchive(tablespace.map { roots[$0]! } ?? targets.root(targets.data, prefix: nil))
+        var reader = TarReader()
+        for start in stride(from: 0, to: archive.bytes.count, by: piece) {
+            let end = min(archive.bytes.count, start + piece)
+            try reader.consume(archive.bytes.rawSpan.extracting(start..<end), into: &sink)
+        }
+        try reader.finish()
+    }
+
+    /// Waits until everything is written, or says what has failed.
+    func drain() throws {
+        try sink.drain()
+    }
+
+    /// Unpacks an archive that must fail, and waits for that.
+    func failure(_ make: (inout TarBytes) -> Void) -> BackupError? {
+        var archive = TarBytes()
+        make(&archive)
+        return #expect(throws: BackupError.self) {
+            try self.unpack(archive)
+            try self.drain()
+        }
+    }
+
+    func content(_ name: String, atMost limit: Int = 16 << 20) throws -> [UInt8] {
+        try targets.directory.read(RelativePath(name), atMost: limit)
+    }
+
+    /// What the ledger says of a file with this content.
+    func check(_ name: String, _ content: [UInt8], _ algorithm: ChecksumAlgorithm? = .sha256) throws
+        -> ArrivalLedger.Outcome
+    {
+        var digest = try FileDigest(algorithm)
+        digest.update(content.rawSpan)
+        return ledger.check(
+            ManifestFile(path: try MemberPath(name), size: UInt64(content.count), checksum: try digest.finish()))
+    }
+}

@@ -1,0 +1,142 @@
+import Testing
+import UnderstudyWAL
+
+@testable import UnderstudyProtocol
+
+@Suite("Rows of the server")
+struct RowTests {
+    private static func set(_ rows: [String?]...) -> ResultSet {
+        ResultSet(columns: (0..<(rows.first?.count ?? 0)).map { "c\($0)" }, rows: rows)
+    }
+
+    @Test("of a recorded backup are read as what they are known to mean", arguments: RecordedBackup.versions)
+    func recorded(_ version: String) throws {
+        let recording = try RecordedBackup(version: version)
+        try #require(recording.rows.count == 3)
+        let start = try BackupPosition(recording.rows[0], fallback: TimelineID(rawValue: 99))
+        #expect(start.lsn == LSN(recording.facts.start_lsn))
+        #expect(start.timeline.rawValue == recording.facts.start_timeline)
+        let end = try BackupPosition(recording.rows[2], fallback: TimelineID(rawValue: 99))
+        #expect(end.lsn == LSN(recording.facts.stop_lsn))
+        #expect(end.timeline.rawValue == recording.facts.stop_timeline)
+        let expected = recording.facts.tablespaces.map {
+            AnnouncedArchive(oid: $0.oid, location: $0.path, size: $0.size_kb.map { $0 * 1024 })
+        }
+        #expect(try AnnouncedArchive.decode(recording.rows[1]) == expected)
+    }
+
+    // MARK: IDENTIFY_SYSTEM
+
+    @Test("IDENTIFY_SYSTEM has three columns up to 9.3, four from 9.4, and maybe more")
+    func identity() throws {
+        let rows: [[String?]] = [
+            ["7660823421498812345", "1", "0/3000148"], ["7660823421498812345", "1", "0/3000148", nil],
+            ["7660823421498812345", "1", "0/03000148", nil, "new"],
+        ]
+        for row in rows {
+            let identity = try SystemIdentity(Self.set(row))
+            #expect(identity.systemIdentifier == "7660823421498812345")
+            #expect(identity.timeline == TimelineID(rawValue: 1))
+            #expect(identity.position == LSN(rawValue: 0x300_0148))
+        }
+    }
+
+    @Test(
+        "an identity that is none is refused",
+        arguments: [
+            [[nil, "1", "0/1"]], [["", "1", "0/1"]], [["12a", "1", "0/1"]], [["½", "1", "0/1"]], [["-1", "1", "0/1"]],
+            [["1", nil, "0/1"]], [["1", "0", "0/1"]], [["1", "-1", "0/1"]], [["1", "4294967296", "0/1"]],
+            [["1", "x", "0/1"]], [["1", "1", nil]], [["1", "1", ""]], [["1", "1", "0"]], [["1", "1", "0/"]],
+            [["1", "1", "0/123456789"]], [["1", "1", "0/G"]], [["1", "1"]], [["1"]], [[]], [],
+            [["1", "1", "0/1"], ["1", "1", "0/1"]],
+        ] as [[[String?]]])
+    func hostileIdentity(_ rows: [[String?]]) {
+        let error = #expect(throws: ProtocolError.self) { try SystemIdentity(ResultSet(columns: [], rows: rows)) }
+        #expect(error?.message.contains("IDENTIFY_SYSTEM") == true)
+    }
+
+    // MARK: Positions
+
+    @Test("a position without a timeline is on the one that is known")
+    func fallback() throws {
+        let position = try BackupPosition(Self.set(["0/2000028"]), fallback: TimelineID(rawValue: 7))
+        #expect(position.timeline == TimelineID(rawValue: 7))
+        #expect(position.lsn == LSN(rawValue: 0x200_0028))
+    }
+
+    @Test(
+        "a position that is none is refused",
+        arguments: [
+            [], [[]], [[nil]], [["x"]], [["0/1", nil]], [["0/1", "0"]], [["0/1", "x"]], [["0/1", "1"], ["0/1", "1"]],
+            [["FFFFFFFFF/0", "1"]], [["0/1/2", "1"]], [["-1/0", "1"]],
+        ] as [[[String?]]])
+    func hostilePosition(_ rows: [[String?]]) {
+        #expect(throws: ProtocolError.self) {
+            try BackupPosition(ResultSet(columns: [], rows: rows), fallback: TimelineID(rawValue: 1))
+        }
+    }
+
+    // MARK: Tablespaces
+
+    @Test("sizes are in kilobytes, and absent where they were not asked for")
+    func sizes() throws {
+        let archives = try AnnouncedArchive.decode(Self.set(["16385", "/ts", "18"], [nil, nil, nil]))
+        #expect(
+            archives == [
+                AnnouncedArchive(oid: 16385, location: "/ts", size: 18432),
+                AnnouncedArchive(oid: nil, location: nil, size: nil),
+            ])
+    }
+
+    @Test(
+        "a size that is negative or too large is no estimate",
+        arguments: ["-1", "-9223372036854775808", "9223372036854775807", "18014398509481984"])
+    func absurdSizes(_ size: String) throws {
+        #expect(try AnnouncedArchive.decode(Self.set([nil, nil, size])).first?.size == nil)
+    }
+
+    @Test("the largest size that bytes can count is one")
+    func largestSize() throws {
+        let archives = try AnnouncedArchive.decode(Self.set([nil, nil, "18014398509481983"]))
+        #expect(archives.first?.size == UInt64.max - 1023)
+    }
+
+    @Test(
+        "a list of tablespaces that makes no sense is refused",
+        arguments: [
+            [], [[]], [[nil, nil]], [["1", "/ts", "1"]], [[nil, nil, "1"], [nil, nil, "1"]],
+            [["1", "/ts", "1"], ["1", "/other", "1"], [nil, nil, "1"]], [["0", "/ts", "1"], [nil, nil, "1"]],
+            [["-1", "/ts", "1"], [nil, nil, "1"]], [["4294967296", "/ts", "1"], [nil, nil, "1"]],
+            [["x", "/ts", "1"], [nil, nil, "1"]], [["../../etc", "/ts", "1"], [nil, nil, "1"]],
+            [["1", nil, "1"], [nil, nil, "1"]], [["1", "", "1"], [nil, nil, "1"]], [[nil, nil, "x"]],
+            [[nil, nil, "1.5"]], [[nil, nil, ""]], [[nil, nil, "99999999999999999999"]],
+        ] as [[[String?]]])
+    func hostileTablespaces(_ rows: [[String?]]) {
+        #expect(throws: ProtocolError.self) { try AnnouncedArchive.decode(ResultSet(columns: [], rows: rows)) }
+    }
+
+    // MARK: The rest
+
+    @Test("a slot that is absent has NULL in every field")
+    func slots() throws {
+        #expect(try SlotState.decode(Self.set([nil, nil, nil])) == nil)
+        #expect(
+            try SlotState.decode(Self.set(["physical", "0/1000000", "1"]))
+                == SlotState(kind: "physical", restartLSN: LSN(rawValue: 0x100_0000)))
+        #expect(
+            try SlotState.decode(Self.set(["physical", nil, nil])) == SlotState(kind: "physical", restartLSN: nil))
+        for rows in [[], [[]], [["physical", "x", nil]], [["physical", nil]]] as [[[String?]]] {
+            #expect(throws: ProtocolError.self) { try SlotState.decode(ResultSet(columns: [], rows: rows)) }
+        }
+    }
+
+    @Test("the next timeline has a number and the position where it begins")
+    func nextTimeline() throws {
+        let next = try NextTimeline(Self.set(["2", "0/D0AF210"]))
+        #expect(next.timeline == TimelineID(rawValue: 2))
+        #expect(next.position == LSN(rawValue: 0xD0A_F210))
+        for rows in [[], [[]], [["2"]], [[nil, "0/1"]], [["2", nil]], [["0", "0/1"]], [["2", "x"]]] as [[[String?]]] {
+            #expect(throws: ProtocolError.self) { try NextTimeline(ResultSet(columns: [], rows: rows)) }
+        }
+    }
+}

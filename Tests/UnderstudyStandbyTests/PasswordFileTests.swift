@@ -1,0 +1,77 @@
+import Testing
+import UnderstudyBackup
+import UnderstudyFileIO
+import UnderstudyTestSupport
+
+@testable import UnderstudyStandby
+
+@Suite("A password file for a standby")
+struct PasswordFileTests {
+    private let directory: String
+    private let path: String
+    private let line = "10.0.0.1:5432:replication:r:secret\n"
+
+    init() throws {
+        directory = try TestDirectory.make("passfile")
+        path = "\(directory)/pass"
+    }
+
+    @Test("that is absent is made for its owner alone, and gone again after a failure")
+    func made() throws {
+        let file = try PasswordFile(path, owner: nil)
+        #expect(FileTree.names(directory).isEmpty)
+        try file.add([line])
+        #expect(try FileTree.text(path) == line)
+        #expect(try FileTree.mode(path) == 0o600)
+        file.restore()
+        #expect(FileTree.names(directory).isEmpty)
+    }
+
+    @Test("that is made belongs to the owner", .enabled(if: Account.isRoot, "only root can give files away"))
+    func owner() throws {
+        try PasswordFile(path, owner: FileOwner(user: 65534, group: 65534)).add([line])
+        #expect(FileTree.snapshot(directory).contains { $0.hasPrefix("pass 100600 65534:65534 ") })
+    }
+
+    @Test(
+        "that is there keeps its lines, and gets each of ours once",
+        arguments: [
+            ("", [1], [1]), ("other\n", [1], [0, 1]), ("other", [1], [0, 1]), ("other\n", [1, 2], [0, 1, 2]),
+            ("line1\n", [1], [1]), ("line1", [1], [1]), ("other\nline1\n", [1, 2], [0, 1, 2]),
+            ("line1\nline2\n", [2, 1], [1, 2]), ("line10\n", [1], [10, 1]),
+        ] as [(String, [Int], [Int])])
+    func appended(_ before: String, _ added: [Int], _ after: [Int]) throws {
+        try TestDirectory.write(before, to: path)
+        let file = try PasswordFile(path, owner: nil)
+        try file.add(added.map { "line\($0)\n" })
+        let lines = try FileTree.text(path).split(separator: "\n").map(String.init)
+        #expect(lines == after.map { $0 == 0 ? "other" : "line\($0)" })
+        file.restore()
+        #expect(try FileTree.text(path) == before)
+        #expect(try FileTree.mode(path) == 0o600)
+    }
+
+    @Test("is not touched where no password was used")
+    func none() throws {
+        try TestDirectory.write("other", to: path)
+        try PasswordFile(path, owner: nil).add([])
+        #expect(try FileTree.text(path) == "other")
+    }
+
+    @Test("that others may read is refused, with the command that mends it", arguments: [0o644, 0o640, 0o604, 0o660])
+    func readable(_ mode: Int) throws {
+        try TestDirectory.write("other\n", to: path, mode: mode)
+        let error = #expect(throws: BackupError.self) { try PasswordFile(path, owner: nil) }
+        #expect(error?.code == .configuration)
+        #expect(error?.hint?.contains("chmod 0600 \(path)") == true)
+        #expect(try FileTree.text(path) == "other\n")
+        #expect(try FileTree.mode(path) == mode)
+    }
+
+    @Test("in a directory that does not exist is refused")
+    func noDirectory() {
+        let error = #expect(throws: BackupError.self) { try PasswordFile("\(directory)/no/pass", owner: nil) }
+        #expect(error?.code == .configuration)
+        #expect(FileTree.names(directory).isEmpty)
+    }
+}

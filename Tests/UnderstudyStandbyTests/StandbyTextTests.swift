@@ -1,0 +1,168 @@
+import Testing
+import UnderstudyBackup
+import UnderstudyWAL
+
+@testable import UnderstudyStandby
+
+@Suite("postmaster.pid")
+struct PostmasterFileTests {
+    static let of93 = """
+        4711
+        /srv/data
+        1700000000
+        5433
+        /run/postgresql
+        localhost
+          5433001    163840
+
+        """
+    static let of15 = """
+        4711
+        /srv/data
+        1700000000
+        5433
+        /run/postgresql
+        127.0.0.1
+          5433001    163840
+        standby \u{20}
+
+        """
+
+    @Test("of a version without a status has none")
+    func old() throws {
+        let file = try #require(PostmasterFile(Self.of93))
+        #expect(file.processID == 4711)
+        #expect(file.port == 5433)
+        #expect(file.socketDirectory == "/run/postgresql")
+        #expect(file.listenAddress == "localhost")
+        #expect(file.status == nil)
+    }
+
+    @Test("of a newer version tells how far the server is", arguments: ["starting", "ready", "standby", "stopping"])
+    func status(_ word: String) throws {
+        // The server pads the word, so that a longer one has room.
+        let padded = word + String(repeating: " ", count: 8 - word.count)
+        let file = try #require(PostmasterFile(Self.of15.replacing("standby  ", with: padded)))
+        #expect(file.status == word)
+        #expect(file.listenAddress == "127.0.0.1")
+    }
+
+    @Test(
+        "leads to the socket, or to the address that is listened on",
+        arguments: [
+            ("/run/postgresql", "*", "/run/postgresql"), ("", "*", "127.0.0.1"), ("", "0.0.0.0", "127.0.0.1"),
+            ("", "::", "::1"), ("", "10.0.0.1", "10.0.0.1"), ("", "localhost", "localhost"), ("", "", "127.0.0.1"),
+        ])
+    func host(_ socket: String, _ address: String, _ host: String) throws {
+        let file = try #require(PostmasterFile("1\n/d\n2\n5432\n\(socket)\n\(address)\n"))
+        #expect(file.host == host)
+        #expect(file.socketDirectory == (socket.isEmpty ? nil : socket))
+    }
+
+    @Test("that is cut short anywhere is not read, or tells the same process, port and socket")
+    func truncated() {
+        for text in [Self.of93, Self.of15] {
+            for length in 0..<text.utf8.count {
+                guard let file = PostmasterFile(String(decoding: Array(text.utf8.prefix(length)), as: UTF8.self)) else {
+                    continue
+                }
+                #expect(file.processID == 4711 && file.port == 5433 && file.socketDirectory == "/run/postgresql")
+            }
+        }
+    }
+
+    @Test(
+        "of something else is not read",
+        arguments: [
+            "", "\n", "-4711\n/d\n1\n5432\n/run\n*\n", "0\n/d\n1\n5432\n/run\n*\n", "x\n/d\n1\n5432\n/run\n*\n",
+            "1\n/d\n1\nport\n/run\n*\n", "99999999999\n/d\n1\n5432\n/run\n*\n",
+        ])
+    func malformed(_ text: String) {
+        #expect(PostmasterFile(text) == nil)
+    }
+}
+
+@Suite("The programs of a server")
+struct ServerProgramsTests {
+    @Test(
+        "tell their major version",
+        arguments: [
+            ("pg_ctl (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n", "15"), ("pg_ctl (PostgreSQL) 9.6.24\n", "9.6"),
+            ("pg_ctl (PostgreSQL) 9.3.25", "9.3"), ("pg_ctl (PostgreSQL) 19beta1\n", "19"),
+            ("pg_ctl (PostgreSQL) 18.4\n", "18"), ("pg_ctl (PostgreSQL) 17devel", "17"),
+            ("pg_ctl (EnterpriseDB) 16.2.0\n", "16"), ("", nil), ("pg_ctl", nil), ("pg_ctl (PostgreSQL)\n", nil),
+            ("sh: 1: pg_ctl: not found\n", nil),
+        ] as [(String, String?)])
+    func majorVersion(_ line: String, _ major: String?) {
+        #expect(ServerPrograms.majorVersion(inVersionLine: line) == major)
+    }
+}
+
+@Suite("The command that starts a standby")
+struct StartCommandTests {
+    @Test(
+        "has its words quoted for a shell where they need it",
+        arguments: [
+            ("plain", "plain"), ("/usr/lib/postgresql/15/bin/pg_ctl", "/usr/lib/postgresql/15/bin/pg_ctl"), ("", "''"),
+            ("a b", "'a b'"), ("it's", #"'it'\''s'"#), ("$HOME", "'$HOME'"), ("a\nb", "'a\nb'"), ("é", "'é'"),
+            ("'", #"''\'''"#), ("a;b", "'a;b'"), ("~x", "'~x'"), ("*", "'*'"),
+        ])
+    func quoted(_ word: String, _ quoted: String) {
+        #expect(StandbyServer.quoted(word) == quoted)
+    }
+
+    private func server(_ directory: String, _ configFile: String? = nil, _ passfile: String? = nil) -> StandbyServer {
+        StandbyServer(
+            programs: ServerPrograms(unchecked: "/usr/lib/postgresql/15/bin"), directory: directory,
+            configFile: configFile, owner: nil, passfile: passfile)
+    }
+
+    @Test("names the directory and the log")
+    func plain() {
+        #expect(
+            server("/srv/data").startCommand
+                == "/usr/lib/postgresql/15/bin/pg_ctl -D /srv/data -l /srv/data/start.log start")
+        #expect(
+            server("/srv/it's mine").startCommand
+                == #"/usr/lib/postgresql/15/bin/pg_ctl -D '/srv/it'\''s mine' -l '/srv/it'\''s mine/start.log' start"#)
+    }
+
+    @Test("names a configuration elsewhere, and that this directory wins over the one in it")
+    func configuration() {
+        #expect(
+            server("/srv/data", "/etc/postgresql/15/main/postgresql.conf").startCommand
+                == "/usr/lib/postgresql/15/bin/pg_ctl -D /srv/data -l /srv/data/start.log -o '-c config_file=/etc/postgresql/15/main/postgresql.conf -c data_directory=/srv/data' start"
+        )
+    }
+
+    @Test("names the password file that the server finds through its environment")
+    func passfile() {
+        #expect(server("/d", nil, "/my pass").startCommand.hasPrefix("PGPASSFILE='/my pass' /usr/lib"))
+    }
+
+    @Test("of a failure shows the last lines of what was said")
+    func lastLines() {
+        #expect(StandbyServer.lastLines("") == "")
+        #expect(StandbyServer.lastLines("1\n2\n3\n4\n5\n") == "2 | 3 | 4 | 5")
+    }
+}
+
+@Suite("The title of a WAL receiver")
+struct ReceiverTitleTests {
+    @Test(
+        "tells how far it is, if it streams",
+        arguments: [
+            ("postgres: walreceiver streaming 0/3000148", "0/3000148"),
+            ("postgres: standby: walreceiver streaming 16/B374D848", "16/B374D848"),
+            ("postgres: 15/main: walreceiver streaming 0/3000148 ", "0/3000148"),
+            ("postgres: wal receiver process   streaming 0/3000148", "0/3000148"),
+            ("postgres: walreceiver streaming 0/03000148", "0/3000148"),
+            ("postgres: walreceiver", nil), ("postgres: walreceiver streaming", nil),
+            ("postgres: walreceiver waiting", nil), ("postgres: walsender r 10.0.0.1(1) streaming 0/3000148", nil),
+            ("postgres: startup recovering 000000010000000000000003", nil), ("", nil),
+            ("postgres: walreceiver streaming x", nil),
+        ] as [(String, String?)])
+    func position(_ title: String, _ position: String?) {
+        #expect(StandbyWatch.position(inTitle: title) == position.flatMap { LSN($0) })
+    }
+}
