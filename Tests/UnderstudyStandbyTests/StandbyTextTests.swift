@@ -137,7 +137,7 @@ struct StartCommandTests {
 
     @Test("names the password file that the server finds through its environment")
     func passfile() {
-        #expect(server("/d", nil, "/my pass").startCommand.hasPrefix("PGPASSFILE='/my pass' /usr/lib"))
+        #expect(server("/d", nil, "/my pass").startCommand.hasPrefix("env 'PGPASSFILE=/my pass' /usr/lib"))
     }
 
     @Test("of a failure shows the last lines of what was said")
