@@ -16,7 +16,8 @@ extension BackupError {
     }
 
     init(_ error: ProtocolError) {
-        self.init(.protocolViolation, error.message, hint: "Make sure that a PostgreSQL server answers at this address.")
+        self.init(
+            .protocolViolation, error.message, hint: "Make sure that a PostgreSQL server answers at this address.")
     }
 
     init(_ error: ReceiveError) {
@@ -100,6 +101,9 @@ extension BackupError {
                 : "host  replication  \(user)  \(address)/\(address.contains(":") ? 128 : 32)  scram-sha-256"
             hint =
                 "Add the line \"\(place)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
+        case "28000" where !text.contains("does not exist"):
+            hint =
+                "The line of pg_hba.conf on the primary that matches this connection asks for a proof that was not given: connect in another way, as another user, or change its method."
         case "28000":
             hint =
                 "Make the role on the primary: CREATE ROLE \(quoted.first ?? "name") WITH REPLICATION LOGIN PASSWORD '...';"
@@ -128,7 +132,8 @@ extension BackupError {
             hint = "Choose another name, or use the slot that exists, with --slot alone."
         case "42704" where command == .slot || command == .wal:
             code = .slot
-            hint = "Let it be made with --create-slot, or make it on the primary: SELECT pg_create_physical_replication_slot('NAME', true);"
+            hint =
+                "Let it be made with --create-slot, or make it on the primary: SELECT pg_create_physical_replication_slot('NAME', true);"
         case "55006":
             code = .slot
             hint = "Choose another slot, or stop the client that uses this one (pg_replication_slots, active_pid)."

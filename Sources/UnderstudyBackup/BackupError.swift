@@ -5,7 +5,8 @@
 public struct BackupError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable {
         private enum Value: Hashable, Sendable {
-            case options, target, connection, authentication, passwordNeeded, server, protocolViolation, slot, wal, noSpace, fileSystem
+            case options, target, connection, authentication, passwordNeeded, server, protocolViolation, slot, wal,
+                noSpace, fileSystem
             case verification, damagedPages, configuration, start, cancelled
         }
 

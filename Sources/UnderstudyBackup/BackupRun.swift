@@ -22,10 +22,10 @@ package final class BackupRun: @unchecked Sendable {
     let logger: Logger
 
     /// What must be undone if the run fails.
-    private(set) var targets: BackupTargets?
-    private var slot: SlotKeeper?
-    private var receiver: WALReceiver?
-    private var pool: WritePool?
+    var targets: BackupTargets?
+    var slot: SlotKeeper?
+    var receiver: WALReceiver?
+    var pool: WritePool?
 
     package init(
         options: BaseBackup.Options, path: String, parameters: ConnectionParameters, interrupt: Interrupt,
@@ -89,8 +89,15 @@ package final class BackupRun: @unchecked Sendable {
         let targets = try BackupTargets(
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync)
         self.targets = targets
-        if let walSession { try startWAL(walSession, server, targets, at: position) }
-        let verifier = try copy(session, server, targets, archives)
+        let layout = try TablespaceLayout(archives, options: options, dataDirectory: path)
+        let plans = try layout.makeRoots(targets, archives)
+        try SpaceCheck.check(plans, in: targets)
+        if options.wal == .stream || options.walDirectory != nil {
+            let directory = try targets.makeWALDirectory(
+                named: server.version.walDirectoryName, at: options.walDirectory)
+            if let walSession { startWAL(walSession, server, into: directory, at: position) }
+        }
+        let verifier = try copy(session, server, targets, layout, plans)
         let end = try finishBackup(session, position)
         meter.enter(.finishingWAL)
         try finishWAL(at: end.position.lsn)
@@ -98,8 +105,9 @@ package final class BackupRun: @unchecked Sendable {
         meter.enter(.configuring)
         try complete(
             Completed(
-                directory: targets.directory, server: server, slotName: slot?.permanentName(options.slot),
-                slotWasMade: slot?.made != nil, settings: session.effectiveSettings, usedPassword: session.password != nil))
+                directory: targets.directory, server: server, slotName: slot?.permanent,
+                slotWasMade: slot?.made != nil, settings: session.effectiveSettings,
+                usedPassword: session.password != nil))
         try makeDurable(targets, hasManifest: verifiedFiles != nil)
         if let damage = end.damage {
             // Everything is in place; what fails is the success.
@@ -179,11 +187,9 @@ package final class BackupRun: @unchecked Sendable {
     }
 
     private func startWAL(
-        _ session: Session, _ server: ServerFacts, _ targets: BackupTargets, at position: BackupPosition
-    ) throws(BackupError) {
+        _ session: Session, _ server: ServerFacts, into directory: ConfinedDirectory, at position: BackupPosition
+    ) {
         logger.info("starting background WAL receiver")
-        let directory = try targets.makeWALDirectory(
-            named: server.version.walDirectoryName, at: options.walDirectory)
         let writer = WALWriter(directory: directory, fileMode: server.fileMode, syncs: options.sync)
         let interrupt = interrupt
         let receiver = WALReceiver(
@@ -193,18 +199,13 @@ package final class BackupRun: @unchecked Sendable {
                 syncsToDisk: options.sync)
         ) { interrupt.raise() }
         self.receiver = receiver
-        receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.name))
+        receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))
     }
 
     private func copy(
-        _ session: Session, _ server: ServerFacts, _ targets: BackupTargets, _ announced: [AnnouncedArchive]
+        _ session: Session, _ server: ServerFacts, _ targets: BackupTargets, _ layout: TablespaceLayout,
+        _ plans: [CopyReader.ArchivePlan]
     ) throws(BackupError) -> VerifierBox {
-        if options.wal != .stream, let path = options.walDirectory {
-            _ = try targets.makeWALDirectory(named: server.version.walDirectoryName, at: path)
-        }
-        let layout = try TablespaceLayout(announced, options: options, dataDirectory: path)
-        let plans = try layout.makeRoots(targets, announced)
-        try SpaceCheck.check(plans, in: targets)
         meter.enter(.copying)
         let ledger = Ledger(), interrupt = interrupt
         let hasManifest = options.manifest && server.version.hasManifest
@@ -245,7 +246,7 @@ package final class BackupRun: @unchecked Sendable {
         if options.wal != .none { logger.info("write-ahead log end point: \(position.lsn)") }
         do throws(ConnectionError) {
             while try session.nextResult() != .none {}
-        } catch where error.sqlState == "XX001" {
+        } catch  where error.sqlState == "XX001" {
             var damage = BackupError(error)
             damage.message = "server found damaged pages: \(error.message)"
             damage.hint =
@@ -275,59 +276,5 @@ package final class BackupRun: @unchecked Sendable {
             try targets.directory.rename(ManifestVerifier.temporaryName, to: ManifestVerifier.name)
             if options.sync { try targets.directory.sync() }
         } catch { throw BackupError(error) }
-    }
-
-    // MARK: - After a failure
-
-    /// A writer or the WAL stream that fails raises the interrupt: then theirs is the cause.
-    private func rootCause(_ error: BackupError) -> BackupError {
-        guard error.code == .cancelled else { return error }
-        do throws(BackupError) { try pool?.throwFailure() } catch { return error }
-        if let failure = receiver?.failure {
-            let cause = BackupError(failure)
-            if cause.code != .cancelled { return cause }
-        }
-        return BackupError(.cancelled, "the base backup was cancelled")
-    }
-
-    private func cleanUp(after error: BackupError) -> BackupError {
-        interrupt.raise()
-        if let receiver {
-            _ = receiver.abandon()
-            self.receiver = nil
-        }
-        slot?.dropMade(parameters, logger: logger)
-        if error.code == .damagedPages || !options.cleanUp {
-            if targets != nil { logger.notice("directory \"\(path)\" is kept") }
-        } else {
-            removeTargets()
-        }
-        return error
-    }
-
-    private func removeTargets() {
-        guard let targets else { return }
-        logger.info("removing what was written to \"\(path)\"")
-        for failure in targets.restore() { logger.warning("could not clean up: \(failure)") }
-    }
-
-    /// Removes a backup that was completed, and drops the slot that was made for it.
-    package func undo() {
-        slot?.dropMade(parameters, logger: logger)
-        if options.cleanUp { removeTargets() }
-    }
-}
-
-/// Holds the verifier, which cannot be copied, between the copy and the end of the backup.
-final class VerifierBox {
-    private var verifier: ManifestVerifier?
-
-    init(_ verifier: consuming ManifestVerifier?) {
-        self.verifier = verifier
-    }
-
-    /// The number of files that agree; nil without a manifest.
-    func finish(sync: Bool) throws(BackupError) -> Int? {
-        try verifier.take()?.finish(sync: sync)
     }
 }

@@ -141,7 +141,7 @@ extension BaseBackup {
 /// How far a backup is.
 public struct BackupProgress: Sendable, Equatable {
     public enum Phase: String, Sendable, CaseIterable {
-        case connecting, checkpoint, copying, finishingWAL = "finishing WAL", verifying, syncing, configuring, starting
+        case connecting, checkpoint, copying, finishingWAL, verifying, syncing, configuring, starting
         case done, failed
     }
 
@@ -159,7 +159,8 @@ public struct BackupProgress: Sendable, Equatable {
     public var elapsed: Duration
 
     public init(
-        phase: Phase, bytesDone: UInt64 = 0, bytesTotal: UInt64? = nil, bytesPerSecond: UInt64 = 0, eta: Duration? = nil,
+        phase: Phase, bytesDone: UInt64 = 0, bytesTotal: UInt64? = nil, bytesPerSecond: UInt64 = 0,
+        eta: Duration? = nil,
         tablespacesDone: Int = 0, tablespacesTotal: Int = 0, elapsed: Duration = .zero
     ) {
         self.phase = phase

@@ -11,12 +11,14 @@ struct BatchFiller {
 
     /// Begins a file. A large one begins a batch, so that its pieces stay aligned for direct writes.
     mutating func open(_ file: FileToWrite) throws(BackupError) {
-        if let batch, file.size >= OutputFile.directThreshold || file.size > UInt64(batch.block.room)
-            || batch.commands.count >= Batch.mostCommands
+        if let batch,
+            file.size >= OutputFile.directThreshold || file.size > UInt64(batch.block.room)
+                || batch.commands.count >= Batch.mostCommands
         {
             submit(batch)
         }
-        try add(.open(file))
+        if batch == nil { batch = try pool.newBatch(isLarge: file.size >= OutputFile.directThreshold) }
+        batch!.commands.append(.open(file))
     }
 
     mutating func append(_ bytes: RawSpan) throws(BackupError) {
@@ -35,19 +37,14 @@ struct BatchFiller {
         }
     }
 
-    mutating func close() throws(BackupError) {
-        try add(.close)
+    mutating func close() {
+        batch!.commands.append(.close)
     }
 
     /// Hands on what is there, and waits until all of it is written.
     mutating func drain() throws(BackupError) {
         if let batch { submit(batch) }
         try pool.drain()
-    }
-
-    private mutating func add(_ command: WriteCommand) throws(BackupError) {
-        if batch == nil { batch = try pool.newBatch() }
-        batch!.commands.append(command)
     }
 
     /// The file that is open continues in a new block, with the same writer.

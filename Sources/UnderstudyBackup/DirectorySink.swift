@@ -83,7 +83,7 @@ struct DirectorySink: TarSink {
     }
 
     mutating func end() throws(BackupError) {
-        if isFile { try filler.close() }
+        if isFile { filler.close() }
     }
 
     // MARK: - Where members go

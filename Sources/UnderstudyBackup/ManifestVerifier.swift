@@ -71,7 +71,8 @@ struct ManifestVerifier: ~Copyable {
             case .missing: note("\"\(file.path)\" did not arrive.")
             case .sizeDiffers(let arrived):
                 note("\"\(file.path)\" has \(arrived) bytes, and should have \(file.size).")
-            case .checksumDiffers: note("\"\(file.path)\" does not have the checksum \(file.checksum?.description ?? "").")
+            case .checksumDiffers:
+                note("\"\(file.path)\" does not have the checksum \(file.checksum?.description ?? "").")
             case .listedTwice: note("\"\(file.path)\" is listed twice.")
             }
         }
@@ -93,5 +94,19 @@ struct ManifestVerifier: ~Copyable {
             }
             return verified
         }
+    }
+}
+
+/// Holds the verifier, which cannot be copied, between the copy and the end of the backup.
+final class VerifierBox {
+    private var verifier: ManifestVerifier?
+
+    init(_ verifier: consuming ManifestVerifier?) {
+        self.verifier = verifier
+    }
+
+    /// The number of files that agree; nil without a manifest.
+    func finish(sync: Bool) throws(BackupError) -> Int? {
+        try verifier.take()?.finish(sync: sync)
     }
 }

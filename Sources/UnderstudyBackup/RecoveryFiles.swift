@@ -1,8 +1,8 @@
+import Glibc
 package import UnderstudyConfiguration
 package import UnderstudyConnection
 package import UnderstudyFileIO
 import UnderstudyProtocol
-import Glibc
 
 /// Writes the recovery settings into a copy.
 package struct RecoveryFiles {

@@ -6,8 +6,10 @@ import UnderstudyWAL
 
 /// The replication slot of a run: made or taken over, and dropped again if the run fails.
 struct SlotKeeper {
-    /// The slot that the WAL stream uses; nil for none.
-    private(set) var name: String?
+    /// The slot that outlives the run; nil for none.
+    private(set) var permanent: String?
+    /// The slot that the WAL stream uses, and moves forward; nil for none.
+    private(set) var streamed: String?
     /// A permanent slot that this run has made.
     private(set) var made: String?
 
@@ -28,33 +30,38 @@ struct SlotKeeper {
             let name = "understudy_\(session.backendProcessID)"
             try Self.create(name, temporary: true, session)
             logger.info("created temporary replication slot \"\(name)\"")
-            self.name = name
+            streamed = name
         case .existing(let name):
             try Self.requireSlots(version)
             // A slot that cannot be used shows now, not when the copy is on its way.
-            try Self.probe(name, session, identity, segmentSize, reserving: false)
-            self.name = name
+            _ = try Self.probe(name, session, identity, segmentSize, reserving: false)
+            permanent = name
+            streamed = name
         case .create(let name), .createOrTakeOver(let name):
             try Self.requireSlots(version)
-            self.name = name
+            permanent = name
+            streamed = name
             do throws(BackupError) {
                 try Self.create(name, temporary: false, session)
             } catch where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
-                try Self.probe(name, session, identity, segmentSize, reserving: false)
+                let position = try Self.probe(name, session, identity, segmentSize, reserving: false)
                 logger.notice("taking over replication slot \"\(name)\"")
+                // It holds all that this run needs. If the run fails, it must still hold what it held before.
+                if position != nil { streamed = nil }
                 return
             }
             made = name
             logger.info("created replication slot \"\(name)\"")
             if !version.reservesWALOnSlotCreation {
-                try Self.probe(name, session, identity, segmentSize, reserving: true)
+                do throws(BackupError) {
+                    _ = try Self.probe(name, session, identity, segmentSize, reserving: true)
+                } catch {
+                    // Nobody else would know of it.
+                    _ = try? session.runShielded(ReplicationCommand.dropSlot(name))
+                    throw error
+                }
             }
         }
-    }
-
-    /// The slot that outlives the run; nil for none.
-    func permanentName(_ wanted: BaseBackup.Slot) -> String? {
-        wanted == .temporary ? nil : name
     }
 
     private static func requireSlots(_ version: ServerVersion) throws(BackupError) {
@@ -68,7 +75,8 @@ struct SlotKeeper {
     private static func create(_ name: String, temporary: Bool, _ session: Session) throws(BackupError) {
         let command = ReplicationCommand.createSlot(
             name, temporary: temporary, reserveWAL: true, version: session.serverVersion)
-        do throws(ConnectionError) { _ = try session.run(command) } catch {
+        // Shielded: an interrupt between the command and its answer would leave a slot that nobody knows of.
+        do throws(ConnectionError) { _ = try session.runShielded(command) } catch {
             var failure = BackupError(error, of: .slot)
             failure.message = "could not create replication slot \"\(name)\": \(failure.message)"
             throw failure
@@ -79,13 +87,14 @@ struct SlotKeeper {
     ///
     /// - Parameter reserving: Acknowledges where the server is now, so that a slot of 9.4 or 9.5 holds the WAL
     ///   from there on. Without it the slot stays as it is.
+    /// - Returns: The position from which the slot holds WAL, where the server tells it (from 15).
     private static func probe(
         _ name: String, _ session: Session, _ identity: SystemIdentity, _ segmentSize: WALSegmentSize,
         reserving: Bool
-    ) throws(BackupError) {
+    ) throws(BackupError) -> LSN? {
         let start = identity.position.segmentStart(segmentSize)
         do throws(ConnectionError) {
-            if session.serverVersion.readsSlots { try checkRead(name, session) }
+            let position = session.serverVersion.readsSlots ? try readPosition(name, session) : nil
             try session.send(
                 ReplicationCommand.startReplication(slot: name, from: start, timeline: identity.timeline))
             guard case .copyBoth = try session.nextResult() else {
@@ -96,6 +105,7 @@ struct SlotKeeper {
             try session.endCopy()
             while try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in }) != .ended {}
             while try session.nextResult() != .none {}
+            return position
         } catch {
             var failure = BackupError(error, of: .slot)
             failure.message = "cannot use replication slot \"\(name)\": \(failure.message)"
@@ -107,15 +117,16 @@ struct SlotKeeper {
         }
     }
 
-    /// From 15 on the replication connection itself tells the kind of the slot.
-    private static func checkRead(_ name: String, _ session: Session) throws(ConnectionError) {
+    /// From 15 on the replication connection itself tells the slot's kind and position.
+    private static func readPosition(_ name: String, _ session: Session) throws(ConnectionError) -> LSN? {
         let rows = try session.runForRows(ReplicationCommand.readSlot(name))
         let state: SlotState?
         do throws(ProtocolError) { state = try SlotState.decode(rows) } catch {
             throw ConnectionError(.protocolViolation, error.message)
         }
-        guard let state else { return }
+        guard let state else { return nil }
         if state.kind != "physical" { throw ConnectionError(.server, "it is a \(state.kind) slot, not a physical one") }
+        return state.restartLSN
     }
 
     /// Drops a slot that this run has made. If that cannot be done, says how the user does it.
@@ -144,7 +155,7 @@ struct SlotKeeper {
             do throws(ConnectionError) {
                 _ = try session.run(ReplicationCommand.dropSlot(name))
                 return
-            } catch where error.sqlState == "55006" && attempt < 50 {
+            } catch  where error.sqlState == "55006" && attempt < 50 {
                 session.pause(.milliseconds(100))
             }
         }

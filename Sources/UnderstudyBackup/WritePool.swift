@@ -77,12 +77,16 @@ final class WritePool: Sendable {
 
     // MARK: - For the network thread
 
-    /// An empty batch for the writer that has least to do; waits for a block.
-    func newBatch() throws(BackupError) -> Batch {
+    /// An empty batch; waits for a block.
+    ///
+    /// A large file goes to the writer that has least to do. Small files all go to one: two that make files in the
+    /// same directory mostly wait for each other.
+    func newBatch(isLarge: Bool) throws(BackupError) -> Batch {
         while true {
             try throwFailure()
             // Writers give blocks back even after a failure, so the wait is for the disk alone.
             if let block = blocks.take(timeout: .seconds(1)) {
+                guard isLarge else { return Batch(block: block, writer: 0) }
                 let writer = state.read { state in
                     state.lanes.indices.min { state.lanes[$0].load < state.lanes[$1].load } ?? 0
                 }
@@ -93,7 +97,7 @@ final class WritePool: Sendable {
 
     /// A batch for the writer that has the open file.
     func nextBatch(for writer: Int) throws(BackupError) -> Batch {
-        var batch = try newBatch()
+        var batch = try newBatch(isLarge: true)
         batch.writer = writer
         return batch
     }

@@ -2,7 +2,6 @@ import CUnderstudyPQ
 import Glibc
 package import UnderstudyFileIO
 
-
 extension Session {
     /// Connects, without blocking: an interrupt ends the attempt at any moment.
     ///
@@ -142,7 +141,7 @@ private struct Attempt {
     _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Value
 ) -> Value {
     let copies = unsafe strings.map { unsafe strdup($0) }
-    defer { for unsafe copy in unsafe copies { unsafe free(copy) } }
+    defer { unsafe copies.forEach { unsafe free($0) } }
     let list: [UnsafePointer<CChar>?] = unsafe copies.map { unsafe UnsafePointer($0) } + [nil]
     return unsafe list.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
 }

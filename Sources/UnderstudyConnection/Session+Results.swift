@@ -23,7 +23,8 @@ extension Session {
             if unsafe PQgetisnull(result, 0, column) == 1 { return nil }
             // libpq keeps PQgetlength bytes there until the result is cleared.
             return unsafe Array(
-                UnsafeRawBufferPointer(start: PQgetvalue(result, 0, column), count: Int(PQgetlength(result, 0, column))))
+                UnsafeRawBufferPointer(start: PQgetvalue(result, 0, column), count: Int(PQgetlength(result, 0, column)))
+            )
         }
     }
 }

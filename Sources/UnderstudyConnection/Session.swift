@@ -21,6 +21,9 @@ package import UnderstudyProtocol
     let connection: OpaquePointer
     let interrupt: Interrupt
     private let notices: NoticeBox
+    private var isShielded = false
+    private var hasLookedTwice = false
+    private static let longestSilence = Duration.seconds(20)
 
     init(connection: OpaquePointer, interrupt: Interrupt, notices: NoticeBox) {
         unsafe self.connection = unsafe connection
@@ -70,6 +73,13 @@ package import UnderstudyProtocol
         try unsafe collect(command) { unsafe ResultSet($0) }
     }
 
+    /// Runs a short command to its end though the interrupt is raised; gives up when the server is silent for long.
+    package func runShielded(_ command: String) throws(ConnectionError) -> [ResultSet] {
+        isShielded = true
+        defer { isShielded = false }
+        return try run(command)
+    }
+
     /// Runs a command and returns the fields of its only row, byte for byte.
     package func runForBytes(_ command: String) throws(ConnectionError) -> [[UInt8]?] {
         let rows = try unsafe collect(command) { unsafe Self.bytesOfOnlyRow($0) }
@@ -96,7 +106,7 @@ package import UnderstudyProtocol
                     if let failure { throw failure }
                     return sets
                 }
-            } catch where error.code == .server && failure == nil {
+            } catch  where error.code == .server && failure == nil {
                 // The connection is ready for the next command only when all results are taken.
                 failure = error
             }
@@ -155,7 +165,8 @@ package import UnderstudyProtocol
 
     /// Waits for input from the server and takes it in.
     func waitForInput() throws(ConnectionError) {
-        _ = try waitForInput(timeout: nil, wakeUps: [])
+        let waited = try waitForInput(timeout: isShielded ? Self.longestSilence : nil, wakeUps: [])
+        if isShielded && waited == .timedOut { throw ConnectionError(.lost, "server did not answer in time") }
     }
 
     enum Waited: Equatable {
@@ -164,16 +175,29 @@ package import UnderstudyProtocol
     }
 
     func waitForInput(timeout: Duration?, wakeUps: [Interrupt]) throws(ConnectionError) -> Waited {
-        let outcome = Interrupt.wait(
-            socket: unsafe PQsocket(connection), events: .input, interrupts: [interrupt] + wakeUps, timeout: timeout)
-        switch outcome {
-        case .timedOut: return .timedOut
-        case .interrupted(0): throw ConnectionError(.interrupted, "interrupted")
-        case .interrupted(let index): return .woken(index - 1)
-        case .ready:
+        // With TLS or GSS a record that was read whole may wait half used in the library below libpq, where poll
+        // does not see it: libpq is asked once more before each wait. It has room by then for the rest of the record.
+        if isEncrypted && !hasLookedTwice {
+            hasLookedTwice = true
             guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
             return .input
         }
+        let outcome = Interrupt.wait(
+            socket: unsafe PQsocket(connection), events: .input,
+            interrupts: isShielded ? wakeUps : [interrupt] + wakeUps, timeout: timeout)
+        switch outcome {
+        case .timedOut: return .timedOut
+        case .interrupted(0) where !isShielded: throw ConnectionError(.interrupted, "interrupted")
+        case .interrupted(let index): return .woken(isShielded ? index : index - 1)
+        case .ready:
+            hasLookedTwice = false
+            guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
+            return .input
+        }
+    }
+
+    private var isEncrypted: Bool {
+        unsafe PQsslInUse(connection) == 1 || PQgssEncInUse(connection) == 1
     }
 
     /// Waits until libpq has sent what it holds.

@@ -79,18 +79,3 @@ package struct FileOwner: Sendable, Equatable {
         self.group = group
     }
 }
-
-/// All groups that a user is in: getgrouplist(3). A server may need one of them, as Debian's needs ssl-cert.
-package func groups(ofUser user: UInt32, group: UInt32) -> [UInt32] {
-    var entry = unsafe passwd()
-    var found: UnsafeMutablePointer<passwd>?
-    var groups = [gid_t](repeating: 0, count: 256)
-    var count = CInt(groups.count)
-    // The names of the entry lie in the buffer, which outlives their use; getgrouplist writes at most `count`.
-    return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 14) { buffer in
-        guard unsafe getpwuid_r(user, &entry, buffer.baseAddress!, buffer.count, &found) == 0, unsafe found != nil,
-            unsafe getgrouplist(entry.pw_name, group, &groups, &count) >= 0
-        else { return [group] }
-        return Array(groups.prefix(Int(count)))
-    }
-}

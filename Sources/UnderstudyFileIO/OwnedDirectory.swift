@@ -14,15 +14,19 @@ package final class OwnedDirectory: Sendable {
     package let directory: ConfinedDirectory
     /// What was made, outermost first; empty where the directory was there.
     private let made: [String]
+    /// The mode of a directory that was there.
+    private let modeBefore: UInt16?
 
     /// Looks whether the directory could be used, and touches nothing.
     package static func check(_ path: String) throws(Refusal) {
         var info = stat()
         if unsafe stat(path, &info) == 0 {
             guard info.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path) }
-            let isEmpty: Bool
-            do throws(FileIOError) { isEmpty = try ConfinedDirectory(path: path).isEmpty() } catch { throw .init(error) }
-            guard isEmpty else { throw .notEmpty(path) }
+            let entries: Bool
+            do throws(FileIOError) { entries = try ConfinedDirectory(path: path).isEmpty() } catch {
+                throw .init(error)
+            }
+            guard entries else { throw .notEmpty(path) }
             try checkWritable(path)
         } else if errno == ENOENT {
             try refuseDanglingLink(path)
@@ -79,6 +83,9 @@ package final class OwnedDirectory: Sendable {
             }
             directory = try ConfinedDirectory(path: path, owner: owner)
             self.made = made
+            modeBefore = made.isEmpty ? try directory.mode() : nil
+            // The umask may have taken bits away, and a server refuses a data directory that others may read.
+            try directory.setMode(mode)
         } catch {
             Self.remove(made)
             throw .init(error)
@@ -88,6 +95,7 @@ package final class OwnedDirectory: Sendable {
     /// Leaves things as they were before.
     package func restore() throws(FileIOError) {
         try directory.removeContents()
+        if let modeBefore { try directory.setMode(modeBefore) }
         Self.remove(made)
     }
 

@@ -100,7 +100,8 @@ final class CloneRun: @unchecked Sendable {
             code, "the data directory of the primary has no postgresql.conf, so a copy does not start by itself",
             detail: "Debian and its kin keep the configuration files elsewhere.",
             hint:
-                "Clone with --config-file FILE, which names a configuration for the standby (of pg_createcluster, for example), or with --generate-config for a minimal one.")
+                "Clone with --config-file FILE, which names a configuration for the standby (of pg_createcluster, for example), or with --generate-config for a minimal one."
+        )
     }
 
     // MARK: - Settings
@@ -118,14 +119,16 @@ final class CloneRun: @unchecked Sendable {
         let connection = recovery.connection
         if !connection.dropped.isEmpty {
             logger.warning(
-                "left out of primary_conninfo, because server version \(version) does not know or cannot use it: \(connection.dropped.joined(separator: ", "))")
+                "left out of primary_conninfo, because server version \(version) does not know or cannot use it: \(connection.dropped.joined(separator: ", "))"
+            )
         }
         try writePasswordFile(recovery, connection)
         if options.generateConfig { try generateConfiguration(completed) }
         hasConfiguration = completed.directory.exists("postgresql.conf")
         for edit in try recovery.write() {
             logger.warning(
-                "there is no \(edit.name) in the data directory; put these lines into the standby's configuration: \(edit.content)")
+                "there is no \(edit.name) in the data directory; put these lines into the standby's configuration: \(edit.content)"
+            )
         }
     }
 
@@ -136,12 +139,15 @@ final class CloneRun: @unchecked Sendable {
             if lines.isEmpty {
                 logger.warning("no password was used to log in, so none is written to \"\(passwordFile.path)\"")
             }
-            do throws(BackupError) { try passwordFile.add(lines) } catch { throw Finding(error.message, hint: error.hint) }
+            do throws(BackupError) { try passwordFile.add(lines) } catch {
+                throw Finding(error.message, hint: error.hint)
+            }
         } catch { throw BackupError(error, .configuration) }
         if let path = connection.environmentPassfile {
             passfileOfServer = path
             logger.warning(
-                "server version \(version) finds a password file only through its environment: start the standby with PGPASSFILE=\(path)")
+                "server version \(version) finds a password file only through its environment: start the standby with PGPASSFILE=\(path)"
+            )
         }
     }
 
@@ -170,7 +176,7 @@ final class CloneRun: @unchecked Sendable {
     func start(_ meter: ProgressMeter) async throws(BackupError) -> StandbyClone.Result {
         guard let result else { throw BackupError(.start, "there is no copy to start") }
         let server = StandbyServer(
-            programs: programs ?? ServerPrograms(unchecked: "/usr/lib/postgresql/\(version.major)/bin"),
+            programs: programs ?? ServerPrograms(),
             directory: backup.path, configFile: options.configFile.map(absolutePath),
             owner: options.backup.owner, passfile: passfileOfServer)
         var done = StandbyClone.Result(
@@ -188,13 +194,14 @@ final class CloneRun: @unchecked Sendable {
         }
         guard isStartable else {
             var error = Self.noConfiguration(code: .start)
-            error.message = "the copy in \"\(backup.path)\" is complete, but cannot be started: it has no postgresql.conf"
+            error.message =
+                "the copy in \"\(backup.path)\" is complete, but cannot be started: it has no postgresql.conf"
             throw error
         }
         meter.enter(.starting)
         do throws(BackupError) {
             done.standby = try await bringUp(server, start, meter)
-        } catch where error.code == .cancelled {
+        } catch  where error.code == .cancelled {
             await server.stopImmediately()
             passwordFile?.restore()
             backup.undo()
@@ -239,7 +246,8 @@ final class CloneRun: @unchecked Sendable {
         return BackupError(
             .start, "the standby in \"\(backup.path)\" runs, but did not \(what) within \(start.wait)",
             hint:
-                "It is left running. Its log \"\(server.logPath)\" says what it waits for; give --wait more time if it is still replaying WAL.")
+                "It is left running. Its log \"\(server.logPath)\" says what it waits for; give --wait more time if it is still replaying WAL."
+        )
     }
 
     /// Bytes between what the primary has and what the standby has received.

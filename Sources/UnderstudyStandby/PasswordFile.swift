@@ -33,7 +33,8 @@ struct PasswordFile: Sendable {
             throw BackupError(
                 .configuration, error.description,
                 hint:
-                    "Name a file in a directory that exists; libpq reads it only with mode 0600: chmod 0600 \(self.path).")
+                    "Name a file in a directory that exists; libpq reads it only with mode 0600: chmod 0600 \(self.path)."
+            )
         }
     }
 

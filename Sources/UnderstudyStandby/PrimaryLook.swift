@@ -22,7 +22,9 @@ struct PrimaryLook: Sendable {
                 applicationName: "understudy", interrupt: interrupt)
         } catch {
             if error.code == .interrupted { throw BackupError(error) }
-            logger.info("ordinary connection to the primary is not allowed, so slots and configuration are not looked at: \(error.message)")
+            logger.info(
+                "ordinary connection to the primary is not allowed, so slots and configuration are not looked at: \(error.message)"
+            )
             return
         }
         if let slot, version.hasSlots { try Self.checkSlot(slot, session, version) }

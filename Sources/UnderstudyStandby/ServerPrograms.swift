@@ -4,14 +4,19 @@ import UnderstudyProtocol
 
 /// Where the programs of a server's major version are.
 struct ServerPrograms: Sendable {
-    let directory: String
+    /// nil where they were not found: a shell that is shown a command may.
+    let directory: String?
 
-    var pgCtl: String { "\(directory)/pg_ctl" }
-    var psql: String { "\(directory)/psql" }
+    var pgCtl: String { path(of: "pg_ctl") }
+    var psql: String { path(of: "psql") }
 
-    /// Where packages would have put them, for a command that is only shown.
-    init(unchecked directory: String) {
-        self.directory = directory
+    private func path(of program: String) -> String {
+        directory.map { "\($0)/\(program)" } ?? program
+    }
+
+    /// Programs that were not found.
+    init() {
+        directory = nil
     }
 
     /// Looks in `given`, else in the places where packages put this version, else in PATH.
@@ -54,7 +59,9 @@ struct ServerPrograms: Sendable {
     /// the program is asked.
     private static func majorVersion(of directory: String) -> String? {
         // popen runs a shell: the path goes in through the environment of the words, quoted for it.
-        let quoted = "'" + "\(directory)/pg_ctl".split(separator: "'", omittingEmptySubsequences: false)
+        let quoted =
+            "'"
+            + "\(directory)/pg_ctl".split(separator: "'", omittingEmptySubsequences: false)
             .joined(separator: "'\\''") + "'"
         guard let stream = unsafe popen("\(quoted) --version 2>/dev/null", "r") else { return nil }
         defer { unsafe pclose(stream) }

@@ -4,9 +4,9 @@ import UnderstudyBackup
 import UnderstudyFileIO
 
 #if canImport(System)
-import System
+    import System
 #else
-import SystemPackage
+    import SystemPackage
 #endif
 
 /// The server of a copy: how it is started and stopped with pg_ctl.
@@ -23,16 +23,21 @@ struct StandbyServer: Sendable {
 
     /// The command as a user types it.
     var startCommand: String {
-        let words = [programs.pgCtl] + startArguments(wait: nil)
-        let command = words.map(Self.quoted).joined(separator: " ")
-        return passfile.map { "PGPASSFILE=\(Self.quoted($0)) \(command)" } ?? command
+        var words: [String] = []
+        // Whoever may give files to others is root, as whom no server runs.
+        if let owner, let name = userName(owner.user) { words = ["runuser", "-u", name, "--"] }
+        if let passfile { words += ["env", "PGPASSFILE=\(passfile)"] }
+        words += [programs.pgCtl] + startArguments(wait: nil)
+        return words.map(Self.quoted).joined(separator: " ")
     }
 
     private func startArguments(wait: Duration?) -> [String] {
         var arguments = ["-D", directory, "-l", logPath]
         if let configFile {
             // A configuration file outside may name another data directory; this one wins.
-            arguments += ["-o", "-c config_file=\(Self.quoted(configFile)) -c data_directory=\(Self.quoted(directory))"]
+            arguments += [
+                "-o", "-c config_file=\(Self.quoted(configFile)) -c data_directory=\(Self.quoted(directory))",
+            ]
         }
         if let wait { arguments += ["-w", "-t", "\(max(1, wait.components.seconds))"] }
         return arguments + ["start"]
@@ -53,7 +58,8 @@ struct StandbyServer: Sendable {
         if postmaster() != nil { return }
         throw BackupError(
             .start, "could not start the standby in \"\(directory)\"",
-            detail: "pg_ctl says: \(Self.lastLines(output)) The server's log \"\(logPath)\" says: \(Self.lastLines(log()))",
+            detail:
+                "pg_ctl says: \(Self.lastLines(output)) The server's log \"\(logPath)\" says: \(Self.lastLines(log()))",
             hint:
                 "The copy is complete and kept. When the cause is mended, start it with: \(startCommand)")
     }
@@ -87,6 +93,12 @@ struct StandbyServer: Sendable {
 
     func postmaster() -> PostmasterFile? {
         read("postmaster.pid").flatMap(PostmasterFile.init)
+    }
+
+    /// Whether the log has the line that every server writes when it begins to stream, if its messages are English
+    /// and go to the log of the start.
+    var logTellsOfStreaming: Bool {
+        log().contains("started streaming WAL from primary at")
     }
 
     private func log() -> String {

@@ -9,7 +9,8 @@ import UnderstudyWAL
 /// Looks whether a started standby streams and answers queries.
 ///
 /// Asked is, in this order, what is allowed: the standby by an ordinary connection with the primary's login, the
-/// standby by psql as the server's own user, the title of its WAL receiver process with postmaster.pid.
+/// standby by psql as the server's own user, the title of its WAL receiver process with postmaster.pid, and the log
+/// of the start.
 struct StandbyWatch: Sendable {
     let server: StandbyServer
     let version: ServerVersion
@@ -27,12 +28,9 @@ struct StandbyWatch: Sendable {
     /// Looks once.
     func look(at postmaster: PostmasterFile) async -> Look {
         var look = Look()
-        let row: [String?]?
-        if let direct = try? await askDirectly(postmaster) {
-            row = direct
-        } else {
-            row = await askByPsql(postmaster)
-        }
+        // A role without pg_read_all_stats sees no status of the receiver; the server's own user mostly does.
+        var row = (try? await askDirectly(postmaster)) ?? nil
+        if row?[2] == nil, let better = await askByPsql(postmaster) { row = better }
         if let row {
             look.answersQueries = row[0] == "t"
             look.received = row[1].flatMap { LSN($0) }
@@ -45,6 +43,8 @@ struct StandbyWatch: Sendable {
             look.isStreaming = true
             look.received = max(look.received ?? .invalid, title)
         }
+        // The title changes with the first WAL that arrives; a quiet primary may send none for a while.
+        if server.logTellsOfStreaming { look.isStreaming = true }
         return look
     }
 
@@ -74,7 +74,8 @@ struct StandbyWatch: Sendable {
         let fields = output.split(separator: "\n").first.map {
             $0.split(separator: "|", omittingEmptySubsequences: false).map { Optional(String($0)) }
         }
-        return fields?.count == 3 ? fields : nil
+        guard let fields, fields.count == 3 else { return nil }
+        return fields.map { $0 == "" ? nil : $0 }
     }
 
     /// What the title of the WAL receiver says, `walreceiver streaming 0/3000148`; nil if it does not stream.

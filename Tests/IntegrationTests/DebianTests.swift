@@ -22,7 +22,8 @@ struct DebianTests {
         let result = try debian.clone(
             to: target, ["--generate-config", "--start", "--port", String(Port.free()), "--wait", "60s"])
         try #require(result.status == 0, "\(result)")
-        try debian.expectFollows(Cluster(running: target, debian.cluster.installation))
+        let standby = try Cluster(running: target, debian.cluster.installation)
+        try debian.expectFollows(standby)
         for file in ["postgresql.conf", "pg_hba.conf", "pg_ident.conf"] {
             #expect(try FileTree.mode("\(target)/\(file)") == 0o600)
         }

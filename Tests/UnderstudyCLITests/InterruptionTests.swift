@@ -1,7 +1,7 @@
 import Glibc
 import Testing
-import UnderstudyFileIO
 import Understudy
+import UnderstudyFileIO
 import UnixSignals
 
 @testable import UnderstudyCLI

@@ -36,7 +36,8 @@ extension Cluster {
 
     /// Makes a role that may replicate and nothing else.
     package func makeReplicationRole(_ name: String, password: String? = nil) throws {
-        try sql("CREATE ROLE \(name) LOGIN REPLICATION \(password.map { "PASSWORD '\($0)'" } ?? "")")
+        let password = password.map { "PASSWORD '\($0.replacing("'", with: "''"))'" } ?? ""
+        try sql("CREATE ROLE \(name) LOGIN REPLICATION \(password)")
     }
 
     /// The slots that exist, sorted by name.

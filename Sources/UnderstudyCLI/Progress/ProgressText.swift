@@ -85,7 +85,7 @@ enum ProgressText {
 
     /// The phase, with the time spent in it once there is some, where nothing else moves.
     private static func phase(_ progress: BackupProgress, inPhase: Duration) -> String {
-        let name = progress.phase.rawValue
+        let name = progress.phase == .finishingWAL ? "finishing WAL" : progress.phase.rawValue
         if progress.phase == .done { return "\(name) in \(Quantity.clock(progress.elapsed))" }
         return progress.phase == .copying || inPhase < .seconds(1) ? name : "\(name), \(Quantity.clock(inPhase))"
     }

@@ -1,0 +1,44 @@
+import Logging
+import UnderstudyFileIO
+import UnderstudyReceiver
+
+/// What happens when a backup fails: the cause is found, and what was made is undone.
+extension BackupRun {
+    /// A writer or the WAL stream that fails raises the interrupt: then theirs is the cause.
+    func rootCause(_ error: BackupError) -> BackupError {
+        guard error.code == .cancelled else { return error }
+        do throws(BackupError) { try pool?.throwFailure() } catch { return error }
+        if let failure = receiver?.failure {
+            let cause = BackupError(failure)
+            if cause.code != .cancelled { return cause }
+        }
+        return BackupError(.cancelled, "the base backup was cancelled")
+    }
+
+    func cleanUp(after error: BackupError) -> BackupError {
+        interrupt.raise()
+        if let receiver {
+            _ = receiver.abandon()
+            self.receiver = nil
+        }
+        slot?.dropMade(parameters, logger: logger)
+        if error.code == .damagedPages || !options.cleanUp {
+            if targets != nil { logger.notice("directory \"\(path)\" is kept") }
+        } else {
+            removeTargets()
+        }
+        return error
+    }
+
+    private func removeTargets() {
+        guard let targets else { return }
+        logger.info("removing what was written to \"\(path)\"")
+        for failure in targets.restore() { logger.warning("could not clean up: \(failure)") }
+    }
+
+    /// Removes a backup that was completed, and drops the slot that was made for it.
+    package func undo() {
+        slot?.dropMade(parameters, logger: logger)
+        if options.cleanUp { removeTargets() }
+    }
+}

@@ -1,0 +1,22 @@
+import Glibc
+
+/// All groups that a user is in: getgrouplist(3). A server may need one of them, as Debian's needs ssl-cert.
+package func groups(ofUser user: UInt32, group: UInt32) -> [UInt32] {
+    var groups = [gid_t](repeating: 0, count: 256)
+    var count = CInt(groups.count)
+    // getgrouplist writes at most `count` entries.
+    guard let name = userName(user), unsafe getgrouplist(name, group, &groups, &count) >= 0 else { return [group] }
+    return Array(groups.prefix(Int(count)))
+}
+
+/// The name of a user: getpwuid_r(3).
+package func userName(_ user: UInt32) -> String? {
+    var entry = unsafe passwd()
+    var found: UnsafeMutablePointer<passwd>?
+    // The name lies in the buffer, which outlives its use.
+    return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 14) { buffer in
+        guard unsafe getpwuid_r(user, &entry, buffer.baseAddress!, buffer.count, &found) == 0, unsafe found != nil
+        else { return nil }
+        return unsafe String(cString: entry.pw_name)
+    }
+}
