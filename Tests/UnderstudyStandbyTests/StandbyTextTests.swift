@@ -103,7 +103,11 @@ struct ServerProgramsTests {
     private func programs(saying line: String, in name: String = "programs") throws -> String {
         let directory = "\(try TestDirectory.make("bin", mode: 0o755))/\(name)"
         try TestDirectory.make(at: directory, mode: 0o755)
-        try TestDirectory.write("#!/bin/sh\necho '\(line)'\n", to: "\(directory)/pg_ctl", mode: 0o755)
+        // Another process writes it: a child that this one forks meanwhile for another test would hold a file that
+        // is open for writing, and so could not be run.
+        try Program.check(
+            "/bin/sh", ["-c", #"cat > "$0" && chmod 755 "$0""#, "\(directory)/pg_ctl"],
+            input: "#!/bin/sh\necho '\(line)'\n")
         return directory
     }
 
