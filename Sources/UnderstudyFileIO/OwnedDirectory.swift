@@ -22,11 +22,11 @@ package final class OwnedDirectory: Sendable {
         var info = stat()
         if unsafe stat(path, &info) == 0 {
             guard info.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path) }
-            let entries: Bool
-            do throws(FileIOError) { entries = try ConfinedDirectory(path: path).isEmpty() } catch {
+            let isEmpty: Bool
+            do throws(FileIOError) { isEmpty = try ConfinedDirectory(path: path).isEmpty() } catch {
                 throw .init(error)
             }
-            guard entries else { throw .notEmpty(path) }
+            guard isEmpty else { throw .notEmpty(path) }
             try checkWritable(path)
         } else if errno == ENOENT {
             try refuseDanglingLink(path)

@@ -176,7 +176,7 @@ final class CloneRun: @unchecked Sendable {
     func start(_ meter: ProgressMeter) async throws(BackupError) -> StandbyClone.Result {
         guard let result else { throw BackupError(.start, "there is no copy to start") }
         let server = StandbyServer(
-            programs: programs ?? ServerPrograms(),
+            programs: programs ?? ServerPrograms(unchecked: nil),
             directory: backup.path, configFile: options.configFile.map(absolutePath),
             owner: options.backup.owner, passfile: passfileOfServer)
         var done = StandbyClone.Result(

@@ -14,9 +14,9 @@ struct ServerPrograms: Sendable {
         directory.map { "\($0)/\(program)" } ?? program
     }
 
-    /// Programs that were not found.
-    init() {
-        directory = nil
+    /// Programs in this directory, unseen; nil for programs that were not found.
+    init(unchecked directory: String?) {
+        self.directory = directory
     }
 
     /// Looks in `given`, else in the places where packages put this version, else in PATH.

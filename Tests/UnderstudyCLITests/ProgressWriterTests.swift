@@ -89,7 +89,7 @@ struct ProgressWriterTests {
         }
         #expect(
             phases == [
-                "connecting", "checkpoint", "checkpoint", "copying", "copying", "copying", "finishing WAL", "syncing",
+                "connecting", "checkpoint", "checkpoint", "copying", "copying", "copying", "finishingWAL", "syncing",
             ])
         #expect(outputs(.json, [BackupProgress(phase: .failed)]) == [])
     }

@@ -158,7 +158,8 @@ struct StartCommandTests {
         _ directory: String, configFile: String? = nil, owner: BaseBackup.Owner? = nil, passfile: String? = nil
     ) -> String {
         StandbyServer(
-            programs: ServerPrograms(), directory: directory, configFile: configFile, owner: owner, passfile: passfile
+            programs: ServerPrograms(unchecked: nil), directory: directory, configFile: configFile, owner: owner,
+            passfile: passfile
         ).startCommand
     }
 
