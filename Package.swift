@@ -99,7 +99,9 @@ let package = Package(
         .testTarget(
             name: "UnderstudyStandbyTests",
             dependencies: [
-                "UnderstudyStandby", "UnderstudyBackup", "UnderstudyFileIO", "UnderstudyTestSupport", "UnderstudyWAL",
+                "UnderstudyStandby", "UnderstudyBackup", "UnderstudyFileIO", "UnderstudyProtocol",
+                "UnderstudyTestSupport",
+                "UnderstudyWAL",
             ]),
         .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI", "UnderstudyFileIO"]),
         .testTarget(

@@ -36,6 +36,9 @@ struct BackupErrorTests {
             state: "28000", message: #"role "r" does not exist"#, code: .authentication,
             hint: "CREATE ROLE r WITH REPLICATION LOGIN"),
         Login(
+            state: "28000", message: #"Peer authentication failed for user "r""#, code: .authentication,
+            hint: "asks for a proof that was not given"),
+        Login(
             state: "42501", message: "must be superuser or replication role to start walsender",
             code: .authentication, hint: "WITH REPLICATION;"),
         Login(

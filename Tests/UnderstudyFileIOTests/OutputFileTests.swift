@@ -39,7 +39,7 @@ struct OutputFileTests {
 
     @Test(
         "go through the page cache where there are no direct writes",
-        .enabled(if: Account.isRoot, "only root can mount"))
+        .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"))
     func withoutDirect() throws {
         let fileSystem = try MountedFileSystem(.ram)
         let directory = try ConfinedDirectory(path: fileSystem.path)
@@ -53,7 +53,7 @@ struct OutputFileTests {
         }
     }
 
-    @Test("are written on tmpfs", .enabled(if: Account.isRoot, "only root can mount"))
+    @Test("are written on tmpfs", .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"))
     func onTmpfs() throws {
         let fileSystem = try MountedFileSystem(.small(bytes: 16 << 20))
         let directory = try ConfinedDirectory(path: fileSystem.path)
@@ -63,7 +63,9 @@ struct OutputFileTests {
         }
     }
 
-    @Test("a small file that does not fit names itself", .enabled(if: Account.isRoot, "only root can mount"))
+    @Test(
+        "a small file that does not fit names itself",
+        .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"))
     func smallDoesNotFit() throws {
         let fileSystem = try MountedFileSystem(.small(bytes: 64 << 10))
         let directory = try ConfinedDirectory(path: fileSystem.path)
@@ -80,7 +82,7 @@ struct OutputFileTests {
 
     @Test(
         "a large file that does not fit fails before its bytes are there",
-        .enabled(if: Account.isRoot, "only root can mount"))
+        .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"))
     func largeDoesNotFit() throws {
         let fileSystem = try MountedFileSystem(.small(bytes: 1 << 20))
         let directory = try ConfinedDirectory(path: fileSystem.path)
@@ -103,7 +105,9 @@ struct OutputFileTests {
         }
     }
 
-    @Test("preallocation says where it cannot be done", .enabled(if: Account.isRoot, "only root can mount"))
+    @Test(
+        "preallocation says where it cannot be done",
+        .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"))
     func noPreallocation() throws {
         let fileSystem = try MountedFileSystem(.ram)
         let directory = try ConfinedDirectory(path: fileSystem.path)

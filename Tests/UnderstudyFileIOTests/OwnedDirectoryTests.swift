@@ -98,7 +98,9 @@ struct OwnedDirectoryTests {
         #expect(FileTree.names("\(base)/real").isEmpty)
     }
 
-    @Test("is refused where nothing can be written", .enabled(if: Account.isRoot, "only root can mount"))
+    @Test(
+        "is refused where nothing can be written",
+        .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"))
     func readOnly() throws {
         let fileSystem = try MountedFileSystem(.readOnly)
         let refusal = OwnedDirectory.Refusal.failed(
@@ -152,7 +154,7 @@ struct DurableTreeTests {
 
     @Test(
         "file systems that are not known to sync as a whole are synced file by file",
-        .enabled(if: Account.isRoot, "only root can mount"))
+        .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"))
     func untrusted() throws {
         let fileSystem = try MountedFileSystem(.small(bytes: 1 << 20))
         let tree = DurableTree(root: try ConfinedDirectory(path: fileSystem.path))

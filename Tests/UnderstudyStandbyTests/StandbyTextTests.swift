@@ -1,5 +1,7 @@
 import Testing
 import UnderstudyBackup
+import UnderstudyProtocol
+import UnderstudyTestSupport
 import UnderstudyWAL
 
 @testable import UnderstudyStandby
@@ -96,6 +98,47 @@ struct ServerProgramsTests {
     func majorVersion(_ line: String, _ major: String?) {
         #expect(ServerPrograms.majorVersion(inVersionLine: line) == major)
     }
+
+    /// A directory with a pg_ctl that says this of its version.
+    private func programs(saying line: String, in name: String = "programs") throws -> String {
+        let directory = "\(try TestDirectory.make("bin", mode: 0o755))/\(name)"
+        try TestDirectory.make(at: directory, mode: 0o755)
+        // Another process writes it: a child that this one forks meanwhile for another test would hold a file that
+        // is open for writing, and so could not be run.
+        try Program.check(
+            "/bin/sh", ["-c", #"cat > "$0" && chmod 755 "$0""#, "\(directory)/pg_ctl"],
+            input: "#!/bin/sh\necho '\(line)'\n")
+        return directory
+    }
+
+    @Test("are those of the directory that is given, whatever its name", arguments: ["bin", "it's mine", "$HOME;x"])
+    func given(_ name: String) throws {
+        let directory = try programs(saying: "pg_ctl (PostgreSQL) 9.6.24", in: name)
+        let programs = try ServerPrograms(ServerVersion(number: 90601), given: directory)
+        #expect(programs.pgCtl == "\(directory)/pg_ctl")
+        #expect(programs.psql == "\(directory)/psql")
+    }
+
+    @Test("of another major version are refused")
+    func otherVersion() throws {
+        let directory = try programs(saying: "pg_ctl (PostgreSQL) 15.18")
+        let error = #expect(throws: BackupError.self) {
+            try ServerPrograms(ServerVersion(number: 160_002), given: directory)
+        }
+        #expect(error?.code == .start)
+        #expect(error?.message == "\"\(directory)\" has the programs of version 15, the primary is 16.2")
+        #expect(error?.hint?.contains("--bin-dir") == true)
+    }
+
+    @Test("that are not in the directory that is given are missed there alone")
+    func absent() throws {
+        let directory = try TestDirectory.make("bin")
+        let error = #expect(throws: BackupError.self) {
+            try ServerPrograms(ServerVersion(number: 160_002), given: directory)
+        }
+        #expect(error?.message == "could not find pg_ctl of version 16")
+        #expect(error?.detail == "Looked in \"\(directory)\".")
+    }
 }
 
 @Suite("The command that starts a standby")
@@ -111,33 +154,42 @@ struct StartCommandTests {
         #expect(StandbyServer.quoted(word) == quoted)
     }
 
-    private func server(_ directory: String, _ configFile: String? = nil, _ passfile: String? = nil) -> StandbyServer {
+    private func command(
+        _ directory: String, configFile: String? = nil, owner: BaseBackup.Owner? = nil, passfile: String? = nil
+    ) -> String {
         StandbyServer(
-            programs: ServerPrograms(unchecked: "/usr/lib/postgresql/15/bin"), directory: directory,
-            configFile: configFile, owner: nil, passfile: passfile)
+            programs: ServerPrograms(unchecked: nil), directory: directory, configFile: configFile, owner: owner,
+            passfile: passfile
+        ).startCommand
     }
 
     @Test("names the directory and the log")
     func plain() {
+        #expect(command("/srv/data") == "pg_ctl -D /srv/data -l /srv/data/start.log start")
         #expect(
-            server("/srv/data").startCommand
-                == "/usr/lib/postgresql/15/bin/pg_ctl -D /srv/data -l /srv/data/start.log start")
-        #expect(
-            server("/srv/it's mine").startCommand
-                == #"/usr/lib/postgresql/15/bin/pg_ctl -D '/srv/it'\''s mine' -l '/srv/it'\''s mine/start.log' start"#)
+            command("/srv/it's mine")
+                == #"pg_ctl -D '/srv/it'\''s mine' -l '/srv/it'\''s mine/start.log' start"#)
     }
 
     @Test("names a configuration elsewhere, and that this directory wins over the one in it")
     func configuration() {
         #expect(
-            server("/srv/data", "/etc/postgresql/15/main/postgresql.conf").startCommand
-                == "/usr/lib/postgresql/15/bin/pg_ctl -D /srv/data -l /srv/data/start.log -o '-c config_file=/etc/postgresql/15/main/postgresql.conf -c data_directory=/srv/data' start"
+            command("/srv/data", configFile: "/etc/postgresql/15/main/postgresql.conf")
+                == "pg_ctl -D /srv/data -l /srv/data/start.log -o '-c config_file=/etc/postgresql/15/main/postgresql.conf -c data_directory=/srv/data' start"
         )
     }
 
     @Test("names the password file that the server finds through its environment")
     func passfile() {
-        #expect(server("/d", nil, "/my pass").startCommand.hasPrefix("env 'PGPASSFILE=/my pass' /usr/lib"))
+        #expect(command("/d", passfile: "/my pass") == "env 'PGPASSFILE=/my pass' pg_ctl -D /d -l /d/start.log start")
+    }
+
+    @Test("is run as the owner of the files")
+    func owner() {
+        // Every system has a user 0, and its name is root.
+        #expect(
+            command("/d", owner: .init(user: 0, group: 0), passfile: "/p")
+                == "runuser -u root -- env PGPASSFILE=/p pg_ctl -D /d -l /d/start.log start")
     }
 
     @Test("of a failure shows the last lines of what was said")
