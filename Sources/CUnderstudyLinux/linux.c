@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,9 +44,9 @@ int64_t understudy_file_system_type(int fd) {
 }
 
 int64_t understudy_available_bytes(int fd) {
-    struct statfs info;
-    if (fstatfs(fd, &info) != 0) return -1;
-    return (int64_t)info.f_bavail * (int64_t)info.f_bsize;
+    struct statvfs info;
+    if (fstatvfs(fd, &info) != 0) return -1;
+    return (int64_t)info.f_bavail * (int64_t)info.f_frsize;
 }
 
 void understudy_error_text(int number, char *buffer, size_t size) {

@@ -21,11 +21,15 @@ extension BackupRun {
             _ = receiver.abandon()
             self.receiver = nil
         }
-        slot?.dropMade(parameters, logger: logger)
         if error.code == .damagedPages || !options.cleanUp {
             if targets != nil { logger.notice("directory \"\(path)\" is kept") }
+            if let name = slot?.made {
+                logger.notice(
+                    "replication slot \"\(name)\" is kept; drop it on the primary if it is not needed: SELECT pg_drop_replication_slot('\(name)');"
+                )
+            }
         } else {
-            removeTargets()
+            undo()
         }
         return error
     }
@@ -36,9 +40,10 @@ extension BackupRun {
         for failure in targets.restore() { logger.warning("could not clean up: \(failure)") }
     }
 
-    /// Removes a backup that was completed, and drops the slot that was made for it.
+    /// Removes a backup, complete or not, and drops the slot that was made for it.
     package func undo() {
+        // The files first: a server that does not answer may keep the slot's connection waiting for a while.
+        removeTargets()
         slot?.dropMade(parameters, logger: logger)
-        if options.cleanUp { removeTargets() }
     }
 }

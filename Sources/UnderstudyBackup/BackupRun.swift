@@ -85,6 +85,9 @@ package final class BackupRun: @unchecked Sendable {
                 options.slot, session: walSession, identity: server.identity, segmentSize: server.segmentSize,
                 logger: logger)
         }
+        if options.maxRate != nil && !server.version.limitsBackupRate {
+            logger.warning("server version \(server.version) cannot limit its rate; it sends as fast as it can")
+        }
         let (position, archives) = try startBackup(session, server)
         let targets = try BackupTargets(
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync)
@@ -95,18 +98,21 @@ package final class BackupRun: @unchecked Sendable {
         if options.wal == .stream || options.walDirectory != nil {
             let directory = try targets.makeWALDirectory(
                 named: server.version.walDirectoryName, at: options.walDirectory)
+            // What is acknowledged must not hang on a name that a crash may take away.
+            if options.sync { try targets.syncNames() }
             if let walSession { startWAL(walSession, server, into: directory, at: position) }
         }
         let verifier = try copy(session, server, targets, layout, plans)
         let end = try finishBackup(session, position)
         meter.enter(.finishingWAL)
         try finishWAL(at: end.position.lsn)
+        try slot?.checkHeld(session)
         let verifiedFiles = try verifier.finish(sync: options.sync)
         meter.enter(.configuring)
         try complete(
             Completed(
                 directory: targets.directory, server: server, slotName: slot?.permanent,
-                slotWasMade: slot?.made != nil, settings: session.effectiveSettings,
+                slotWasMade: slot?.made != nil, settings: session.settingsForStandby,
                 usedPassword: session.password != nil))
         try makeDurable(targets, hasManifest: verifiedFiles != nil)
         if let damage = end.damage {

@@ -1,4 +1,5 @@
 import UnderstudyArchive
+import UnderstudyConfiguration
 import UnderstudyFileIO
 import UnderstudyProtocol
 
@@ -86,12 +87,31 @@ final class BackupTargets {
         }
         others.append(owned)
         try remember(owned)
+        // By their texts they were compared before; a symbolic link may still lead from one into another.
+        for earlier in [data] + others.dropLast() {
+            guard let one = realPath(owned.directory.path), let other = realPath(earlier.directory.path),
+                pathIsInside(one, other) || pathIsInside(other, one)
+            else { continue }
+            throw BackupError(
+                .target, "\(what) \"\(path)\" leads into \"\(earlier.directory.path)\" by a symbolic link",
+                hint: "Choose a directory of its own.")
+        }
         return owned
     }
 
     func root(_ owned: OwnedDirectory, prefix: MemberPath?) -> MemberRoot {
         let syncsEach = syncs && (trees.first { $0.durable.root === owned.directory }?.durable.syncsEachFile ?? true)
         return MemberRoot(directory: owned.directory, manifestPrefix: prefix, syncsEachFile: syncsEach)
+    }
+
+    /// Puts the directories themselves on stable storage.
+    func syncNames() throws(BackupError) {
+        do throws(FileIOError) {
+            for owned in [data] + others {
+                try owned.directory.sync()
+                try owned.syncParents()
+            }
+        } catch { throw BackupError(error) }
     }
 
     /// Puts everything on stable storage, the directories' own entries included.
@@ -110,7 +130,8 @@ final class BackupTargets {
     /// Leaves everything as it was. What cannot be removed is returned.
     func restore() -> [FileIOError] {
         var failures: [FileIOError] = []
-        for owned in [data] + others {
+        // The other way round than they were made, so that parents are empty when their turn comes.
+        for owned in others.reversed() + [data] {
             do throws(FileIOError) { try owned.restore() } catch { failures.append(error) }
         }
         return failures

@@ -38,6 +38,16 @@ struct CopyReader: ~Copyable {
     /// - Parameter expectsManifest: Whether a manifest was asked for.
     /// - Returns: The manifest, taken whole but not compared yet; nil if none was asked for.
     mutating func read(expectsManifest: Bool) throws(BackupError) -> ManifestVerifier? {
+        do throws(BackupError) {
+            return try readAll(expectsManifest)
+        } catch  where error.code == .protocolViolation {
+            // A server that fails in mid-copy ends the copy too: then what it says is the cause.
+            do throws(ConnectionError) { _ = try session.nextResult() } catch { throw BackupError(error) }
+            throw error
+        }
+    }
+
+    private mutating func readAll(_ expectsManifest: Bool) throws(BackupError) -> ManifestVerifier? {
         if session.serverVersion.hasOptionLists {
             try expectCopy()
             while try takeMessage() {}
@@ -82,7 +92,7 @@ struct CopyReader: ~Copyable {
     private mutating func takeRaw() throws(BackupError) -> Bool {
         try session.takeCopyData(failure: { BackupError($0) }) { bytes throws(BackupError) in
             try take(bytes)
-        } == .data
+        } != .ended
     }
 
     private mutating func takeMessage() throws(BackupError) -> Bool {
@@ -95,7 +105,7 @@ struct CopyReader: ~Copyable {
             case .progress: break
             case .manifest: try beginManifest()
             }
-        } == .data
+        } != .ended
     }
 
     private mutating func take(_ bytes: RawSpan) throws(BackupError) {

@@ -57,6 +57,18 @@ package struct ServerFacts: Sendable {
 }
 
 extension Session {
+    /// The settings in effect, with the one host that was found where a standby of this version knows only one.
+    var settingsForStandby: [ConnectionParameters.Setting] {
+        guard serverVersion < .init(number: 100_000) else { return effectiveSettings }
+        return effectiveSettings.filter { $0.keyword != "hostaddr" }.map { setting in
+            switch setting.keyword {
+            case "host": ConnectionParameters.Setting(keyword: "host", value: host)
+            case "port": ConnectionParameters.Setting(keyword: "port", value: port)
+            default: setting
+            }
+        }
+    }
+
     /// The next result, which must be rows.
     func nextRows() throws(ConnectionError) -> ResultSet {
         guard case .rows(let rows) = try nextResult() else {

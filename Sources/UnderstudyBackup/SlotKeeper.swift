@@ -43,11 +43,18 @@ struct SlotKeeper {
             streamed = name
             do throws(BackupError) {
                 try Self.create(name, temporary: false, session)
-            } catch where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
+            } catch  where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
                 let position = try Self.probe(name, session, identity, segmentSize, reserving: false)
                 logger.notice("taking over replication slot \"\(name)\"")
                 // It holds all that this run needs. If the run fails, it must still hold what it held before.
-                if position != nil { streamed = nil }
+                if position != nil {
+                    streamed = nil
+                } else if version.readsSlots {
+                    logger.notice(
+                        "replication slot \"\(name)\" held no WAL, because it was never used or was lost; it does from now on"
+                    )
+                    _ = try Self.probe(name, session, identity, segmentSize, reserving: true)
+                }
                 return
             }
             made = name
@@ -79,6 +86,10 @@ struct SlotKeeper {
         do throws(ConnectionError) { _ = try session.runShielded(command) } catch {
             var failure = BackupError(error, of: .slot)
             failure.message = "could not create replication slot \"\(name)\": \(failure.message)"
+            if error.code == .lost && !temporary {
+                failure.hint =
+                    "If it was made all the same, it holds WAL on the primary until it is dropped there: SELECT pg_drop_replication_slot('\(name)');"
+            }
             throw failure
         }
     }
@@ -129,13 +140,26 @@ struct SlotKeeper {
         return state.restartLSN
     }
 
+    /// Makes sure that a slot which was taken over still holds its WAL; the stream did not move it (servers from 15).
+    func checkHeld(_ session: Session) throws(BackupError) {
+        guard let permanent, streamed == nil, session.serverVersion.readsSlots else { return }
+        let position: LSN?
+        do throws(ConnectionError) { position = try Self.readPosition(permanent, session) } catch {
+            throw BackupError(error, of: .slot)
+        }
+        guard position == nil else { return }
+        throw BackupError(
+            .slot, "replication slot \"\(permanent)\" lost its WAL during the backup",
+            hint: "Raise max_slot_wal_keep_size on the primary, or use a new slot, which holds WAL from now on only.")
+    }
+
     /// Drops a slot that this run has made. If that cannot be done, says how the user does it.
     func dropMade(_ parameters: ConnectionParameters, logger: Logger) {
         guard let made else { return }
         do throws(ConnectionError) {
             // A new connection, and one that the interrupt which ended the run does not end.
             var parameters = parameters
-            if parameters["connect_timeout"] == nil { parameters["connect_timeout"] = "10" }
+            if (parameters["connect_timeout"].flatMap { Int($0) } ?? 0) <= 0 { parameters["connect_timeout"] = "10" }
             let session = try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: Interrupt())
             try Self.drop(made, session)
@@ -153,7 +177,7 @@ struct SlotKeeper {
     private static func drop(_ name: String, _ session: Session) throws(ConnectionError) {
         for attempt in 1...50 {
             do throws(ConnectionError) {
-                _ = try session.run(ReplicationCommand.dropSlot(name))
+                _ = try session.runShielded(ReplicationCommand.dropSlot(name))
                 return
             } catch  where error.sqlState == "55006" && attempt < 50 {
                 session.pause(.milliseconds(100))

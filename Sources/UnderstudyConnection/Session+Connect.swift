@@ -3,7 +3,8 @@ import Glibc
 package import UnderstudyFileIO
 
 extension Session {
-    /// Connects, without blocking: an interrupt ends the attempt at any moment.
+    /// Connects, without blocking: an interrupt ends the attempt at any moment, but while libpq looks up the address of
+    /// a host name, which it does in a blocking call.
     ///
     /// Honours `connect_timeout` for each host in turn, which libpq itself does only in its blocking calls.
     ///

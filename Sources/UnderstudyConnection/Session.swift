@@ -100,7 +100,7 @@ package import UnderstudyProtocol
                 switch try unsafe nextResult(read) {
                 case .rows(let set): sets.append(set)
                 case .command: break
-                case .copyOut, .copyBoth:
+                case .copyOut, .copyBoth, .copyIn:
                     throw ConnectionError(.protocolViolation, "the server began a copy in answer to \(command)")
                 case .none:
                     if let failure { throw failure }
@@ -133,6 +133,8 @@ package import UnderstudyProtocol
         /// A command that returned no rows.
         case command
         case copyOut, copyBoth
+        /// The server has ended its side of a copy in both directions; ours is still open.
+        case copyIn
         /// The command is over.
         case none
     }
@@ -154,6 +156,7 @@ package import UnderstudyProtocol
         case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: return .command
         case PGRES_COPY_OUT: return .copyOut
         case PGRES_COPY_BOTH: return .copyBoth
+        case PGRES_COPY_IN: return .copyIn
         case PGRES_FATAL_ERROR: throw unsafe failure(result)
         default: throw ConnectionError(.protocolViolation, "the server sent a result of an unexpected kind")
         }
@@ -182,11 +185,15 @@ package import UnderstudyProtocol
             guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
             return .input
         }
+        // What still escaped the second look is found by the next one, a second later.
+        let isCapped = isEncrypted && !isShielded && (timeout ?? .seconds(2)) > .seconds(1)
         let outcome = Interrupt.wait(
             socket: unsafe PQsocket(connection), events: .input,
-            interrupts: isShielded ? wakeUps : [interrupt] + wakeUps, timeout: timeout)
+            interrupts: isShielded ? wakeUps : [interrupt] + wakeUps, timeout: isCapped ? .seconds(1) : timeout)
         switch outcome {
-        case .timedOut: return .timedOut
+        case .timedOut:
+            hasLookedTwice = false
+            return isCapped && timeout == nil ? .input : .timedOut
         case .interrupted(0) where !isShielded: throw ConnectionError(.interrupted, "interrupted")
         case .interrupted(let index): return .woken(isShielded ? index : index - 1)
         case .ready:
@@ -206,6 +213,7 @@ package import UnderstudyProtocol
             switch unsafe PQflush(connection) {
             case 0: return
             case 1:
+                hasLookedTwice = false
                 // The server may be waiting for us to read before it reads itself.
                 let outcome = Interrupt.wait(
                     socket: unsafe PQsocket(connection), events: .inputOrOutput, interrupts: [interrupt], timeout: nil)

@@ -38,12 +38,17 @@ extension ConfinedDirectory {
         try entries().isEmpty
     }
 
-    /// Removes everything in the directory, following no symbolic link. The directory itself stays.
+    /// Removes everything in the directory that can be removed, following no symbolic link. The directory itself
+    /// stays. Throws the first failure at the end.
     package func removeContents() throws(FileIOError) {
+        var failure: FileIOError?
         for entry in try entries() {
-            if entry.kind == .directory { try openDirectory(entry.name).removeContents() }
-            try remove(entry.name, isDirectory: entry.kind == .directory)
+            do throws(FileIOError) {
+                if entry.kind == .directory { try openDirectory(entry.name).removeContents() }
+                try remove(entry.name, isDirectory: entry.kind == .directory)
+            } catch { failure = failure ?? error }
         }
+        if let failure { throw failure }
     }
 
     private func kind(of name: RelativePath, type: UInt8) throws(FileIOError) -> Entry.Kind {

@@ -157,9 +157,17 @@ package final class ConfinedDirectory: Sendable {
 
     // MARK: - The directory itself
 
-    /// Its permission bits.
-    package func mode() throws(FileIOError) -> UInt16 {
-        UInt16(truncatingIfNeeded: try ownStatus().st_mode & 0o7777)
+    /// Its permission bits, and whom it belongs to.
+    package func modeAndOwner() throws(FileIOError) -> (mode: UInt16, owner: FileOwner) {
+        let info = try ownStatus()
+        return (
+            UInt16(truncatingIfNeeded: info.st_mode & 0o7777), FileOwner(user: info.st_uid, group: info.st_gid)
+        )
+    }
+
+    package func setOwner(_ owner: FileOwner) throws(FileIOError) {
+        // A directory that has this owner already may belong to somebody else: then nothing may be changed, nor need be.
+        if try modeAndOwner().owner != owner { try descriptor.setOwner(owner, path: path) }
     }
 
     /// Bytes that may still be written on its file system, and the number of the device they are on.
@@ -195,8 +203,10 @@ extension ConfinedDirectory {
         return (Int64(info.st_size), UInt16(truncatingIfNeeded: info.st_mode & 0o7777))
     }
 
-    /// The first bytes of a file.
-    package func read(_ relative: RelativePath, atMost limit: Int) throws(FileIOError) -> [UInt8] {
+    /// Bytes of a file, from an offset on.
+    package func read(
+        _ relative: RelativePath, from offset: Int64 = 0, atMost limit: Int
+    ) throws(FileIOError) -> [UInt8] {
         let path = fullPath(relative)
         let file = try openFile(relative, flags: O_RDONLY)
         var bytes = [UInt8](repeating: 0, count: limit)
@@ -206,7 +216,8 @@ extension ConfinedDirectory {
             // At most the rest of the array is written.
             let result = unsafe bytes.withUnsafeMutableBytes { buffer in
                 SystemCall.run {
-                    unsafe pread(file.rawValue, buffer.baseAddress! + start, limit - start, off_t(start))
+                    unsafe pread(
+                        file.rawValue, buffer.baseAddress! + start, limit - start, off_t(offset) + off_t(start))
                 }
             }
             let got = try result.orThrow("could not read file", path)

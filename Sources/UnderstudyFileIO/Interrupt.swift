@@ -45,8 +45,13 @@ package final class Interrupt: Sendable {
         for interrupt in interrupts {
             polls.append(pollfd(fd: interrupt.rawDescriptor, events: Int16(POLLIN), revents: 0))
         }
-        let ready = unsafe Glibc.poll(&polls, nfds_t(polls.count), timeout?.pollMilliseconds ?? -1)
-        if ready < 0 { return .timedOut }  // EINTR: the caller looks at its state and comes back.
+        let clock = ContinuousClock()
+        let deadline = timeout.map { clock.now + $0 }
+        var ready: CInt
+        repeat {
+            let left = deadline.map { max(.zero, $0 - clock.now).pollMilliseconds }
+            ready = unsafe Glibc.poll(&polls, nfds_t(polls.count), left ?? -1)
+        } while ready < 0 && errno == EINTR
         for (index, poll) in polls.dropFirst().enumerated() where poll.revents != 0 {
             return .interrupted(index)
         }

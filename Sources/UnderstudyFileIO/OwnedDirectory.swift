@@ -14,8 +14,8 @@ package final class OwnedDirectory: Sendable {
     package let directory: ConfinedDirectory
     /// What was made, outermost first; empty where the directory was there.
     private let made: [String]
-    /// The mode of a directory that was there.
-    private let modeBefore: UInt16?
+    /// Mode and owner of a directory that was there.
+    private let before: (mode: UInt16, owner: FileOwner)?
 
     /// Looks whether the directory could be used, and touches nothing.
     package static func check(_ path: String) throws(Refusal) {
@@ -83,7 +83,7 @@ package final class OwnedDirectory: Sendable {
             }
             directory = try ConfinedDirectory(path: path, owner: owner)
             self.made = made
-            modeBefore = made.isEmpty ? try directory.mode() : nil
+            before = made.isEmpty ? try directory.modeAndOwner() : nil
             // The umask may have taken bits away, and a server refuses a data directory that others may read.
             try directory.setMode(mode)
         } catch {
@@ -94,9 +94,12 @@ package final class OwnedDirectory: Sendable {
 
     /// Leaves things as they were before.
     package func restore() throws(FileIOError) {
+        defer { Self.remove(made) }
+        if let before {
+            try directory.setMode(before.mode)
+            try directory.setOwner(before.owner)
+        }
         try directory.removeContents()
-        if let modeBefore { try directory.setMode(modeBefore) }
-        Self.remove(made)
     }
 
     /// Puts the entries of what was made, in the directories above, on stable storage.
@@ -126,6 +129,14 @@ extension OwnedDirectory.Refusal {
     init(_ error: FileIOError) {
         self = .failed(attempt: error.attempt, path: error.path, number: error.number)
     }
+}
+
+/// The path without symbolic links: realpath(3). nil where it cannot be told.
+package func realPath(_ path: String) -> String? {
+    // realpath allocates the string that it returns when it is given none.
+    guard let resolved = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
 }
 
 /// The path from the root directory on, by the current directory; links are not resolved.

@@ -54,6 +54,12 @@ struct NetworkLoop {
             try perform(machine.handle(.tick, now: now), nil)
             try receive()
             reply = try connecting { () throws(ConnectionError) in try session.nextResult() }
+            if reply == .copyIn {
+                reply = try connecting { () throws(ConnectionError) in
+                    try session.endCopy()
+                    return try session.nextResult()
+                }
+            }
         }
         var next: NextTimeline?
         while reply != .none {
@@ -94,9 +100,7 @@ struct NetworkLoop {
             case .woken:
                 writer.progress.clear()
                 try noteSynced()
-            case .ended:
-                if !isFinished { try connecting { () throws(ConnectionError) in try session.endCopy() } }
-                return
+            case .ended: return
             }
         }
     }

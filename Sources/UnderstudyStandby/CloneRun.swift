@@ -45,7 +45,7 @@ final class CloneRun: @unchecked Sendable {
         do throws(BackupError) {
             result = try backup.run(inspect: inspect, complete: complete)
         } catch {
-            if error.code != .damagedPages { passwordFile?.restore() }
+            if error.code != .damagedPages && options.backup.cleanUp { passwordFile?.restore() }
             throw error
         }
     }
@@ -133,16 +133,15 @@ final class CloneRun: @unchecked Sendable {
     }
 
     private func writePasswordFile(_ recovery: RecoveryFiles, _ connection: PrimaryConnInfo) throws(BackupError) {
-        guard let passwordFile else { return }
+        guard let file = passwordFile?.path else { return }
+        let lines: [String]
         do throws(Finding) {
-            let lines = try Passfile.lines(recovery.connectionSettings, forServer: version.number)
-            if lines.isEmpty {
-                logger.warning("no password was used to log in, so none is written to \"\(passwordFile.path)\"")
-            }
-            do throws(BackupError) { try passwordFile.add(lines) } catch {
-                throw Finding(error.message, hint: error.hint)
-            }
+            lines = try Passfile.lines(recovery.connectionSettings, forServer: version.number)
         } catch { throw BackupError(error, .configuration) }
+        if lines.isEmpty {
+            logger.warning("no password was used to log in, so none is written to \"\(file)\"")
+        }
+        try passwordFile?.add(lines)
         if let path = connection.environmentPassfile {
             passfileOfServer = path
             logger.warning(
@@ -202,9 +201,14 @@ final class CloneRun: @unchecked Sendable {
         do throws(BackupError) {
             done.standby = try await bringUp(server, start, meter)
         } catch  where error.code == .cancelled {
-            await server.stopImmediately()
+            guard await server.stopImmediately() else {
+                logger.warning("the standby in \"\(backup.path)\" could not be stopped, so its files are kept")
+                throw error
+            }
+            guard options.backup.cleanUp else { throw error }
             passwordFile?.restore()
-            backup.undo()
+            // On a thread of its own, and to its end: it waits for the primary.
+            await OwnThread.run("undo", interrupt: Interrupt()) { [backup] in backup.undo() }
             throw error
         }
         return done

@@ -2,47 +2,55 @@ import Glibc
 import UnderstudyBackup
 import UnderstudyFileIO
 
-/// The password file that a standby will read, and how to take our line out of it again.
+/// The password file that a standby will read, and how to take our lines out of it again.
 ///
 /// Source: PostgreSQL manual, "The Password File".
 struct PasswordFile: Sendable {
+    /// What our lines made of the file.
+    private struct Written {
+        /// nil where the file was not there.
+        var sizeBefore: Int64?
+        var sizeAfter: Int64
+    }
+
     let path: String
     private let directory: ConfinedDirectory
     private let name: RelativePath
-    private let owner: FileOwner?
-    /// The size before we wrote; nil where the file was not there.
-    private let sizeBefore: Int64?
+    /// nil while nothing was written.
+    private var written: Written?
 
     /// Looks whether the file can be written, and touches nothing.
     init(_ path: String, owner: FileOwner?) throws(BackupError) {
         self.path = absolutePath(path)
-        self.owner = owner
         name = RelativePath(String(self.path.split(separator: "/").last ?? ""))
         do throws(FileIOError) {
             directory = try ConfinedDirectory(path: OwnedDirectory.parent(of: self.path), owner: owner)
-            guard directory.exists(name) else {
-                sizeBefore = nil
-                return
-            }
-            let (size, mode) = try directory.sizeAndMode(of: name)
-            guard mode & 0o077 == 0 else {
-                throw FileIOError("others may read password file", self.path, number: EACCES)
-            }
-            sizeBefore = size
+            guard directory.exists(name) else { return }
+            _ = try directory.openFile(name, flags: O_RDWR)
         } catch {
             throw BackupError(
                 .configuration, error.description,
-                hint:
-                    "Name a file in a directory that exists; libpq reads it only with mode 0600: chmod 0600 \(self.path)."
-            )
+                hint: "Name a file, not a symbolic link to one, in a directory that exists and may be written to.")
         }
+        try checkMode()
+    }
+
+    private func checkMode() throws(BackupError) {
+        do throws(FileIOError) {
+            guard try directory.sizeAndMode(of: name).mode & 0o077 != 0 else { return }
+        } catch { throw BackupError(error) }
+        throw BackupError(
+            .configuration, "password file \"\(path)\" can be used by others",
+            hint: "libpq ignores such a file; take that right away: chmod 0600 \(path)")
     }
 
     /// Puts the lines behind what is there, on stable storage; lines that are there already are left out.
-    func add(_ lines: [String]) throws(BackupError) {
+    mutating func add(_ lines: [String]) throws(BackupError) {
         do throws(FileIOError) {
+            let sizeBefore = directory.exists(name) ? try directory.sizeAndMode(of: name).size : nil
             if sizeBefore == nil {
                 let file = try directory.createFile(name, mode: 0o600)
+                written = Written(sizeBefore: nil, sizeAfter: 0)
                 try file.sync(path: path)
             }
             let text = String(decoding: try directory.read(name, atMost: 1 << 20), as: UTF8.self)
@@ -50,14 +58,18 @@ struct PasswordFile: Sendable {
             let missing = lines.filter { line in !present.contains(String(line.split(separator: "\n").first ?? "")) }
             let separator = text.isEmpty || text.hasSuffix("\n") ? "" : "\n"
             if !missing.isEmpty { try directory.append(Array((separator + missing.joined()).utf8), to: name) }
+            written = Written(sizeBefore: sizeBefore, sizeAfter: try directory.sizeAndMode(of: name).size)
             try directory.sync()
         } catch { throw BackupError(error) }
     }
 
-    /// Leaves the file as it was before.
+    /// Takes our lines out again, unless somebody has changed the file since.
     func restore() {
+        guard let written, let size = try? directory.sizeAndMode(of: name).size, size == written.sizeAfter else {
+            return
+        }
         // It is the way out of a failure: what cannot be undone here stays a line too many.
-        if let sizeBefore {
+        if let sizeBefore = written.sizeBefore {
             try? directory.openFile(name, flags: O_WRONLY).truncate(to: sizeBefore, path: path)
         } else {
             try? directory.remove(name)

@@ -1,3 +1,4 @@
+import Glibc
 import Subprocess
 import Synchronization
 import UnderstudyBackup
@@ -19,13 +20,28 @@ struct StandbyServer: Sendable {
     /// PGPASSFILE of the server, for those whose primary_conninfo cannot name a password file (before 10).
     var passfile: String?
 
-    var logPath: String { "\(directory)/start.log" }
+    var logPath: String { "\(directory)/\(Self.logName)" }
+    private static let logName: RelativePath = "start.log"
+    /// Where the log of this start begins in the file.
+    private let logStart: Int64
+
+    init(
+        programs: ServerPrograms, directory: String, configFile: String? = nil, owner: BaseBackup.Owner? = nil,
+        passfile: String? = nil
+    ) {
+        self.programs = programs
+        self.directory = directory
+        self.configFile = configFile
+        self.owner = owner
+        self.passfile = passfile
+        logStart = (try? ConfinedDirectory(path: directory).sizeAndMode(of: Self.logName).size) ?? 0
+    }
 
     /// The command as a user types it.
     var startCommand: String {
         var words: [String] = []
         // Whoever may give files to others is root, as whom no server runs.
-        if let owner, let name = userName(owner.user) { words = ["runuser", "-u", name, "--"] }
+        if let owner, geteuid() == 0, let name = userName(owner.user) { words = ["runuser", "-u", name, "--"] }
         if let passfile { words += ["env", "PGPASSFILE=\(passfile)"] }
         words += [programs.pgCtl] + startArguments(wait: nil)
         return words.map(Self.quoted).joined(separator: " ")
@@ -65,9 +81,13 @@ struct StandbyServer: Sendable {
     }
 
     /// Stops the server at once, if it runs: what it has is going to be removed.
-    func stopImmediately() async {
-        guard postmaster() != nil else { return }
-        _ = await run(programs.pgCtl, ["-D", directory, "-m", "immediate", "-w", "stop"])
+    ///
+    /// - Returns: Whether no server runs there any more.
+    func stopImmediately() async -> Bool {
+        guard postmaster() != nil else { return true }
+        let result = await run(programs.pgCtl, ["-D", directory, "-m", "immediate", "-w", "stop"])
+        guard case .success((0, _)) = result else { return postmaster() == nil }
+        return true
     }
 
     /// A server that is being started can be stopped only when it has written postmaster.pid.
@@ -78,7 +98,7 @@ struct StandbyServer: Sendable {
             isOver.withLock { $0 = true }
         }
         while postmaster() == nil && !isOver.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(20)) }
-        await stopImmediately()
+        _ = await stopImmediately()
         await waiting.value
     }
 
@@ -95,18 +115,25 @@ struct StandbyServer: Sendable {
         read("postmaster.pid").flatMap(PostmasterFile.init)
     }
 
-    /// Whether the log has the line that every server writes when it begins to stream, if its messages are English
-    /// and go to the log of the start.
+    /// Whether the last that the log has on streaming is that it began, in a server whose messages are English and
+    /// go to the log of the start.
     var logTellsOfStreaming: Bool {
-        log().contains("started streaming WAL from primary at")
+        let lines = log().split(separator: "\n")
+        guard let last = lines.lastIndex(where: { $0.contains("started streaming WAL from primary at") }) else {
+            return false
+        }
+        return !lines[last...].contains { $0.contains("FATAL:") || $0.contains("ERROR:") }
     }
 
+    /// What was written to the log since the start; the copy may have brought an older part of it along.
     private func log() -> String {
-        read("start.log") ?? ""
+        read(Self.logName, from: logStart) ?? ""
     }
 
-    private func read(_ name: RelativePath) -> String? {
-        guard let bytes = try? ConfinedDirectory(path: directory).read(name, atMost: 1 << 20) else { return nil }
+    private func read(_ name: RelativePath, from offset: Int64 = 0) -> String? {
+        guard let bytes = try? ConfinedDirectory(path: directory).read(name, from: offset, atMost: 1 << 20) else {
+            return nil
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
 
@@ -117,6 +144,8 @@ struct StandbyServer: Sendable {
 
     private func runToEnd(_ program: String, _ arguments: [String]) async -> Result<(Int32, String), BackupError> {
         var options = PlatformOptions()
+        // A group of its own: what the user types at the terminal must not end a start half-way.
+        options.processGroupID = 0
         if let owner {
             options.userID = owner.user
             options.groupID = owner.group

@@ -44,7 +44,7 @@ struct StandbyWatch: Sendable {
             look.received = max(look.received ?? .invalid, title)
         }
         // The title changes with the first WAL that arrives; a quiet primary may send none for a while.
-        if server.logTellsOfStreaming { look.isStreaming = true }
+        if server.logTellsOfStreaming && Self.receiver(childOf: postmaster.processID) != nil { look.isStreaming = true }
         return look
     }
 
@@ -80,17 +80,25 @@ struct StandbyWatch: Sendable {
 
     /// What the title of the WAL receiver says, `walreceiver streaming 0/3000148`; nil if it does not stream.
     static func receiverTitle(childOf postmaster: Int32) -> LSN? {
+        receiver(childOf: postmaster).flatMap { position(inTitle: $0) }
+    }
+
+    /// The title of the WAL receiver process; nil if there is none.
+    private static func receiver(childOf postmaster: Int32) -> String? {
         guard let processes = try? ConfinedDirectory(path: "/proc").entries() else { return nil }
         for process in processes where process.kind == .directory && Int32(process.name.description) != nil {
             guard let directory = try? ConfinedDirectory(path: "/proc/\(process.name)"),
                 let stat = try? directory.read("stat", atMost: 1024), parent(inStat: stat) == postmaster,
                 let line = try? directory.read("cmdline", atMost: 256)
             else { continue }
-            if let position = position(inTitle: String(decoding: line.prefix { $0 != 0 }, as: UTF8.self)) {
-                return position
-            }
+            let title = String(decoding: line.prefix { $0 != 0 }, as: UTF8.self)
+            if isReceiver(title) { return title }
         }
         return nil
+    }
+
+    private static func isReceiver(_ title: String) -> Bool {
+        title.split(separator: " ").contains("walreceiver") || title.contains("wal receiver process")
     }
 
     /// The fourth field of /proc/PID/stat; the second is in parentheses and may hold anything.
@@ -104,8 +112,7 @@ struct StandbyWatch: Sendable {
     /// reads `postgres: wal receiver process   streaming 0/3000148`.
     static func position(inTitle title: String) -> LSN? {
         let words = title.split(separator: " ")
-        guard words.contains("walreceiver") || title.contains("wal receiver process"),
-            let index = words.firstIndex(of: "streaming"), index + 1 < words.count
+        guard isReceiver(title), let index = words.firstIndex(of: "streaming"), index + 1 < words.count
         else { return nil }
         return LSN(String(words[index + 1]))
     }

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import UnderstudyBackup
 import UnderstudyFileIO
@@ -18,7 +19,7 @@ struct PasswordFileTests {
 
     @Test("that is absent is made for its owner alone, and gone again after a failure")
     func made() throws {
-        let file = try PasswordFile(path, owner: nil)
+        var file = try PasswordFile(path, owner: nil)
         #expect(FileTree.names(directory).isEmpty)
         try file.add([line])
         #expect(try FileTree.text(path) == line)
@@ -29,7 +30,8 @@ struct PasswordFileTests {
 
     @Test("that is made belongs to the owner", .enabled(if: Account.isRoot, "only root can give files away"))
     func owner() throws {
-        try PasswordFile(path, owner: FileOwner(user: 65534, group: 65534)).add([line])
+        var file = try PasswordFile(path, owner: FileOwner(user: 65534, group: 65534))
+        try file.add([line])
         #expect(FileTree.snapshot(directory).contains { $0.hasPrefix("pass 100600 65534:65534 ") })
     }
 
@@ -42,7 +44,7 @@ struct PasswordFileTests {
         ] as [(String, [Int], [Int])])
     func appended(_ before: String, _ added: [Int], _ after: [Int]) throws {
         try TestDirectory.write(before, to: path)
-        let file = try PasswordFile(path, owner: nil)
+        var file = try PasswordFile(path, owner: nil)
         try file.add(added.map { "line\($0)\n" })
         let lines = try FileTree.text(path).split(separator: "\n").map(String.init)
         #expect(lines == after.map { $0 == 0 ? "other" : "line\($0)" })
@@ -51,10 +53,28 @@ struct PasswordFileTests {
         #expect(try FileTree.mode(path) == 0o600)
     }
 
+    @Test("that somebody else has changed since is left as it is, written to by us or not", arguments: [false, true])
+    func changedByOthers(_ isOurs: Bool) throws {
+        var file = try PasswordFile(path, owner: nil)
+        if isOurs { try file.add([line]) }
+        try TestDirectory.write("somebody else's\n", to: path)
+        file.restore()
+        #expect(try FileTree.text(path) == "somebody else's\n")
+    }
+
+    @Test("that is a symbolic link is refused, and not for its mode")
+    func link() throws {
+        try TestDirectory.write("other\n", to: "\(directory)/real")
+        #expect(symlink("\(directory)/real", path) == 0)
+        let error = #expect(throws: BackupError.self) { try PasswordFile(path, owner: nil) }
+        #expect(error?.hint?.contains("symbolic link") == true)
+    }
+
     @Test("is not touched where no password was used")
     func none() throws {
         try TestDirectory.write("other", to: path)
-        try PasswordFile(path, owner: nil).add([])
+        var file = try PasswordFile(path, owner: nil)
+        try file.add([])
         #expect(try FileTree.text(path) == "other")
     }
 
