@@ -23,7 +23,9 @@ extension BackupRun {
         }
         if error.code == .damagedPages || !options.cleanUp {
             if targets != nil { logger.notice("directory \"\(path)\" is kept") }
-            if let name = slot?.made {
+            if options.cleanUp {
+                slot?.dropMade(parameters, logger: logger)
+            } else if let name = slot?.made {
                 logger.notice(
                     "replication slot \"\(name)\" is kept; drop it on the primary if it is not needed: SELECT pg_drop_replication_slot('\(name)');"
                 )

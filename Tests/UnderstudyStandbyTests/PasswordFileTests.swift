@@ -65,7 +65,8 @@ struct PasswordFileTests {
     @Test("that is a symbolic link is refused, and not for its mode")
     func link() throws {
         try TestDirectory.write("other\n", to: "\(directory)/real")
-        #expect(symlink("\(directory)/real", path) == 0)
+        let status = unsafe symlink("\(directory)/real", path)
+        #expect(status == 0)
         let error = #expect(throws: BackupError.self) { try PasswordFile(path, owner: nil) }
         #expect(error?.hint?.contains("symbolic link") == true)
     }

@@ -32,7 +32,17 @@ package enum FileTree {
     }
 
     package static func text(_ path: String) throws -> String {
-        try String(contentsOfFile: path, encoding: .utf8)
+        // Not by String(contentsOfFile:), which may take a file of /proc for shorter than it is.
+        guard let file = unsafe fopen(path, "r") else { throw SupportError("could not open \(path)") }
+        defer { unsafe fclose(file) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            // SAFETY: fread writes at most the size of the buffer.
+            let count = unsafe fread(&buffer, 1, buffer.count, file)
+            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+            bytes += buffer[..<count]
+        }
     }
 
     package static func linkTarget(_ path: String) throws -> String {
