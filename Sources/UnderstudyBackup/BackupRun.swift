@@ -155,11 +155,8 @@ package final class BackupRun: @unchecked Sendable {
 
     private func checkWALLevel(_ session: Session, _ server: ServerFacts) throws(BackupError) {
         guard server.version.showsSettings else { return }
-        let level: String?
-        do throws(ConnectionError) {
-            level = try session.runForRows(ReplicationCommand.show("wal_level")).rows.first?.first ?? nil
-        } catch { throw BackupError(error) }
-        let findings = Preflight.walLevel(level ?? "", serverVersion: server.version.number, hotStandby: false)
+        let level = try session.show("wal_level")
+        let findings = Preflight.walLevel(level, serverVersion: server.version.number, hotStandby: false)
         if let finding = findings.first { throw BackupError(finding, .server) }
     }
 
@@ -170,24 +167,20 @@ package final class BackupRun: @unchecked Sendable {
     ) throws(BackupError) -> (BackupPosition, [AnnouncedArchive]) {
         logger.info("initiating base backup, waiting for checkpoint to complete")
         meter.enter(.checkpoint)
-        let archives: [AnnouncedArchive]
-        let position: BackupPosition
-        do {
-            try session.send(options.command.text(for: server.version))
-            position = try BackupPosition(session.nextRows(), fallback: server.identity.timeline)
-            logger.info("checkpoint completed")
-            if options.wal != .none {
-                logger.info("write-ahead log start point: \(position.lsn) on timeline \(position.timeline)")
-            }
-            archives = try AnnouncedArchive.decode(session.nextRows())
-        } catch let error as ConnectionError {
+        do throws(ConnectionError) { try session.send(options.command.text(for: server.version)) } catch {
             throw BackupError(error)
-        } catch let error as ProtocolError {
-            throw BackupError(error)
-        } catch { fatalError("unreachable: \(error)") }
+        }
+        let position = try session.nextRows { rows throws(ProtocolError) in
+            try BackupPosition(rows, fallback: server.identity.timeline)
+        }
+        logger.info("checkpoint completed")
+        if options.wal != .none {
+            logger.info("write-ahead log start point: \(position.lsn) on timeline \(position.timeline)")
+        }
+        let archives = try session.nextRows(AnnouncedArchive.decode)
         let sizes = archives.compactMap(\.size)
         meter.set(
-            total: sizes.isEmpty ? nil : sizes.reduce(0) { $0.addingReportingOverflow($1).partialValue },
+            total: sizes.isEmpty ? nil : sizes.reduce(0) { $0.addingSaturated($1) },
             tablespaces: archives.count)
         return (position, archives)
     }
@@ -241,14 +234,9 @@ package final class BackupRun: @unchecked Sendable {
     private func finishBackup(
         _ session: Session, _ start: BackupPosition
     ) throws(BackupError) -> (position: BackupPosition, damage: BackupError?) {
-        let position: BackupPosition
-        do {
-            position = try BackupPosition(session.nextRows(), fallback: start.timeline)
-        } catch let error as ConnectionError {
-            throw BackupError(error)
-        } catch let error as ProtocolError {
-            throw BackupError(error)
-        } catch { fatalError("unreachable: \(error)") }
+        let position = try session.nextRows { rows throws(ProtocolError) in
+            try BackupPosition(rows, fallback: start.timeline)
+        }
         if options.wal != .none { logger.info("write-ahead log end point: \(position.lsn)") }
         do throws(ConnectionError) {
             while try session.nextResult() != .none {}

@@ -25,38 +25,56 @@ package struct ServerFacts: Sendable {
         if version >= .firstUnknown {
             logger.warning("server version \(version) is newer than this program knows; trying anyway")
         }
-        do {
-            identity = try SystemIdentity(session.runForRows(ReplicationCommand.identifySystem))
-            segmentSize = .default
-            directoryMode = 0o700
-            if version.showsSettings {
-                let text = try Self.show("wal_segment_size", session)
-                guard let size = WALSegmentSize(showText: text) else {
-                    throw ProtocolError("server has an unexpected WAL segment size \"\(text)\"")
-                }
-                segmentSize = size
+        identity = try session.ask(ReplicationCommand.identifySystem) { rows throws(ProtocolError) in
+            try SystemIdentity(rows)
+        }
+        segmentSize = .default
+        directoryMode = 0o700
+        if version.showsSettings {
+            let text = try session.show("wal_segment_size")
+            guard let size = WALSegmentSize(showText: text) else {
+                throw BackupError(ProtocolError("server has an unexpected WAL segment size \"\(text)\""))
             }
-            if version.showsDirectoryMode {
-                let text = try Self.show("data_directory_mode", session)
-                guard let mode = UInt16(text, radix: 8), mode == 0o700 || mode == 0o750 else {
-                    throw ProtocolError("server has an unexpected data_directory_mode \"\(text)\"")
-                }
-                directoryMode = mode
+            segmentSize = size
+        }
+        if version.showsDirectoryMode {
+            let text = try session.show("data_directory_mode")
+            guard let mode = UInt16(text, radix: 8), mode == 0o700 || mode == 0o750 else {
+                throw BackupError(ProtocolError("server has an unexpected data_directory_mode \"\(text)\""))
             }
-        } catch let error as ConnectionError {
-            throw BackupError(error)
-        } catch let error as ProtocolError {
-            throw BackupError(error)
-        } catch { fatalError("unreachable: \(error)") }
-    }
-
-    private static func show(_ setting: String, _ session: Session) throws -> String {
-        let command = ReplicationCommand.show(setting)
-        return try session.runForRows(command).onlyRow(atLeast: 1, of: command)[0] ?? ""
+            directoryMode = mode
+        }
     }
 }
 
 extension Session {
+    /// The value of a setting.
+    func show(_ setting: String) throws(BackupError) -> String {
+        let command = ReplicationCommand.show(setting)
+        return try ask(command) { rows throws(ProtocolError) in
+            try rows.onlyRow(atLeast: 1, of: command)[0] ?? ""
+        }
+    }
+
+    /// Runs a command, and reads what its rows say.
+    func ask<Value>(
+        _ command: String, _ read: (ResultSet) throws(ProtocolError) -> Value
+    ) throws(BackupError) -> Value {
+        let rows: ResultSet
+        do throws(ConnectionError) { rows = try runForRows(command) } catch { throw BackupError(error) }
+        do throws(ProtocolError) { return try read(rows) } catch { throw BackupError(error) }
+    }
+
+    /// Reads what the next result of BASE_BACKUP says, which must be rows.
+    func nextRows<Value>(_ read: (ResultSet) throws(ProtocolError) -> Value) throws(BackupError) -> Value {
+        let reply: Reply<ResultSet>
+        do throws(ConnectionError) { reply = try nextResult() } catch { throw BackupError(error) }
+        guard case .rows(let rows) = reply else {
+            throw BackupError(ProtocolError("server did not answer BASE_BACKUP with rows"))
+        }
+        do throws(ProtocolError) { return try read(rows) } catch { throw BackupError(error) }
+    }
+
     /// The settings in effect, with the one host that was found where a standby of this version knows only one.
     var settingsForStandby: [ConnectionParameters.Setting] {
         guard serverVersion < .init(number: 100_000) else { return effectiveSettings }
@@ -67,14 +85,6 @@ extension Session {
             default: setting
             }
         }
-    }
-
-    /// The next result, which must be rows.
-    func nextRows() throws(ConnectionError) -> ResultSet {
-        guard case .rows(let rows) = try nextResult() else {
-            throw ConnectionError(.protocolViolation, "server did not answer BASE_BACKUP with rows")
-        }
-        return rows
     }
 }
 

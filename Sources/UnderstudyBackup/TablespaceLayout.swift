@@ -74,8 +74,8 @@ enum SpaceCheck {
             guard let size = plan.announced.size else { continue }
             let space: (device: UInt64, bytes: UInt64)
             do throws(FileIOError) { space = try plan.root.directory.freeSpace() } catch { throw BackupError(error) }
-            let sum = (needed[space.device]?.bytes ?? 0).addingReportingOverflow(size)
-            needed[space.device] = (sum.overflow ? .max : sum.partialValue, space.bytes, plan.root.directory.path)
+            let sum = (needed[space.device]?.bytes ?? 0).addingSaturated(size)
+            needed[space.device] = (sum, space.bytes, plan.root.directory.path)
         }
         for (bytes, free, path) in needed.values where bytes > free {
             throw BackupError(
@@ -83,5 +83,13 @@ enum SpaceCheck {
                 detail: "The server estimates \(bytes) bytes, and \(free) are free on that file system.",
                 hint: "Free space there, or choose a target on another file system.")
         }
+    }
+}
+
+extension UInt64 {
+    /// The sum, or the largest number where that is too large: estimates come from a server, and must not trap.
+    func addingSaturated(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }
