@@ -8,7 +8,7 @@ package enum Account {
     package static let isRoot = geteuid() == 0
 
     /// The user and group that own what the tests make, or nil where the tests are not run by root.
-    package static let postgres: (user: uid_t, group: gid_t)? = {
+    package static let postgres: (user: UInt32, group: UInt32)? = {
         guard isRoot else { return nil }
         // SAFETY: getpwnam's answer is used at once, before another call could overwrite it.
         guard let entry = unsafe getpwnam("postgres") else {
