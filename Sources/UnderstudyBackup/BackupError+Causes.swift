@@ -55,7 +55,10 @@ extension BackupError {
     package init(_ error: ConnectionError, of command: Code = .server) {
         switch error.code {
         case .interrupted: self.init(.cancelled, "interrupted")
-        case .parameters: self.init(.options, error.message)
+        case .parameters:
+            self.init(
+                .options, error.message,
+                hint: "Write keyword=value pairs, as in \"host=10.0.0.1 user=r\", or a postgresql:// URI.")
         case .unreachable:
             self.init(
                 .connection, error.message,

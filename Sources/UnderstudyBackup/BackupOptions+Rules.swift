@@ -22,6 +22,17 @@ extension BaseBackup.Options {
     }
 }
 
+extension BaseBackup.SyncMethod {
+    /// nil where the file system decides.
+    var syncsEachFile: Bool? {
+        switch self {
+        case .automatic: nil
+        case .fsync: true
+        case .syncfs: false
+        }
+    }
+}
+
 extension BaseBackup.Owner {
     package var fileOwner: FileOwner { FileOwner(user: user, group: group) }
 }

@@ -90,7 +90,8 @@ package final class BackupRun: @unchecked Sendable {
         }
         let (position, archives) = try startBackup(session, server)
         let targets = try BackupTargets(
-            path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync)
+            path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
+            syncMethod: options.syncMethod)
         self.targets = targets
         let layout = try TablespaceLayout(archives, options: options, dataDirectory: path)
         let plans = try layout.makeRoots(targets, archives)

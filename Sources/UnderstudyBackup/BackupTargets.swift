@@ -14,6 +14,7 @@ final class BackupTargets {
     private let owner: FileOwner?
     private let mode: UInt16
     private let syncs: Bool
+    private let syncMethod: BaseBackup.SyncMethod
 
     private struct Tree {
         let durable: DurableTree
@@ -21,10 +22,13 @@ final class BackupTargets {
     }
 
     /// Makes the data directory, or takes one that is empty.
-    init(path: String, mode: UInt16, owner: FileOwner?, syncs: Bool) throws(BackupError) {
+    init(path: String, mode: UInt16, owner: FileOwner?, syncs: Bool, syncMethod: BaseBackup.SyncMethod = .automatic)
+        throws(BackupError)
+    {
         self.mode = mode
         self.owner = owner
         self.syncs = syncs
+        self.syncMethod = syncMethod
         do throws(OwnedDirectory.Refusal) {
             data = try OwnedDirectory(path, mode: mode, owner: owner)
         } catch { throw BackupError(error, what: "directory") }
@@ -41,7 +45,8 @@ final class BackupTargets {
             try owned.directory.takeOwnership()
             trees.append(
                 Tree(
-                    durable: DurableTree(root: owned.directory), device: try owned.directory.freeSpace().device))
+                    durable: DurableTree(root: owned.directory, syncsEachFile: syncMethod.syncsEachFile),
+                    device: try owned.directory.freeSpace().device))
         } catch { throw BackupError(error) }
     }
 

@@ -79,6 +79,16 @@ extension BaseBackup {
         }
     }
 
+    /// How what was written gets onto stable storage.
+    public enum SyncMethod: String, Sendable, CaseIterable {
+        /// syncfs(2) where the file system is known to report every failure, else fsync(2) of each file.
+        case automatic
+        /// fsync(2) of each file and directory.
+        case fsync
+        /// syncfs(2) of each file system, whatever it is.
+        case syncfs
+    }
+
     /// Whom the files belong to: needs root.
     public struct Owner: Sendable, Equatable {
         public var user: UInt32
@@ -112,6 +122,7 @@ extension BaseBackup {
         public var estimateSize = true
         /// Whether the backup is on stable storage when `run` returns.
         public var sync = true
+        public var syncMethod = SyncMethod.automatic
         /// Whether a run that fails removes what it made.
         public var cleanUp = true
         /// How often the WAL stream tells the server its position; zero for only when asked.

@@ -12,9 +12,10 @@ package struct DurableTree: Sendable {
     /// Whether each file must be synced before it is closed.
     package let syncsEachFile: Bool
 
-    package init(root: ConfinedDirectory) {
+    /// - Parameter syncsEachFile: nil to choose by the file system.
+    package init(root: ConfinedDirectory, syncsEachFile: Bool? = nil) {
         self.root = root
-        syncsEachFile = !Self.hasReliableSyncfs(root)
+        self.syncsEachFile = syncsEachFile ?? !Self.hasReliableSyncfs(root)
     }
 
     /// Puts everything under the root on stable storage.

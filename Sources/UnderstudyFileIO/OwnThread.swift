@@ -9,20 +9,14 @@ package final class OwnThread: Sendable {
     ///
     /// - Parameter name: At most 15 characters, as `top -H` and gdb show it.
     package init(_ name: StaticString, _ body: @escaping @Sendable () -> Void) {
-        let finished = self.finished
-        let work = unsafe Unmanaged.passRetained(
-            Work {
-                unsafe understudy_name_this_thread(name.cString)
-                body()
-                finished.update { $0 = true }
-            })
+        let work = unsafe Unmanaged.passRetained(Work(name, body, finished))
         var thread = pthread_t()
         // The thread takes the one retain of `work` back.
         let status = unsafe pthread_create(
             &thread, nil,
             { context in
                 let work = unsafe Unmanaged<Work>.fromOpaque(context!).takeRetainedValue()
-                work.body()
+                work.perform()
                 return nil
             }, work.toOpaque())
         precondition(status == 0, "could not start a thread: \(FileIOError.text(of: status))")
@@ -34,11 +28,25 @@ package final class OwnThread: Sendable {
         _ = finished.wait { $0 ? true : nil }
     }
 
-    private final class Work: Sendable {
-        let body: @Sendable () -> Void
+    private final class Work: @unchecked Sendable {
+        // Sendable: made by one thread, and used by the new one alone from then on.
+        private let name: StaticString
+        private var body: (@Sendable () -> Void)?
+        private let finished: Monitor<Bool>
 
-        init(_ body: @escaping @Sendable () -> Void) {
+        init(_ name: StaticString, _ body: @escaping @Sendable () -> Void, _ finished: Monitor<Bool>) {
+            self.name = name
             self.body = body
+            self.finished = finished
+        }
+
+        func perform() {
+            // The name is a constant of the program that ends with a NUL.
+            unsafe understudy_name_this_thread(name.cString)
+            body?()
+            // What the body held is let go before anybody hears that it is over.
+            body = nil
+            finished.update { $0 = true }
         }
     }
 

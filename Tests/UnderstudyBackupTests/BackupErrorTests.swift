@@ -111,7 +111,7 @@ struct BackupErrorTests {
     @Test("every failure of a connection has a code, and most have a hint")
     func connections() {
         let table: [(ConnectionError.Code, BackupError.Code, Bool)] = [
-            (.parameters, .options, false), (.unreachable, .connection, true), (.timedOut, .connection, true),
+            (.parameters, .options, true), (.unreachable, .connection, true), (.timedOut, .connection, true),
             (.refused, .authentication, false), (.passwordNeeded, .passwordNeeded, true), (.server, .server, false),
             (.lost, .connection, true), (.protocolViolation, .protocolViolation, false),
             (.interrupted, .cancelled, false),

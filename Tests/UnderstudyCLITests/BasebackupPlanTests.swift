@@ -58,6 +58,7 @@ struct BasebackupPlanTests {
         #expect(options.wal == .stream)
         #expect(options.writeRecoverySettings)
         #expect(options.slot == .create("s1"))
+        #expect(options.syncMethod == .fsync)
         #expect(options.maxRate == 2048)
         #expect(options.tablespaceMappings == [.init(from: "/a", to: "/b"), .init(from: "/c", to: "/d")])
         #expect(options.walDirectory == "/w")
@@ -155,7 +156,6 @@ struct BasebackupPlanTests {
             ("-D d --compress=server-zstd:5", "compression is not supported yet"),
             ("-D d -t server:/b", "a backup target on the server is not supported yet"),
             ("-D d -i /m", "an incremental backup is not supported yet"),
-            ("-D d --sync-method=syncfs", "the sync method \"syncfs\" is not supported yet"),
         ])
     func notYet(line: String, message: String) {
         let error = #expect(throws: UsageError.self) { try plan(line) }

@@ -33,7 +33,9 @@ enum BasebackupHelp {
                   --no-slot              no temporary slot either
               -n, --no-clean             keep what was made when the backup fails
               -N, --no-sync              do not wait until all is on stable storage
-                  --sync-method=fsync    how files are synced; there is no other way yet
+                  --sync-method=fsync|syncfs
+                                         sync each file, or the file systems as a whole
+                                         (default: what the file system is good for)
                   --no-verify-checksums  let the server send damaged pages unseen
                   --manifest-checksums=NONE|CRC32C|SHA224|SHA256|SHA384|SHA512
                                          the checksums of the manifest (default: CRC32C)

@@ -38,6 +38,7 @@ struct BasebackupInterpreter {
         options.manifestForceEncode = parsed.manifestForceEncode
         options.estimateSize = !parsed.noEstimateSize
         options.sync = !parsed.noSync
+        options.syncMethod = try syncMethod()
         options.cleanUp = !parsed.noClean
         if let interval { options.statusInterval = .seconds(interval) }
         options.writeRecoverySettings = parsed.writeRecoveryConf
@@ -88,9 +89,13 @@ struct BasebackupInterpreter {
         if parsed.incremental != nil {
             throw notYet("an incremental backup is", hint: "Leave out -i and --incremental for a full one.")
         }
+    }
+
+    private func syncMethod() throws(UsageError) -> BaseBackup.SyncMethod {
         switch parsed.syncMethod {
-        case nil, "fsync": return
-        case "syncfs": throw notYet("the sync method \"syncfs\" is", hint: "Leave out --sync-method.")
+        case nil: return .automatic
+        case "fsync": return .fsync
+        case "syncfs": return .syncfs
         case .some(let other): throw UsageError("unrecognized sync method: \(other)")
         }
     }
