@@ -95,7 +95,7 @@ package final class BackupRun: @unchecked Sendable {
         self.targets = targets
         let layout = try TablespaceLayout(archives, options: options, dataDirectory: path)
         let plans = try layout.makeRoots(targets, archives)
-        try SpaceCheck.check(plans, in: targets)
+        try SpaceCheck.check(plans)
         if options.wal == .stream || options.walDirectory != nil {
             let directory = try targets.makeWALDirectory(
                 named: server.version.walDirectoryName, at: options.walDirectory)

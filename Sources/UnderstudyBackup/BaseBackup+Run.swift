@@ -1,4 +1,4 @@
-import UnderstudyConnection
+package import UnderstudyConnection
 import UnderstudyFileIO
 
 extension BaseBackup {
@@ -35,8 +35,13 @@ extension BaseBackup {
     }
 
     private func parameters() throws(BackupError) -> ConnectionParameters {
-        do throws(ConnectionError) { return try ConnectionParameters(source, overrides: overrides) } catch {
-            throw BackupError(error)
-        }
+        try ConnectionParameters(reading: source, overrides: overrides)
+    }
+}
+
+extension ConnectionParameters {
+    /// Reads what the user gave for a connection.
+    package init(reading string: String, overrides: [String: String]) throws(BackupError) {
+        do throws(ConnectionError) { try self.init(string, overrides: overrides) } catch { throw BackupError(error) }
     }
 }

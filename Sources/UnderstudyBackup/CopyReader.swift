@@ -13,7 +13,6 @@ struct CopyReader: ~Copyable {
     private var verifier: ManifestVerifier?
     private var tar: TarReader?
     private var begun: Set<Int> = []
-    private var next = 0
 
     /// An announced archive and the directory that it goes to.
     struct ArchivePlan {

@@ -68,7 +68,7 @@ struct TablespaceLayout {
 
 /// Whether there is room for what the server has announced.
 enum SpaceCheck {
-    static func check(_ plans: [CopyReader.ArchivePlan], in targets: BackupTargets) throws(BackupError) {
+    static func check(_ plans: [CopyReader.ArchivePlan]) throws(BackupError) {
         var needed: [UInt64: (bytes: UInt64, free: UInt64, path: String)] = [:]
         for plan in plans {
             guard let size = plan.announced.size else { continue }

@@ -33,8 +33,8 @@ struct Batch: Sendable {
 
 /// The writer threads of the base data: they make the files, compute their checksums, and write them.
 ///
-/// All batches of one file go to the same writer. A failure raises `failed`, after which batches are only given
-/// back.
+/// All batches of one file go to the same writer. After a failure, which is told once, batches are only
+/// given back.
 final class WritePool: Sendable {
     private struct Lane {
         var batches: [Batch] = []

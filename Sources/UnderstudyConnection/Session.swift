@@ -61,11 +61,6 @@ package import UnderstudyProtocol
         unsafe PQport(connection).map { unsafe String(cString: $0) } ?? ""
     }
 
-    /// The parameter as the server last reported it: PQparameterStatus.
-    package func parameter(_ name: String) -> String? {
-        unsafe PQparameterStatus(connection, name).map { unsafe String(cString: $0) }
-    }
-
     // MARK: - Commands
 
     /// Runs a command and returns all its result sets.
@@ -216,7 +211,9 @@ package import UnderstudyProtocol
                 hasLookedTwice = false
                 // The server may be waiting for us to read before it reads itself.
                 let outcome = Interrupt.wait(
-                    socket: unsafe PQsocket(connection), events: .inputOrOutput, interrupts: [interrupt], timeout: nil)
+                    socket: unsafe PQsocket(connection), events: .inputOrOutput,
+                    interrupts: isShielded ? [] : [interrupt], timeout: isShielded ? Self.longestSilence : nil)
+                if isShielded && outcome == .timedOut { throw ConnectionError(.lost, "server did not answer in time") }
                 if case .interrupted = outcome { throw ConnectionError(.interrupted, "interrupted") }
                 guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
             default: throw lost("could not send to server")

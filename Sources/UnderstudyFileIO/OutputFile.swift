@@ -35,6 +35,7 @@ package struct OutputFile: ~Copyable {
         self.isDirect = isDirect
         descriptor = file
     }
+
     /// Writes the next bytes.
     ///
     /// Direct writes need memory that begins at a multiple of ``Block/alignment``; only the last piece may have

@@ -84,8 +84,11 @@ package final class OwnedDirectory: Sendable {
             directory = try ConfinedDirectory(path: path, owner: owner)
             self.made = made
             before = made.isEmpty ? try directory.modeAndOwner() : nil
-            // The umask may have taken bits away, and a server refuses a data directory that others may read.
-            try directory.setMode(mode)
+            // A server refuses a data directory that others may read. One that belongs to somebody else keeps its mode:
+            // a backup can lie there, though no server of ours will start on it.
+            if let before, before.mode != mode, geteuid() == 0 || geteuid() == before.owner.user {
+                try directory.setMode(mode)
+            }
         } catch {
             Self.remove(made)
             throw .init(error)
@@ -94,12 +97,15 @@ package final class OwnedDirectory: Sendable {
 
     /// Leaves things as they were before.
     package func restore() throws(FileIOError) {
-        defer { Self.remove(made) }
-        if let before {
-            try directory.setMode(before.mode)
-            try directory.setOwner(before.owner)
-        }
-        try directory.removeContents()
+        var failure: FileIOError?
+        do throws(FileIOError) { try directory.removeContents() } catch { failure = error }
+        // Whatever could not be removed, the rest is put back all the same.
+        do throws(FileIOError) {
+            if let before, try directory.modeAndOwner().mode != before.mode { try directory.setMode(before.mode) }
+            if let before { try directory.setOwner(before.owner) }
+        } catch { failure = failure ?? error }
+        Self.remove(made)
+        if let failure { throw failure }
     }
 
     /// Puts the entries of what was made, in the directories above, on stable storage.

@@ -90,8 +90,7 @@ struct NetworkLoop {
             case .data: break
             case .timedOut:
                 submit()
-                try perform(machine.handle(hasUnwritten ? .drained : .tick, now: now), nil)
-                if !hasUnwritten { try perform(machine.handle(.drained, now: now), nil) }
+                try perform(machine.handle(.drained, now: now), nil)
             case .woken(0):
                 stopAsked.clear()
                 if let position = stopPosition() {

@@ -57,8 +57,11 @@ struct PasswordFile: Sendable {
             let present = Set(text.split(separator: "\n").map(String.init))
             let missing = lines.filter { line in !present.contains(String(line.split(separator: "\n").first ?? "")) }
             let separator = text.isEmpty || text.hasSuffix("\n") ? "" : "\n"
-            if !missing.isEmpty { try directory.append(Array((separator + missing.joined()).utf8), to: name) }
-            written = Written(sizeBefore: sizeBefore, sizeAfter: try directory.sizeAndMode(of: name).size)
+            if !missing.isEmpty {
+                let bytes = Array((separator + missing.joined()).utf8)
+                written = Written(sizeBefore: sizeBefore, sizeAfter: (sizeBefore ?? 0) + Int64(bytes.count))
+                try directory.append(bytes, to: name)
+            }
             try directory.sync()
         } catch { throw BackupError(error) }
     }

@@ -55,15 +55,12 @@ struct ServerPrograms: Sendable {
         return unsafe String(cString: path).split(separator: ":").map(String.init)
     }
 
-    /// The version that a directory's `postgres` was built as: `PG_VERSION "x.y"` is not in any file beside it, so
-    /// the program is asked.
+    /// The version of the programs in a directory: no file beside them tells it, so one of them is asked.
+    ///
+    /// Not by Subprocess: this runs on the clone's own thread, which cannot await.
     private static func majorVersion(of directory: String) -> String? {
-        // popen runs a shell: the path goes in through the environment of the words, quoted for it.
-        let quoted =
-            "'"
-            + "\(directory)/pg_ctl".split(separator: "'", omittingEmptySubsequences: false)
-            .joined(separator: "'\\''") + "'"
-        guard let stream = unsafe popen("\(quoted) --version 2>/dev/null", "r") else { return nil }
+        let program = StandbyServer.quoted("\(directory)/pg_ctl")
+        guard let stream = unsafe popen("\(program) --version 2>/dev/null", "r") else { return nil }
         defer { unsafe pclose(stream) }
         var buffer = [CChar](repeating: 0, count: 256)
         guard unsafe fgets(&buffer, CInt(buffer.count), stream) != nil else { return nil }

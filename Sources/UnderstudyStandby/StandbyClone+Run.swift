@@ -20,7 +20,7 @@ extension StandbyClone {
         let meter = ProgressMeter(progress)
         meter.start()
         do throws(BackupError) {
-            let parameters = try parameters()
+            let parameters = try ConnectionParameters(reading: primary, overrides: overrides)
             var backupOptions = options.backup
             backupOptions.slot = options.slot.map { .createOrTakeOver($0) } ?? .temporary
             let clone = CloneRun(
@@ -35,12 +35,6 @@ extension StandbyClone {
         } catch {
             meter.finish(.failed)
             throw error
-        }
-    }
-
-    private func parameters() throws(BackupError) -> ConnectionParameters {
-        do throws(ConnectionError) { return try ConnectionParameters(primary, overrides: overrides) } catch {
-            throw BackupError(error)
         }
     }
 }

@@ -185,7 +185,7 @@ struct SpaceCheckTests {
                 announced: AnnouncedArchive(oid: nil, location: nil, size: size),
                 root: targets.root(targets.data, prefix: nil))
         }
-        try SpaceCheck.check(plans, in: targets)
+        try SpaceCheck.check(plans)
     }
 
     @Test("is not asked for where no size is known, or none is needed")
