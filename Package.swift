@@ -86,8 +86,8 @@ let package = Package(
         .testTarget(
             name: "UnderstudyReceiverTests",
             dependencies: [
-                "UnderstudyReceiver", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyTestSupport",
-                "UnderstudyWAL",
+                "UnderstudyReceiver", "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol",
+                "UnderstudyTestSupport", "UnderstudyWAL",
             ]),
         .testTarget(
             name: "UnderstudyBackupTests",

@@ -37,6 +37,7 @@ extension BackupError {
             self.init(
                 .target, "\(what) \"\(path)\" exists but is not empty",
                 hint: "Name a directory that does not exist yet, or empty this one.")
+        case .unfinished(let directory): self.init(directory, what: what)
         case .notADirectory(let path):
             self.init(
                 .target, "\"\(path)\" is not a directory",
@@ -79,6 +80,12 @@ extension BackupError {
                 .connection, error.message,
                 hint: "The server's log says whether it was stopped, crashed, or ended this connection.",
                 sqlState: error.sqlState)
+        case .stalled:
+            self.init(
+                .connection, error.message,
+                hint:
+                    "Check the network, and whether the server and its storage respond; --stall-timeout sets how long it may be silent."
+            )
         case .protocolViolation: self.init(.protocolViolation, error.message)
         case .server: self.init(server: error, of: command)
         }

@@ -73,9 +73,10 @@ package final class BackupRun: @unchecked Sendable {
         _ inspect: (Session, ServerFacts) throws(BackupError) -> Void,
         _ complete: (Completed) throws(BackupError) -> Void
     ) throws(BackupError) -> BackupResult {
-        try checkOptions()
+        let leftSlot = try checkOptions()
         let session = try connect()
         let server = try ServerFacts(session, logger: logger)
+        if let leftSlot { try leftovers.dropSlot(leftSlot, session, server.identity) }
         try inspect(session, server)
         try checkWALLevel(session, server)
         // The second connection comes before anything is made: a server without a free sender says so now.
@@ -91,8 +92,11 @@ package final class BackupRun: @unchecked Sendable {
         let (position, archives) = try startBackup(session, server)
         let targets = try BackupTargets(
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
-            syncMethod: options.syncMethod)
+            syncMethod: options.syncMethod, leftovers: leftovers)
         self.targets = targets
+        if let name = slot?.made {
+            try targets.note(.init(name: name, systemIdentifier: server.identity.systemIdentifier))
+        }
         let layout = try TablespaceLayout(archives, options: options, dataDirectory: path)
         let plans = try layout.makeRoots(targets, archives)
         try SpaceCheck.check(plans)
@@ -103,7 +107,10 @@ package final class BackupRun: @unchecked Sendable {
             if options.sync { try targets.syncNames() }
             if let walSession { startWAL(walSession, server, into: directory, at: position) }
         }
+        // Without streamed WAL the server may wait for its archive before the copy is over.
+        if options.wal != .none { expectNoSilence(session) }
         let verifier = try copy(session, server, targets, layout, plans)
+        expectSilence(session)
         let end = try finishBackup(session, position)
         meter.enter(.finishingWAL)
         try finishWAL(at: end.position.lsn)
@@ -128,28 +135,25 @@ package final class BackupRun: @unchecked Sendable {
             systemIdentifier: server.identity.systemIdentifier)
     }
 
-    private func checkOptions() throws(BackupError) {
+    /// - Returns: The slot of an earlier run that has left its files here, if those are to be removed.
+    private func checkOptions() throws(BackupError) -> UnfinishedRecord.Slot? {
         try BackupOptionRules.check(options, dataDirectory: path)
-        do throws(OwnedDirectory.Refusal) { try OwnedDirectory.check(path) } catch {
-            throw BackupError(error, what: "directory")
-        }
-        if let wal = options.walDirectory {
-            do throws(OwnedDirectory.Refusal) { try OwnedDirectory.check(wal) } catch {
-                throw BackupError(error, what: "WAL directory")
-            }
-        }
+        let left = try leftovers.check(path, what: "directory")
+        if let wal = options.walDirectory { try leftovers.check(wal, what: "WAL directory") }
         for mapping in options.tablespaceMappings {
-            do throws(OwnedDirectory.Refusal) { try OwnedDirectory.check(mapping.new) } catch {
-                throw BackupError(error, what: "tablespace directory")
-            }
+            try leftovers.check(mapping.new, what: "tablespace directory")
         }
+        return left?.record.slot
     }
+
+    private var leftovers: Leftovers { Leftovers(removes: options.forceClean, logger: logger) }
 
     private func connect() throws(BackupError) -> Session {
         let logger = logger
         do throws(ConnectionError) {
             return try Session.connect(
-                parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt
+                parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
+                patience: options.stallTimeout
             ) { message in logger.pass(on: message) }
         } catch { throw BackupError(error) }
     }
@@ -168,6 +172,7 @@ package final class BackupRun: @unchecked Sendable {
     ) throws(BackupError) -> (BackupPosition, [AnnouncedArchive]) {
         logger.info("initiating base backup, waiting for checkpoint to complete")
         meter.enter(.checkpoint)
+        expectSilence(session)
         do throws(ConnectionError) { try session.send(options.command.text(for: server.version)) } catch {
             throw BackupError(error)
         }
@@ -196,7 +201,7 @@ package final class BackupRun: @unchecked Sendable {
             session: session, writer: writer, segmentSize: server.segmentSize,
             policy: .init(
                 statusInterval: options.statusInterval == .zero ? nil : options.statusInterval,
-                syncsToDisk: options.sync)
+                syncsToDisk: options.sync, silenceLimit: options.stallTimeout)
         ) { interrupt.raise() }
         self.receiver = receiver
         receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))
@@ -265,7 +270,11 @@ package final class BackupRun: @unchecked Sendable {
             logger.info("syncing data to disk ...")
             try targets.sync()
         }
-        guard hasManifest else { return }
+        if hasManifest { try nameManifest(targets) }
+        try targets.removeMarks()
+    }
+
+    private func nameManifest(_ targets: BackupTargets) throws(BackupError) {
         logger.info("renaming backup_manifest.tmp to backup_manifest")
         do throws(FileIOError) {
             try targets.directory.rename(ManifestVerifier.temporaryName, to: ManifestVerifier.name)

@@ -15,6 +15,9 @@ final class BackupTargets {
     private let mode: UInt16
     private let syncs: Bool
     private let syncMethod: BaseBackup.SyncMethod
+    private let leftovers: Leftovers
+    /// The mark of this run.
+    private let run = UnfinishedRecord.ofNewRun()
 
     private struct Tree {
         let durable: DurableTree
@@ -22,15 +25,18 @@ final class BackupTargets {
     }
 
     /// Makes the data directory, or takes one that is empty.
-    init(path: String, mode: UInt16, owner: FileOwner?, syncs: Bool, syncMethod: BaseBackup.SyncMethod = .automatic)
-        throws(BackupError)
-    {
+    init(
+        path: String, mode: UInt16, owner: FileOwner?, syncs: Bool, syncMethod: BaseBackup.SyncMethod = .automatic,
+        leftovers: Leftovers = .refuse
+    ) throws(BackupError) {
         self.mode = mode
         self.owner = owner
         self.syncs = syncs
         self.syncMethod = syncMethod
+        self.leftovers = leftovers
+        try leftovers.clear(path, what: "directory")
         do throws(OwnedDirectory.Refusal) {
-            data = try OwnedDirectory(path, mode: mode, owner: owner)
+            data = try OwnedDirectory(path, mode: mode, owner: owner, run: run, syncs: syncs)
         } catch { throw BackupError(error, what: "directory") }
         do throws(BackupError) { try remember(data) } catch {
             try? data.restore()
@@ -85,11 +91,18 @@ final class BackupTargets {
         } catch { throw BackupError(error) }
     }
 
+    /// Notes a permanent slot in the mark, for the case that this run is killed.
+    func note(_ slot: UnfinishedRecord.Slot) throws(BackupError) {
+        do throws(FileIOError) { try data.mark?.add(slot) } catch { throw BackupError(error) }
+    }
+
     private func makeOther(_ path: String, what: String) throws(BackupError) -> OwnedDirectory {
+        try leftovers.clear(path, what: what)
+        do throws(FileIOError) { try data.mark?.addOther(path) } catch { throw BackupError(error) }
         let owned: OwnedDirectory
-        do throws(OwnedDirectory.Refusal) { owned = try OwnedDirectory(path, mode: mode, owner: owner) } catch {
-            throw BackupError(error, what: what)
-        }
+        do throws(OwnedDirectory.Refusal) {
+            owned = try OwnedDirectory(path, mode: mode, owner: owner, run: run, syncs: syncs)
+        } catch { throw BackupError(error, what: what) }
         others.append(owned)
         try remember(owned)
         // By their texts they were compared before; a symbolic link may still lead from one into another.
@@ -129,6 +142,16 @@ final class BackupTargets {
                 try tree.durable.sync()
             }
             for owned in [data] + others { try owned.syncParents() }
+        } catch { throw BackupError(error) }
+    }
+
+    /// Says that everything is complete: takes away the marks, that of the data directory last.
+    func removeMarks() throws(BackupError) {
+        do throws(FileIOError) {
+            for owned in others + [data] {
+                try owned.mark?.remove()
+                if syncs { try owned.directory.sync() }
+            }
         } catch { throw BackupError(error) }
     }
 

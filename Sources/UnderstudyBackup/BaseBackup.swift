@@ -125,8 +125,14 @@ extension BaseBackup {
         public var syncMethod = SyncMethod.automatic
         /// Whether a run that fails removes what it made.
         public var cleanUp = true
+        /// Whether what an earlier run has left in the target, because it was killed, is removed first: its files,
+        /// known by its mark, in all directories that it filled, and the slot that it made. Nothing else is.
+        public var forceClean = false
         /// How often the WAL stream tells the server its position; zero for only when asked.
         public var statusInterval = Duration.seconds(10)
+        /// How long the server may be silent before the run gives it up; nil for ever. Where it may have a reason (a
+        /// checkpoint, WAL to be archived), it is asked over another connection whether it is alive.
+        public var stallTimeout: Duration? = .seconds(300)
         public var owner: Owner?
         /// Whether to write the settings that make the copy a standby of its source (`-R`).
         public var writeRecoverySettings = false

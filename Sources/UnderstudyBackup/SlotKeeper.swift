@@ -174,7 +174,7 @@ struct SlotKeeper {
     }
 
     /// The server may need a moment to notice that our stream, which held the slot, has ended.
-    private static func drop(_ name: String, _ session: Session) throws(ConnectionError) {
+    static func drop(_ name: String, _ session: Session) throws(ConnectionError) {
         for attempt in 1...50 {
             do throws(ConnectionError) {
                 _ = try session.runShielded(ReplicationCommand.dropSlot(name))

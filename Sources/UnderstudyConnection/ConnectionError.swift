@@ -26,6 +26,8 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
         case server
         /// The connection ended.
         case lost
+        /// The server has been silent for longer than it may.
+        case stalled
         /// The server sent what the protocol does not allow.
         case protocolViolation
         /// The interrupt was raised.

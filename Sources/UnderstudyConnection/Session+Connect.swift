@@ -8,12 +8,14 @@ extension Session {
     ///
     /// Honours `connect_timeout` for each host in turn, which libpq itself does only in its blocking calls.
     ///
+    /// - Parameter patience: How long the server may be silent, while it is connected to (unless `connect_timeout` is
+    ///   given) and later; nil for ever.
     /// - Parameters:
     ///   - applicationName: The name in pg_stat_replication unless the user gave one.
     ///   - notices: Called on the thread that uses the session.
     package static func connect(
         _ parameters: ConnectionParameters, kind: Kind, applicationName: String, interrupt: Interrupt,
-        notices: @escaping @Sendable (ServerMessage) -> Void = { _ in }
+        patience: Duration? = nil, notices: @escaping @Sendable (ServerMessage) -> Void = { _ in }
     ) throws(ConnectionError) -> Session {
         var parameters = parameters
         switch kind {
@@ -28,6 +30,7 @@ extension Session {
         if parameters["fallback_application_name"] == nil { parameters["fallback_application_name"] = applicationName }
         while true {
             let attempt = try Attempt(parameters, interrupt: interrupt, notices: NoticeBox(notices))
+            attempt.session.patience = patience.map { Patience(limit: $0, .failure) }
             switch try attempt.run() {
             case .connected: return attempt.session
             case .timedOut(let host, let port):
@@ -110,9 +113,11 @@ private struct Attempt {
         var port: String
     }
 
-    /// `connect_timeout` as libpq reads it: none if zero or negative, at least two seconds.
+    /// `connect_timeout` as libpq reads it: none if zero or negative, at least two seconds. Without one the session's
+    /// patience holds.
     private var timeout: Duration? {
         let text = session.effectiveSettings.first { $0.keyword == "connect_timeout" }?.value ?? ""
+        if text.isEmpty { return session.patience?.limit }
         guard let seconds = Int(text), seconds > 0 else { return nil }
         return .seconds(max(2, seconds))
     }

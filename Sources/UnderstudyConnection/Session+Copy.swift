@@ -15,7 +15,7 @@ extension Session {
     /// Takes one CopyData message: PQgetCopyData.
     ///
     /// - Parameters:
-    ///   - timeout: How long to wait when nothing has arrived; nil for no limit.
+    ///   - timeout: How long to wait when nothing has arrived; nil for as long as the session's patience lasts.
     ///   - wakeUps: Also end the wait.
     ///   - body: Gets the message, which is lent for the call.
     package func takeCopyData<Failure: Error>(
@@ -27,6 +27,7 @@ extension Session {
             var buffer: UnsafeMutablePointer<CChar>?
             let length = unsafe PQgetCopyData(connection, &buffer, 1)
             if length > 0, let start = unsafe buffer {
+                endSilence()
                 // libpq hands over `length` bytes, ours until PQfreemem.
                 defer { unsafe PQfreemem(start) }
                 try body(unsafe RawSpan(_unsafeStart: UnsafeRawPointer(start), byteCount: Int(length)))
@@ -36,7 +37,10 @@ extension Session {
             if length == -2 { throw failure(lost("could not read copy data")) }
             let waited: Waited
             do throws(ConnectionError) {
-                waited = try waitForInput(timeout: timeout, wakeUps: wakeUps)
+                waited =
+                    if let timeout { try waitForInput(timeout: timeout, wakeUps: wakeUps) } else {
+                        try waitForInput(wakeUps: wakeUps)
+                    }
             } catch { throw failure(error) }
             switch waited {
             case .input: continue

@@ -21,9 +21,14 @@ package import UnderstudyProtocol
     let connection: OpaquePointer
     let interrupt: Interrupt
     private let notices: NoticeBox
-    private var isShielded = false
+    private(set) var isShielded = false
     private var hasLookedTwice = false
-    private static let longestSilence = Duration.seconds(20)
+    static let longestSilence = Duration.seconds(20)
+
+    /// How long the server may be silent while something is expected of it.
+    package var patience: Patience?
+    /// Since when nothing has come though it was waited for.
+    var silentSince: ContinuousClock.Instant?
 
     init(connection: OpaquePointer, interrupt: Interrupt, notices: NoticeBox) {
         unsafe self.connection = unsafe connection
@@ -140,7 +145,8 @@ package import UnderstudyProtocol
     }
 
     private func nextResult<Rows>(_ read: (OpaquePointer) -> Rows) throws(ConnectionError) -> Reply<Rows> {
-        while unsafe PQisBusy(connection) == 1 { try waitForInput() }
+        endSilence()
+        while unsafe PQisBusy(connection) == 1 { _ = try waitForInput(wakeUps: []) }
         guard let result = unsafe PQgetResult(connection) else {
             if unsafe PQstatus(connection) == CONNECTION_BAD { throw lost("connection to server was lost") }
             return .none
@@ -160,12 +166,6 @@ package import UnderstudyProtocol
     package var isInterrupted: Bool { interrupt.isRaised }
 
     // MARK: - Waiting
-
-    /// Waits for input from the server and takes it in.
-    func waitForInput() throws(ConnectionError) {
-        let waited = try waitForInput(timeout: isShielded ? Self.longestSilence : nil, wakeUps: [])
-        if isShielded && waited == .timedOut { throw ConnectionError(.lost, "server did not answer in time") }
-    }
 
     enum Waited: Equatable {
         case input, timedOut
@@ -193,6 +193,7 @@ package import UnderstudyProtocol
         case .interrupted(let index): return .woken(isShielded ? index : index - 1)
         case .ready:
             hasLookedTwice = false
+            endSilence()
             guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
             return .input
         }
@@ -212,8 +213,10 @@ package import UnderstudyProtocol
                 // The server may be waiting for us to read before it reads itself.
                 let outcome = Interrupt.wait(
                     socket: unsafe PQsocket(connection), events: .inputOrOutput,
-                    interrupts: isShielded ? [] : [interrupt], timeout: isShielded ? Self.longestSilence : nil)
+                    interrupts: isShielded ? [] : [interrupt],
+                    timeout: isShielded ? Self.longestSilence : patience?.limit)
                 if isShielded && outcome == .timedOut { throw ConnectionError(.lost, "server did not answer in time") }
+                if outcome == .timedOut, let patience { throw ConnectionError.stalled(for: patience.limit) }
                 if case .interrupted = outcome { throw ConnectionError(.interrupted, "interrupted") }
                 guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
             default: throw lost("could not send to server")

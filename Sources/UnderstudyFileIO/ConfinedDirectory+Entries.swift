@@ -40,14 +40,18 @@ extension ConfinedDirectory {
 
     /// Removes everything in the directory that can be removed, following no symbolic link. The directory itself
     /// stays. Throws the first failure at the end.
-    package func removeContents() throws(FileIOError) {
+    ///
+    /// - Parameter last: What goes when everything else has gone, and stays if that could not.
+    package func removeContents(last: RelativePath? = nil) throws(FileIOError) {
         var failure: FileIOError?
-        for entry in try entries() {
+        let entries = try entries()
+        for entry in entries where entry.name != last {
             do throws(FileIOError) {
                 if entry.kind == .directory { try openDirectory(entry.name).removeContents() }
                 try remove(entry.name, isDirectory: entry.kind == .directory)
             } catch { failure = failure ?? error }
         }
+        if failure == nil, let last, entries.contains(where: { $0.name == last }) { try remove(last) }
         if let failure { throw failure }
     }
 

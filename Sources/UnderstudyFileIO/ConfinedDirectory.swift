@@ -158,11 +158,11 @@ package final class ConfinedDirectory: Sendable {
     // MARK: - The directory itself
 
     /// Its permission bits, and whom it belongs to.
-    package func modeAndOwner() throws(FileIOError) -> (mode: UInt16, owner: FileOwner) {
+    package func modeAndOwner() throws(FileIOError) -> ModeAndOwner {
         let info = try ownStatus()
-        return (
-            UInt16(truncatingIfNeeded: info.st_mode & 0o7777), FileOwner(user: info.st_uid, group: info.st_gid)
-        )
+        return ModeAndOwner(
+            mode: UInt16(truncatingIfNeeded: info.st_mode & 0o7777),
+            owner: FileOwner(user: info.st_uid, group: info.st_gid))
     }
 
     package func setOwner(_ owner: FileOwner) throws(FileIOError) {

@@ -79,3 +79,9 @@ package struct FileOwner: Sendable, Equatable {
         self.group = group
     }
 }
+
+/// The permission bits of a directory, and whom it belongs to.
+package struct ModeAndOwner: Sendable, Equatable {
+    package var mode: UInt16
+    package var owner: FileOwner
+}

@@ -7,6 +7,8 @@ import Glibc
 package final class OwnedDirectory: Sendable {
     package enum Refusal: Error, Equatable {
         case notEmpty(String)
+        /// A run has left it unfinished, or is filling it now.
+        case unfinished(UnfinishedDirectory)
         case notADirectory(String)
         case failed(attempt: String, path: String, number: CInt)
     }
@@ -15,7 +17,9 @@ package final class OwnedDirectory: Sendable {
     /// What was made, outermost first; empty where the directory was there.
     private let made: [String]
     /// Mode and owner of a directory that was there.
-    private let before: (mode: UInt16, owner: FileOwner)?
+    private let before: ModeAndOwner?
+    /// Says that it is unfinished; nil where nobody asked for a mark.
+    package let mark: UnfinishedMark?
 
     /// Looks whether the directory could be used, and touches nothing.
     package static func check(_ path: String) throws(Refusal) {
@@ -26,7 +30,9 @@ package final class OwnedDirectory: Sendable {
             do throws(FileIOError) { isEmpty = try ConfinedDirectory(path: path).isEmpty() } catch {
                 throw .init(error)
             }
-            guard isEmpty else { throw .notEmpty(path) }
+            guard isEmpty else {
+                throw UnfinishedDirectory.find(path).map { .unfinished($0) } ?? .notEmpty(path)
+            }
             try checkWritable(path)
         } else if errno == ENOENT {
             try refuseDanglingLink(path)
@@ -61,7 +67,13 @@ package final class OwnedDirectory: Sendable {
     }
 
     /// Makes the directory, or takes it as it is if it is there and empty.
-    package init(_ path: String, mode: UInt16 = 0o700, owner: FileOwner? = nil) throws(Refusal) {
+    ///
+    /// - Parameters:
+    ///   - run: Who fills it. With this the directory is marked as unfinished.
+    ///   - syncs: Whether the mark is on stable storage when this returns.
+    package init(
+        _ path: String, mode: UInt16 = 0o700, owner: FileOwner? = nil, run: UnfinishedRecord? = nil, syncs: Bool = false
+    ) throws(Refusal) {
         try Self.check(path)
         var missing: [String] = []
         var place = path
@@ -84,6 +96,13 @@ package final class OwnedDirectory: Sendable {
             directory = try ConfinedDirectory(path: path, owner: owner)
             self.made = made
             before = made.isEmpty ? try directory.modeAndOwner() : nil
+            if var run {
+                run.made = made
+                run.before = before
+                mark = try UnfinishedMark(in: directory, run, syncs: syncs)
+            } else {
+                mark = nil
+            }
             // A server refuses a data directory that others may read. One that belongs to somebody else keeps its mode:
             // a backup can lie there, though no server of ours will start on it.
             if let before, before.mode != mode, geteuid() == 0 || geteuid() == before.owner.user {
@@ -95,10 +114,18 @@ package final class OwnedDirectory: Sendable {
         }
     }
 
-    /// Leaves things as they were before.
+    /// Takes the place of a run that is gone, to undo what it did.
+    init(_ directory: ConfinedDirectory, left record: UnfinishedRecord) {
+        self.directory = directory
+        made = record.made
+        before = record.before
+        mark = nil
+    }
+
+    /// Leaves things as they were before. The mark goes last: a run that is killed here leaves it behind too.
     package func restore() throws(FileIOError) {
         var failure: FileIOError?
-        do throws(FileIOError) { try directory.removeContents() } catch { failure = error }
+        do throws(FileIOError) { try directory.removeContents(last: UnfinishedMark.name) } catch { failure = error }
         // Whatever could not be removed, the rest is put back all the same.
         do throws(FileIOError) {
             if let before, try directory.modeAndOwner().mode != before.mode { try directory.setMode(before.mode) }

@@ -47,11 +47,12 @@ package struct StandbyStatus: Sendable, Equatable {
     /// The position up to which everything is on stable storage here. Never more.
     package var flushed: LSN
     /// Asks the server to answer at once.
-    package var replyRequested = false
+    package var replyRequested: Bool
 
-    package init(written: LSN, flushed: LSN) {
+    package init(written: LSN, flushed: LSN, replyRequested: Bool = false) {
         self.written = written
         self.flushed = flushed
+        self.replyRequested = replyRequested
     }
 
     /// - Parameter microseconds: The client's clock, since 2000-01-01 UTC.

@@ -1,3 +1,4 @@
+import UnderstudyConnection
 package import UnderstudyProtocol
 package import UnderstudyWAL
 
@@ -16,11 +17,14 @@ package struct ReceiveMachine: Sendable {
         package var syncInterval: Duration
         /// Whether a sync makes bytes durable. If not, no flush position is ever reported.
         package var syncsToDisk: Bool
+        /// How long the server may be silent; nil for ever. After half of it the server is asked for a sign of life.
+        package var silenceLimit: Duration?
 
         package init(
             statusInterval: Duration? = .seconds(10), syncBytes: UInt64 = 16 << 20,
-            syncInterval: Duration = .seconds(1), syncsToDisk: Bool = true
+            syncInterval: Duration = .seconds(1), syncsToDisk: Bool = true, silenceLimit: Duration? = nil
         ) {
+            self.silenceLimit = silenceLimit
             self.statusInterval = statusInterval
             self.syncBytes = syncBytes
             self.syncInterval = syncInterval
@@ -36,7 +40,7 @@ package struct ReceiveMachine: Sendable {
         case drained
         /// Everything before this position is written, and on stable storage if the policy says so.
         case synced(LSN)
-        /// Time has passed.
+        /// Time has passed in which nobody listened to the server.
         case tick
         /// The stream is to end once it has come to this position.
         case stop(at: LSN)
@@ -68,6 +72,10 @@ package struct ReceiveMachine: Sendable {
     private var synced: LSN
     private var lastSync = Duration.zero
     private var lastStatus: Duration?
+    /// When the server last gave a sign of life, or nobody listened.
+    private var lastHeard = Duration.zero
+    /// When the server was asked for one since.
+    private var asked: Duration?
     private var stop: LSN?
     private var isFinished = false
 
@@ -85,6 +93,10 @@ package struct ReceiveMachine: Sendable {
     /// - Parameter now: Time since some fixed moment; never goes backwards.
     package mutating func handle(_ event: Event, now: Duration) throws(ReceiveError) -> [Action] {
         var actions: [Action] = []
+        if event.isSignOfLife {
+            lastHeard = now
+            asked = nil
+        }
         switch event {
         case .data(let start, let count):
             // Past the stop the server may go on until it has seen our end of the copy.
@@ -95,6 +107,7 @@ package struct ReceiveMachine: Sendable {
             if replyRequested { actions.append(acknowledge(now)) }
         case .drained:
             if unsynced > 0 && now - lastSync >= policy.syncInterval { actions = requestSync(now) }
+            actions += try checkSilence(now)
         case .synced(let position):
             synced = max(synced, position)
             if policy.syncsToDisk && synced > flushed {
@@ -134,7 +147,8 @@ package struct ReceiveMachine: Sendable {
     package func nextTick(now: Duration) -> Duration? {
         let status = policy.statusInterval.map { (lastStatus ?? now) + $0 }
         let sync = unsynced > 0 ? lastSync + policy.syncInterval : nil
-        guard let due = [status, sync].compactMap({ $0 }).min() else { return nil }
+        let silence = policy.silenceLimit.map { (asked ?? lastHeard) + $0 / 2 }
+        guard let due = [status, sync, silence].compactMap({ $0 }).min() else { return nil }
         return max(.zero, due - now)
     }
 
@@ -175,9 +189,28 @@ package struct ReceiveMachine: Sendable {
         return [.sync]
     }
 
-    private mutating func acknowledge(_ now: Duration) -> Action {
+    private mutating func checkSilence(_ now: Duration) throws(ReceiveError) -> [Action] {
+        guard let limit = policy.silenceLimit else { return [] }
+        guard now - (asked ?? lastHeard) >= limit / 2 else { return [] }
+        if asked != nil { throw ReceiveError(.stalled(for: now - lastHeard)) }
+        asked = now
+        return [acknowledge(now, asking: true)]
+    }
+
+    private mutating func acknowledge(_ now: Duration, asking: Bool = false) -> Action {
         lastStatus = now
         // A new timeline begins at the start of its segment, and a sync of the old one may be reported later.
-        return .acknowledge(StandbyStatus(written: received, flushed: min(flushed, received)))
+        return .acknowledge(
+            StandbyStatus(written: received, flushed: min(flushed, received), replyRequested: asking))
+    }
+}
+
+extension ReceiveMachine.Event {
+    /// Whether the server's silence begins anew. It does too where nobody listened, because the disk was slow.
+    fileprivate var isSignOfLife: Bool {
+        switch self {
+        case .data, .keepalive, .tick, .endOfTimeline: true
+        case .drained, .synced, .stop: false
+        }
     }
 }

@@ -85,7 +85,8 @@ final class CloneRun: @unchecked Sendable {
             programs = try? ServerPrograms(version, given: nil)
         }
         let look = try PrimaryLook(
-            parameters, version: version, slot: options.slot, interrupt: interrupt, logger: logger)
+            parameters, version: version, slot: options.slot, interrupt: interrupt,
+            patience: options.backup.stallTimeout, logger: logger)
         if look.configurationIsInside == false && options.start != nil && !mayStartWithoutOwnConfiguration {
             throw Self.noConfiguration(code: .options)
         }
@@ -260,7 +261,7 @@ final class CloneRun: @unchecked Sendable {
         let login = login ?? parameters, interrupt = interrupt
         let identity = try? await OwnThread.run("lag", interrupt: interrupt) { () throws(ConnectionError) in
             let session = try Session.connect(
-                login, kind: .replication, applicationName: "understudy", interrupt: interrupt)
+                login, kind: .replication, applicationName: "understudy", interrupt: interrupt, patience: .seconds(5))
             let rows = try session.runForRows(ReplicationCommand.identifySystem)
             return try? SystemIdentity(rows)
         }

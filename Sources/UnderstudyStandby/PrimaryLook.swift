@@ -13,13 +13,13 @@ struct PrimaryLook: Sendable {
     /// - Parameter slot: Refused here if it is logical, in use or lost; nothing is wrong with one that is absent.
     init(
         _ parameters: ConnectionParameters, version: ServerVersion, slot: String?, interrupt: Interrupt,
-        logger: Logger
+        patience: Duration?, logger: Logger
     ) throws(BackupError) {
         let session: Session
         do throws(ConnectionError) {
             session = try Session.connect(
                 parameters, kind: .ordinary(database: parameters["dbname"] ?? "postgres"),
-                applicationName: "understudy", interrupt: interrupt)
+                applicationName: "understudy", interrupt: interrupt, patience: patience)
         } catch {
             if error.code == .interrupted { throw BackupError(error) }
             logger.info(

@@ -59,12 +59,12 @@ struct StandbyWatch: Sendable {
         for keyword in ["user", "password", "passfile"] { parameters[keyword] = login[keyword] }
         parameters["host"] = postmaster.host
         parameters["port"] = "\(postmaster.port)"
-        parameters["connect_timeout"] = "5"
         let target = parameters, question = question, interrupt = interrupt
         let database = login["dbname"] ?? "postgres"
         return try await OwnThread.run("standby watch", interrupt: interrupt) { () throws(ConnectionError) in
             let session = try Session.connect(
-                target, kind: .ordinary(database: database), applicationName: "understudy", interrupt: interrupt)
+                target, kind: .ordinary(database: database), applicationName: "understudy", interrupt: interrupt,
+                patience: .seconds(5))
             return try session.runForRows(question).rows.first
         }
     }

@@ -107,7 +107,7 @@ struct HostileArchiveTests {
         let error = unpacking.failure { attack.make(&$0, outside) }
         #expect(error?.code == attack.code, "\(error?.description ?? "")")
         #expect(FileTree.snapshot(outside) == before)
-        #expect(FileTree.names("\(base)/16385").isEmpty)
+        #expect(Unpacking.names("\(base)/16385").isEmpty)
         #expect(FileTree.names(base) == ["16385", "data", "outside"])
         // What it did write goes away.
         #expect(unpacking.targets.restore().isEmpty)
@@ -123,6 +123,6 @@ struct HostileArchiveTests {
             let error = #expect(throws: BackupError.self) { try unpacking.unpack(archive, tablespace: 16385) }
             #expect(error?.code == .protocolViolation)
         }
-        #expect(FileTree.names(unpacking.path).isEmpty)
+        #expect(Unpacking.names(unpacking.path).isEmpty)
     }
 }

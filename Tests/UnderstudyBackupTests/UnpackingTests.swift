@@ -114,10 +114,10 @@ struct UnpackingTests {
         try unpacking.drain()
         #expect(try FileTree.linkTarget("\(unpacking.path)/\(name)") == "\(unpacking.base)/wal")
         #expect(
-            FileTree.names("\(unpacking.base)/wal") == ["000000010000000000000003", "archive_status", "summaries"])
+            Unpacking.names("\(unpacking.base)/wal") == ["000000010000000000000003", "archive_status", "summaries"])
         #expect(
             FileTree.names("\(unpacking.base)/wal/archive_status") == ["000000010000000000000003.done"])
-        #expect(FileTree.names(unpacking.path) == [name, "\(name)x"].sorted())
+        #expect(Unpacking.names(unpacking.path) == [name, "\(name)x"].sorted())
         // The manifest knows nothing of where the directory is.
         #expect(
             try unpacking.check("\(name)/000000010000000000000003", .pattern(1 << 20, seed: 3)) == .verified)
@@ -147,7 +147,7 @@ struct UnpackingTests {
         try unpacking.unpack(base)
         try unpacking.drain()
         #expect(try FileTree.linkTarget("\(unpacking.path)/pg_tblspc/16385") == "\(unpacking.base)/16385")
-        #expect(FileTree.names("\(unpacking.base)/16385") == ["PG_15_202209061", "pg_wal", "tablespace_map"])
+        #expect(Unpacking.names("\(unpacking.base)/16385") == ["PG_15_202209061", "pg_wal", "tablespace_map"])
         #expect(
             try unpacking.check("pg_tblspc/16385/PG_15_202209061/1", .pattern(9000, seed: 1)) == .verified)
     }

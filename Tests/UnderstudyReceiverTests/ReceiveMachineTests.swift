@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyConnection
 import UnderstudyProtocol
 import UnderstudyWAL
 
@@ -18,17 +19,18 @@ enum Stream {
     /// A machine that sends no status by itself, unless it is told to.
     static func machine(
         statusInterval: Duration? = nil, syncBytes: UInt64 = 16 << 20, syncInterval: Duration = .seconds(1),
-        syncsToDisk: Bool = true, segmentSize: WALSegmentSize = .default
+        syncsToDisk: Bool = true, segmentSize: WALSegmentSize = .default, silenceLimit: Duration? = nil
     ) -> ReceiveMachine {
         ReceiveMachine(
             start: start, timeline: TimelineID(rawValue: 1), segmentSize: segmentSize,
             policy: .init(
                 statusInterval: statusInterval, syncBytes: syncBytes, syncInterval: syncInterval,
-                syncsToDisk: syncsToDisk))
+                syncsToDisk: syncsToDisk, silenceLimit: silenceLimit))
     }
 
-    static func status(_ written: Int, _ flushed: Int?) -> ReceiveMachine.Action {
-        .acknowledge(StandbyStatus(written: lsn(written), flushed: flushed.map(lsn) ?? .invalid))
+    static func status(_ written: Int, _ flushed: Int?, asking: Bool = false) -> ReceiveMachine.Action {
+        .acknowledge(
+            StandbyStatus(written: lsn(written), flushed: flushed.map(lsn) ?? .invalid, replyRequested: asking))
     }
 }
 
@@ -314,5 +316,53 @@ struct TimelineSwitchTests {
             let error = #expect(throws: ReceiveError.self) { try machine.handle(next(timeline, offset), now: .zero) }
             #expect(error?.code == .protocolViolation)
         }
+    }
+}
+
+@Suite("The rules of receiving WAL: a server that is silent")
+struct SilenceTests {
+    private var machine = Stream.machine(silenceLimit: .seconds(60))
+
+    @Test("is asked for a sign of life after half of the limit, and given up at its end")
+    mutating func stalled() throws {
+        #expect(try machine.handle(.keepalive(replyRequested: false), now: .seconds(10)) == [])
+        #expect(machine.nextTick(now: .seconds(10)) == .seconds(30))
+        #expect(try machine.handle(.drained, now: .seconds(39)) == [])
+        #expect(try machine.handle(.drained, now: .seconds(40)) == [Stream.status(0, nil, asking: true)])
+        // Once is enough.
+        #expect(try machine.handle(.drained, now: .seconds(41)) == [])
+        #expect(machine.nextTick(now: .seconds(41)) == .seconds(29))
+        let error = #expect(throws: ReceiveError.self) { try machine.handle(.drained, now: .seconds(70)) }
+        #expect(error?.connection?.code == .stalled)
+        #expect(error?.message == "server has sent nothing for 60 s")
+    }
+
+    @Test("is trusted again when anything comes")
+    mutating func answered() throws {
+        #expect(try machine.handle(.drained, now: .seconds(30)) == [Stream.status(0, nil, asking: true)])
+        #expect(try machine.handle(.keepalive(replyRequested: false), now: .seconds(31)) == [])
+        #expect(try machine.handle(.drained, now: .seconds(60)) == [])
+        #expect(try machine.handle(.drained, now: .seconds(61)) == [Stream.status(0, nil, asking: true)])
+    }
+
+    @Test("has its full time to answer, however late it was asked")
+    mutating func lateQuestion() throws {
+        #expect(try machine.handle(.drained, now: .seconds(600)) == [Stream.status(0, nil, asking: true)])
+        #expect(try machine.handle(.drained, now: .seconds(629)) == [])
+        #expect(throws: ReceiveError.self) { try machine.handle(.drained, now: .seconds(630)) }
+    }
+
+    @Test("is not to blame while the disk keeps us from listening")
+    mutating func slowDisk() throws {
+        for second in 1...600 { #expect(try machine.handle(.tick, now: .seconds(second)) == []) }
+        #expect(try machine.handle(.drained, now: .seconds(620)) == [])
+        #expect(try machine.handle(.drained, now: .seconds(630)) == [Stream.status(0, nil, asking: true)])
+    }
+
+    @Test("is waited for without a limit")
+    func unlimited() throws {
+        var machine = Stream.machine()
+        #expect(machine.nextTick(now: .zero) == nil)
+        #expect(try machine.handle(.drained, now: .seconds(1_000_000)) == [])
     }
 }

@@ -1,3 +1,11 @@
+/// The value of `--stall-timeout`: nil for never.
+enum StallArgument {
+    static func parse(_ text: String) throws(UsageError) -> Duration? {
+        let limit = try NumberArgument.duration(text, option: "--stall-timeout")
+        return limit == .zero ? nil : limit
+    }
+}
+
 /// Durations and numbers as PostgreSQL writes them on its command lines and in postgresql.conf.
 enum NumberArgument {
     /// `60`, `60s`, `5min`, `500ms`, `1h`, `1d`: seconds unless a unit says otherwise.

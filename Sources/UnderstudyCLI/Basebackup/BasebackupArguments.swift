@@ -16,6 +16,8 @@ struct BasebackupArguments: ParsableArguments {
     @Option var checkpoint: String?
     @Option var label: String?
     @Flag var noClean = false
+    @Flag var forceClean = false
+    @Option var stallTimeout: String?
     @Flag var noSync = false
     @Flag var progress = false
     @Flag var verbose = false

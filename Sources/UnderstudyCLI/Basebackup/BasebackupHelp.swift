@@ -32,6 +32,10 @@ enum BasebackupHelp {
               -C, --create-slot          make that slot
                   --no-slot              no temporary slot either
               -n, --no-clean             keep what was made when the backup fails
+                  --force-clean          first remove what an earlier run has left in the same
+                                         place because it was killed, and nothing else
+                  --stall-timeout=TIME   give up when the server is silent for so long, in s
+                                         unless a unit follows (default: 5min; 0 for never)
               -N, --no-sync              do not wait until all is on stable storage
                   --sync-method=fsync|syncfs
                                          sync each file, or the file systems as a whole

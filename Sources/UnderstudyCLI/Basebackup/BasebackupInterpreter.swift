@@ -40,6 +40,8 @@ struct BasebackupInterpreter {
         options.sync = !parsed.noSync
         options.syncMethod = try syncMethod()
         options.cleanUp = !parsed.noClean
+        options.forceClean = parsed.forceClean
+        if let text = parsed.stallTimeout { options.stallTimeout = try StallArgument.parse(text) }
         if let interval { options.statusInterval = .seconds(interval) }
         options.writeRecoverySettings = parsed.writeRecoveryConf
         return BasebackupPlan(

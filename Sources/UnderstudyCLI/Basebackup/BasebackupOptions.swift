@@ -18,6 +18,8 @@ enum BasebackupOptions {
         StockOption("compress", "Z", .required),
         StockOption("label", "l", .required),
         StockOption("no-clean", "n"),
+        StockOption("force-clean"),
+        StockOption("stall-timeout", nil, .required),
         StockOption("no-sync", "N"),
         StockOption("dbname", "d", .required),
         StockOption("host", "h", .required),

@@ -24,6 +24,8 @@ struct CloneArguments: ParsableArguments {
     @Option var maxRate: String?
     @Option var label: String?
     @Flag var noClean = false
+    @Flag var forceClean = false
+    @Option var stallTimeout: String?
     @Flag var noSync = false
     @Flag var noVerifyChecksums = false
     @Option var progress: String?

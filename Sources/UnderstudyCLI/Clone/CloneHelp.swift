@@ -43,6 +43,10 @@ enum CloneHelp {
           -r, --max-rate=RATE        most kB per second that the primary sends, or with a suffix k or M
           -l, --label=LABEL          the backup's label
           -n, --no-clean             keep what was made when the clone fails
+              --force-clean          first remove what an earlier run has left in the same place because it
+                                     was killed, and nothing else
+              --stall-timeout=TIME   give up when the primary is silent for so long, in s unless a unit
+                                     follows (default: 5min; 0 for never)
           -N, --no-sync              do not wait until all is on stable storage
               --no-verify-checksums  let the primary send damaged pages unseen
 

@@ -56,6 +56,8 @@ struct CloneInterpreter {
         options.verifyServerChecksums = !parsed.noVerifyChecksums
         options.sync = !parsed.noSync
         options.cleanUp = !parsed.noClean
+        options.forceClean = parsed.forceClean
+        if let text = parsed.stallTimeout { options.stallTimeout = try StallArgument.parse(text) }
         options.owner = try parsed.owner.map(owner)
         return options
     }

@@ -26,6 +26,8 @@ enum CloneOptions {
         StockOption("max-rate", "r", .required),
         StockOption("label", "l", .required),
         StockOption("no-clean", "n"),
+        StockOption("force-clean"),
+        StockOption("stall-timeout", nil, .required),
         StockOption("no-sync", "N"),
         StockOption("no-verify-checksums"),
         StockOption("progress", nil, .required),

@@ -36,6 +36,11 @@ final class Unpacking {
     /// The archives of the tablespaces.
     private(set) var roots: [UInt32: MemberRoot] = [:]
 
+    /// The names in one of the directories, but for the mark that says that it is unfinished.
+    static func names(_ path: String) -> [String] {
+        FileTree.names(path).filter { $0 != "\(UnfinishedMark.name)" }
+    }
+
     init(_ layout: Layout = Layout()) throws {
         base = try layout.base ?? TestDirectory.make("unpack")
         path = "\(base)/data"

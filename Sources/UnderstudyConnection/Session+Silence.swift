@@ -1,0 +1,65 @@
+import UnderstudyFileIO
+
+/// How long a server may be silent, and what follows.
+package struct Patience {
+    package enum Consequence {
+        /// The session fails with ``ConnectionError/Code/stalled``.
+        case failure
+        /// The server may have a reason: this finds out whether it is alive, and throws if it is not.
+        case inquiry(() throws(ConnectionError) -> Void)
+    }
+
+    package var limit: Duration
+    package var consequence: Consequence
+
+    package init(limit: Duration, _ consequence: Consequence) {
+        self.limit = limit
+        self.consequence = consequence
+    }
+}
+
+extension Session {
+    /// Waits for input from the server and takes it in, with the patience that the session has.
+    func waitForInput(wakeUps: [Interrupt]) throws(ConnectionError) -> Waited {
+        let limit = isShielded ? Self.longestSilence : patience?.limit
+        let clock = ContinuousClock()
+        while true {
+            let begin = silentSince ?? clock.now
+            silentSince = begin
+            let left = limit.map { max(.zero, $0 - (clock.now - begin)) }
+            let waited = try waitForInput(timeout: left, wakeUps: wakeUps)
+            guard waited == .timedOut else { return waited }
+            // With encryption a wait may end early.
+            if let limit, clock.now - begin >= limit { try endPatience(limit) }
+        }
+    }
+
+    private func endPatience(_ limit: Duration) throws(ConnectionError) {
+        if isShielded { throw ConnectionError(.lost, "server did not answer in time") }
+        switch patience?.consequence {
+        case .failure: throw ConnectionError.stalled(for: limit)
+        case .inquiry(let inquire): try inquire()
+        case nil: break
+        }
+        endSilence()
+    }
+
+    /// Something came, or nothing was waited for.
+    func endSilence() {
+        silentSince = nil
+    }
+}
+
+extension ConnectionError {
+    package static func stalled(for limit: Duration) -> ConnectionError {
+        ConnectionError(.stalled, "server has sent nothing for \(limit.formatted)")
+    }
+}
+
+extension Duration {
+    /// `300 s`, or `1.5 s`.
+    fileprivate var formatted: String {
+        let tenths = components.seconds * 10 + components.attoseconds / 100_000_000_000_000_000
+        return tenths % 10 == 0 ? "\(tenths / 10) s" : "\(tenths / 10).\(tenths % 10) s"
+    }
+}
