@@ -1,0 +1,163 @@
+import Foundation
+import Glibc
+import Testing
+import UnderstudyTestSupport
+
+/// Runs that are ended by SIGKILL, and the run after them.
+@Suite(.disabled(if: isStock)) struct KilledRunTests {
+    private static let mark = "pgsql_tmp.understudy"
+
+    /// A run's places: data directory, WAL directory, and one tablespace.
+    private struct Places {
+        let parent: String
+        let space: String
+        var target: String { "\(parent)/deep/target" }
+        var wal: String { "\(parent)/wal" }
+        var mapped: String { "\(parent)/mapped" }
+
+        init(_ cluster: Cluster) throws {
+            parent = try TestDirectory.make("parent")
+            space = try cluster.makeTablespace("space")
+        }
+
+        func arguments(_ command: Command, _ cluster: Cluster) -> [String] {
+            command.arguments(cluster.connectionString(), target)
+                + ["-T", "\(space)=\(mapped)", "--waldir", wal]
+                + (command == .basebackup ? ["-C", "-S", command.slot] : [])
+        }
+    }
+
+    /// Kills a run while it copies.
+    private func kill(
+        _ command: Command, _ cluster: Cluster, _ places: Places, _ arguments: [String] = []
+    ) throws -> Program {
+        let program = try UnderstudyProgram.start(places.arguments(command, cluster) + ["-r", "32"] + arguments)
+        try cluster.waitUntilCopying(program)
+        try eventually("files of the tablespace") {
+            FileTree.names(places.mapped).contains { $0.hasPrefix("PG_") }
+        }
+        program.send(SIGKILL)
+        #expect(program.wait().status == 128 + SIGKILL)
+        // The slot is in use until the server has noticed.
+        try eventually("the end of all wal senders") {
+            try cluster.holds("SELECT count(*) = 0 FROM pg_stat_replication")
+        }
+        return program
+    }
+
+    private func waitForMark(of program: Program, _ places: Places) throws {
+        try eventually("the mark: \(program.errorOutput)") {
+            try #require(program.isRunning)
+            let mark = try? FileTree.text("\(places.target)/\(Self.mark)")
+            return mark?.contains("process \(program.processID)\n") ?? false
+        }
+    }
+
+    @Test(arguments: PostgresInstallation.all, Command.allCases)
+    func `a killed run is recognised, and --force-clean removes it`(
+        installation: PostgresInstallation, command: Command
+    ) throws {
+        let cluster = try Cluster(installation)
+        let places = try Places(cluster)
+        let program = try kill(command, cluster, places)
+        let left = FileTree.snapshot(places.parent)
+        #expect(try cluster.slots() == [command.slot])
+
+        let refused = try UnderstudyProgram.run(places.arguments(command, cluster))
+        expectRefused(
+            refused, "directory \"\(places.target)\" holds an unfinished base backup", "process \(program.processID)",
+            places.wal, places.mapped, "replication slot \"\(command.slot)\"", "--force-clean")
+        #expect(FileTree.snapshot(places.parent) == left)
+
+        let result = try UnderstudyProgram.run(places.arguments(command, cluster) + ["--force-clean"])
+        #expect(result.status == 0, "\(result)")
+        #expect(result.errorOutput.contains("removing the unfinished base backup in \"\(places.target)\""))
+        #expect(result.errorOutput.contains("dropped replication slot \"\(command.slot)\""))
+        let verified = try verify(places.target, of: cluster, ["-n"])
+        // A clone has changed its settings since.
+        #expect(verified.status == 0 || command == .clone, "\(verified)")
+        #expect(!FileTree.snapshot(places.parent).contains { $0.contains(Self.mark) })
+        try cluster.expectReleased(slots: [command.slot])
+    }
+
+    @Test(arguments: Command.allCases)
+    func `a run that fails after --force-clean leaves what was there before the killed one`(command: Command) throws {
+        let cluster = try Cluster(.newest)
+        let places = try Places(cluster)
+        _ = try kill(command, cluster, places)
+        let program = try UnderstudyProgram.start(places.arguments(command, cluster) + ["--force-clean", "-r", "32"])
+        try waitForMark(of: program, places)
+        program.send(SIGTERM)
+        #expect(program.wait().status == 1)
+        #expect(FileTree.names(places.parent) == [])
+        try cluster.expectReleased()
+    }
+
+    @Test func `--force-clean removes nothing that is not marked`() throws {
+        let cluster = try Cluster(.newest)
+        let places = try Places(cluster)
+        _ = try kill(.basebackup, cluster, places)
+        // Somebody has used the tablespace's place for something else since, and another place is full of other things.
+        try FileManager.default.removeItem(atPath: "\(places.mapped)/\(Self.mark)")
+        let before = FileTree.snapshot(places.mapped)
+        let result = try UnderstudyProgram.run(places.arguments(.basebackup, cluster) + ["--force-clean"])
+        expectRefused(result, "tablespace directory \"\(places.mapped)\" exists but is not empty")
+        #expect(FileTree.snapshot(places.mapped) == before)
+    }
+
+    @Test func `--force-clean does not touch a directory in which a server was started`() throws {
+        let cluster = try Cluster(.newest)
+        let places = try Places(cluster)
+        _ = try kill(.basebackup, cluster, places)
+        try TestDirectory.write("x", to: "\(places.target)/postmaster.opts")
+        let before = FileTree.snapshot(places.parent)
+        let result = try UnderstudyProgram.run(places.arguments(.basebackup, cluster) + ["--force-clean"])
+        expectRefused(result, "a server has been started in it")
+        #expect(FileTree.snapshot(places.parent) == before)
+    }
+
+    @Test(arguments: [[], ["--force-clean"]])
+    func `a run that is still at work is left alone`(arguments: [String]) throws {
+        let cluster = try Cluster(.newest)
+        let places = try Places(cluster)
+        let program = try UnderstudyProgram.start(places.arguments(.basebackup, cluster) + ["-r", "32"])
+        try waitForMark(of: program, places)
+        let result = try UnderstudyProgram.run(
+            Command.clone.arguments(cluster.connectionString(), places.target) + arguments)
+        expectRefused(result, "is being filled by another base backup", "process \(program.processID)")
+        #expect(program.isRunning)
+        program.send(SIGTERM)
+        #expect(program.wait().status == 1)
+        #expect(FileTree.names(places.parent) == [])
+    }
+
+    @Test func `what --no-clean has kept is recognised too`() throws {
+        let cluster = try Cluster(.newest)
+        let places = try Places(cluster)
+        let program = try UnderstudyProgram.start(
+            places.arguments(.basebackup, cluster) + ["-r", "32", "--no-clean"])
+        try waitForMark(of: program, places)
+        program.send(SIGINT)
+        #expect(program.wait().status == 1)
+        let result = try UnderstudyProgram.run(places.arguments(.basebackup, cluster) + ["--force-clean"])
+        #expect(result.status == 0, "\(result)")
+        #expect(try verify(places.target, of: cluster, ["-n"]).status == 0)
+    }
+
+    @Test func `a slot of another server is not dropped here, but named`() throws {
+        let cluster = try Cluster(.newest)
+        let places = try Places(cluster)
+        _ = try kill(.basebackup, cluster, places)
+        let mark = "\(places.target)/\(Self.mark)"
+        let identifier = try cluster.sql("SELECT system_identifier FROM pg_control_system()")
+        let text = try FileTree.text(mark)
+        try #require(text.contains(identifier))
+        try TestDirectory.write(text.replacingOccurrences(of: identifier, with: "1"), to: mark)
+        let result = try UnderstudyProgram.run(
+            ["basebackup", "-d", cluster.connectionString(), "-D", places.target, "-c", "fast", "--force-clean"]
+                + ["-T", "\(places.space)=\(places.mapped)"])
+        #expect(result.status == 0, "\(result)")
+        #expect(result.errorOutput.contains("of another server, where replication slot \"standby1\""), "\(result)")
+        #expect(try cluster.slots() == ["standby1"])
+    }
+}
