@@ -76,7 +76,9 @@ let package = Package(
 
         .target(name: "UnderstudyTestSupport", path: "Tests/UnderstudyTestSupport"),
         .testTarget(name: "UnderstudyWALTests", dependencies: ["UnderstudyWAL"]),
-        .testTarget(name: "UnderstudyProtocolTests", dependencies: ["UnderstudyProtocol", "UnderstudyWAL"]),
+        .testTarget(
+            name: "UnderstudyProtocolTests",
+            dependencies: ["UnderstudyProtocol", "UnderstudyTestSupport", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyArchiveTests", dependencies: ["UnderstudyArchive", "UnderstudyTestSupport"]),
         .testTarget(
             name: "UnderstudyConfigurationTests", dependencies: ["UnderstudyConfiguration", "UnderstudyWAL"]),

@@ -27,7 +27,9 @@ extension BackupError {
         } else if let file = error.file {
             self.init(file)
         } else {
-            self.init(error.code == .protocolViolation ? .protocolViolation : .wal, error.message)
+            self.init(
+                error.code == .protocolViolation ? .protocolViolation : .wal, error.message,
+                hint: error.code == .endedEarly ? "The server was probably shut down: try again when it is up." : nil)
         }
     }
 
@@ -76,10 +78,11 @@ extension BackupError {
                 sqlState: error.sqlState)
         case .refused: self.init(refused: error)
         case .lost:
-            self.init(
-                .connection, error.message,
-                hint: "The server's log says whether it was stopped, crashed, or ended this connection.",
-                sqlState: error.sqlState)
+            let hint =
+                error.sqlState == "57P01"
+                ? "An administrator ended this connection or stopped the server: ask, and try again when that is over."
+                : "The server's log says whether it was stopped, crashed, or ended this connection."
+            self.init(.connection, error.message, hint: hint, sqlState: error.sqlState)
         case .stalled:
             self.init(
                 .connection, error.message,
@@ -133,6 +136,9 @@ extension BackupError {
         self.init(code, error.message, hint: hint, sqlState: error.sqlState)
     }
 
+    private static let wrongPeer =
+        "A server of its version knows this command: connect to PostgreSQL itself, not to a pooler or a fork with another protocol."
+
     private init(server error: ConnectionError, of command: Code) {
         var code = command
         var hint: String?
@@ -158,6 +164,19 @@ extension BackupError {
             hint = "Set wal_level = replica (hot_standby before 9.6) on the primary and restart it."
         case "XX001":
             code = .damagedPages
+        case "42601", "0A000":
+            hint = Self.wrongPeer
+        // Up to 17 these have no SQLSTATE of their own.
+        case "XX000", "54000":
+            if error.message.contains("file name too long") {
+                hint =
+                    "Rename or remove that file on the primary: paths in a base backup have at most 99 bytes."
+            } else if error.message.contains("cannot execute SQL commands") {
+                hint = Self.wrongPeer
+            } else if command == .wal {
+                hint =
+                    "Make sure that both connections reach the same server, without a load balancer in between, and that it was not switched over meanwhile."
+            }
         default: break
         }
         self.init(code, error.message, hint: hint, sqlState: error.sqlState)

@@ -238,7 +238,9 @@ package import UnderstudyProtocol
             let text = unsafe String(cString: PQresultErrorMessage(result)).trimmedLines
             return ConnectionError(.lost, "connection to server was lost: \(text)")
         }
-        let isGone = unsafe PQstatus(connection) == CONNECTION_BAD
+        // The server ends the connection behind these (57P01 to 57P03), but libpq may not have seen the end yet.
+        let isLast = message.sqlState?.hasPrefix("57P0") ?? false
+        let isGone = unsafe isLast || PQstatus(connection) == CONNECTION_BAD
         return ConnectionError(isGone ? .lost : .server, message.message, server: message)
     }
 }

@@ -68,7 +68,11 @@ struct NetworkLoop {
                     throw ReceiveError(.protocolViolation, error.message)
                 }
             }
-            reply = try connecting { () throws(ConnectionError) in try session.nextResult() }
+            let isOver = reply == .command
+            do throws(ConnectionError) { reply = try session.nextResult() } catch  where isOver && error.code == .lost {
+                // A server that shuts down ends the command, and then the connection.
+                break
+            } catch { throw ReceiveError(error) }
         }
         if isFinished { return }
         guard let next else {

@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyTestSupport
 import UnderstudyWAL
 
 @testable import UnderstudyProtocol
@@ -10,7 +11,7 @@ struct CommandTests {
         190_000,
     ].map(ServerVersion.init)
 
-    @Test("a backup in plain format is asked for as in the recordings", arguments: RecordedBackup.versions)
+    @Test("a backup in plain format is asked for as in the recordings", arguments: Recording.versions)
     func recorded(_ version: String) throws {
         let recording = try RecordedBackup(version: version)
         var command = BaseBackupCommand(label: "understudy")

@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyTestSupport
 import UnderstudyWAL
 
 @testable import UnderstudyProtocol
@@ -9,7 +10,7 @@ struct RowTests {
         ResultSet(columns: (0..<(rows.first?.count ?? 0)).map { "c\($0)" }, rows: rows)
     }
 
-    @Test("of a recorded backup are read as what they are known to mean", arguments: RecordedBackup.versions)
+    @Test("of a recorded backup are read as what they are known to mean", arguments: Recording.versions)
     func recorded(_ version: String) throws {
         let recording = try RecordedBackup(version: version)
         try #require(recording.rows.count == 3)

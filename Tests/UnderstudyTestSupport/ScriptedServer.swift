@@ -11,10 +11,13 @@ package final class ScriptedServer: Sendable {
         package var bytes: [UInt8]
         /// What stands behind this offset is sent when the client has ended its side of the copy.
         package var holdsFrom: Int?
+        /// The connection ends behind the last byte.
+        package var endsConnection: Bool
 
-        package init(_ bytes: [UInt8], holdsFrom: Int? = nil) {
+        package init(_ bytes: [UInt8], holdsFrom: Int? = nil, endsConnection: Bool = false) {
             self.bytes = bytes
             self.holdsFrom = holdsFrom
+            self.endsConnection = endsConnection
         }
     }
 
@@ -26,21 +29,8 @@ package final class ScriptedServer: Sendable {
     ///   - startup: The answer to the login, up to ReadyForQuery.
     ///   - script: The answer to a command.
     package init(startup: Answer, script: @escaping @Sendable (String) throws -> Answer) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard listener >= 0 else { throw SupportError("could not make a socket: errno \(errno)") }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        // SAFETY: the address lives through the calls, and has the size that is said.
-        let status = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                unsafe bind(listener, pointer, length) + listen(listener, 16)
-                    + getsockname(listener, pointer, &length)
-            }
-        }
-        guard status == 0 else { throw SupportError("could not listen: errno \(errno)") }
-        port = Int(UInt16(bigEndian: address.sin_port))
+        let (listener, port) = try Loopback.listen()
+        self.port = port
         self.listener = listener
         Thread.detachNewThread { [heard] in
             while true {
@@ -79,7 +69,7 @@ private struct Conversation {
 
     func run(_ startup: ScriptedServer.Answer, _ script: (String) throws -> ScriptedServer.Answer) throws {
         // Requests for TLS or GSS encryption are the only packets of eight bytes.
-        while try packet().count == 4 { try send([UInt8(ascii: "N")]) }
+        while try packet().count == 4 { try send([UInt8(ascii: "N")][...]) }
         try answer(startup)
         while true {
             let (kind, body) = try message()
@@ -95,10 +85,14 @@ private struct Conversation {
     }
 
     private func answer(_ answer: ScriptedServer.Answer) throws {
-        guard let hold = answer.holdsFrom else { return try send(answer.bytes) }
-        try send(Array(answer.bytes[..<hold]))
-        while try message().kind != UInt8(ascii: "c") {}
-        try send(Array(answer.bytes[hold...]))
+        if let hold = answer.holdsFrom {
+            try send(answer.bytes[..<hold])
+            while try message().kind != UInt8(ascii: "c") {}
+            try send(answer.bytes[hold...])
+        } else {
+            try send(answer.bytes[...])
+        }
+        if answer.endsConnection { throw Ended() }
     }
 
     private func message() throws -> (kind: UInt8, body: [UInt8]) {
@@ -125,17 +119,7 @@ private struct Conversation {
         return bytes
     }
 
-    private func send(_ bytes: [UInt8]) throws {
-        var done = 0
-        while done < bytes.count {
-            let start = done
-            // SAFETY: at most the rest of the array is read.
-            let sent = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.send(
-                    connection, buffer.baseAddress! + start, bytes.count - start, Int32(MSG_NOSIGNAL))
-            }
-            guard sent > 0 else { throw Ended() }
-            done += sent
-        }
+    private func send(_ bytes: ArraySlice<UInt8>) throws {
+        guard Loopback.send(bytes, to: connection) else { throw Ended() }
     }
 }
