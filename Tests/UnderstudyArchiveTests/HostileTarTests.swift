@@ -1,5 +1,6 @@
 import Testing
 import UnderstudyArchive
+import UnderstudyTestSupport
 
 @Suite struct HostileTarTests {
     struct Case: CustomTestStringConvertible {

@@ -1,5 +1,6 @@
 import Testing
 import UnderstudyArchive
+import UnderstudyTestSupport
 
 @Suite struct TarReaderTests {
     /// A directory, files of zero, few, one block's and more bytes, and a link.

@@ -11,6 +11,10 @@ package final class ScriptedServer: Sendable {
         package var bytes: [UInt8]
         /// What stands behind this offset is sent when the client has ended its side of the copy.
         package var holdsFrom: Int?
+        /// Sent behind `bytes`, made as they are sent: for what is too large to be held.
+        package var pieces: (@Sendable () -> AnySequence<[UInt8]>)?
+        /// Sent behind `pieces`.
+        package var tail: [UInt8] = []
         /// The connection ends behind the last byte.
         package var endsConnection: Bool
 
@@ -92,6 +96,8 @@ private struct Conversation {
         } else {
             try send(answer.bytes[...])
         }
+        if let pieces = answer.pieces { for piece in pieces() { try send(piece[...]) } }
+        try send(answer.tail[...])
         if answer.endsConnection { throw Ended() }
     }
 

@@ -1,7 +1,7 @@
 /// Makes archives, sound ones and others, field by field.
-enum TarBuilder {
+package enum TarBuilder {
     /// Fields replace what a sound header would hold; the checksum is made last, unless it is one of them.
-    enum Field {
+    package enum Field {
         case name([UInt8])
         case prefix(String)
         case mode(String)
@@ -13,7 +13,7 @@ enum TarBuilder {
         case checksum(String)
     }
 
-    static func header(_ name: String, size: Int = 0, _ fields: Field...) -> [UInt8] {
+    package static func header(_ name: String, size: Int = 0, _ fields: Field...) -> [UInt8] {
         var header = [UInt8](repeating: 0, count: 512)
         func put(_ value: some Collection<UInt8>, at offset: Int) {
             header.replaceSubrange(offset..<offset + value.count, with: value)
@@ -44,12 +44,12 @@ enum TarBuilder {
         return header
     }
 
-    static func file(_ name: String, _ content: [UInt8]) -> [UInt8] {
+    package static func file(_ name: String, _ content: [UInt8]) -> [UInt8] {
         let padding = (512 - content.count % 512) % 512
         return header(name, size: content.count) + content + zeros(padding)
     }
 
-    static func zeros(_ count: Int) -> [UInt8] {
+    package static func zeros(_ count: Int) -> [UInt8] {
         [UInt8](repeating: 0, count: count)
     }
 
