@@ -243,6 +243,10 @@ package final class BackupRun: @unchecked Sendable {
         let position = try session.nextRows { rows throws(ProtocolError) in
             try BackupPosition(rows, fallback: start.timeline)
         }
+        guard position.lsn >= start.lsn else {
+            throw BackupError(
+                ProtocolError("server ended the backup at \(position.lsn), before its start at \(start.lsn)"))
+        }
         if options.wal != .none { logger.info("write-ahead log end point: \(position.lsn)") }
         do throws(ConnectionError) {
             while try session.nextResult() != .none {}

@@ -47,12 +47,25 @@ extension ConfinedDirectory {
         let entries = try entries()
         for entry in entries where entry.name != last {
             do throws(FileIOError) {
-                if entry.kind == .directory { try openDirectory(entry.name).removeContents() }
+                if entry.kind == .directory { try emptyDirectory(entry.name) }
                 try remove(entry.name, isDirectory: entry.kind == .directory)
             } catch { failure = failure ?? error }
         }
         if failure == nil, let last, entries.contains(where: { $0.name == last }) { try remove(last) }
         if let failure { throw failure }
+    }
+
+    /// Empties a directory in it, also one that its mode has closed to its owner.
+    private func emptyDirectory(_ name: RelativePath) throws(FileIOError) {
+        do throws(FileIOError) {
+            try openDirectory(name).removeContents()
+        } catch  where error.number == EACCES {
+            let place = try Place(name, in: self)
+            _ = try SystemCall.run {
+                unsafe fchmodat(place.directory, place.name.cString, 0o700, AT_SYMLINK_NOFOLLOW)
+            }.orThrow("could not set permissions on directory", fullPath(name))
+            try openDirectory(name).removeContents()
+        }
     }
 
     private func kind(of name: RelativePath, type: UInt8) throws(FileIOError) -> Entry.Kind {

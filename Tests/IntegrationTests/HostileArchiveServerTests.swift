@@ -122,6 +122,23 @@ import UnderstudyTestSupport
         try await expectRefused(what)
     }
 
+    /// By a user that such a directory is closed to; root would not notice.
+    @Test(arguments: ["0000000 ", "0000600 ", "0000500 ", "0000300 "])
+    func `a directory that is closed to its owner goes with the rest`(mode: String) throws {
+        var played = PlayedServer(.v16)
+        played.archives[1] =
+            TarBuilder.header("a/", .type("5"), .mode("0000700 ")) + TarBuilder.header("a/b/", .type("5"), .mode(mode))
+            + TarBuilder.header("c/", .type("5"), .mode(mode)) + TarBuilder.file("../x", [1])
+        let server = try played.serve()
+        let around = try Surroundings()
+        let result = try UnderstudyProgram.run([
+            "basebackup", "-h", "127.0.0.1", "-p", "\(server.port)", "-U", "r", "-D", around.target, "-T",
+            "/srv/space=\(around.space)",
+        ])
+        #expect(result.status == 1, "\(result)")
+        around.expectUntouched("\(result)")
+    }
+
     /// PostgreSQL's file names may hold any bytes but a slash.
     @Test(arguments: [Array("with\nline".utf8), [0xFF, 0xFE, 0x80], Array("with space, 'quote' and ä".utf8)])
     func `a name is bytes, and arrives as such`(name: [UInt8]) async throws {

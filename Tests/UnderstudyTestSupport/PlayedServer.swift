@@ -43,10 +43,11 @@ package struct PlayedServer: Sendable {
         let page = [UInt8](repeating: 0x5A, count: 8192)
         let trailer = version.hasOneCopy ? TarBuilder.zeros(1024) : []
         let space =
-            TarBuilder.header("PG_16/", .type("5")) + TarBuilder.file("PG_16/1", Array("space".utf8)) + trailer
+            TarBuilder.header("PG_16/", .type("5"), .mode("0000700 ")) + TarBuilder.file("PG_16/1", Array("space".utf8))
+            + trailer
         var base: [UInt8] = TarBuilder.file("backup_label", label)
         for name in ["base/", "base/1/", "global/", "pg_wal/", "pg_wal/archive_status/", "pg_tblspc/"] {
-            base += TarBuilder.header(name, .type("5"))
+            base += TarBuilder.header(name, .type("5"), .mode("0000700 "))
         }
         base += TarBuilder.header("pg_tblspc/16385", .type("2"), .link("/srv/space"))
         base += TarBuilder.file("PG_VERSION", Array("16\n".utf8)) + TarBuilder.file("base/1/1", page)
