@@ -62,6 +62,32 @@ extension BackupError {
             self.init(
                 .options, error.message,
                 hint: "Write keyword=value pairs, as in \"host=10.0.0.1 user=r\", or a postgresql:// URI.")
+        case .unreachable where error.isUnwantedSession:
+            self.init(
+                .connection, error.message,
+                hint: "No host is what target_session_attrs asks for: name others, or ask for another kind of server.")
+        case .attributesUnknown:
+            self.init(
+                .connection, error.message,
+                hint:
+                    "Let the role connect to database \"postgres\" too, or name the one host that is meant, without target_session_attrs."
+            )
+        case .unreachable where error.message.contains("certificate verify failed"):
+            self.init(
+                .authentication, error.message,
+                hint:
+                    "Check that sslrootcert holds the authority that signed the server's certificate, and that the certificate has not expired."
+            )
+        case .unreachable where error.message.contains("does not match host name"):
+            self.init(
+                .authentication, error.message,
+                hint:
+                    "Connect by a name that stands in the server's certificate (hostaddr may say where it is), or have it issued for this one."
+            )
+        case .unreachable where error.message.contains("certificate") || error.message.contains("private key"):
+            self.init(
+                .authentication, error.message,
+                hint: "Check the files that sslrootcert, sslcert and sslkey name, and that you may read them.")
         case .unreachable:
             self.init(
                 .connection, error.message,

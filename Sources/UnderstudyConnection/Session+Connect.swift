@@ -6,6 +6,8 @@ extension Session {
     /// Connects, without blocking: an interrupt ends the attempt at any moment, but while libpq looks up the address of
     /// a host name, which it does in a blocking call.
     ///
+    /// `target_session_attrs` holds with servers of any age; before 14 it takes an ordinary connection as well.
+    ///
     /// Honours `connect_timeout` for each host in turn, which libpq itself does only in its blocking calls.
     ///
     /// - Parameter patience: How long the server may be silent, while it is connected to (unless `connect_timeout` is
@@ -16,6 +18,54 @@ extension Session {
     package static func connect(
         _ parameters: ConnectionParameters, kind: Kind, applicationName: String, interrupt: Interrupt,
         patience: Duration? = nil, notices: @escaping @Sendable (ServerMessage) -> Void = { _ in }
+    ) throws(ConnectionError) -> Session {
+        do throws(ConnectionError) {
+            return try connectAsGiven(
+                parameters, kind: kind, applicationName: applicationName, interrupt: interrupt, patience: patience,
+                notices: notices)
+        } catch  where kind.isReplication && error.isRefusedProbe {
+            let host = try chooseHost(
+                parameters, applicationName: applicationName, interrupt: interrupt, patience: patience)
+            return try connectAsGiven(
+                host, kind: kind, applicationName: applicationName, interrupt: interrupt, patience: patience,
+                notices: notices)
+        }
+    }
+
+    /// Finds the host that `target_session_attrs` wants, over an ordinary connection.
+    ///
+    /// libpq asks a server before 14 what it is with a query, which a WAL sender of that age refuses.
+    private static func chooseHost(
+        _ parameters: ConnectionParameters, applicationName: String, interrupt: Interrupt, patience: Duration?
+    ) throws(ConnectionError) -> ConnectionParameters {
+        let chosen: Session
+        do throws(ConnectionError) {
+            chosen = try connectAsGiven(
+                parameters, kind: .ordinary(database: parameters["dbname"] ?? "postgres"),
+                applicationName: applicationName, interrupt: interrupt, patience: patience, notices: { _ in })
+        } catch {
+            // A server that is reached and is not what was wanted is no mystery.
+            if error.code == .interrupted || error.isUnwantedSession { throw error }
+            throw ConnectionError(
+                .attributesUnknown,
+                "target_session_attrs cannot be checked on a server before 14 without an ordinary connection: \(error.message)"
+            )
+        }
+        var parameters = parameters
+        let address = unsafe PQhostaddr(chosen.connection).map { unsafe String(cString: $0) } ?? ""
+        parameters["host"] = chosen.host
+        // An address that was looked up may be another host's the next time; one that was given stays with its host.
+        let gaveAddress = chosen.effectiveSettings.contains { $0.keyword == "hostaddr" && !$0.value.isEmpty }
+        parameters["hostaddr"] = gaveAddress ? address : nil
+        parameters["port"] = chosen.port
+        // Said, so that the environment does not say otherwise.
+        parameters["target_session_attrs"] = "any"
+        return parameters
+    }
+
+    private static func connectAsGiven(
+        _ parameters: ConnectionParameters, kind: Kind, applicationName: String, interrupt: Interrupt,
+        patience: Duration?, notices: @escaping @Sendable (ServerMessage) -> Void
     ) throws(ConnectionError) -> Session {
         var parameters = parameters
         switch kind {

@@ -16,6 +16,10 @@ package import UnderstudyProtocol
         case replication
         /// An ordinary connection to a database.
         case ordinary(database: String)
+
+        var isReplication: Bool {
+            if case .replication = self { true } else { false }
+        }
     }
 
     let connection: OpaquePointer

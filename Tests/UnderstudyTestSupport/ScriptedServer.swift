@@ -32,7 +32,17 @@ package final class ScriptedServer: Sendable {
     /// - Parameters:
     ///   - startup: The answer to the login, up to ReadyForQuery.
     ///   - script: The answer to a command.
-    package init(startup: Answer, script: @escaping @Sendable (String) throws -> Answer) throws {
+    package convenience init(startup: Answer, script: @escaping @Sendable (String) throws -> Answer) throws {
+        try self.init(startup: { _ in startup }, script: { try script($1) })
+    }
+
+    /// - Parameters:
+    ///   - startup: The answer to the login with these parameters.
+    ///   - script: The answer to a command on such a connection.
+    package init(
+        startup: @escaping @Sendable ([String: String]) throws -> Answer,
+        script: @escaping @Sendable ([String: String], String) throws -> Answer
+    ) throws {
         let (listener, port) = try Loopback.listen()
         self.port = port
         self.listener = listener
@@ -57,11 +67,15 @@ package final class ScriptedServer: Sendable {
 
     /// The commands that came, in their order.
     package var commands: [String] { heard.commands.withLock { $0 } }
+
+    /// The parameters of the logins, in their order.
+    package var logins: [[String: String]] { heard.logins.withLock { $0 } }
 }
 
 /// What clients have said.
 private final class Heard: Sendable {
     let commands = Mutex<[String]>([])
+    let logins = Mutex<[[String: String]]>([])
 }
 
 /// One client.
@@ -71,17 +85,32 @@ private struct Conversation {
 
     private struct Ended: Error {}
 
-    func run(_ startup: ScriptedServer.Answer, _ script: (String) throws -> ScriptedServer.Answer) throws {
+    func run(
+        _ startup: ([String: String]) throws -> ScriptedServer.Answer,
+        _ script: ([String: String], String) throws -> ScriptedServer.Answer
+    ) throws {
+        var greeting = try packet()
         // Requests for TLS or GSS encryption are the only packets of eight bytes.
-        while try packet().count == 4 { try send([UInt8(ascii: "N")][...]) }
-        try answer(startup)
+        while greeting.count == 4 {
+            try send([UInt8(ascii: "N")][...])
+            greeting = try packet()
+        }
+        // The version of the protocol, then names and values, each with its NUL.
+        let words = greeting.dropFirst(4).split(separator: 0, omittingEmptySubsequences: false)
+            .map { String(decoding: $0, as: UTF8.self) }
+        var parameters: [String: String] = [:]
+        for index in stride(from: 0, to: words.count - 1, by: 2) where !words[index].isEmpty {
+            parameters[words[index]] = words[index + 1]
+        }
+        heard.logins.withLock { [parameters] in $0.append(parameters) }
+        try answer(startup(parameters))
         while true {
             let (kind, body) = try message()
             switch kind {
             case UInt8(ascii: "Q"):
                 let command = String(decoding: body.dropLast(), as: UTF8.self)
                 heard.commands.withLock { $0.append(command) }
-                try answer(script(command))
+                try answer(script(parameters, command))
             case UInt8(ascii: "X"): return
             default: break
             }

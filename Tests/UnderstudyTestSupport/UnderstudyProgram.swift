@@ -4,11 +4,16 @@ import Foundation
 package enum UnderstudyProgram {
     /// Starts the program with a subcommand.
     package static func start(
-        _ arguments: [String], environment: [String: String] = [:], bound: Duration = .seconds(300)
+        _ arguments: [String], environment: [String: String] = [:], input: String = "",
+        bound: Duration = .seconds(300)
     ) throws -> Program {
         try Program(
-            copy.path, arguments, environment: copy.environment.merging(environment) { $1 }, bound: bound)
+            copy.path, arguments, environment: copy.environment.merging(environment) { $1 }, input: input, bound: bound)
     }
+
+    /// Where the program is that the user postgres can execute, and what it needs in its environment.
+    package static var path: String { copy.path }
+    package static var environment: [String: String] { copy.environment }
 
     /// Runs the program to its end.
     package static func run(
