@@ -67,6 +67,18 @@ extension BackupError {
             self.init(
                 .connection, error.message,
                 hint: "Check the route to the server and firewalls, or raise connect_timeout in the connection string.")
+        case .unsuitable:
+            self.init(
+                .connection, error.message,
+                hint:
+                    "Name a server of the kind that target_session_attrs asks for, or ask for another kind; without it any server will do."
+            )
+        case .kindUnknown:
+            self.init(
+                .connection, error.message,
+                hint:
+                    "Name the server that is meant alone, without target_session_attrs, or let the role connect to a database in pg_hba.conf there, too."
+            )
         case .passwordNeeded:
             self.init(
                 .passwordNeeded, error.message,

@@ -22,6 +22,10 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
         case refused
         /// The server asks for a password and none was given.
         case passwordNeeded
+        /// No server that answered is of the kind that `target_session_attrs` asks for.
+        case unsuitable
+        /// A server does not say over a replication connection of what kind it is, and there is no other way to it.
+        case kindUnknown
         /// The server answered a command with an error.
         case server
         /// The connection ended.

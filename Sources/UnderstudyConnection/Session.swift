@@ -21,6 +21,8 @@ package import UnderstudyProtocol
     let connection: OpaquePointer
     let interrupt: Interrupt
     private let notices: NoticeBox
+    /// The settings in effect before any host was left out: what was asked for as a whole.
+    package internal(set) var givenSettings: [ConnectionParameters.Setting] = []
     private var isShielded = false
     private var hasLookedTwice = false
     private static let longestSilence = Duration.seconds(20)
@@ -59,6 +61,12 @@ package import UnderstudyProtocol
 
     package var port: String {
         unsafe PQport(connection).map { unsafe String(cString: $0) } ?? ""
+    }
+
+    /// The address that was connected to, or nil with a Unix socket: PQhostaddr.
+    var address: String? {
+        let text = unsafe PQhostaddr(connection).map { unsafe String(cString: $0) } ?? ""
+        return text.isEmpty ? nil : text
     }
 
     // MARK: - Commands

@@ -18,6 +18,14 @@ package final class ScriptedServer: Sendable {
         }
     }
 
+    /// What a client says of itself when it connects.
+    package struct Login: Sendable, Equatable {
+        /// `user`, `database`, `replication`, `application_name` …
+        package var parameters: [String: String]
+
+        package var isReplication: Bool { parameters["replication"] == "true" }
+    }
+
     package let port: Int
     private let listener: CInt
     private let heard = Heard()
@@ -25,7 +33,17 @@ package final class ScriptedServer: Sendable {
     /// - Parameters:
     ///   - startup: The answer to the login, up to ReadyForQuery.
     ///   - script: The answer to a command.
-    package init(startup: Answer, script: @escaping @Sendable (String) throws -> Answer) throws {
+    package convenience init(startup: Answer, script: @escaping @Sendable (String) throws -> Answer) throws {
+        try self.init(login: { _ in startup }, script: { _, command in try script(command) })
+    }
+
+    /// - Parameters:
+    ///   - login: The answer to a login, up to ReadyForQuery, or an error.
+    ///   - script: The answer to a command of that login.
+    package init(
+        login: @escaping @Sendable (Login) throws -> Answer,
+        script: @escaping @Sendable (Login, String) throws -> Answer
+    ) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard listener >= 0 else { throw SupportError("could not make a socket: errno \(errno)") }
         var address = sockaddr_in()
@@ -49,7 +67,7 @@ package final class ScriptedServer: Sendable {
                 Thread.detachNewThread {
                     defer { close(connection) }
                     // A client that goes away in mid-conversation ends it, and nothing else.
-                    try? Conversation(connection: connection, heard: heard).run(startup, script)
+                    try? Conversation(connection: connection, heard: heard).run(login, script)
                 }
             }
         }
@@ -63,11 +81,17 @@ package final class ScriptedServer: Sendable {
 
     /// The commands that came, in their order.
     package var commands: [String] { heard.commands.withLock { $0 } }
+    /// The logins that came, in their order.
+    package var logins: [Login] { heard.logins.withLock { $0 } }
+    /// The passwords that came, in clear.
+    package var passwords: [String] { heard.passwords.withLock { $0 } }
 }
 
 /// What clients have said.
 private final class Heard: Sendable {
     let commands = Mutex<[String]>([])
+    let logins = Mutex<[ScriptedServer.Login]>([])
+    let passwords = Mutex<[String]>([])
 }
 
 /// One client.
@@ -77,21 +101,43 @@ private struct Conversation {
 
     private struct Ended: Error {}
 
-    func run(_ startup: ScriptedServer.Answer, _ script: (String) throws -> ScriptedServer.Answer) throws {
+    func run(
+        _ startup: (ScriptedServer.Login) throws -> ScriptedServer.Answer,
+        _ script: (ScriptedServer.Login, String) throws -> ScriptedServer.Answer
+    ) throws {
+        var first = try packet()
         // Requests for TLS or GSS encryption are the only packets of eight bytes.
-        while try packet().count == 4 { try send([UInt8(ascii: "N")]) }
-        try answer(startup)
+        while first.count == 4 {
+            try send([UInt8(ascii: "N")])
+            first = try packet()
+        }
+        let login = Self.login(first)
+        heard.logins.withLock { $0.append(login) }
+        try answer(startup(login))
         while true {
             let (kind, body) = try message()
             switch kind {
             case UInt8(ascii: "Q"):
                 let command = String(decoding: body.dropLast(), as: UTF8.self)
                 heard.commands.withLock { $0.append(command) }
-                try answer(script(command))
+                try answer(script(login, command))
+            case UInt8(ascii: "p"):
+                heard.passwords.withLock { $0.append(String(decoding: body.dropLast(), as: UTF8.self)) }
             case UInt8(ascii: "X"): return
             default: break
             }
         }
+    }
+
+    /// The startup message: the protocol's version, then names and values, each with a NUL behind it.
+    private static func login(_ packet: [UInt8]) -> ScriptedServer.Login {
+        let words = packet.dropFirst(4).split(separator: 0, omittingEmptySubsequences: false)
+            .map { String(decoding: $0, as: UTF8.self) }
+        var parameters: [String: String] = [:]
+        for index in stride(from: 0, to: words.count - 1, by: 2) where !words[index].isEmpty {
+            parameters[words[index]] = words[index + 1]
+        }
+        return ScriptedServer.Login(parameters: parameters)
     }
 
     private func answer(_ answer: ScriptedServer.Answer) throws {
