@@ -84,7 +84,8 @@ let package = Package(
             name: "UnderstudyConfigurationTests", dependencies: ["UnderstudyConfiguration", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyFileIOTests", dependencies: ["UnderstudyFileIO", "UnderstudyTestSupport"]),
         .testTarget(
-            name: "UnderstudyConnectionTests", dependencies: ["UnderstudyConnection", "UnderstudyFileIO"]),
+            name: "UnderstudyConnectionTests",
+            dependencies: ["UnderstudyConnection", "UnderstudyFileIO", "UnderstudyTestSupport"]),
         .testTarget(
             name: "UnderstudyReceiverTests",
             dependencies: [

@@ -62,16 +62,6 @@ extension BackupError {
             self.init(
                 .options, error.message,
                 hint: "Write keyword=value pairs, as in \"host=10.0.0.1 user=r\", or a postgresql:// URI.")
-        case .unreachable where error.isUnwantedSession:
-            self.init(
-                .connection, error.message,
-                hint: "No host is what target_session_attrs asks for: name others, or ask for another kind of server.")
-        case .attributesUnknown:
-            self.init(
-                .connection, error.message,
-                hint:
-                    "Let the role connect to database \"postgres\" too, or name the one host that is meant, without target_session_attrs."
-            )
         case .unreachable where error.message.contains("certificate verify failed"):
             self.init(
                 .authentication, error.message,
@@ -96,6 +86,18 @@ extension BackupError {
             self.init(
                 .connection, error.message,
                 hint: "Check the route to the server and firewalls, or raise connect_timeout in the connection string.")
+        case .unsuitable:
+            self.init(
+                .connection, error.message,
+                hint:
+                    "Name a server of the kind that target_session_attrs asks for, or ask for another kind; without it any server will do."
+            )
+        case .kindUnknown:
+            self.init(
+                .connection, error.message,
+                hint:
+                    "Name the server that is meant alone, without target_session_attrs, or let the role connect to a database in pg_hba.conf there, too."
+            )
         case .passwordNeeded:
             self.init(
                 .passwordNeeded, error.message,

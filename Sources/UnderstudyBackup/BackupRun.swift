@@ -16,7 +16,8 @@ package final class BackupRun: @unchecked Sendable {
     let options: BaseBackup.Options
     /// The data directory, as an absolute path.
     package let path: String
-    let parameters: ConnectionParameters
+    /// Once a server was found, every further connection goes to that one.
+    package private(set) var parameters: ConnectionParameters
     let interrupt: Interrupt
     let meter: ProgressMeter
     let logger: Logger
@@ -75,12 +76,14 @@ package final class BackupRun: @unchecked Sendable {
     ) throws(BackupError) -> BackupResult {
         let leftSlot = try checkOptions()
         let session = try connect()
+        parameters = parameters.pinned(to: session)
         let server = try ServerFacts(session, logger: logger)
         if let leftSlot { try leftovers.dropSlot(leftSlot, session, server.identity) }
         try inspect(session, server)
         try checkWALLevel(session, server)
         // The second connection comes before anything is made: a server without a free sender says so now.
         let walSession = options.wal == .stream ? try connect() : nil
+        if let walSession { try checkSameServer(walSession, server) }
         if let walSession {
             slot = try SlotKeeper(
                 options.slot, session: walSession, identity: server.identity, segmentSize: server.segmentSize,
@@ -156,6 +159,18 @@ package final class BackupRun: @unchecked Sendable {
                 patience: options.stallTimeout
             ) { message in logger.pass(on: message) }
         } catch { throw BackupError(error) }
+    }
+
+    /// An address may stand for several servers, and WAL of another cluster would spoil the backup.
+    private func checkSameServer(_ session: Session, _ server: ServerFacts) throws(BackupError) {
+        let found = try session.ask(ReplicationCommand.identifySystem) { rows throws(ProtocolError) in
+            try SystemIdentity(rows).systemIdentifier
+        }
+        guard found != server.identity.systemIdentifier else { return }
+        throw BackupError(
+            .connection, "the second connection reached another database cluster than the first one",
+            detail: "The system identifiers are \(server.identity.systemIdentifier) and \(found).",
+            hint: "Name one server: the address stands for several, by a balancer, a virtual address or DNS.")
     }
 
     private func checkWALLevel(_ session: Session, _ server: ServerFacts) throws(BackupError) {

@@ -75,9 +75,9 @@ extension Session {
         do throws(ProtocolError) { return try read(rows) } catch { throw BackupError(error) }
     }
 
-    /// The settings in effect, with the one host that was found where a standby of this version knows only one.
+    /// The settings in effect, with all hosts that were given; with the one that was found where a standby of this version knows only one.
     var settingsForStandby: [ConnectionParameters.Setting] {
-        guard serverVersion < .init(number: 100_000) else { return effectiveSettings }
+        guard serverVersion < .init(number: 100_000) else { return givenSettings }
         return effectiveSettings.filter { $0.keyword != "hostaddr" }.map { setting in
             switch setting.keyword {
             case "host": ConnectionParameters.Setting(keyword: "host", value: host)

@@ -18,12 +18,14 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
         case unreachable
         /// `connect_timeout` passed.
         case timedOut
-        /// Whether the server is what `target_session_attrs` wants cannot be found out.
-        case attributesUnknown
         /// The server refused the login.
         case refused
         /// The server asks for a password and none was given.
         case passwordNeeded
+        /// No server that answered is of the kind that `target_session_attrs` asks for.
+        case unsuitable
+        /// A server does not say over a replication connection of what kind it is, and there is no other way to it.
+        case kindUnknown
         /// The server answered a command with an error.
         case server
         /// The connection ended.
@@ -50,17 +52,4 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
     package var sqlState: String? { server?.sqlState }
 
     package var description: String { message }
-
-    /// Whether a server was reached that is not what `target_session_attrs` wants, in libpq's words.
-    package var isUnwantedSession: Bool {
-        [
-            "session is read-only", "session is not read-only", "server is in hot standby mode",
-            "server is not in hot standby mode",
-        ].contains { message.contains($0) }
-    }
-
-    /// Whether a server refused the query by which libpq finds out what it is.
-    var isRefusedProbe: Bool {
-        ["\"SHOW transaction_read_only\"", "\"SELECT pg_is_in_recovery()\""].contains { message.contains($0) }
-    }
 }

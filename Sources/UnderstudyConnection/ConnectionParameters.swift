@@ -14,6 +14,11 @@ package struct ConnectionParameters: Sendable, Equatable {
 
     package private(set) var settings: [Setting] = []
 
+    /// - Parameter settings: Each keyword once.
+    init(_ settings: [Setting]) {
+        self.settings = settings
+    }
+
     /// Reads `keyword=value …` or a URI: PQconninfoParse.
     ///
     /// - Parameter overrides: Keywords that win over those of the string.
@@ -66,33 +71,6 @@ package struct ConnectionParameters: Sendable, Equatable {
             case (nil, nil): break
             }
         }
-    }
-
-    /// Takes one host out of the lists in `host`, `hostaddr` and `port`.
-    ///
-    /// - Returns: False when no other host would be left.
-    mutating func removeHost(_ host: String, port: String) -> Bool {
-        let hosts = list("host"), addresses = list("hostaddr"), ports = list("port")
-        let count = max(hosts.count, addresses.count)
-        guard count > 1 else { return false }
-        let portOf = { (index: Int) in ports.isEmpty ? port : ports[ports.count == 1 ? 0 : index] }
-        let index =
-            (0..<count).first { index in
-                ((index < hosts.count && hosts[index] == host)
-                    || (index < addresses.count && addresses[index] == host))
-                    && (portOf(index) == port || portOf(index).isEmpty)
-            } ?? 0
-        for (keyword, values) in [("host", hosts), ("hostaddr", addresses), ("port", ports)] where values.count > 1 {
-            var rest = values
-            rest.remove(at: index)
-            self[keyword] = rest.joined(separator: ",")
-        }
-        return true
-    }
-
-    private func list(_ keyword: String) -> [String] {
-        guard let text = self[keyword], !text.isEmpty else { return [] }
-        return text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     }
 }
 

@@ -16,15 +16,13 @@ package import UnderstudyProtocol
         case replication
         /// An ordinary connection to a database.
         case ordinary(database: String)
-
-        var isReplication: Bool {
-            if case .replication = self { true } else { false }
-        }
     }
 
     let connection: OpaquePointer
     let interrupt: Interrupt
     private let notices: NoticeBox
+    /// The settings in effect before any host was left out: what was asked for as a whole.
+    package internal(set) var givenSettings: [ConnectionParameters.Setting] = []
     private(set) var isShielded = false
     private var hasLookedTwice = false
     static let longestSilence = Duration.seconds(20)
@@ -68,6 +66,12 @@ package import UnderstudyProtocol
 
     package var port: String {
         unsafe PQport(connection).map { unsafe String(cString: $0) } ?? ""
+    }
+
+    /// The address that was connected to, or nil with a Unix socket: PQhostaddr.
+    var address: String? {
+        let text = unsafe PQhostaddr(connection).map { unsafe String(cString: $0) } ?? ""
+        return text.isEmpty ? nil : text
     }
 
     // MARK: - Commands

@@ -10,7 +10,6 @@ import UnderstudyWAL
 final class CloneRun: @unchecked Sendable {
     // Sendable: `copy` runs to its end on one thread before `start` is called; never two at once.
     private let options: StandbyClone.Options
-    private let parameters: ConnectionParameters
     private let interrupt: Interrupt
     private let logger: Logger
     private let backup: BackupRun
@@ -27,15 +26,16 @@ final class CloneRun: @unchecked Sendable {
     private var login: ConnectionParameters?
 
     init(
-        options: StandbyClone.Options, parameters: ConnectionParameters, interrupt: Interrupt, logger: Logger,
-        backup: BackupRun
+        options: StandbyClone.Options, interrupt: Interrupt, logger: Logger, backup: BackupRun
     ) {
         self.options = options
-        self.parameters = parameters
         self.interrupt = interrupt
         self.logger = logger
         self.backup = backup
     }
+
+    /// The login, at the server that was found.
+    private var parameters: ConnectionParameters { backup.parameters }
 
     // MARK: - The copy
 

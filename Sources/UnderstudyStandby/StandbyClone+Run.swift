@@ -24,7 +24,7 @@ extension StandbyClone {
             var backupOptions = options.backup
             backupOptions.slot = options.slot.map { .createOrTakeOver($0) } ?? .temporary
             let clone = CloneRun(
-                options: options, parameters: parameters, interrupt: interrupt, logger: logger,
+                options: options, interrupt: interrupt, logger: logger,
                 backup: BackupRun(
                     options: backupOptions, path: directory, parameters: parameters, interrupt: interrupt,
                     meter: meter, logger: logger))

@@ -79,7 +79,7 @@ struct BackupErrorTests {
         ),
         ("55000", "WAL level not sufficient for making an online backup", .server, .server, "Set wal_level = replica"),
         ("XX001", "checksum verification failure during base backup", .server, .damagedPages, nil),
-        ("42601", "syntax error", .server, .server, nil),
+        ("42601", "syntax error", .server, .server, "not to a pooler"),
     ]
 
     @Test("a command that the server refuses says what to change", arguments: commands)

@@ -25,6 +25,14 @@ package final class ScriptedServer: Sendable {
         }
     }
 
+    /// What a client says of itself when it connects.
+    package struct Login: Sendable, Equatable {
+        /// `user`, `database`, `replication`, `application_name` …
+        package var parameters: [String: String]
+
+        package var isReplication: Bool { parameters["replication"] == "true" }
+    }
+
     package let port: Int
     private let listener: CInt
     private let heard = Heard()
@@ -33,15 +41,15 @@ package final class ScriptedServer: Sendable {
     ///   - startup: The answer to the login, up to ReadyForQuery.
     ///   - script: The answer to a command.
     package convenience init(startup: Answer, script: @escaping @Sendable (String) throws -> Answer) throws {
-        try self.init(startup: { _ in startup }, script: { try script($1) })
+        try self.init(login: { _ in startup }, script: { _, command in try script(command) })
     }
 
     /// - Parameters:
-    ///   - startup: The answer to the login with these parameters.
-    ///   - script: The answer to a command on such a connection.
+    ///   - login: The answer to a login, up to ReadyForQuery, or an error.
+    ///   - script: The answer to a command of that login.
     package init(
-        startup: @escaping @Sendable ([String: String]) throws -> Answer,
-        script: @escaping @Sendable ([String: String], String) throws -> Answer
+        login: @escaping @Sendable (Login) throws -> Answer,
+        script: @escaping @Sendable (Login, String) throws -> Answer
     ) throws {
         let (listener, port) = try Loopback.listen()
         self.port = port
@@ -53,7 +61,7 @@ package final class ScriptedServer: Sendable {
                 Thread.detachNewThread {
                     defer { close(connection) }
                     // A client that goes away in mid-conversation ends it, and nothing else.
-                    try? Conversation(connection: connection, heard: heard).run(startup, script)
+                    try? Conversation(connection: connection, heard: heard).run(login, script)
                 }
             }
         }
@@ -67,15 +75,17 @@ package final class ScriptedServer: Sendable {
 
     /// The commands that came, in their order.
     package var commands: [String] { heard.commands.withLock { $0 } }
-
-    /// The parameters of the logins, in their order.
-    package var logins: [[String: String]] { heard.logins.withLock { $0 } }
+    /// The logins that came, in their order.
+    package var logins: [Login] { heard.logins.withLock { $0 } }
+    /// The passwords that came, in clear.
+    package var passwords: [String] { heard.passwords.withLock { $0 } }
 }
 
 /// What clients have said.
 private final class Heard: Sendable {
     let commands = Mutex<[String]>([])
-    let logins = Mutex<[[String: String]]>([])
+    let logins = Mutex<[ScriptedServer.Login]>([])
+    let passwords = Mutex<[String]>([])
 }
 
 /// One client.
@@ -86,35 +96,42 @@ private struct Conversation {
     private struct Ended: Error {}
 
     func run(
-        _ startup: ([String: String]) throws -> ScriptedServer.Answer,
-        _ script: ([String: String], String) throws -> ScriptedServer.Answer
+        _ startup: (ScriptedServer.Login) throws -> ScriptedServer.Answer,
+        _ script: (ScriptedServer.Login, String) throws -> ScriptedServer.Answer
     ) throws {
-        var greeting = try packet()
+        var first = try packet()
         // Requests for TLS or GSS encryption are the only packets of eight bytes.
-        while greeting.count == 4 {
+        while first.count == 4 {
             try send([UInt8(ascii: "N")][...])
-            greeting = try packet()
+            first = try packet()
         }
-        // The version of the protocol, then names and values, each with its NUL.
-        let words = greeting.dropFirst(4).split(separator: 0, omittingEmptySubsequences: false)
-            .map { String(decoding: $0, as: UTF8.self) }
-        var parameters: [String: String] = [:]
-        for index in stride(from: 0, to: words.count - 1, by: 2) where !words[index].isEmpty {
-            parameters[words[index]] = words[index + 1]
-        }
-        heard.logins.withLock { [parameters] in $0.append(parameters) }
-        try answer(startup(parameters))
+        let login = Self.login(first)
+        heard.logins.withLock { $0.append(login) }
+        try answer(startup(login))
         while true {
             let (kind, body) = try message()
             switch kind {
             case UInt8(ascii: "Q"):
                 let command = String(decoding: body.dropLast(), as: UTF8.self)
                 heard.commands.withLock { $0.append(command) }
-                try answer(script(parameters, command))
+                try answer(script(login, command))
+            case UInt8(ascii: "p"):
+                heard.passwords.withLock { $0.append(String(decoding: body.dropLast(), as: UTF8.self)) }
             case UInt8(ascii: "X"): return
             default: break
             }
         }
+    }
+
+    /// The startup message: the protocol's version, then names and values, each with a NUL behind it.
+    private static func login(_ packet: [UInt8]) -> ScriptedServer.Login {
+        let words = packet.dropFirst(4).split(separator: 0, omittingEmptySubsequences: false)
+            .map { String(decoding: $0, as: UTF8.self) }
+        var parameters: [String: String] = [:]
+        for index in stride(from: 0, to: words.count - 1, by: 2) where !words[index].isEmpty {
+            parameters[words[index]] = words[index + 1]
+        }
+        return ScriptedServer.Login(parameters: parameters)
     }
 
     private func answer(_ answer: ScriptedServer.Answer) throws {

@@ -1,0 +1,126 @@
+import CUnderstudyPQ
+import Glibc
+import UnderstudyFileIO
+import UnderstudyProtocol
+
+/// One run through the hosts of a connection string.
+struct ConnectAttempt {
+    let session: Session
+
+    enum Outcome {
+        case connected
+        /// The WAL sender will not answer what libpq has just asked it.
+        case cannotTell
+        case timedOut(host: String, port: String)
+    }
+
+    init(_ parameters: ConnectionParameters, interrupt: Interrupt, notices: NoticeBox) throws(ConnectionError) {
+        let keywords = parameters.settings.map(\.keyword), values = parameters.settings.map(\.value)
+        let connection = unsafe withCStrings(keywords) { keywords in
+            // Both lists end with nil, and libpq copies what it keeps.
+            unsafe withCStrings(values) { values in unsafe PQconnectStartParams(keywords, values, 0) }
+        }
+        guard let connection = unsafe connection else {
+            throw ConnectionError(.unreachable, "could not connect to server: out of memory")
+        }
+        unsafe notices.listen(to: connection)
+        session = unsafe Session(connection: connection, interrupt: interrupt, notices: notices)
+        // Makes libpq put the SQLSTATE into the text of a refused login, where there is no other way to it.
+        unsafe PQsetErrorVerbosity(connection, PQERRORS_VERBOSE)
+        if unsafe PQstatus(connection) == CONNECTION_BAD { throw failure() }
+    }
+
+    func run() throws(ConnectionError) -> Outcome {
+        let connection = unsafe session.connection
+        let clock = ContinuousClock()
+        let limit = timeout
+        var host = hostAndPort
+        var deadline = limit.map { clock.now + $0 }
+        var events = Int16.inputOrOutput & ~.input
+        while true {
+            let left = deadline.map { $0 - clock.now }
+            if let left, left <= .zero { return .timedOut(host: host.host, port: host.port) }
+            let outcome = Interrupt.wait(
+                socket: unsafe PQsocket(connection), events: events, interrupts: [session.interrupt], timeout: left)
+            switch outcome {
+            case .interrupted: throw ConnectionError(.interrupted, "interrupted")
+            case .timedOut: continue
+            case .ready: break
+            }
+            switch unsafe PQconnectPoll(connection) {
+            case PGRES_POLLING_READING: events = .input
+            case PGRES_POLLING_WRITING: events = .inputOrOutput & ~.input
+            case PGRES_POLLING_OK:
+                unsafe PQsetErrorVerbosity(connection, PQERRORS_DEFAULT)
+                unsafe PQsetnonblocking(connection, 1)
+                return .connected
+            default: throw failure()
+            }
+            if asksInVain { return .cannotTell }
+            if hostAndPort != host {
+                host = hostAndPort
+                deadline = limit.map { clock.now + $0 }
+            }
+        }
+    }
+
+    /// Whether libpq is asking a question that WAL senders of this server's version refuse, as it does for
+    /// `target_session_attrs` with servers before 14; newer ones tell without being asked.
+    private var asksInVain: Bool {
+        let isReplication = session.effectiveSettings.contains { $0.keyword == "replication" && $0.value == "true" }
+        return switch unsafe PQstatus(session.connection) {
+        case CONNECTION_CHECK_STANDBY: isReplication
+        case CONNECTION_CHECK_WRITABLE: isReplication && !session.serverVersion.showsSettings
+        default: false
+        }
+    }
+
+    private var hostAndPort: HostAndPort {
+        HostAndPort(host: session.host, port: session.port)
+    }
+
+    private struct HostAndPort: Equatable {
+        var host: String
+        var port: String
+    }
+
+    /// `connect_timeout` as libpq reads it: none if zero or negative, at least two seconds. Without one the session's
+    /// patience holds.
+    private var timeout: Duration? {
+        let text = session.effectiveSettings.first { $0.keyword == "connect_timeout" }?.value ?? ""
+        if text.isEmpty { return session.patience?.limit }
+        guard let seconds = Int(text), seconds > 0 else { return nil }
+        return .seconds(max(2, seconds))
+    }
+
+    private func failure() -> ConnectionError {
+        let connection = unsafe session.connection
+        let text = unsafe String(cString: PQerrorMessage(connection)).trimmedLines
+        let refusal = LoginRefusal(text)
+        let code: ConnectionError.Code
+        if unsafe PQconnectionNeedsPassword(connection) == 1 {
+            code = .passwordNeeded
+        } else if refusal.server != nil {
+            code = .refused
+        } else if unsafe PQsocket(connection) < 0 && PQstatus(connection) == CONNECTION_BAD
+            && text.hasPrefix("invalid ")
+        {
+            code = .parameters
+        } else if text.split(separator: "\n").contains(where: HostChoice.isMismatch) {
+            code = .unsuitable
+        } else {
+            code = .unreachable
+        }
+        return ConnectionError(code, refusal.text, server: refusal.server)
+    }
+}
+
+/// Calls `body` with the strings as a list of C strings that ends with nil.
+@unsafe private func withCStrings<Value>(
+    _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Value
+) -> Value {
+    let copies = unsafe strings.map { unsafe strdup($0) }
+    defer { unsafe copies.forEach { unsafe free($0) } }
+    let list: [UnsafePointer<CChar>?] = unsafe copies.map { unsafe UnsafePointer($0) } + [nil]
+    return unsafe list.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
+}
