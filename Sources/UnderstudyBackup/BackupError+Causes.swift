@@ -1,3 +1,4 @@
+import Glibc
 import UnderstudyArchive
 package import UnderstudyConnection
 package import UnderstudyFileIO
@@ -5,10 +6,24 @@ import UnderstudyProtocol
 import UnderstudyReceiver
 
 extension BackupError {
-    package init(_ error: FileIOError) {
-        self.init(
-            error.isNoSpace ? .noSpace : .fileSystem, error.description,
-            hint: error.isNoSpace ? "Free space on the file system, or choose a target on another one." : nil)
+    package init(_ error: FileIOError, else code: Code = .fileSystem) {
+        self.init(error.isNoSpace ? .noSpace : code, error.description, hint: Self.hint(error))
+    }
+
+    private static func hint(_ error: FileIOError) -> String? {
+        switch error.number {
+        case ENOSPC where error.lacksInodes:
+            "The file system has bytes left, but no inode for a further file (df -i): remove files, or choose a target on another one."
+        case ENOSPC: "Free space on the file system, or choose a target on another one."
+        case EDQUOT: "The quota of the user that runs this is used up: have it raised, or choose another target."
+        case EROFS:
+            "The file system is mounted read-only, perhaps since an error: the kernel's log (dmesg) says so. Choose another target."
+        case EIO:
+            "The disk or the way to it failed: see the kernel's log (dmesg). Nothing that was written there can be relied on."
+        case EACCES, EPERM: "The user that runs this needs write permission there."
+        case EMFILE, ENFILE: "Raise the limit on open files (ulimit -n)."
+        default: nil
+        }
     }
 
     init(_ error: ArchiveError) {
@@ -45,10 +60,7 @@ extension BackupError {
                 .target, "\"\(path)\" is not a directory",
                 hint: "Name a directory that does not exist yet, or an empty one.")
         case .failed(let attempt, let path, let number):
-            let error = FileIOError(attempt, path, number: number)
-            self.init(
-                error.isNoSpace ? .noSpace : .target, error.description,
-                hint: "The user that runs this needs write permission there.")
+            self.init(FileIOError(attempt, path, number: number), else: .target)
         }
     }
 

@@ -44,9 +44,11 @@ struct ManifestVerifier: ~Copyable {
     consuming func finish(sync: Bool) throws(BackupError) -> Int {
         do throws(ArchiveError) { try reader.finish() } catch { throw BackupError(error) }
         let verified = try comparison.finish()
-        if sync {
-            do throws(FileIOError) { try file.sync(path: path) } catch { throw BackupError(error) }
-        }
+        let path = path
+        do throws(FileIOError) {
+            if sync { try file.sync(path: path) }
+            try file.close(path: path)
+        } catch { throw BackupError(error) }
         return verified
     }
 

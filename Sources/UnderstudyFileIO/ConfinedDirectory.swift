@@ -59,9 +59,14 @@ package final class ConfinedDirectory: Sendable {
         }
         let raw = try result.orThrow("could not create file", fullPath(relative))
         let file = FileDescriptor(owning: raw)
-        // The umask takes bits away: only bits beyond the owner's can be missing.
-        if mode & 0o077 != 0 { try file.setMode(mode, path: fullPath(relative)) }
-        if let owner { try file.setOwner(owner, path: fullPath(relative)) }
+        do throws(FileIOError) {
+            // The umask takes bits away: only bits beyond the owner's can be missing.
+            if mode & 0o077 != 0 { try file.setMode(mode, path: fullPath(relative)) }
+            if let owner { try file.setOwner(owner, path: fullPath(relative)) }
+        } catch {
+            try? remove(relative)
+            throw error
+        }
         return file
     }
 

@@ -10,8 +10,16 @@ package struct FileDescriptor: ~Copyable, Sendable {
     }
 
     deinit {
-        // Whoever must know that close(2) succeeded has synced before: nothing is lost here.
+        // Whoever must know that all was written has called `close(path:)`.
         _ = Glibc.close(rawValue)
+    }
+
+    /// close(2) of a file that was written: network file systems write what they hold now, and tell of a full disk.
+    package consuming func close(path: @autoclosure () -> String) throws(FileIOError) {
+        let raw = rawValue
+        discard self
+        // Linux has freed the descriptor even when a signal interrupted the call: it must not be closed again.
+        if Glibc.close(raw) != 0 && errno != EINTR { throw FileIOError("could not close file", path()) }
     }
 
     /// Writes all of `bytes` at `offset`: pwrite(2) until nothing is left.
@@ -60,12 +68,12 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
     package func setMode(_ mode: UInt16, path: @autoclosure () -> String) throws(FileIOError) {
         _ = try SystemCall.run { fchmod(rawValue, mode_t(mode)) }
-            .orThrow("could not set permissions on file", path())
+            .orThrow("could not set the permissions of", path())
     }
 
     package func setOwner(_ owner: FileOwner, path: @autoclosure () -> String) throws(FileIOError) {
         _ = try SystemCall.run { fchown(rawValue, owner.user, owner.group) }
-            .orThrow("could not set the owner of file", path())
+            .orThrow("could not set the owner of", path())
     }
 }
 

@@ -18,6 +18,19 @@ package struct FileIOError: Error, Sendable, CustomStringConvertible {
     /// Whether room was lacking. The only failures of a write that may be tried again.
     package var isNoSpace: Bool { number == ENOSPC || number == EDQUOT }
 
+    /// Whether the file system has room for bytes, but none for a further file: statvfs(3) now, of the nearest directory
+    /// that is there.
+    package var lacksInodes: Bool {
+        guard number == ENOSPC else { return false }
+        var place = path, info = statvfs()
+        while unsafe statvfs(place, &info) != 0 {
+            guard errno == ENOENT, place != "/", place != "." else { return false }
+            place = OwnedDirectory.parent(of: place)
+        }
+        // Btrfs and others that make inodes as they need them count none.
+        return info.f_files > 0 && info.f_favail == 0
+    }
+
     package var description: String {
         "\(attempt) \"\(path)\": \(Self.text(of: number))"
     }

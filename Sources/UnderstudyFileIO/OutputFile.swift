@@ -72,6 +72,8 @@ package struct OutputFile: ~Copyable {
     ///
     /// - Parameter sync: Whether it must be on stable storage when this returns.
     package consuming func finish(sync: Bool) throws(FileIOError) {
+        let path = path
         if sync { try descriptor.sync(path: path) }
+        try descriptor.close(path: path)
     }
 }

@@ -106,7 +106,10 @@ package final class OwnedDirectory: Sendable {
             // A server refuses a data directory that others may read. One that belongs to somebody else keeps its mode:
             // a backup can lie there, though no server of ours will start on it.
             if let before, before.mode != mode, geteuid() == 0 || geteuid() == before.owner.user {
-                try directory.setMode(mode)
+                do throws(FileIOError) { try directory.setMode(mode) } catch {
+                    try? mark?.remove()
+                    throw error
+                }
             }
         } catch {
             Self.remove(made)

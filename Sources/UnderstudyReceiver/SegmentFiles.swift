@@ -13,13 +13,28 @@ struct SegmentFiles {
     private final class OpenSegment {
         let name: WALSegmentName
         let path: String
-        let descriptor: FileDescriptor
-        var needsSync = false
+        private var descriptor: FileDescriptor?
+        private var needsSync = false
 
         init(name: WALSegmentName, path: String, descriptor: consuming FileDescriptor) {
             self.name = name
             self.path = path
-            self.descriptor = descriptor
+            self.descriptor = consume descriptor
+        }
+
+        func write(_ bytes: RawSpan, at offset: Int64) throws(FileIOError) {
+            try descriptor!.write(bytes, at: offset, path: path)
+            needsSync = true
+        }
+
+        func sync() throws(FileIOError) {
+            guard needsSync else { return }
+            try descriptor!.syncData(path: path)
+            needsSync = false
+        }
+
+        func close() throws(FileIOError) {
+            try descriptor.take()?.close(path: path)
         }
     }
 
@@ -38,8 +53,7 @@ struct SegmentFiles {
             file = try open(segment)
             current = file
         }
-        try file.descriptor.write(bytes, at: Int64(offset), path: file.path)
-        file.needsSync = true
+        try file.write(bytes, at: Int64(offset))
         if offset + bytes.byteCount == Int(segment.size.bytes) {
             try close()
             try markDone(segment.description)
@@ -49,7 +63,7 @@ struct SegmentFiles {
     /// Puts everything written so far on stable storage, names included.
     mutating func sync() throws(FileIOError) {
         guard syncs else { return }
-        try syncCurrent()
+        try current?.sync()
         if hasNewNames {
             try directory.sync()
             hasNewNames = false
@@ -61,20 +75,17 @@ struct SegmentFiles {
         let file = try directory.createFile(RelativePath(name), mode: fileMode)
         try unsafe file.write(bytes.span.bytes, at: 0, path: path)
         if syncs { try file.sync(path: path) }
+        try file.close(path: path)
         hasNewNames = true
         try markDone(name)
     }
 
     /// Ends the current segment where it is; the rest of it stays zero.
     mutating func close() throws(FileIOError) {
-        if syncs { try syncCurrent() }
+        guard let closing = current else { return }
         current = nil
-    }
-
-    private func syncCurrent() throws(FileIOError) {
-        guard let current, current.needsSync else { return }
-        try current.descriptor.syncData(path: current.path)
-        current.needsSync = false
+        if syncs { try closing.sync() }
+        try closing.close()
     }
 
     private mutating func open(_ segment: WALSegmentName) throws(FileIOError) -> OpenSegment {
