@@ -46,6 +46,7 @@ int64_t understudy_file_system_type(int fd) {
 int64_t understudy_available_bytes(int fd) {
     struct statvfs info;
     if (fstatvfs(fd, &info) != 0) return -1;
+    if (info.f_blocks == 0) return INT64_MAX;
     return (int64_t)info.f_bavail * (int64_t)info.f_frsize;
 }
 

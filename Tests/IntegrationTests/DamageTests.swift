@@ -2,38 +2,8 @@ import Foundation
 import Testing
 import UnderstudyTestSupport
 
-/// Disks that are full, and pages that are damaged.
+/// Pages that are damaged.
 @Suite(.disabled(if: isStock)) struct DamageTests {
-    @Test(
-        .enabled(if: SmallDisk.isPossible, "only root can mount a small file system"),
-        // Without the estimate nobody can know beforehand.
-        arguments: [(Command.clone, []), (.basebackup, []), (.basebackup, ["--no-estimate-size"])])
-    func `a disk too small for the data fails the run and is left empty`(
-        command: Command, arguments: [String]
-    ) throws {
-        let disk = try SmallDisk(megabytes: 8)
-        let cluster = try Cluster(.newest)
-        let result = try UnderstudyProgram.run(
-            command.arguments(cluster.connectionString(), "\(disk.path)/target") + arguments)
-        expectRefused(result, arguments.isEmpty ? "\"\(disk.path)" : "No space left on device")
-        #expect(FileTree.names(disk.path) == [])
-        try cluster.expectReleased()
-    }
-
-    @Test(
-        .enabled(if: SmallDisk.isPossible, "only root can mount a small file system"), arguments: Command.allCases)
-    func `a disk too small for the WAL fails the run and is left empty`(command: Command) throws {
-        let disk = try SmallDisk(megabytes: 8)
-        let cluster = try Cluster(.newest)
-        let parent = try TestDirectory.make("parent")
-        let result = try UnderstudyProgram.run(
-            command.arguments(cluster.connectionString(), "\(parent)/target") + ["--waldir", "\(disk.path)/wal"])
-        expectRefused(result, "\"\(disk.path)")
-        #expect(FileTree.names(disk.path) == [])
-        #expect(FileTree.names(parent) == [])
-        try cluster.expectReleased()
-    }
-
     @Test(arguments: PostgresInstallation.all, Command.allCases)
     func `a damaged page fails the run, and the copy is kept`(
         installation: PostgresInstallation, command: Command
@@ -71,23 +41,5 @@ import UnderstudyTestSupport
         try file.close()
         try cluster.start()
         return cluster
-    }
-}
-
-/// A file system in memory of a few megabytes, unmounted when nobody holds it any more.
-final class SmallDisk: Sendable {
-    let path: String
-
-    static let isPossible: Bool = (try? SmallDisk(megabytes: 1)) != nil
-
-    init(megabytes: Int) throws {
-        path = try TestDirectory.make("disk")
-        let mounted = try Program.run(
-            "/bin/mount", ["-t", "tmpfs", "-o", "size=\(megabytes)m,mode=0777", "understudy", path], asCaller: true)
-        guard mounted.status == 0 else { throw SupportError("\(mounted)") }
-    }
-
-    deinit {
-        _ = try? Program.run("/bin/umount", ["-l", path], asCaller: true)
     }
 }

@@ -123,17 +123,17 @@ struct BackupErrorTests {
         }
     }
 
-    @Test("a full disk is told apart from other failures of files")
-    func files() {
-        for number in [ENOSPC, EDQUOT] {
-            let error = BackupError(FileIOError("could not write to file", "/x", number: number))
-            #expect(error.code == .noSpace)
-            #expect(error.hint != nil)
-        }
-        let error = BackupError(FileIOError("could not write to file", "/x", number: EIO))
-        #expect(error.code == .fileSystem)
-        #expect(error.message == "could not write to file \"/x\": Input/output error")
-        #expect(error.hint == nil)
+    @Test(
+        "a file's failure has the hint of its cause",
+        arguments: [
+            (ENOSPC, BackupError.Code.noSpace, "Free space"), (EDQUOT, .noSpace, "quota"), (EIO, .fileSystem, "dmesg"),
+            (EROFS, .fileSystem, "read-only"), (EACCES, .fileSystem, "permission"), (EMFILE, .fileSystem, "ulimit"),
+        ])
+    func files(number: CInt, code: BackupError.Code, word: String) {
+        let error = BackupError(FileIOError("could not write to file", "/x", number: number))
+        #expect(error.code == code)
+        #expect(error.message == "could not write to file \"/x\": \(FileIOError.text(of: number))")
+        #expect(error.hint?.contains(word) == true)
     }
 
     @Test("a WAL stream's failure is that of its cause")

@@ -1,38 +1,118 @@
+import Foundation
 import Glibc
 
-/// A file system of its own, mounted for a test and gone with this object. Only root can have one, and not in every
-/// container.
+/// A file system of its own, mounted for a test and gone with this object; it belongs to the user that servers run as.
+/// Only root can have one, and not in every container.
 package final class MountedFileSystem: Sendable {
-    package enum Kind: Sendable {
-        /// Full after so many bytes.
+    package enum Kind: Sendable, Hashable {
+        /// tmpfs, full after so many bytes.
         case small(bytes: Int)
+        /// tmpfs with room for so many files and directories.
+        case fewInodes(Int)
         /// ramfs: knows neither O_DIRECT nor preallocation.
         case ram
         /// Nothing can be made in it.
         case readOnly
+        /// What a container has: overlayfs over two directories of the disk.
+        case overlay
+        /// ext4, xfs or btrfs in a file of so many megabytes.
+        case disk(String, megabytes: Int)
+        /// An ext4 that believes to have so many megabytes, on a device that cannot hold them: writes fail late.
+        case thinDisk(megabytes: Int, holds: Int)
     }
 
     package let path: String
+    /// What lies beneath, and goes last.
+    private let support: MountedFileSystem?
 
     /// Whether tests that need one can run: found out by trying.
-    package static let isAllowed = Account.isRoot && (try? MountedFileSystem(.ram)) != nil
+    package static let isAllowed = can(.ram)
+
+    /// Whether one of this kind can be had here.
+    package static func can(_ kind: Kind) -> Bool {
+        Account.isRoot && (try? MountedFileSystem(kind)) != nil
+    }
 
     package init(_ kind: Kind) throws {
         path = try TestDirectory.make("mount")
-        let (type, flags, data): (String, UInt, String) =
-            switch kind {
-            case .small(let bytes): ("tmpfs", 0, "size=\(bytes)")
-            case .ram: ("ramfs", 0, "")
-            case .readOnly: ("tmpfs", UInt(MS_RDONLY), "size=4096")
-            }
-        // SAFETY: mount copies its strings.
-        guard unsafe mount(type, path, type, flags, data) == 0 else {
-            throw SupportError("could not mount \(type) at \"\(path)\": errno \(errno)")
+        switch kind {
+        case .small(let bytes):
+            support = nil
+            try mount("tmpfs", data: "size=\(bytes)")
+        case .fewInodes(let count):
+            support = nil
+            try mount("tmpfs", data: "nr_inodes=\(count)")
+        case .ram:
+            support = nil
+            try mount("ramfs")
+        case .readOnly:
+            support = nil
+            try mount("tmpfs", flags: UInt(MS_RDONLY), data: "size=4096")
+            return
+        case .overlay:
+            support = nil
+            let places = try ["lower", "upper", "work"].map { try TestDirectory.make($0) }
+            try mount("overlay", data: "lowerdir=\(places[0]),upperdir=\(places[1]),workdir=\(places[2])")
+        case .disk(let type, let megabytes):
+            support = nil
+            try mountImage(TestDirectory.freshPath("image"), type, megabytes: megabytes)
+        case .thinDisk(let megabytes, let room):
+            let support = try MountedFileSystem(.small(bytes: room << 20))
+            self.support = support
+            try mountImage("\(support.path)/image", "ext4", megabytes: megabytes)
         }
+        try Account.own(path)
     }
 
     deinit {
         // SAFETY: the string is lent for the call.
         _ = unsafe umount2(path, CInt(MNT_DETACH))
+    }
+
+    private func mount(_ type: String, flags: UInt = 0, data: String = "") throws {
+        // SAFETY: mount copies its strings.
+        guard unsafe Glibc.mount(type, path, type, flags, data) == 0 else {
+            throw SupportError("could not mount \(type) at \"\(path)\": errno \(errno)")
+        }
+    }
+
+    /// Makes a file system in a sparse file, and mounts it.
+    private func mountImage(_ image: String, _ type: String, megabytes: Int) throws {
+        guard unsafe close(open(image, O_WRONLY | O_CREAT | O_EXCL, 0o600)) == 0,
+            unsafe truncate(image, off_t(megabytes) << 20) == 0
+        else { throw SupportError("could not make \"\(image)\": errno \(errno)") }
+        let force = type == "ext4" ? ["-F", "-E", "nodiscard,root_owner=0:0", "-O", "^has_journal"] : ["-f", "-K"]
+        try Program.check("/sbin/mkfs.\(type)", ["-q"] + force + [image], asCaller: true)
+        try Program.check("/bin/mount", ["-t", type, "-o", "loop", image, path], asCaller: true)
+        // ext4 has one for fsck.
+        try? FileManager.default.removeItem(atPath: "\(path)/lost+found")
+    }
+
+    /// Breaks the file system, as a disk does that is pulled out: from now on every call fails with EIO. ext4 and XFS
+    /// know how (EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN).
+    package func breakDown() throws {
+        // SAFETY: the string is lent for the call.
+        let descriptor = unsafe open(path, O_RDONLY)
+        defer { _ = close(descriptor) }
+        // 2: without writing the log. The number is _IOR('X', 125, 32 bits).
+        var flags: UInt32 = 2
+        // SAFETY: the call reads four bytes.
+        guard unsafe ioctl(descriptor, 0x8004_587D, &flags) == 0 else {
+            throw SupportError("could not break down \"\(path)\": errno \(errno)")
+        }
+    }
+
+    /// Fills it with a file of somebody else's, up to the last byte.
+    package func fillUp() throws {
+        // SAFETY: the string is lent for the call.
+        let descriptor = unsafe open("\(path)/somebody-elses", O_WRONLY | O_CREAT | O_EXCL, 0o600)
+        defer { _ = close(descriptor) }
+        let zeros = [UInt8](repeating: 0, count: 1 << 20)
+        var size = zeros.count
+        while size > 0 {
+            // SAFETY: write reads `size` bytes of the array.
+            if unsafe write(descriptor, zeros, size) <= 0 { size /= 2 }
+        }
+        guard errno == ENOSPC else { throw SupportError("could not fill \"\(path)\": errno \(errno)") }
     }
 }

@@ -38,7 +38,8 @@ int understudy_terminal_columns(int fd);
 /// The magic number of the file system that holds `fd` (fstatfs(2)).
 int64_t understudy_file_system_type(int fd);
 
-/// Bytes that an ordinary user may still write on the file system of `fd` (fstatvfs(3)).
+/// Bytes that an ordinary user may still write on the file system of `fd` (fstatvfs(3)); INT64_MAX where it does not
+/// count them, as ramfs.
 int64_t understudy_available_bytes(int fd);
 
 /// strerror_r(3) into `buffer`, always with a NUL.
