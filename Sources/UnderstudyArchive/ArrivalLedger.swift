@@ -8,7 +8,7 @@
 /// of a million paths share a hash has a chance of 3 in 10^8.) The hashes are keyed with a seed that is drawn at
 /// random for each process, so nobody can choose paths or content that collide.
 ///
-/// One ledger serves all writers: keep it in a `Mutex`, one `record` is short. All files must be recorded before the
+/// One ledger serves all writers: keep it under a lock, one `record` is short. All files must be recorded before the
 /// first one is checked.
 package struct ArrivalLedger: ~Copyable, Sendable {
     /// What the comparison of one file of the manifest has shown.

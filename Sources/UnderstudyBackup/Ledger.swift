@@ -1,19 +1,19 @@
-import Synchronization
 import UnderstudyArchive
+import UnderstudyFileIO
 
 /// The ledger of arrivals, shared by the writers and the verifier.
 final class Ledger: Sendable {
-    private let arrivals = Mutex(ArrivalLedger())
+    private let arrivals = Monitor(ArrivalLedger())
 
     func record(_ path: MemberPath, size: UInt64, checksum: FileChecksum?) {
-        arrivals.withLock { $0.record(path: path, size: size, checksum: checksum) }
+        arrivals.change { $0.record(path: path, size: size, checksum: checksum) }
     }
 
     func check(_ file: ManifestFile) -> ArrivalLedger.Outcome {
-        arrivals.withLock { $0.check(file) }
+        arrivals.update { $0.check(file) }
     }
 
     var unlistedCount: Int {
-        arrivals.withLock { $0.unlistedCount }
+        arrivals.read { $0.unlistedCount }
     }
 }

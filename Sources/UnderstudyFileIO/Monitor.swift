@@ -3,14 +3,16 @@ import Glibc
 
 /// A value under a lock, with waiting for a change of it: a mutex and a condition variable.
 ///
-/// Swift's `Mutex` has no condition to wait for; a thread that waits for blocks needs one.
-@safe package final class Monitor<State>: @unchecked Sendable {
+/// Swift's `Mutex` has no condition to wait for; a thread that waits for blocks needs one. And ThreadSanitizer does not
+/// see how it waits, and takes what it guards for a race as soon as two threads want it (Swift 6.3): this is the lock
+/// of all of Understudy.
+@safe package final class Monitor<State: ~Copyable>: @unchecked Sendable {
     // Sendable: `state` is read and written only with `mutex` held.
     private var state: State
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
-    package init(_ state: State) {
+    package init(_ state: consuming State) {
         self.state = state
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)

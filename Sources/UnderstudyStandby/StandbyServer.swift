@@ -92,12 +92,14 @@ struct StandbyServer: Sendable {
 
     /// A server that is being started can be stopped only when it has written postmaster.pid.
     private func stopWhenUp(unless starting: Task<Result<(Int32, String), BackupError>, Never>) async {
-        let isOver = Mutex(false)
+        let isOver = Atomic(false)
         let waiting = Task {
             _ = await starting.value
-            isOver.withLock { $0 = true }
+            isOver.store(true, ordering: .releasing)
         }
-        while postmaster() == nil && !isOver.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(20)) }
+        while postmaster() == nil && !isOver.load(ordering: .acquiring) {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
         _ = await stopImmediately()
         await waiting.value
     }

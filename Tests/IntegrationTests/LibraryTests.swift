@@ -1,4 +1,3 @@
-import Synchronization
 import Testing
 import Understudy
 import UnderstudyTestSupport
@@ -11,7 +10,7 @@ import UnderstudyTestSupport
     ) async throws {
         let cluster = try Cluster(installation)
         let target = TestDirectory.freshPath("backup")
-        let told = Mutex<[BackupProgress]>([])
+        let told = Locked<[BackupProgress]>([])
         var backup = BaseBackup(
             source: cluster.connectionString(), options: .init(label: "nightly", wal: .stream, checkpoint: .fast))
         // The stock tool, which looks at the result, runs as another user than this test where that is root's.

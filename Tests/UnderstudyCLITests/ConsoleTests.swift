@@ -1,19 +1,19 @@
 import Logging
-import Synchronization
 import Testing
 import Understudy
+import UnderstudyFileIO
 
 @testable import UnderstudyCLI
 
 /// Keeps what was written.
 final class Recorder: Sendable {
-    private let texts = Mutex<(output: String, errors: String)>(("", ""))
+    private let texts = Monitor<(output: String, errors: String)>(("", ""))
 
-    var output: String { texts.withLock { $0.output } }
-    var errors: String { texts.withLock { $0.errors } }
+    var output: String { texts.read { $0.output } }
+    var errors: String { texts.read { $0.errors } }
 
     @Sendable func write(_ stream: Console.Stream, _ text: String) {
-        texts.withLock { texts in
+        texts.change { texts in
             if stream == .output { texts.output += text } else { texts.errors += text }
         }
     }

@@ -1,5 +1,5 @@
-import Synchronization
 import Testing
+import UnderstudyTestSupport
 
 @testable import UnderstudyFileIO
 
@@ -48,7 +48,7 @@ struct BlockTests {
     func waits() throws {
         let pool = BlockPool(blocks: 1, blockSize: 4096)
         let block = try #require(pool.take())
-        let got = Mutex<Block?>(nil)
+        let got = Locked<Block?>(nil)
         let waiter = OwnThread("waiter") {
             let block = pool.take()
             got.withLock { $0 = block }

@@ -1,6 +1,6 @@
 import Glibc
-import Synchronization
 import Testing
+import UnderstudyTestSupport
 
 @testable import UnderstudyFileIO
 
@@ -9,7 +9,7 @@ struct ThreadTests {
     @Test("a change that is waited for ends the wait, with what the change made")
     func monitor() {
         let monitor = Monitor(0)
-        let seen = Mutex<Int?>(nil)
+        let seen = Locked<Int?>(nil)
         let waiter = OwnThread("waiter") {
             let value = monitor.wait { $0 >= 1000 ? $0 : nil }
             seen.withLock { $0 = value }

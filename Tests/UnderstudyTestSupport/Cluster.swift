@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import Synchronization
 
 /// A throw-away database cluster with its own port and socket directory, reached as superuser postgres.
 ///
@@ -184,7 +183,7 @@ extension Cluster {
 
 /// Data directories as initdb leaves them, made once for each set of its options and copied for each cluster.
 private enum ClusterTemplate {
-    private static let templates = Mutex<[String: String]>([:])
+    private static let templates = Locked<[String: String]>([:])
 
     static func copy(_ installation: PostgresInstallation, _ options: Cluster.Options, to directory: String) throws {
         var arguments = [

@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import Synchronization
 
 /// A link to a server that breaks when it is told to: a TCP proxy on loopback.
 package final class NetworkProxy: Sendable {
@@ -29,7 +28,7 @@ package final class NetworkProxy: Sendable {
 
     /// Lives as long as the last thread.
     private final class Shared: Sendable {
-        private let state = Mutex(State())
+        private let state = Locked(State())
 
         func with<Value: Sendable>(_ body: (inout sending State) -> Value) -> Value {
             state.withLock { body(&$0) }

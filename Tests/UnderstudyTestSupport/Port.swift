@@ -1,9 +1,8 @@
 import Glibc
-import Synchronization
 
 /// TCP ports on the loopback interface that nobody listens on.
 package enum Port {
-    private static let given = Mutex<Set<Int>>([])
+    private static let given = Locked<Set<Int>>([])
 
     /// A port that is free now, and that this process does not give out twice. They are below the range from which
     /// the kernel takes ports for outgoing connections.

@@ -27,7 +27,7 @@ package final class Program: Sendable {
     package let processID: Int32
 
     private let files: String
-    private let isOver = Mutex(false)
+    private let isOver = Locked(false)
     private let waitStatus = Atomic<Int32>(-1)
 
     /// Starts a program.
@@ -130,7 +130,7 @@ extension Program {
     private static func environment(adding more: [String: String]) -> [String: String] {
         var environment = ["PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C", "HOME": TestDirectory.root]
         // What sanitizers and a Swift library in an unusual place need.
-        for name in ["ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH", "TZ"] {
+        for name in ["ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH", "TZ"] {
             environment[name] = ProcessInfo.processInfo.environment[name]
         }
         return environment.merging(more) { $1 }

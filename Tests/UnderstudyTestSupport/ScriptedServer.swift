@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import Synchronization
 
 /// A server that says what it was told to say: libpq connects to it as to a real one.
 ///
@@ -83,9 +82,9 @@ package final class ScriptedServer: Sendable {
 
 /// What clients have said.
 private final class Heard: Sendable {
-    let commands = Mutex<[String]>([])
-    let logins = Mutex<[ScriptedServer.Login]>([])
-    let passwords = Mutex<[String]>([])
+    let commands = Locked<[String]>([])
+    let logins = Locked<[ScriptedServer.Login]>([])
+    let passwords = Locked<[String]>([])
 }
 
 /// One client.

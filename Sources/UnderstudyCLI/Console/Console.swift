@@ -1,5 +1,5 @@
-import Synchronization
 import Understudy
+import UnderstudyFileIO
 
 /// What the program says: messages on standard error in PostgreSQL's form, results on standard output.
 ///
@@ -13,7 +13,7 @@ final class Console: Sendable {
     /// Whether informational messages are shown (`-v`).
     let verbose: Bool
     private let write: @Sendable (Stream, String) -> Void
-    private let status = Mutex<String?>(nil)
+    private let status = Monitor<String?>(nil)
 
     init(program: String, verbose: Bool, write: @escaping @Sendable (Stream, String) -> Void) {
         self.program = program
@@ -53,7 +53,7 @@ final class Console: Sendable {
 
     /// Shows a line that the next one replaces, or removes it. The line must fit the terminal.
     func setStatus(_ line: String?) {
-        status.withLock { status in
+        status.change { status in
             guard line != nil || status != nil else { return }
             write(.errors, Self.erase + (line ?? ""))
             status = line
@@ -67,7 +67,7 @@ final class Console: Sendable {
     }
 
     func output(_ text: String) {
-        status.withLock { status in
+        status.change { status in
             if status != nil { write(.errors, Self.erase) }
             write(.output, text.hasSuffix("\n") ? text : text + "\n")
             if let status { write(.errors, status) }
@@ -85,7 +85,7 @@ final class Console: Sendable {
     }
 
     private func print(_ text: String) {
-        status.withLock { status in
+        status.change { status in
             // One write, so that lines of other programs on the same terminal do not get in between.
             let line = text.hasSuffix("\n") ? text : text + "\n"
             write(.errors, status.map { "\(Self.erase)\(line)\($0)" } ?? line)

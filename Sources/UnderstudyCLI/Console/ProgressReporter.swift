@@ -1,21 +1,21 @@
-import Synchronization
 import Understudy
+import UnderstudyFileIO
 
 /// Shows progress on the console. The library calls it from threads of its own.
 final class ProgressReporter: Sendable {
     private let console: Console
     private let columns: @Sendable () -> Int
-    private let writer: Mutex<ProgressWriter>
+    private let writer: Monitor<ProgressWriter>
 
     init(_ writer: ProgressWriter, console: Console, columns: @escaping @Sendable () -> Int) {
         self.console = console
         self.columns = columns
-        self.writer = Mutex(writer)
+        self.writer = Monitor(writer)
     }
 
     func report(_ progress: BackupProgress) {
         // Shown under the lock, so that what happened first is shown first.
-        writer.withLock { writer in
+        writer.change { writer in
             switch writer.update(progress, columns: columns()) {
             case .nothing: break
             case .status(let line): console.setStatus(line)
@@ -27,7 +27,7 @@ final class ProgressReporter: Sendable {
 
     /// Removes what is not meant to stay, and returns the last progress.
     func end() -> BackupProgress? {
-        writer.withLock { writer in
+        writer.update { writer in
             console.setStatus(nil)
             return writer.last
         }
