@@ -113,6 +113,17 @@ let package = Package(
     ]
 )
 
+// The fuzz targets have libFuzzer's main and need flags that no package may ask for: scripts/fuzz alone builds them.
+if Context.environment["UNDERSTUDY_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "UnderstudyFuzz",
+            dependencies: [
+                "UnderstudyArchive", "UnderstudyConfiguration", "UnderstudyFileIO", "UnderstudyProtocol",
+                "UnderstudyReceiver", "UnderstudyWAL",
+            ], path: "Tests/UnderstudyFuzz"))
+}
+
 for target in package.targets where ![.system, .plugin].contains(target.type) && !target.name.hasPrefix("CUnderstudy") {
     target.swiftSettings = [
         // Every use of an unsafe construct is marked and says why it is sound.
