@@ -31,6 +31,8 @@ func fuzzHistory(_ bytes: [UInt8]) {
     let timeline = TimelineID(rawValue: UInt32(number) + 1)
     guard let history = try? TimelineHistory(parsing: Array(bytes.dropFirst()), of: timeline) else { return }
     precondition(history.contains(timeline), "a timeline is not in its own history")
+    let line = history.ancestors.map(\.timeline) + [timeline]
+    precondition(zip(line, line.dropFirst()).allSatisfy(<), "timelines are not in their order")
     precondition(history.timeline(of: LSN(rawValue: .max)) == timeline, "the last position is on another timeline")
 }
 
@@ -67,7 +69,7 @@ func fuzzReceiving(_ bytes: [UInt8]) {
             case 0, 1: .data(start: machine.received, count: Int(value) << (code >> 4))
             case 2: .keepalive(replyRequested: value & 1 == 1)
             case 3: .drained
-            case 4: .synced(machine.received)
+            case 4: .synced(min(machine.received, LSN(rawValue: synced.rawValue + UInt64(value) << (code >> 4))))
             case 5: .tick
             case 6: .stop(at: LSN(rawValue: start.rawValue + UInt64(value) << 8))
             default: .data(start: LSN(rawValue: start.rawValue + UInt64(value) << 8), count: Int(code))
