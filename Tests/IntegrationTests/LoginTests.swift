@@ -381,4 +381,19 @@ struct Login: Sendable, CustomTestStringConvertible {
         try standby.stop()
         try server.cluster.sql("SELECT pg_drop_replication_slot('tls')")
     }
+
+    @Test(arguments: [NetworkProxy.Condition.stalled, .cut])
+    func `a connection that stalls or breaks under TLS ends the run`(trouble: NetworkProxy.Condition) throws {
+        let server = try LoginServer.shared.get()
+        let proxy = try NetworkProxy(to: server.cluster.port)
+        let parent = try TestDirectory.make("parent")
+        proxy.change(to: trouble, afterBytes: 4 << 20)
+        let source =
+            "host=127.0.0.1 port=\(proxy.port) user=certified sslmode=verify-full sslrootcert=\(server.file("ca.crt"))"
+            + " sslcert=\(server.file("certified.crt")) sslkey=\(server.file("certified.key"))"
+        let result = try UnderstudyProgram.run(
+            Command.basebackup.arguments(source, "\(parent)/target") + ["--stall-timeout=1s"])
+        expectRefused(result, trouble == .cut ? "connection" : "has sent nothing for 1 s")
+        #expect(FileTree.names(parent) == [])
+    }
 }
