@@ -141,10 +141,10 @@ package struct Recording: Sendable {
             guard let found = usual.keys.first(where: { command.hasPrefix($0) }) else {
                 throw SupportError("nothing is recorded for \(command)")
             }
-            var answer = try recording.answer(sessions[found] ?? usual[found]!)
-            if found == "START_REPLICATION", let session = sessions[found] {
-                answer.bytes = try recording.stream(session, for: command)
-            }
+            let session = sessions[found] ?? usual[found]!
+            var answer = try recording.answer(session)
+            // Where the session of the backup is another than that of the stream, so is the position.
+            if found == "START_REPLICATION" { answer.bytes = try recording.stream(session, for: command) }
             return answer
         }
     }
