@@ -350,7 +350,11 @@ import UnderstudyTestSupport
     // MARK: - Bounds
 
     /// 200 MB of manifest for files that are not there: refused at its end, in bounded memory.
-    @Test func `a manifest of 200 MB does not fill the memory`() async throws {
+    @Test(
+        .disabled(
+            if: ProcessInfo.processInfo.environment["ASAN_OPTIONS"] != nil,
+            "AddressSanitizer keeps what is freed for a while"))
+    func `a manifest of 200 MB does not fill the memory`() async throws {
         var played = PlayedServer(.v16)
         played.manifestPieces = {
             let head = "{ \"PostgreSQL-Backup-Manifest-Version\": 1,\n\"Files\": [\n"
