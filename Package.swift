@@ -42,17 +42,24 @@ let package = Package(
             name: "UnderstudyReceiver",
             dependencies: ["UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyWAL"]),
         .target(
+            name: "UnderstudySource",
+            dependencies: [
+                "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyReceiver",
+                "UnderstudyWAL",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
             name: "UnderstudyBackup",
             dependencies: [
                 "UnderstudyArchive", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyFileIO",
-                "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudyWAL",
+                "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudySource", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
             name: "UnderstudyStandby",
             dependencies: [
                 "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyFileIO",
-                "UnderstudyProtocol", "UnderstudyWAL",
+                "UnderstudyProtocol", "UnderstudySource", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
@@ -61,7 +68,10 @@ let package = Package(
 
         .target(
             name: "Understudy",
-            dependencies: ["UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyStandby", "UnderstudyWAL"]),
+            dependencies: [
+                "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudySource", "UnderstudyStandby",
+                "UnderstudyWAL",
+            ]),
         .target(
             name: "UnderstudyCLI",
             dependencies: [
@@ -96,15 +106,14 @@ let package = Package(
             name: "UnderstudyBackupTests",
             dependencies: [
                 "UnderstudyBackup", "UnderstudyArchive", "UnderstudyConfiguration", "UnderstudyConnection",
-                "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudyTestSupport",
-                "UnderstudyWAL",
+                "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudySource",
+                "UnderstudyTestSupport", "UnderstudyWAL",
             ]),
         .testTarget(
             name: "UnderstudyStandbyTests",
             dependencies: [
                 "UnderstudyStandby", "UnderstudyBackup", "UnderstudyFileIO", "UnderstudyProtocol",
-                "UnderstudyTestSupport",
-                "UnderstudyWAL",
+                "UnderstudySource", "UnderstudyTestSupport", "UnderstudyWAL",
             ]),
         .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI", "UnderstudyFileIO"]),
         .testTarget(

@@ -1,4 +1,5 @@
 @_exported public import UnderstudyBackup
 @_exported public import UnderstudyConfiguration
+@_exported public import UnderstudySource
 @_exported public import UnderstudyStandby
 @_exported public import UnderstudyWAL

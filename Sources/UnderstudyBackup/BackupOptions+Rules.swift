@@ -1,6 +1,7 @@
 package import UnderstudyConfiguration
 package import UnderstudyFileIO
 import UnderstudyProtocol
+package import UnderstudySource
 
 extension BaseBackup.Options {
     /// What the server is asked for.
@@ -39,9 +40,9 @@ extension BaseBackup.Owner {
 
 /// Options that make no sense, by themselves or together.
 enum BackupOptionRules {
-    static func check(_ options: BaseBackup.Options, dataDirectory: String) throws(BackupError) {
+    static func check(_ options: BaseBackup.Options, dataDirectory: String) throws(UnderstudyError) {
         if let rate = options.maxRate, !(32...1_048_576).contains(rate) {
-            throw BackupError(
+            throw UnderstudyError(
                 .options, "transfer rate \(rate) is out of range",
                 hint: "Choose from 32 to 1048576 kilobytes per second.")
         }
@@ -49,7 +50,7 @@ enum BackupOptionRules {
             switch options.slot {
             case .none, .temporary: break
             case .existing, .create, .createOrTakeOver:
-                throw BackupError(
+                throw UnderstudyError(
                     .options, "a replication slot can be used only when WAL is streamed",
                     hint: "Choose WAL method stream, or leave the slot out.")
             }
@@ -59,11 +60,11 @@ enum BackupOptionRules {
         if let directory = options.walDirectory {
             findings += Preflight.walDirectory(directory, dataDirectory: dataDirectory)
         }
-        if let finding = findings.first { throw BackupError(finding, .options) }
+        if let finding = findings.first { throw UnderstudyError(finding, .options) }
     }
 }
 
-extension BackupError {
+extension UnderstudyError {
     package init(_ finding: Finding, _ code: Code) {
         self.init(code, finding.message, detail: finding.detail, hint: finding.hint)
     }

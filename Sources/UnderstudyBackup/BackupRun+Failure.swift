@@ -1,21 +1,22 @@
 import Logging
 import UnderstudyFileIO
 import UnderstudyReceiver
+import UnderstudySource
 
 /// What happens when a backup fails: the cause is found, and what was made is undone.
 extension BackupRun {
     /// A writer or the WAL stream that fails raises the interrupt: then theirs is the cause.
-    func rootCause(_ error: BackupError) -> BackupError {
+    func rootCause(_ error: UnderstudyError) -> UnderstudyError {
         guard error.code == .cancelled else { return error }
-        do throws(BackupError) { try pool?.throwFailure() } catch { return error }
+        do throws(UnderstudyError) { try pool?.throwFailure() } catch { return error }
         if let failure = receiver?.failure {
-            let cause = BackupError(failure)
+            let cause = UnderstudyError(failure)
             if cause.code != .cancelled { return cause }
         }
-        return BackupError(.cancelled, "the base backup was cancelled")
+        return UnderstudyError(.cancelled, "the base backup was cancelled")
     }
 
-    func cleanUp(after error: BackupError) -> BackupError {
+    func cleanUp(after error: UnderstudyError) -> UnderstudyError {
         interrupt.raise()
         if let receiver {
             _ = receiver.abandon()

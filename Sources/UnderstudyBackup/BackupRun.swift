@@ -5,6 +5,7 @@ package import UnderstudyConnection
 package import UnderstudyFileIO
 import UnderstudyProtocol
 import UnderstudyReceiver
+package import UnderstudySource
 import UnderstudyWAL
 
 /// One base backup, from the first look to the last sync. Runs on a thread of its own.
@@ -58,10 +59,10 @@ package final class BackupRun: @unchecked Sendable {
     ///   - inspect: Looks at the server before anything is made.
     ///   - complete: Adds files to the data directory before it is synced.
     package func run(
-        inspect: (Session, ServerFacts) throws(BackupError) -> Void,
-        complete: (Completed) throws(BackupError) -> Void
-    ) throws(BackupError) -> BackupResult {
-        do throws(BackupError) {
+        inspect: (Session, ServerFacts) throws(UnderstudyError) -> Void,
+        complete: (Completed) throws(UnderstudyError) -> Void
+    ) throws(UnderstudyError) -> BackupResult {
+        do throws(UnderstudyError) {
             return try attempt(inspect, complete)
         } catch {
             throw cleanUp(after: rootCause(error))
@@ -71,9 +72,9 @@ package final class BackupRun: @unchecked Sendable {
     // MARK: - The run
 
     private func attempt(
-        _ inspect: (Session, ServerFacts) throws(BackupError) -> Void,
-        _ complete: (Completed) throws(BackupError) -> Void
-    ) throws(BackupError) -> BackupResult {
+        _ inspect: (Session, ServerFacts) throws(UnderstudyError) -> Void,
+        _ complete: (Completed) throws(UnderstudyError) -> Void
+    ) throws(UnderstudyError) -> BackupResult {
         let leftSlot = try checkOptions()
         let session = try connect()
         parameters = parameters.pinned(to: session)
@@ -130,7 +131,7 @@ package final class BackupRun: @unchecked Sendable {
             // Everything is in place; what fails is the success.
             throw damage
         }
-        if interrupt.isRaised { throw BackupError(.cancelled, "the base backup was cancelled") }
+        if interrupt.isRaised { throw UnderstudyError(.cancelled, "the base backup was cancelled") }
         logger.info("base backup completed")
         return BackupResult(
             startLSN: position.lsn, endLSN: end.position.lsn, timeline: end.position.timeline,
@@ -139,7 +140,7 @@ package final class BackupRun: @unchecked Sendable {
     }
 
     /// - Returns: The slot of an earlier run that has left its files here, if those are to be removed.
-    private func checkOptions() throws(BackupError) -> UnfinishedRecord.Slot? {
+    private func checkOptions() throws(UnderstudyError) -> UnfinishedRecord.Slot? {
         try BackupOptionRules.check(options, dataDirectory: path)
         let left = try leftovers.check(path, what: "directory")
         if let wal = options.walDirectory { try leftovers.check(wal, what: "WAL directory") }
@@ -151,45 +152,45 @@ package final class BackupRun: @unchecked Sendable {
 
     private var leftovers: Leftovers { Leftovers(removes: options.forceClean, logger: logger) }
 
-    private func connect() throws(BackupError) -> Session {
+    private func connect() throws(UnderstudyError) -> Session {
         let logger = logger
         do throws(ConnectionError) {
             return try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
                 patience: options.stallTimeout
             ) { message in logger.pass(on: message) }
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
     }
 
     /// An address may stand for several servers, and WAL of another cluster would spoil the backup.
-    private func checkSameServer(_ session: Session, _ server: ServerFacts) throws(BackupError) {
+    private func checkSameServer(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) {
         let found = try session.ask(ReplicationCommand.identifySystem) { rows throws(ProtocolError) in
             try SystemIdentity(rows).systemIdentifier
         }
         guard found != server.identity.systemIdentifier else { return }
-        throw BackupError(
+        throw UnderstudyError(
             .connection, "the second connection reached another database cluster than the first one",
             detail: "The system identifiers are \(server.identity.systemIdentifier) and \(found).",
             hint: "Name one server: the address stands for several, by a balancer, a virtual address or DNS.")
     }
 
-    private func checkWALLevel(_ session: Session, _ server: ServerFacts) throws(BackupError) {
+    private func checkWALLevel(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) {
         guard server.version.showsSettings else { return }
         let level = try session.show("wal_level")
         let findings = Preflight.walLevel(level, serverVersion: server.version.number, hotStandby: false)
-        if let finding = findings.first { throw BackupError(finding, .server) }
+        if let finding = findings.first { throw UnderstudyError(finding, .server) }
     }
 
     // MARK: - BASE_BACKUP
 
     private func startBackup(
         _ session: Session, _ server: ServerFacts
-    ) throws(BackupError) -> (BackupPosition, [AnnouncedArchive]) {
+    ) throws(UnderstudyError) -> (BackupPosition, [AnnouncedArchive]) {
         logger.info("initiating base backup, waiting for checkpoint to complete")
         meter.enter(.checkpoint)
         expectSilence(session)
         do throws(ConnectionError) { try session.send(options.command.text(for: server.version)) } catch {
-            throw BackupError(error)
+            throw UnderstudyError(error)
         }
         let position = try session.nextRows { rows throws(ProtocolError) in
             try BackupPosition(rows, fallback: server.identity.timeline)
@@ -225,7 +226,7 @@ package final class BackupRun: @unchecked Sendable {
     private func copy(
         _ session: Session, _ server: ServerFacts, _ targets: BackupTargets, _ layout: TablespaceLayout,
         _ plans: [CopyReader.ArchivePlan]
-    ) throws(BackupError) -> VerifierBox {
+    ) throws(UnderstudyError) -> VerifierBox {
         meter.enter(.copying)
         let ledger = Ledger(), interrupt = interrupt
         let hasManifest = options.manifest && server.version.hasManifest
@@ -244,7 +245,7 @@ package final class BackupRun: @unchecked Sendable {
             walRoot: targets.wal.map { targets.root($0, prefix: nil) }, premade: targets.premade,
             version: server.version, tablespaceLinks: layout.links, filler: BatchFiller(pool: pool))
         var reader = CopyReader(session: session, archives: plans, sink: sink, meter: meter) {
-            sink throws(BackupError) in
+            sink throws(UnderstudyError) in
             try sink.drain()
             return try ManifestVerifier(directory: targets.directory, mode: server.fileMode, ledger: ledger)
         }
@@ -254,36 +255,36 @@ package final class BackupRun: @unchecked Sendable {
     /// Takes the stop position. A server that has found damaged pages sends it too, and then an error.
     private func finishBackup(
         _ session: Session, _ start: BackupPosition
-    ) throws(BackupError) -> (position: BackupPosition, damage: BackupError?) {
+    ) throws(UnderstudyError) -> (position: BackupPosition, damage: UnderstudyError?) {
         let position = try session.nextRows { rows throws(ProtocolError) in
             try BackupPosition(rows, fallback: start.timeline)
         }
         guard position.lsn >= start.lsn else {
-            throw BackupError(
+            throw UnderstudyError(
                 ProtocolError("server ended the backup at \(position.lsn), before its start at \(start.lsn)"))
         }
         if options.wal != .none { logger.info("write-ahead log end point: \(position.lsn)") }
         do throws(ConnectionError) {
             while try session.nextResult() != .none {}
         } catch  where error.sqlState == "XX001" {
-            var damage = BackupError(error)
+            var damage = UnderstudyError(error)
             damage.message = "server found damaged pages: \(error.message)"
             damage.hint =
                 "The backup in \"\(path)\" is kept. The warnings above name the files; check the primary with pg_amcheck, and its storage."
             return (position, damage)
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
         return (position, nil)
     }
 
-    private func finishWAL(at position: LSN) throws(BackupError) {
+    private func finishWAL(at position: LSN) throws(UnderstudyError) {
         guard let receiver else { return }
         logger.info("waiting for background process to finish streaming ...")
-        do throws(ReceiveError) { try receiver.finish(at: position) } catch { throw BackupError(error) }
+        do throws(ReceiveError) { try receiver.finish(at: position) } catch { throw UnderstudyError(error) }
         self.receiver = nil
     }
 
-    private func makeDurable(_ targets: BackupTargets, hasManifest: Bool) throws(BackupError) {
-        if interrupt.isRaised { throw BackupError(.cancelled, "the base backup was cancelled") }
+    private func makeDurable(_ targets: BackupTargets, hasManifest: Bool) throws(UnderstudyError) {
+        if interrupt.isRaised { throw UnderstudyError(.cancelled, "the base backup was cancelled") }
         meter.enter(.syncing)
         if options.sync {
             logger.info("syncing data to disk ...")
@@ -293,11 +294,11 @@ package final class BackupRun: @unchecked Sendable {
         try targets.removeMarks()
     }
 
-    private func nameManifest(_ targets: BackupTargets) throws(BackupError) {
+    private func nameManifest(_ targets: BackupTargets) throws(UnderstudyError) {
         logger.info("renaming backup_manifest.tmp to backup_manifest")
         do throws(FileIOError) {
             try targets.directory.rename(ManifestVerifier.temporaryName, to: ManifestVerifier.name)
             if options.sync { try targets.directory.sync() }
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
     }
 }

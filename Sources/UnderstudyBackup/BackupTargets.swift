@@ -2,6 +2,7 @@ import UnderstudyArchive
 import UnderstudyConfiguration
 import UnderstudyFileIO
 import UnderstudyProtocol
+import UnderstudySource
 
 /// The directories that a backup fills: the data directory, the WAL directory if it is apart, the tablespaces.
 final class BackupTargets {
@@ -28,7 +29,7 @@ final class BackupTargets {
     init(
         path: String, mode: UInt16, owner: FileOwner?, syncs: Bool, syncMethod: BaseBackup.SyncMethod = .automatic,
         leftovers: Leftovers = .refuse
-    ) throws(BackupError) {
+    ) throws(UnderstudyError) {
         self.mode = mode
         self.owner = owner
         self.syncs = syncs
@@ -37,8 +38,8 @@ final class BackupTargets {
         try leftovers.clear(path, what: "directory")
         do throws(OwnedDirectory.Refusal) {
             data = try OwnedDirectory(path, mode: mode, owner: owner, run: run, syncs: syncs)
-        } catch { throw BackupError(error, what: "directory") }
-        do throws(BackupError) { try remember(data) } catch {
+        } catch { throw UnderstudyError(error, what: "directory") }
+        do throws(UnderstudyError) { try remember(data) } catch {
             try? data.restore()
             throw error
         }
@@ -46,18 +47,18 @@ final class BackupTargets {
 
     var directory: ConfinedDirectory { data.directory }
 
-    private func remember(_ owned: OwnedDirectory) throws(BackupError) {
+    private func remember(_ owned: OwnedDirectory) throws(UnderstudyError) {
         do throws(FileIOError) {
             try owned.directory.takeOwnership()
             trees.append(
                 Tree(
                     durable: DurableTree(root: owned.directory, syncsEachFile: syncMethod.syncsEachFile),
                     device: try owned.directory.freeSpace().device))
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
     }
 
     /// Makes the WAL directory, in the data directory or at `path` with a link to it.
-    func makeWALDirectory(named name: String, at path: String?) throws(BackupError) -> ConfinedDirectory {
+    func makeWALDirectory(named name: String, at path: String?) throws(UnderstudyError) -> ConfinedDirectory {
         if let path { wal = try makeOther(path, what: "WAL directory") }
         do throws(FileIOError) {
             let directory: ConfinedDirectory
@@ -71,15 +72,15 @@ final class BackupTargets {
             try directory.makeDirectory("archive_status", mode: mode)
             premade.formUnion([name, "\(name)/archive_status"])
             return directory
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
     }
 
-    func makeTablespace(at path: String) throws(BackupError) -> MemberRoot {
+    func makeTablespace(at path: String) throws(UnderstudyError) -> MemberRoot {
         root(try makeOther(path, what: "tablespace directory"), prefix: nil)
     }
 
     /// Makes the directory of a tablespace that lies in the data directory itself (servers from 15 can have them).
-    func makeInPlaceTablespace(_ oid: UInt32) throws(BackupError) -> MemberRoot {
+    func makeInPlaceTablespace(_ oid: UInt32) throws(UnderstudyError) -> MemberRoot {
         do throws(FileIOError) {
             if premade.insert("pg_tblspc").inserted { try directory.makeDirectory("pg_tblspc", mode: mode) }
             let path = "pg_tblspc/\(oid)"
@@ -88,21 +89,21 @@ final class BackupTargets {
             var root = root(data, prefix: nil)
             root.directory = try directory.openDirectory(RelativePath(path))
             return root
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
     }
 
     /// Notes a permanent slot in the mark, for the case that this run is killed.
-    func note(_ slot: UnfinishedRecord.Slot) throws(BackupError) {
-        do throws(FileIOError) { try data.mark?.add(slot) } catch { throw BackupError(error) }
+    func note(_ slot: UnfinishedRecord.Slot) throws(UnderstudyError) {
+        do throws(FileIOError) { try data.mark?.add(slot) } catch { throw UnderstudyError(error) }
     }
 
-    private func makeOther(_ path: String, what: String) throws(BackupError) -> OwnedDirectory {
+    private func makeOther(_ path: String, what: String) throws(UnderstudyError) -> OwnedDirectory {
         try leftovers.clear(path, what: what)
-        do throws(FileIOError) { try data.mark?.addOther(path) } catch { throw BackupError(error) }
+        do throws(FileIOError) { try data.mark?.addOther(path) } catch { throw UnderstudyError(error) }
         let owned: OwnedDirectory
         do throws(OwnedDirectory.Refusal) {
             owned = try OwnedDirectory(path, mode: mode, owner: owner, run: run, syncs: syncs)
-        } catch { throw BackupError(error, what: what) }
+        } catch { throw UnderstudyError(error, what: what) }
         others.append(owned)
         try remember(owned)
         // By their texts they were compared before; a symbolic link may still lead from one into another.
@@ -110,7 +111,7 @@ final class BackupTargets {
             guard let one = realPath(owned.directory.path), let other = realPath(earlier.directory.path),
                 pathIsInside(one, other) || pathIsInside(other, one)
             else { continue }
-            throw BackupError(
+            throw UnderstudyError(
                 .target, "\(what) \"\(path)\" leads into \"\(earlier.directory.path)\" by a symbolic link",
                 hint: "Choose a directory of its own.")
         }
@@ -123,17 +124,17 @@ final class BackupTargets {
     }
 
     /// Puts the directories themselves on stable storage.
-    func syncNames() throws(BackupError) {
+    func syncNames() throws(UnderstudyError) {
         do throws(FileIOError) {
             for owned in [data] + others {
                 try owned.directory.sync()
                 try owned.syncParents()
             }
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
     }
 
     /// Puts everything on stable storage, the directories' own entries included.
-    func sync() throws(BackupError) {
+    func sync() throws(UnderstudyError) {
         do throws(FileIOError) {
             var synced: Set<UInt64> = []
             for tree in trees {
@@ -142,17 +143,17 @@ final class BackupTargets {
                 try tree.durable.sync()
             }
             for owned in [data] + others { try owned.syncParents() }
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
     }
 
     /// Says that everything is complete: takes away the marks, that of the data directory last.
-    func removeMarks() throws(BackupError) {
+    func removeMarks() throws(UnderstudyError) {
         do throws(FileIOError) {
             for owned in others + [data] {
                 try owned.mark?.remove()
                 if syncs { try owned.directory.sync() }
             }
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
     }
 
     /// Leaves everything as it was. What cannot be removed is returned.

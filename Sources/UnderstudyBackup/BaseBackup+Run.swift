@@ -1,5 +1,6 @@
-package import UnderstudyConnection
+import UnderstudyConnection
 import UnderstudyFileIO
+public import UnderstudySource
 
 extension BaseBackup {
     /// Takes the backup.
@@ -11,17 +12,17 @@ extension BaseBackup {
     /// - Parameter progress: Called at each change of phase and at most ten times a second, not on a hot path.
     public func run(
         into target: Target, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
-    ) async throws(BackupError) -> BackupResult {
-        guard case .directory(let path) = target else { throw BackupError(.options, "unknown target") }
+    ) async throws(UnderstudyError) -> BackupResult {
+        guard case .directory(let path) = target else { throw UnderstudyError(.options, "unknown target") }
         let interrupt = Interrupt()
         let meter = ProgressMeter(progress)
         meter.start()
-        do throws(BackupError) {
-            let result = try await OwnThread.run("backup", interrupt: interrupt) { () throws(BackupError) in
+        do throws(UnderstudyError) {
+            let result = try await OwnThread.run("backup", interrupt: interrupt) { () throws(UnderstudyError) in
                 let run = BackupRun(
                     options: options, path: path, parameters: try parameters(), interrupt: interrupt, meter: meter,
                     logger: logger)
-                return try run.run(inspect: { _, _ in }) { completed throws(BackupError) in
+                return try run.run(inspect: { _, _ in }) { completed throws(UnderstudyError) in
                     guard options.writeRecoverySettings else { return }
                     try RecoveryFiles(completed, parameters: try parameters()).write()
                 }
@@ -34,14 +35,7 @@ extension BaseBackup {
         }
     }
 
-    private func parameters() throws(BackupError) -> ConnectionParameters {
+    private func parameters() throws(UnderstudyError) -> ConnectionParameters {
         try ConnectionParameters(reading: source, overrides: overrides)
-    }
-}
-
-extension ConnectionParameters {
-    /// Reads what the user gave for a connection.
-    package init(reading string: String, overrides: [String: String]) throws(BackupError) {
-        do throws(ConnectionError) { try self.init(string, overrides: overrides) } catch { throw BackupError(error) }
     }
 }

@@ -1,4 +1,5 @@
 public import Logging
+public import UnderstudySource
 public import UnderstudyWAL
 
 /// A base backup of a running server, taken over the streaming replication protocol.
@@ -221,12 +222,5 @@ public struct BackupResult: Sendable, Equatable {
         self.bytes = bytes
         self.serverVersion = serverVersion
         self.systemIdentifier = systemIdentifier
-    }
-}
-
-extension Logger {
-    /// A logger that says nothing.
-    public static var silent: Logger {
-        Logger(label: "understudy") { _ in SwiftLogNoOpLogHandler() }
     }
 }

@@ -1,4 +1,5 @@
 import UnderstudyFileIO
+import UnderstudySource
 
 /// The network thread's side of the writers: copies content, once, into the blocks of batches.
 struct BatchFiller {
@@ -10,7 +11,7 @@ struct BatchFiller {
     }
 
     /// Begins a file. A large one begins a batch, so that its pieces stay aligned for direct writes.
-    mutating func open(_ file: FileToWrite) throws(BackupError) {
+    mutating func open(_ file: FileToWrite) throws(UnderstudyError) {
         if let batch,
             file.size >= OutputFile.directThreshold || file.size > UInt64(batch.block.room)
                 || batch.commands.count >= Batch.mostCommands
@@ -21,7 +22,7 @@ struct BatchFiller {
         batch!.commands.append(.open(file))
     }
 
-    mutating func append(_ bytes: RawSpan) throws(BackupError) {
+    mutating func append(_ bytes: RawSpan) throws(UnderstudyError) {
         var rest = bytes
         while rest.byteCount > 0 {
             if batch!.block.room == 0 { try goOn() }
@@ -42,13 +43,13 @@ struct BatchFiller {
     }
 
     /// Hands on what is there, and waits until all of it is written.
-    mutating func drain() throws(BackupError) {
+    mutating func drain() throws(UnderstudyError) {
         if let batch { submit(batch) }
         try pool.drain()
     }
 
     /// The file that is open continues in a new block, with the same writer.
-    private mutating func goOn() throws(BackupError) {
+    private mutating func goOn() throws(UnderstudyError) {
         let full = batch!
         submit(full)
         batch = try pool.nextBatch(for: full.writer)

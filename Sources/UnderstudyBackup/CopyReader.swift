@@ -1,6 +1,7 @@
 import UnderstudyArchive
 import UnderstudyConnection
 import UnderstudyProtocol
+import UnderstudySource
 
 /// Reads the copy of BASE_BACKUP into archives and manifest: one copy stream for each before 15, one for all from
 /// 15 on.
@@ -8,7 +9,7 @@ struct CopyReader: ~Copyable {
     private let session: Session
     private let archives: [ArchivePlan]
     private let meter: ProgressMeter
-    private let makeVerifier: (inout DirectorySink) throws(BackupError) -> ManifestVerifier
+    private let makeVerifier: (inout DirectorySink) throws(UnderstudyError) -> ManifestVerifier
     private var sink: DirectorySink
     private var verifier: ManifestVerifier?
     private var tar: TarReader?
@@ -23,7 +24,7 @@ struct CopyReader: ~Copyable {
     /// - Parameter makeVerifier: Called when the manifest begins; everything before it must then be written.
     init(
         session: Session, archives: [ArchivePlan], sink: DirectorySink, meter: ProgressMeter,
-        makeVerifier: @escaping (inout DirectorySink) throws(BackupError) -> ManifestVerifier
+        makeVerifier: @escaping (inout DirectorySink) throws(UnderstudyError) -> ManifestVerifier
     ) {
         self.session = session
         self.archives = archives
@@ -36,17 +37,17 @@ struct CopyReader: ~Copyable {
     ///
     /// - Parameter expectsManifest: Whether a manifest was asked for.
     /// - Returns: The manifest, taken whole but not compared yet; nil if none was asked for.
-    mutating func read(expectsManifest: Bool) throws(BackupError) -> ManifestVerifier? {
-        do throws(BackupError) {
+    mutating func read(expectsManifest: Bool) throws(UnderstudyError) -> ManifestVerifier? {
+        do throws(UnderstudyError) {
             return try readAll(expectsManifest)
         } catch  where error.code == .protocolViolation {
             // A server that fails in mid-copy ends the copy too: then what it says is the cause.
-            do throws(ConnectionError) { _ = try session.nextResult() } catch { throw BackupError(error) }
+            do throws(ConnectionError) { _ = try session.nextResult() } catch { throw UnderstudyError(error) }
             throw error
         }
     }
 
-    private mutating func readAll(_ expectsManifest: Bool) throws(BackupError) -> ManifestVerifier? {
+    private mutating func readAll(_ expectsManifest: Bool) throws(UnderstudyError) -> ManifestVerifier? {
         if session.serverVersion.hasOptionLists {
             try expectCopy()
             while try takeMessage() {}
@@ -65,39 +66,39 @@ struct CopyReader: ~Copyable {
             }
         }
         guard begun.count == archives.count else {
-            throw BackupError(
+            throw UnderstudyError(
                 .protocolViolation, "server announced \(archives.count) archives and sent \(begun.count)")
         }
         if verifier == nil { try sink.drain() }
         guard (verifier != nil) == expectsManifest else {
-            throw BackupError(
+            throw UnderstudyError(
                 .protocolViolation,
                 expectsManifest ? "server sent no backup manifest" : "server sent a backup manifest unasked")
         }
         return verifier.take()
     }
 
-    private func expectCopy() throws(BackupError) {
+    private func expectCopy() throws(UnderstudyError) {
         let reply: Session.Reply<ResultSet>
-        do throws(ConnectionError) { reply = try session.nextResult() } catch { throw BackupError(error) }
+        do throws(ConnectionError) { reply = try session.nextResult() } catch { throw UnderstudyError(error) }
         guard reply == .copyOut else {
-            throw BackupError(.protocolViolation, "server did not begin the copy of an archive")
+            throw UnderstudyError(.protocolViolation, "server did not begin the copy of an archive")
         }
     }
 
     // MARK: - Messages
 
     /// False at the end of the copy.
-    private mutating func takeRaw() throws(BackupError) -> Bool {
-        try session.takeCopyData(failure: { BackupError($0) }) { bytes throws(BackupError) in
+    private mutating func takeRaw() throws(UnderstudyError) -> Bool {
+        try session.takeCopyData(failure: { UnderstudyError($0) }) { bytes throws(UnderstudyError) in
             try take(bytes)
         } != .ended
     }
 
-    private mutating func takeMessage() throws(BackupError) -> Bool {
-        try session.takeCopyData(failure: { BackupError($0) }) { bytes throws(BackupError) in
+    private mutating func takeMessage() throws(UnderstudyError) -> Bool {
+        try session.takeCopyData(failure: { UnderstudyError($0) }) { bytes throws(UnderstudyError) in
             let message: BackupMessage
-            do throws(ProtocolError) { message = try BackupMessage(bytes) } catch { throw BackupError(error) }
+            do throws(ProtocolError) { message = try BackupMessage(bytes) } catch { throw UnderstudyError(error) }
             switch message {
             case .archive(let name, let location): try begin(find(name, location))
             case .data(let content): try take(content)
@@ -107,23 +108,23 @@ struct CopyReader: ~Copyable {
         } != .ended
     }
 
-    private mutating func take(_ bytes: RawSpan) throws(BackupError) {
+    private mutating func take(_ bytes: RawSpan) throws(UnderstudyError) {
         if verifier != nil {
             try verifier!.take(bytes)
         } else if tar != nil {
             try tar!.consume(bytes, into: &sink)
             meter.count(bytes: bytes.byteCount)
         } else {
-            throw BackupError(.protocolViolation, "server sent data that belongs to no archive")
+            throw UnderstudyError(.protocolViolation, "server sent data that belongs to no archive")
         }
     }
 
     // MARK: - Archives
 
     /// The archive that a message of 15 and newer begins.
-    private func find(_ name: String, _ location: String) throws(BackupError) -> Int {
+    private func find(_ name: String, _ location: String) throws(UnderstudyError) -> Int {
         guard name.hasSuffix(".tar") else {
-            throw BackupError(
+            throw UnderstudyError(
                 .protocolViolation, "server sent archive \"\(name)\", expected one that ends in .tar")
         }
         let index = archives.firstIndex { plan in
@@ -131,31 +132,31 @@ struct CopyReader: ~Copyable {
             return name == "base.tar"
         }
         guard let index, (archives[index].announced.location ?? "") == location else {
-            throw BackupError(
+            throw UnderstudyError(
                 .protocolViolation, "server sent archive \"\(name)\" for \"\(location)\", which it had not announced")
         }
         return index
     }
 
-    private mutating func begin(_ index: Int) throws(BackupError) {
+    private mutating func begin(_ index: Int) throws(UnderstudyError) {
         try endArchive()
         guard verifier == nil, begun.insert(index).inserted else {
-            throw BackupError(.protocolViolation, "server sent an archive twice, or behind the manifest")
+            throw UnderstudyError(.protocolViolation, "server sent an archive twice, or behind the manifest")
         }
         tar = TarReader(expectsTrailer: session.serverVersion.hasOptionLists)
         sink.beginArchive(archives[index].root)
     }
 
-    private mutating func endArchive() throws(BackupError) {
+    private mutating func endArchive() throws(UnderstudyError) {
         guard let finished = tar else { return }
-        do throws(ArchiveError) { try finished.finish() } catch { throw BackupError(error) }
+        do throws(ArchiveError) { try finished.finish() } catch { throw UnderstudyError(error) }
         tar = nil
         meter.tablespaceDone()
     }
 
-    private mutating func beginManifest() throws(BackupError) {
+    private mutating func beginManifest() throws(UnderstudyError) {
         try endArchive()
-        guard verifier == nil else { throw BackupError(.protocolViolation, "server sent two backup manifests") }
+        guard verifier == nil else { throw UnderstudyError(.protocolViolation, "server sent two backup manifests") }
         meter.enter(.verifying)
         verifier = try makeVerifier(&sink)
     }

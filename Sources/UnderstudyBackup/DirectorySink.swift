@@ -1,6 +1,7 @@
 import UnderstudyArchive
 import UnderstudyFileIO
 import UnderstudyProtocol
+import UnderstudySource
 
 /// A directory that members of an archive go to, and what the manifest calls it.
 struct MemberRoot: Sendable {
@@ -16,7 +17,7 @@ struct MemberRoot: Sendable {
 /// Nothing outside of the roots is touched, whatever the server sends. Symbolic links are made only as
 /// `pg_tblspc/OID`, for tablespaces that the server has announced, and to where this side puts them.
 struct DirectorySink: TarSink {
-    typealias Failure = BackupError
+    typealias Failure = UnderstudyError
 
     private let dataRoot: MemberRoot
     /// Where the members below pg_wal go if not into the data directory.
@@ -49,40 +50,40 @@ struct DirectorySink: TarSink {
         self.root = root
     }
 
-    mutating func drain() throws(BackupError) {
+    mutating func drain() throws(UnderstudyError) {
         try filler.drain()
     }
 
-    func failure(_ error: ArchiveError) -> BackupError {
-        BackupError(error)
+    func failure(_ error: ArchiveError) -> UnderstudyError {
+        UnderstudyError(error)
     }
 
-    mutating func begin(_ entry: TarEntry) throws(BackupError) {
+    mutating func begin(_ entry: TarEntry) throws(UnderstudyError) {
         isFile = false
         switch entry.kind {
         case .file:
             isFile = true
             try filler.open(file(entry))
         case .directory:
-            do throws(FileIOError) { try makeDirectory(entry) } catch { throw BackupError(error) }
+            do throws(FileIOError) { try makeDirectory(entry) } catch { throw UnderstudyError(error) }
         case .symbolicLink:
             guard root.manifestPrefix == nil, let oid = tablespaceOID(entry.path), let target = tablespaceLinks[oid]
             else {
-                throw BackupError(
+                throw UnderstudyError(
                     .protocolViolation, "server sent symbolic link \"\(entry.path)\", which is no tablespace",
                     detail: "Symbolic links are made only for the tablespaces that the server has announced.")
             }
             do throws(FileIOError) {
                 try dataRoot.directory.makeSymbolicLink(RelativePath(bytes: entry.path.bytes), to: target)
-            } catch { throw BackupError(error) }
+            } catch { throw UnderstudyError(error) }
         }
     }
 
-    mutating func content(_ bytes: RawSpan) throws(BackupError) {
+    mutating func content(_ bytes: RawSpan) throws(UnderstudyError) {
         try filler.append(bytes)
     }
 
-    mutating func end() throws(BackupError) {
+    mutating func end() throws(UnderstudyError) {
         if isFile { filler.close() }
     }
 
@@ -95,15 +96,15 @@ struct DirectorySink: TarSink {
         try root.directory.makeDirectory(relative, mode: entry.mode & 0o777)
     }
 
-    private func file(_ entry: TarEntry) throws(BackupError) -> FileToWrite {
+    private func file(_ entry: TarEntry) throws(UnderstudyError) -> FileToWrite {
         if root.manifestPrefix == nil, ["tablespace_map", "backup_manifest"].contains(entry.path.string) {
-            throw BackupError(
+            throw UnderstudyError(
                 .protocolViolation, "server sent file \"\(entry.path)\", which was not asked for",
                 detail: "In a plain backup a server would misread it.")
         }
         let (root, relative) = route(entry.path)
         guard let relative else {
-            throw BackupError(.protocolViolation, "server sent a file in place of directory \"\(entry.path)\"")
+            throw UnderstudyError(.protocolViolation, "server sent a file in place of directory \"\(entry.path)\"")
         }
         return FileToWrite(
             directory: root.directory, relative: relative,

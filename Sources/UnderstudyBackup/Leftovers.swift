@@ -2,6 +2,7 @@ import Logging
 import UnderstudyConnection
 import UnderstudyFileIO
 import UnderstudyProtocol
+import UnderstudySource
 
 /// What is to be done where an earlier run, which was killed, has left its files.
 struct Leftovers: Sendable {
@@ -16,26 +17,26 @@ struct Leftovers: Sendable {
     ///
     /// - Returns: What lies there and will be removed.
     @discardableResult
-    func check(_ path: String, what: String) throws(BackupError) -> UnfinishedDirectory? {
+    func check(_ path: String, what: String) throws(UnderstudyError) -> UnfinishedDirectory? {
         do throws(OwnedDirectory.Refusal) { try OwnedDirectory.check(path) } catch {
             if removes, case .unfinished(let directory) = error, directory.state == .abandoned { return directory }
-            throw BackupError(error, what: what)
+            throw UnderstudyError(error, what: what)
         }
         return nil
     }
 
     /// Removes what an earlier run has left in a directory, and in the others that it filled.
-    func clear(_ path: String, what: String) throws(BackupError) {
+    func clear(_ path: String, what: String) throws(UnderstudyError) {
         guard let directory = try check(path, what: what) else { return }
         let places = ([directory] + directory.others).map { "\"\($0.path)\"" }.joined(separator: ", ")
         logger.notice("removing the unfinished base backup in \(places)\(directory.record.origin)")
-        do throws(FileIOError) { try directory.remove() } catch { throw BackupError(error) }
+        do throws(FileIOError) { try directory.remove() } catch { throw UnderstudyError(error) }
     }
 
     /// Drops the slot that an earlier run has made, if this server has it.
     func dropSlot(
         _ slot: UnfinishedRecord.Slot, _ session: Session, _ identity: SystemIdentity
-    ) throws(BackupError) {
+    ) throws(UnderstudyError) {
         guard slot.systemIdentifier == identity.systemIdentifier else {
             logger.warning(
                 "the unfinished base backup is of another server, where replication slot \"\(slot.name)\" holds WAL until it is dropped"
@@ -47,7 +48,7 @@ struct Leftovers: Sendable {
             logger.notice("dropped replication slot \"\(slot.name)\" of the unfinished base backup")
         } catch  where error.sqlState == "42704" {
             // Somebody has dropped it already.
-        } catch { throw BackupError(error, of: .slot) }
+        } catch { throw UnderstudyError(error, of: .slot) }
     }
 }
 
@@ -61,7 +62,7 @@ extension UnfinishedRecord {
     }
 }
 
-extension BackupError {
+extension UnderstudyError {
     init(_ directory: UnfinishedDirectory, what: String) {
         let record = directory.record
         switch directory.state {

@@ -1,5 +1,6 @@
 import UnderstudyArchive
 import UnderstudyFileIO
+import UnderstudySource
 
 /// Takes the backup manifest as it arrives: keeps it as `backup_manifest.tmp`, and compares every file in it with
 /// what has arrived.
@@ -14,7 +15,7 @@ struct ManifestVerifier: ~Copyable {
     static let name: RelativePath = "backup_manifest"
 
     /// - Parameter ledger: Complete: every writer is done.
-    init(directory: ConfinedDirectory, mode: UInt16, ledger: Ledger) throws(BackupError) {
+    init(directory: ConfinedDirectory, mode: UInt16, ledger: Ledger) throws(UnderstudyError) {
         let reader = try Self.makeReader()
         let file = try Self.makeFile(directory, mode)
         comparison = Comparison(ledger: ledger)
@@ -23,38 +24,40 @@ struct ManifestVerifier: ~Copyable {
         self.file = file
     }
 
-    private static func makeReader() throws(BackupError) -> ManifestReader {
-        do throws(ArchiveError) { return try ManifestReader() } catch { throw BackupError(error) }
+    private static func makeReader() throws(UnderstudyError) -> ManifestReader {
+        do throws(ArchiveError) { return try ManifestReader() } catch { throw UnderstudyError(error) }
     }
 
-    private static func makeFile(_ directory: ConfinedDirectory, _ mode: UInt16) throws(BackupError) -> FileDescriptor {
+    private static func makeFile(_ directory: ConfinedDirectory, _ mode: UInt16) throws(UnderstudyError)
+        -> FileDescriptor
+    {
         do throws(FileIOError) { return try directory.createFile(temporaryName, mode: mode) } catch {
-            throw BackupError(error)
+            throw UnderstudyError(error)
         }
     }
 
-    mutating func take(_ bytes: RawSpan) throws(BackupError) {
-        do throws(FileIOError) { try file.write(bytes, at: offset, path: path) } catch { throw BackupError(error) }
+    mutating func take(_ bytes: RawSpan) throws(UnderstudyError) {
+        do throws(FileIOError) { try file.write(bytes, at: offset, path: path) } catch { throw UnderstudyError(error) }
         offset += Int64(bytes.byteCount)
         try reader.consume(bytes, into: &comparison)
     }
 
     /// - Parameter sync: Whether the manifest must be on stable storage when this returns.
     /// - Returns: The number of files that agree.
-    consuming func finish(sync: Bool) throws(BackupError) -> Int {
-        do throws(ArchiveError) { try reader.finish() } catch { throw BackupError(error) }
+    consuming func finish(sync: Bool) throws(UnderstudyError) -> Int {
+        do throws(ArchiveError) { try reader.finish() } catch { throw UnderstudyError(error) }
         let verified = try comparison.finish()
         let path = path
         do throws(FileIOError) {
             if sync { try file.sync(path: path) }
             try file.close(path: path)
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
         return verified
     }
 
     /// Collects what does not agree; the first few are named.
     private struct Comparison: ManifestSink {
-        typealias Failure = BackupError
+        typealias Failure = UnderstudyError
 
         let ledger: Ledger
         var verified = 0
@@ -65,9 +68,9 @@ struct ManifestVerifier: ~Copyable {
             self.ledger = ledger
         }
 
-        func failure(_ error: ArchiveError) -> BackupError { BackupError(error) }
+        func failure(_ error: ArchiveError) -> UnderstudyError { UnderstudyError(error) }
 
-        mutating func file(_ file: ManifestFile) throws(BackupError) {
+        mutating func file(_ file: ManifestFile) throws(UnderstudyError) {
             switch ledger.check(file) {
             case .verified: verified += 1
             case .missing: note("\"\(file.path)\" did not arrive.")
@@ -84,12 +87,12 @@ struct ManifestVerifier: ~Copyable {
             if flaws.count < 5 { flaws.append(flaw) }
         }
 
-        mutating func finish() throws(BackupError) -> Int {
+        mutating func finish() throws(UnderstudyError) -> Int {
             let unlisted = ledger.unlistedCount
             if unlisted > 0 { note("\(unlisted) files arrived that the manifest does not list.") }
             guard flawCount == 0 else {
                 let more = flawCount > flaws.count ? " There are \(flawCount - flaws.count) more." : ""
-                throw BackupError(
+                throw UnderstudyError(
                     .verification, "backup does not agree with its manifest",
                     detail: flaws.joined(separator: " ") + more,
                     hint: "Take the backup again; if this comes back, check memory and network of both machines.")
@@ -108,7 +111,7 @@ final class VerifierBox {
     }
 
     /// The number of files that agree; nil without a manifest.
-    func finish(sync: Bool) throws(BackupError) -> Int? {
+    func finish(sync: Bool) throws(UnderstudyError) -> Int? {
         try verifier.take()?.finish(sync: sync)
     }
 }

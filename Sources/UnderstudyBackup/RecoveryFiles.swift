@@ -3,6 +3,7 @@ package import UnderstudyConfiguration
 package import UnderstudyConnection
 package import UnderstudyFileIO
 import UnderstudyProtocol
+package import UnderstudySource
 
 /// Writes the recovery settings into a copy.
 package struct RecoveryFiles {
@@ -33,7 +34,7 @@ package struct RecoveryFiles {
 
     /// Writes them; returns the settings that found no file to stand in.
     @discardableResult
-    package func write() throws(BackupError) -> [StandbyConfiguration.FileEdit] {
+    package func write() throws(UnderstudyError) -> [StandbyConfiguration.FileEdit] {
         let configuration = StandbyConfiguration(
             serverVersion: completed.server.version.number, primaryConnInfo: connection.conninfo,
             slotName: completed.slotName, port: port)
@@ -47,7 +48,7 @@ package struct RecoveryFiles {
     /// Makes one change; false where the file that it belongs to is absent.
     package static func apply(
         _ edit: StandbyConfiguration.FileEdit, in directory: ConfinedDirectory, mode: UInt16
-    ) throws(BackupError) -> Bool {
+    ) throws(UnderstudyError) -> Bool {
         let name = RelativePath(edit.name)
         do throws(FileIOError) {
             let isThere = directory.exists(name)
@@ -62,6 +63,6 @@ package struct RecoveryFiles {
             try unsafe file.write(bytes.span.bytes, at: 0, path: directory.fullPath(name))
             try file.sync(path: directory.fullPath(name))
             return true
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
     }
 }

@@ -2,6 +2,7 @@ import Logging
 import UnderstudyConnection
 import UnderstudyFileIO
 import UnderstudyProtocol
+import UnderstudySource
 import UnderstudyWAL
 
 /// The replication slot of a run: made or taken over, and dropped again if the run fails.
@@ -21,7 +22,7 @@ struct SlotKeeper {
     init(
         _ wanted: BaseBackup.Slot, session: Session, identity: SystemIdentity, segmentSize: WALSegmentSize,
         logger: Logger
-    ) throws(BackupError) {
+    ) throws(UnderstudyError) {
         let version = session.serverVersion
         switch wanted {
         case .none: return
@@ -41,7 +42,7 @@ struct SlotKeeper {
             try Self.requireSlots(version)
             permanent = name
             streamed = name
-            do throws(BackupError) {
+            do throws(UnderstudyError) {
                 try Self.create(name, temporary: false, session)
             } catch  where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
                 let position = try Self.probe(name, session, identity, segmentSize, reserving: false)
@@ -60,7 +61,7 @@ struct SlotKeeper {
             made = name
             logger.info("created replication slot \"\(name)\"")
             if !version.reservesWALOnSlotCreation {
-                do throws(BackupError) {
+                do throws(UnderstudyError) {
                     _ = try Self.probe(name, session, identity, segmentSize, reserving: true)
                 } catch {
                     // Nobody else would know of it.
@@ -71,20 +72,20 @@ struct SlotKeeper {
         }
     }
 
-    private static func requireSlots(_ version: ServerVersion) throws(BackupError) {
+    private static func requireSlots(_ version: ServerVersion) throws(UnderstudyError) {
         guard version.hasSlots else {
-            throw BackupError(
+            throw UnderstudyError(
                 .slot, "server version \(version) has no replication slots",
                 hint: "Leave the slot out, and set wal_keep_segments on the primary high enough instead.")
         }
     }
 
-    private static func create(_ name: String, temporary: Bool, _ session: Session) throws(BackupError) {
+    private static func create(_ name: String, temporary: Bool, _ session: Session) throws(UnderstudyError) {
         let command = ReplicationCommand.createSlot(
             name, temporary: temporary, reserveWAL: true, version: session.serverVersion)
         // Shielded: an interrupt between the command and its answer would leave a slot that nobody knows of.
         do throws(ConnectionError) { _ = try session.runShielded(command) } catch {
-            var failure = BackupError(error, of: .slot)
+            var failure = UnderstudyError(error, of: .slot)
             failure.message = "could not create replication slot \"\(name)\": \(failure.message)"
             if error.code == .lost && !temporary {
                 failure.hint =
@@ -102,7 +103,7 @@ struct SlotKeeper {
     private static func probe(
         _ name: String, _ session: Session, _ identity: SystemIdentity, _ segmentSize: WALSegmentSize,
         reserving: Bool
-    ) throws(BackupError) -> LSN? {
+    ) throws(UnderstudyError) -> LSN? {
         let start = identity.position.segmentStart(segmentSize)
         do throws(ConnectionError) {
             let position = session.serverVersion.readsSlots ? try readPosition(name, session) : nil
@@ -118,7 +119,7 @@ struct SlotKeeper {
             while try session.nextResult() != .none {}
             return position
         } catch {
-            var failure = BackupError(error, of: .slot)
+            var failure = UnderstudyError(error, of: .slot)
             failure.message = "cannot use replication slot \"\(name)\": \(failure.message)"
             if failure.hint == nil {
                 failure.hint =
@@ -141,14 +142,14 @@ struct SlotKeeper {
     }
 
     /// Makes sure that a slot which was taken over still holds its WAL; the stream did not move it (servers from 15).
-    func checkHeld(_ session: Session) throws(BackupError) {
+    func checkHeld(_ session: Session) throws(UnderstudyError) {
         guard let permanent, streamed == nil, session.serverVersion.readsSlots else { return }
         let position: LSN?
         do throws(ConnectionError) { position = try Self.readPosition(permanent, session) } catch {
-            throw BackupError(error, of: .slot)
+            throw UnderstudyError(error, of: .slot)
         }
         guard position == nil else { return }
-        throw BackupError(
+        throw UnderstudyError(
             .slot, "replication slot \"\(permanent)\" lost its WAL during the backup",
             hint: "Raise max_slot_wal_keep_size on the primary, or use a new slot, which holds WAL from now on only.")
     }

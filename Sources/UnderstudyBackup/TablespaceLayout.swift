@@ -2,6 +2,7 @@ import UnderstudyArchive
 import UnderstudyConfiguration
 import UnderstudyFileIO
 import UnderstudyProtocol
+import UnderstudySource
 
 /// Where each announced tablespace goes.
 struct TablespaceLayout {
@@ -11,11 +12,11 @@ struct TablespaceLayout {
     /// - Parameter dataDirectory: An absolute path.
     init(
         _ announced: [AnnouncedArchive], options: BaseBackup.Options, dataDirectory: String
-    ) throws(BackupError) {
+    ) throws(UnderstudyError) {
         let findings = Preflight.tablespaces(
             announced.compactMap(\.location), mappings: options.moves, dataDirectory: dataDirectory,
             walDirectory: options.walDirectory)
-        if let finding = findings.first { throw BackupError(finding, .target) }
+        if let finding = findings.first { throw UnderstudyError(finding, .target) }
         var links: [UInt32: String] = [:]
         for archive in announced {
             guard let oid = archive.oid, let location = archive.location else { continue }
@@ -23,7 +24,7 @@ struct TablespaceLayout {
                 let mapping = options.tablespaceMappings.first { pathsAreEqual($0.old, location) }
                 links[oid] = mapping?.new ?? location
             } else if location != "pg_tblspc/\(oid)" {
-                throw BackupError(
+                throw UnderstudyError(
                     .protocolViolation, "server announced tablespace \(oid) in unexpected place \"\(location)\"")
             }
         }
@@ -33,7 +34,7 @@ struct TablespaceLayout {
     /// Makes the directories, and says where each archive goes.
     func makeRoots(
         _ targets: BackupTargets, _ announced: [AnnouncedArchive]
-    ) throws(BackupError) -> [CopyReader.ArchivePlan] {
+    ) throws(UnderstudyError) -> [CopyReader.ArchivePlan] {
         var plans: [CopyReader.ArchivePlan] = []
         for archive in announced {
             var root = targets.root(targets.data, prefix: nil)
@@ -45,7 +46,7 @@ struct TablespaceLayout {
                         try targets.makeInPlaceTablespace(oid)
                     }
                 do throws(MemberPath.Flaw) { root.manifestPrefix = try MemberPath("pg_tblspc/\(oid)") } catch {
-                    throw BackupError(.protocolViolation, "tablespace \(oid): \(error.rawValue)")
+                    throw UnderstudyError(.protocolViolation, "tablespace \(oid): \(error.rawValue)")
                 }
             }
             plans.append(CopyReader.ArchivePlan(announced: archive, root: root))
@@ -55,8 +56,8 @@ struct TablespaceLayout {
 
     private func makeTablespace(
         _ path: String, _ archive: AnnouncedArchive, _ targets: BackupTargets
-    ) throws(BackupError) -> MemberRoot {
-        do throws(BackupError) { return try targets.makeTablespace(at: path) } catch {
+    ) throws(UnderstudyError) -> MemberRoot {
+        do throws(UnderstudyError) { return try targets.makeTablespace(at: path) } catch {
             var error = error
             if error.code == .target, let location = archive.location, location == path {
                 error.hint = "Put the tablespace elsewhere: --tablespace-mapping=\(location)=NEWDIR."
@@ -68,17 +69,19 @@ struct TablespaceLayout {
 
 /// Whether there is room for what the server has announced.
 enum SpaceCheck {
-    static func check(_ plans: [CopyReader.ArchivePlan]) throws(BackupError) {
+    static func check(_ plans: [CopyReader.ArchivePlan]) throws(UnderstudyError) {
         var needed: [UInt64: (bytes: UInt64, free: UInt64, path: String)] = [:]
         for plan in plans {
             guard let size = plan.announced.size else { continue }
             let space: (device: UInt64, bytes: UInt64)
-            do throws(FileIOError) { space = try plan.root.directory.freeSpace() } catch { throw BackupError(error) }
+            do throws(FileIOError) { space = try plan.root.directory.freeSpace() } catch {
+                throw UnderstudyError(error)
+            }
             let sum = (needed[space.device]?.bytes ?? 0).addingSaturated(size)
             needed[space.device] = (sum, space.bytes, plan.root.directory.path)
         }
         for (bytes, free, path) in needed.values where bytes > free {
-            throw BackupError(
+            throw UnderstudyError(
                 .noSpace, "not enough room for the backup in \"\(path)\"",
                 detail: "The server estimates \(bytes) bytes, and \(free) are free on that file system.",
                 hint: "Free space there, or choose a target on another file system.")

@@ -1,5 +1,6 @@
 import UnderstudyArchive
 import UnderstudyFileIO
+import UnderstudySource
 
 /// What a writer does with one batch, in order.
 enum WriteCommand: Sendable {
@@ -46,7 +47,7 @@ final class WritePool: Sendable {
     private struct State {
         var lanes: [Lane]
         var isClosed = false
-        var failure: BackupError?
+        var failure: UnderstudyError?
     }
 
     private let state: Monitor<State>
@@ -81,7 +82,7 @@ final class WritePool: Sendable {
     ///
     /// A large file goes to the writer that has least to do. Small files all go to one: two that make files in the
     /// same directory mostly wait for each other.
-    func newBatch(isLarge: Bool) throws(BackupError) -> Batch {
+    func newBatch(isLarge: Bool) throws(UnderstudyError) -> Batch {
         while true {
             try throwFailure()
             // Writers give blocks back even after a failure, so the wait is for the disk alone.
@@ -96,7 +97,7 @@ final class WritePool: Sendable {
     }
 
     /// A batch for the writer that has the open file.
-    func nextBatch(for writer: Int) throws(BackupError) -> Batch {
+    func nextBatch(for writer: Int) throws(UnderstudyError) -> Batch {
         var batch = try newBatch(isLarge: true)
         batch.writer = writer
         return batch
@@ -107,7 +108,7 @@ final class WritePool: Sendable {
     }
 
     /// Waits until everything submitted is written.
-    func drain() throws(BackupError) {
+    func drain() throws(UnderstudyError) {
         state.wait { state -> Void? in
             state.failure != nil || state.lanes.allSatisfy { $0.batches.isEmpty && !$0.isBusy } ? () : nil
         }
@@ -119,7 +120,7 @@ final class WritePool: Sendable {
         state.update { $0.isClosed = true }
     }
 
-    func throwFailure() throws(BackupError) {
+    func throwFailure() throws(UnderstudyError) {
         if let failure = state.read({ $0.failure }) { throw failure }
     }
 
@@ -130,17 +131,17 @@ final class WritePool: Sendable {
             var writer = FileWriter(digest: try FileDigest(algorithm), ledger: ledger)
             while let batch = next(lane) {
                 if state.read({ $0.failure == nil }) {
-                    do throws(BackupError) { try writer.perform(batch) } catch { fail(error) }
+                    do throws(UnderstudyError) { try writer.perform(batch) } catch { fail(error) }
                 }
                 blocks.give(back: batch.block)
             }
         } catch {
-            fail(BackupError(error))
+            fail(UnderstudyError(error))
             while let batch = next(lane) { blocks.give(back: batch.block) }
         }
     }
 
-    private func fail(_ error: BackupError) {
+    private func fail(_ error: UnderstudyError) {
         state.update { if $0.failure == nil { $0.failure = error } }
         onFailure()
     }
@@ -169,7 +170,7 @@ private struct FileWriter: ~Copyable {
         self.ledger = ledger
     }
 
-    mutating func perform(_ batch: Batch) throws(BackupError) {
+    mutating func perform(_ batch: Batch) throws(UnderstudyError) {
         do throws(FileIOError) {
             for command in batch.commands {
                 switch command {
@@ -186,7 +187,7 @@ private struct FileWriter: ~Copyable {
                     try close()
                 }
             }
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
     }
 
     private mutating func close() throws(FileIOError) {

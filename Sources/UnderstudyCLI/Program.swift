@@ -75,16 +75,16 @@ public struct Program: Sendable {
     /// - Parameter operation: Gets the connection keywords that beat the connection string.
     func work<Result: Sendable>(
         _ connection: ConnectionRequest, console: Console, reporter: ProgressReporter,
-        operation: @escaping @Sendable (_ overrides: [String: String]) async throws(BackupError) -> Result
-    ) async throws(BackupError) -> Result {
-        try await Interruption.watch(Interruption.signals(), console: console) { () throws(BackupError) in
+        operation: @escaping @Sendable (_ overrides: [String: String]) async throws(UnderstudyError) -> Result
+    ) async throws(UnderstudyError) -> Result {
+        try await Interruption.watch(Interruption.signals(), console: console) { () throws(UnderstudyError) in
             try await connection.password.run(
-                ask: { () throws(BackupError) in
+                ask: { () throws(UnderstudyError) in
                     // The prompt must not stand behind a line of progress.
                     _ = reporter.end()
                     return try await PasswordPrompt.ask()
                 },
-                attempt: { password throws(BackupError) in
+                attempt: { password throws(UnderstudyError) in
                     try await operation(connection.overrides(password: password))
                 })
         }

@@ -4,6 +4,7 @@ import UnderstudyConfiguration
 import UnderstudyConnection
 import UnderstudyFileIO
 import UnderstudyProtocol
+import UnderstudySource
 import UnderstudyWAL
 
 /// One clone: the copy with its settings, then the start.
@@ -40,9 +41,9 @@ final class CloneRun: @unchecked Sendable {
     // MARK: - The copy
 
     /// Runs on a thread of its own.
-    func copy() throws(BackupError) {
+    func copy() throws(UnderstudyError) {
         try checkOptions()
-        do throws(BackupError) {
+        do throws(UnderstudyError) {
             result = try backup.run(inspect: inspect, complete: complete)
         } catch {
             if error.code != .damagedPages && options.backup.cleanUp { passwordFile?.restore() }
@@ -50,14 +51,14 @@ final class CloneRun: @unchecked Sendable {
         }
     }
 
-    private func checkOptions() throws(BackupError) {
+    private func checkOptions() throws(UnderstudyError) {
         if options.configFile != nil && options.generateConfig {
-            throw BackupError(
+            throw UnderstudyError(
                 .options, "an existing configuration and a generated one exclude each other",
                 hint: "Give --config-file or --generate-config, not both.")
         }
         if let port = options.port, !(1...65535).contains(port) {
-            throw BackupError(.options, "port \(port) is out of range", hint: "Choose a port from 1 to 65535.")
+            throw UnderstudyError(.options, "port \(port) is out of range", hint: "Choose a port from 1 to 65535.")
         }
         if let file = options.configFile { try checkConfigFile(file) }
         if let path = options.passfile {
@@ -65,19 +66,19 @@ final class CloneRun: @unchecked Sendable {
         }
     }
 
-    private func checkConfigFile(_ file: String) throws(BackupError) {
+    private func checkConfigFile(_ file: String) throws(UnderstudyError) {
         let path = absolutePath(file)
         do throws(FileIOError) {
             let name = RelativePath(String(path.split(separator: "/").last ?? ""))
             _ = try ConfinedDirectory(path: OwnedDirectory.parent(of: path)).openFile(name, flags: 0)
         } catch {
-            throw BackupError(
+            throw UnderstudyError(
                 .configuration, error.description,
                 hint: "Name a postgresql.conf that exists, for example one that pg_createcluster has made.")
         }
     }
 
-    private func inspect(_ session: Session, _ server: ServerFacts) throws(BackupError) {
+    private func inspect(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) {
         version = server.version
         if options.start != nil || options.binDirectory != nil {
             programs = try ServerPrograms(version, given: options.binDirectory)
@@ -96,8 +97,8 @@ final class CloneRun: @unchecked Sendable {
         options.configFile != nil || options.generateConfig
     }
 
-    private static func noConfiguration(code: BackupError.Code) -> BackupError {
-        BackupError(
+    private static func noConfiguration(code: UnderstudyError.Code) -> UnderstudyError {
+        UnderstudyError(
             code, "the data directory of the primary has no postgresql.conf, so a copy does not start by itself",
             detail: "Debian and its kin keep the configuration files elsewhere.",
             hint:
@@ -107,7 +108,7 @@ final class CloneRun: @unchecked Sendable {
 
     // MARK: - Settings
 
-    private func complete(_ completed: BackupRun.Completed) throws(BackupError) {
+    private func complete(_ completed: BackupRun.Completed) throws(UnderstudyError) {
         slotWasMade = completed.slotWasMade
         var login = parameters
         for setting in completed.settings where ["user", "password", "passfile"].contains(setting.keyword) {
@@ -133,12 +134,12 @@ final class CloneRun: @unchecked Sendable {
         }
     }
 
-    private func writePasswordFile(_ recovery: RecoveryFiles, _ connection: PrimaryConnInfo) throws(BackupError) {
+    private func writePasswordFile(_ recovery: RecoveryFiles, _ connection: PrimaryConnInfo) throws(UnderstudyError) {
         guard let file = passwordFile?.path else { return }
         let lines: [String]
         do throws(Finding) {
             lines = try Passfile.lines(recovery.connectionSettings, forServer: version.number)
-        } catch { throw BackupError(error, .configuration) }
+        } catch { throw UnderstudyError(error, .configuration) }
         if lines.isEmpty {
             logger.warning("no password was used to log in, so none is written to \"\(file)\"")
         }
@@ -151,14 +152,14 @@ final class CloneRun: @unchecked Sendable {
         }
     }
 
-    private func generateConfiguration(_ completed: BackupRun.Completed) throws(BackupError) {
+    private func generateConfiguration(_ completed: BackupRun.Completed) throws(UnderstudyError) {
         let bytes: [UInt8]
         do throws(FileIOError) { bytes = try completed.directory.read("global/pg_control", atMost: 8192) } catch {
-            throw BackupError(error)
+            throw UnderstudyError(error)
         }
         let control: ControlFile
         do throws(ControlFileError) { control = try ControlFile(parsing: bytes) } catch {
-            throw BackupError(.configuration, "could not read pg_control of the copy: \(error)")
+            throw UnderstudyError(.configuration, "could not read pg_control of the copy: \(error)")
         }
         var configuration = GeneratedConfiguration(serverVersion: version.number, controlFile: control)
         configuration.port = options.port
@@ -173,8 +174,8 @@ final class CloneRun: @unchecked Sendable {
 
     // MARK: - The start
 
-    func start(_ meter: ProgressMeter) async throws(BackupError) -> StandbyClone.Result {
-        guard let result else { throw BackupError(.start, "there is no copy to start") }
+    func start(_ meter: ProgressMeter) async throws(UnderstudyError) -> StandbyClone.Result {
+        guard let result else { throw UnderstudyError(.start, "there is no copy to start") }
         let server = StandbyServer(
             programs: programs ?? ServerPrograms(unchecked: nil),
             directory: backup.path, configFile: options.configFile.map(absolutePath),
@@ -199,7 +200,7 @@ final class CloneRun: @unchecked Sendable {
             throw error
         }
         meter.enter(.starting)
-        do throws(BackupError) {
+        do throws(UnderstudyError) {
             done.standby = try await bringUp(server, start, meter)
         } catch  where error.code == .cancelled {
             guard await server.stopImmediately() else {
@@ -218,7 +219,7 @@ final class CloneRun: @unchecked Sendable {
     /// Starts the server, and waits until it streams and answers.
     private func bringUp(
         _ server: StandbyServer, _ start: StandbyClone.Start, _ meter: ProgressMeter
-    ) async throws(BackupError) -> StandbyState {
+    ) async throws(UnderstudyError) -> StandbyState {
         let clock = ContinuousClock()
         let deadline = clock.now + start.wait
         try await server.start(wait: start.wait)
@@ -227,12 +228,12 @@ final class CloneRun: @unchecked Sendable {
         var last = StandbyWatch.Look()
         while true {
             guard let postmaster = server.postmaster() else {
-                throw BackupError(
+                throw UnderstudyError(
                     .start, "the standby in \"\(backup.path)\" has stopped again",
                     hint: "Its log \"\(server.logPath)\" says why. The copy is complete and kept.")
             }
             last = await watch.look(at: postmaster)
-            if Task.isCancelled { throw BackupError(.cancelled, "the clone was cancelled") }
+            if Task.isCancelled { throw UnderstudyError(.cancelled, "the clone was cancelled") }
             if last.isStreaming && last.answersQueries {
                 return StandbyState(
                     processID: postmaster.processID, port: postmaster.port,
@@ -246,9 +247,9 @@ final class CloneRun: @unchecked Sendable {
 
     private func late(
         _ look: StandbyWatch.Look, _ start: StandbyClone.Start, _ server: StandbyServer
-    ) -> BackupError {
+    ) -> UnderstudyError {
         let what = look.isStreaming ? "answer queries" : "stream"
-        return BackupError(
+        return UnderstudyError(
             .start, "the standby in \"\(backup.path)\" runs, but did not \(what) within \(start.wait)",
             hint:
                 "It is left running. Its log \"\(server.logPath)\" says what it waits for; give --wait more time if it is still replaying WAL."

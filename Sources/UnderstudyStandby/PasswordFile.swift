@@ -1,6 +1,7 @@
 import Glibc
 import UnderstudyBackup
 import UnderstudyFileIO
+import UnderstudySource
 
 /// The password file that a standby will read, and how to take our lines out of it again.
 ///
@@ -20,7 +21,7 @@ struct PasswordFile: Sendable {
     private var written: Written?
 
     /// Looks whether the file can be written, and touches nothing.
-    init(_ path: String, owner: FileOwner?) throws(BackupError) {
+    init(_ path: String, owner: FileOwner?) throws(UnderstudyError) {
         self.path = absolutePath(path)
         name = RelativePath(String(self.path.split(separator: "/").last ?? ""))
         do throws(FileIOError) {
@@ -28,24 +29,24 @@ struct PasswordFile: Sendable {
             guard directory.exists(name) else { return }
             _ = try directory.openFile(name, flags: O_RDWR)
         } catch {
-            throw BackupError(
+            throw UnderstudyError(
                 .configuration, error.description,
                 hint: "Name a file, not a symbolic link to one, in a directory that exists and may be written to.")
         }
         try checkMode()
     }
 
-    private func checkMode() throws(BackupError) {
+    private func checkMode() throws(UnderstudyError) {
         do throws(FileIOError) {
             guard try directory.sizeAndMode(of: name).mode & 0o077 != 0 else { return }
-        } catch { throw BackupError(error) }
-        throw BackupError(
+        } catch { throw UnderstudyError(error) }
+        throw UnderstudyError(
             .configuration, "password file \"\(path)\" can be used by others",
             hint: "libpq ignores such a file; take that right away: chmod 0600 \(path)")
     }
 
     /// Puts the lines behind what is there, on stable storage; lines that are there already are left out.
-    mutating func add(_ lines: [String]) throws(BackupError) {
+    mutating func add(_ lines: [String]) throws(UnderstudyError) {
         do throws(FileIOError) {
             let sizeBefore = directory.exists(name) ? try directory.sizeAndMode(of: name).size : nil
             if sizeBefore == nil {
@@ -63,7 +64,7 @@ struct PasswordFile: Sendable {
                 try directory.append(bytes, to: name)
             }
             try directory.sync()
-        } catch { throw BackupError(error) }
+        } catch { throw UnderstudyError(error) }
     }
 
     /// Takes our lines out again, unless somebody has changed the file since.

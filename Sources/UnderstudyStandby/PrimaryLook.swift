@@ -3,6 +3,7 @@ import UnderstudyBackup
 import UnderstudyConnection
 import UnderstudyFileIO
 import UnderstudyProtocol
+import UnderstudySource
 
 /// What only an ordinary connection to the primary can tell. It is a bonus: a role or a pg_hba.conf that allows
 /// replication alone is enough for a clone.
@@ -14,14 +15,14 @@ struct PrimaryLook: Sendable {
     init(
         _ parameters: ConnectionParameters, version: ServerVersion, slot: String?, interrupt: Interrupt,
         patience: Duration?, logger: Logger
-    ) throws(BackupError) {
+    ) throws(UnderstudyError) {
         let session: Session
         do throws(ConnectionError) {
             session = try Session.connect(
                 parameters, kind: .ordinary(database: parameters["dbname"] ?? "postgres"),
                 applicationName: "understudy", interrupt: interrupt, patience: patience)
         } catch {
-            if error.code == .interrupted { throw BackupError(error) }
+            if error.code == .interrupted { throw UnderstudyError(error) }
             logger.info(
                 "ordinary connection to the primary is not allowed, so slots and configuration are not looked at: \(error.message)"
             )
@@ -42,7 +43,8 @@ struct PrimaryLook: Sendable {
         return file.hasPrefix(directory + "/")
     }
 
-    private static func checkSlot(_ name: String, _ session: Session, _ version: ServerVersion) throws(BackupError) {
+    private static func checkSlot(_ name: String, _ session: Session, _ version: ServerVersion) throws(UnderstudyError)
+    {
         let literal = name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
         let status = version.tellsSlotWALStatus ? "wal_status" : "NULL"
         let question = """
@@ -54,7 +56,7 @@ struct PrimaryLook: Sendable {
         if row[1] == "t" { flaw = "it is in use" }
         if row[2] == "lost" { flaw = "the WAL that it needs has been removed" }
         guard let flaw else { return }
-        throw BackupError(
+        throw UnderstudyError(
             .slot, "cannot use replication slot \"\(name)\": \(flaw)",
             hint: "Choose another name, or drop this slot on the primary: SELECT pg_drop_replication_slot('\(name)');")
     }

@@ -1,6 +1,7 @@
 import Glibc
 import UnderstudyBackup
 import UnderstudyProtocol
+import UnderstudySource
 
 /// Where the programs of a server's major version are.
 struct ServerPrograms: Sendable {
@@ -20,7 +21,7 @@ struct ServerPrograms: Sendable {
     }
 
     /// Looks in `given`, else in the places where packages put this version, else in PATH.
-    init(_ version: ServerVersion, given: String?) throws(BackupError) {
+    init(_ version: ServerVersion, given: String?) throws(UnderstudyError) {
         let candidates = given.map { [$0] } ?? Self.usualPlaces(version.major) + Self.path
         for directory in candidates {
             guard unsafe access("\(directory)/pg_ctl", X_OK) == 0 else { continue }
@@ -31,12 +32,12 @@ struct ServerPrograms: Sendable {
                 return
             }
             if let found, given != nil {
-                throw BackupError(
+                throw UnderstudyError(
                     .start, "\"\(directory)\" has the programs of version \(found), the primary is \(version)",
                     hint: "Name a directory with pg_ctl of version \(version.major) with --bin-dir.")
             }
         }
-        throw BackupError(
+        throw UnderstudyError(
             .start, "could not find pg_ctl of version \(version.major)",
             detail: "Looked in \(candidates.map { "\"\($0)\"" }.joined(separator: ", ")).",
             hint: "Install the server of the primary's major version here, or name its directory with --bin-dir.")

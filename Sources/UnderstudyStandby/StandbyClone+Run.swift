@@ -2,6 +2,7 @@ import Logging
 public import UnderstudyBackup
 import UnderstudyConnection
 import UnderstudyFileIO
+public import UnderstudySource
 
 extension StandbyClone {
     /// Clones into `directory`, which must be absent or empty.
@@ -9,17 +10,17 @@ extension StandbyClone {
     /// When it returns, the copy is on stable storage, verified against the server's manifest (from 13), and has
     /// its recovery settings; with `options.start` the standby streams. When it throws, what it made is removed,
     /// slot included, unless `options.backup.cleanUp` is off; but a copy that was completed and did not start or
-    /// stream (``BackupError/Code/start``) is kept, and a started server is left running. Cancelling the task
+    /// stream (``UnderstudyError/Code/start``) is kept, and a started server is left running. Cancelling the task
     /// stops a server that was started, and removes everything.
     ///
     /// - Parameter progress: Called at each change of phase and at most ten times a second, not on a hot path.
     public func run(
         into directory: String, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
-    ) async throws(BackupError) -> Result {
+    ) async throws(UnderstudyError) -> Result {
         let interrupt = Interrupt()
         let meter = ProgressMeter(progress)
         meter.start()
-        do throws(BackupError) {
+        do throws(UnderstudyError) {
             let parameters = try ConnectionParameters(reading: primary, overrides: overrides)
             var backupOptions = options.backup
             backupOptions.slot = options.slot.map { .createOrTakeOver($0) } ?? .temporary
@@ -28,7 +29,7 @@ extension StandbyClone {
                 backup: BackupRun(
                     options: backupOptions, path: directory, parameters: parameters, interrupt: interrupt,
                     meter: meter, logger: logger))
-            try await OwnThread.run("clone", interrupt: interrupt) { () throws(BackupError) in try clone.copy() }
+            try await OwnThread.run("clone", interrupt: interrupt) { () throws(UnderstudyError) in try clone.copy() }
             let result = try await clone.start(meter)
             meter.finish(.done)
             return result

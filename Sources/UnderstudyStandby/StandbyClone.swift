@@ -1,5 +1,6 @@
 public import Logging
 public import UnderstudyBackup
+public import UnderstudySource
 
 /// Turns a running primary into a standby: a base backup with a permanent slot, recovery settings for the
 /// server's version, and, if asked, a started server that streams.

@@ -8,6 +8,7 @@ import UnderstudyFileIO
     import System
 #else
     import SystemPackage
+    import UnderstudySource
 #endif
 
 /// The server of a copy: how it is started and stopped with pg_ctl.
@@ -60,7 +61,7 @@ struct StandbyServer: Sendable {
     }
 
     /// Starts the server and waits until it is up, or `wait` has passed.
-    func start(wait: Duration) async throws(BackupError) {
+    func start(wait: Duration) async throws(UnderstudyError) {
         let starting = Task { await run(programs.pgCtl, startArguments(wait: wait)) }
         let (status, output) = try await withTaskCancellationHandler {
             await starting.value
@@ -68,11 +69,11 @@ struct StandbyServer: Sendable {
             // Ends pg_ctl's wait, too.
             Task { await stopWhenUp(unless: starting) }
         }.get()
-        if Task.isCancelled { throw BackupError(.cancelled, "the start of the standby was cancelled") }
+        if Task.isCancelled { throw UnderstudyError(.cancelled, "the start of the standby was cancelled") }
         guard status != 0 else { return }
         // pg_ctl gives up waiting while a server that replays much WAL is still on its way.
         if postmaster() != nil { return }
-        throw BackupError(
+        throw UnderstudyError(
             .start, "could not start the standby in \"\(directory)\"",
             detail:
                 "pg_ctl says: \(Self.lastLines(output)) The server's log \"\(logPath)\" says: \(Self.lastLines(log()))",
@@ -91,7 +92,7 @@ struct StandbyServer: Sendable {
     }
 
     /// A server that is being started can be stopped only when it has written postmaster.pid.
-    private func stopWhenUp(unless starting: Task<Result<(Int32, String), BackupError>, Never>) async {
+    private func stopWhenUp(unless starting: Task<Result<(Int32, String), UnderstudyError>, Never>) async {
         let isOver = Atomic(false)
         let waiting = Task {
             _ = await starting.value
@@ -140,11 +141,11 @@ struct StandbyServer: Sendable {
     }
 
     /// Runs a program to its end: cancelling the task does not kill it, for half a start helps nobody.
-    private func run(_ program: String, _ arguments: [String]) async -> Result<(Int32, String), BackupError> {
+    private func run(_ program: String, _ arguments: [String]) async -> Result<(Int32, String), UnderstudyError> {
         await Task { await runToEnd(program, arguments) }.value
     }
 
-    private func runToEnd(_ program: String, _ arguments: [String]) async -> Result<(Int32, String), BackupError> {
+    private func runToEnd(_ program: String, _ arguments: [String]) async -> Result<(Int32, String), UnderstudyError> {
         var options = PlatformOptions()
         // A group of its own: what the user types at the terminal must not end a start half-way.
         options.processGroupID = 0
@@ -166,7 +167,7 @@ struct StandbyServer: Sendable {
             return .success((status, result.standardOutput))
         } catch {
             return .failure(
-                BackupError(
+                UnderstudyError(
                     .start, "could not run \"\(program)\": \(error)",
                     hint: "The copy is complete and kept; start it with: \(startCommand)"))
         }

@@ -9,7 +9,7 @@ import UnderstudyTestSupport
         var session: String
         /// The command that it answers; nil for the login.
         var command: String?
-        var code: BackupError.Code
+        var code: UnderstudyError.Code
         /// A part of the hint.
         var cure: String
 
@@ -114,7 +114,7 @@ import UnderstudyTestSupport
         let recording = try Recording(version)
         let server = try recording.serve(["BASE_BACKUP": "24-base-backup-bad-checksum"])
         let (backup, target, space) = backup(server, recording, wal: .none)
-        let error = await #expect(throws: BackupError.self) { try await backup.run(into: .directory(target)) }
+        let error = await #expect(throws: UnderstudyError.self) { try await backup.run(into: .directory(target)) }
         #expect(error?.code == .damagedPages, "\(String(describing: error))")
         #expect(error?.message.contains("server found damaged pages") == true)
         #expect(error?.hint?.contains("is kept") == true)
@@ -149,9 +149,9 @@ import UnderstudyTestSupport
     }
 
     /// What a backup from the server fails with; nothing of it is left.
-    private func failure(_ server: ScriptedServer, _ recording: Recording) async throws -> BackupError {
+    private func failure(_ server: ScriptedServer, _ recording: Recording) async throws -> UnderstudyError {
         let (backup, target, space) = backup(server, recording)
-        let error = await #expect(throws: BackupError.self) { try await backup.run(into: .directory(target)) }
+        let error = await #expect(throws: UnderstudyError.self) { try await backup.run(into: .directory(target)) }
         #expect(!FileTree.exists(target))
         #expect(!FileTree.exists(space))
         return try #require(error)

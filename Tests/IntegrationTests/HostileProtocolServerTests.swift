@@ -123,7 +123,7 @@ import UnderstudyTestSupport
     private static let withManifest: [PlayedServer.Version] = [.v14, .v16]
 
     private static func manifest(
-        _ name: String, _ code: BackupError.Code, word: String = "",
+        _ name: String, _ code: UnderstudyError.Code, word: String = "",
         _ make: @escaping @Sendable (inout String) -> Void
     ) -> Attack {
         Attack(name, code, word: word, versions: withManifest) { make(&$0.manifest) }
@@ -190,7 +190,7 @@ import UnderstudyTestSupport
     // MARK: - WAL
 
     private static func wal(
-        _ name: String, _ codes: BackupError.Code..., word: String = "",
+        _ name: String, _ codes: UnderstudyError.Code..., word: String = "",
         _ make: @escaping @Sendable (inout ServerBytes) -> Void
     ) -> Attack {
         var attack = Attack(name, word: word) { played in
@@ -390,7 +390,7 @@ import UnderstudyTestSupport
         let around = try Surroundings()
         var backup = around.backup(server)
         backup.options.slot = .create("mine")
-        _ = await #expect(throws: BackupError.self) { try await backup.run(into: .directory(around.target)) }
+        _ = await #expect(throws: UnderstudyError.self) { try await backup.run(into: .directory(around.target)) }
         #expect(server.commands.contains { $0.hasPrefix("CREATE_REPLICATION_SLOT \"mine\"") })
         #expect(server.commands.contains { $0.hasPrefix("DROP_REPLICATION_SLOT \"mine\"") }, "\(server.commands)")
         around.expectUntouched("")

@@ -6,13 +6,13 @@ import UnderstudyTestSupport
 struct Attack: Sendable, CustomTestStringConvertible {
     var testDescription: String
     var versions: [PlayedServer.Version]
-    var codes: [BackupError.Code]
+    var codes: [UnderstudyError.Code]
     /// A part of the message.
     var word: String
     var make: @Sendable (inout PlayedServer) -> Void
 
     init(
-        _ name: String, _ codes: BackupError.Code..., word: String = "",
+        _ name: String, _ codes: UnderstudyError.Code..., word: String = "",
         versions: [PlayedServer.Version] = PlayedServer.Version.allCases,
         _ make: @escaping @Sendable (inout PlayedServer) -> Void
     ) {
@@ -25,7 +25,7 @@ struct Attack: Sendable, CustomTestStringConvertible {
 
     /// A member that comes before all others of the data directory.
     static func member(
-        _ name: String, _ codes: BackupError.Code..., word: String = "",
+        _ name: String, _ codes: UnderstudyError.Code..., word: String = "",
         versions: [PlayedServer.Version] = PlayedServer.Version.allCases, tar bytes: [UInt8]
     ) -> Attack {
         var attack = Attack(name, word: word, versions: versions) { $0.archives[1] = bytes + $0.archives[1] }
@@ -77,7 +77,7 @@ func expectRefused(_ what: AttackOnVersion) async throws {
     what.attack.make(&played)
     let server = try played.serve()
     let around = try Surroundings()
-    let error = await #expect(throws: BackupError.self) {
+    let error = await #expect(throws: UnderstudyError.self) {
         try await around.backup(server).run(into: .directory(around.target))
     }
     let said = String(describing: error)

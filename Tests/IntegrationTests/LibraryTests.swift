@@ -46,7 +46,7 @@ import UnderstudyTestSupport
         }
         for await phase in phases where phase == .copying { break }
         running.cancel()
-        let error = await #expect(throws: BackupError.self) { try await running.value }
+        let error = await #expect(throws: UnderstudyError.self) { try await running.value }
         #expect(error?.code == .cancelled)
         #expect(FileTree.names(parent) == [])
         try cluster.expectReleased()

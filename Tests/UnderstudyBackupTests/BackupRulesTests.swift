@@ -5,10 +5,11 @@ import UnderstudyProtocol
 import UnderstudyTestSupport
 
 @testable import UnderstudyBackup
+@testable import UnderstudySource
 
 @Suite("Options of a backup")
 struct BackupOptionRulesTests {
-    private func check(_ change: (inout BaseBackup.Options) -> Void) throws(BackupError) {
+    private func check(_ change: (inout BaseBackup.Options) -> Void) throws(UnderstudyError) {
         var options = BaseBackup.Options()
         change(&options)
         try BackupOptionRules.check(options, dataDirectory: "/srv/data")
@@ -31,7 +32,7 @@ struct BackupOptionRulesTests {
 
     @Test("a rate out of range is refused", arguments: [31, 0, -1, 1_048_577, Int.max])
     func rate(_ rate: Int) {
-        let error = #expect(throws: BackupError.self) { try check { $0.maxRate = rate } }
+        let error = #expect(throws: UnderstudyError.self) { try check { $0.maxRate = rate } }
         #expect(error?.code == .options)
         #expect(error?.message == "transfer rate \(rate) is out of range")
         #expect(error?.hint == "Choose from 32 to 1048576 kilobytes per second.")
@@ -40,7 +41,7 @@ struct BackupOptionRulesTests {
     @Test("a slot needs a stream", arguments: [BaseBackup.WALMethod.none, .fetch])
     func slot(_ method: BaseBackup.WALMethod) {
         for slot in [.existing("s"), .create("s"), .createOrTakeOver("s")] as [BaseBackup.Slot] {
-            let error = #expect(throws: BackupError.self) {
+            let error = #expect(throws: UnderstudyError.self) {
                 try check {
                     $0.wal = method
                     $0.slot = slot
@@ -58,7 +59,7 @@ struct BackupOptionRulesTests {
             ([:], "/srv/data/wal"), ([:], "wal"), ([:], "/srv/data"), ([:], "/srv/./data/../data/wal"),
         ] as [([String: String], String?)])
     func directories(_ mappings: [String: String], _ wal: String?) {
-        let error = #expect(throws: BackupError.self) {
+        let error = #expect(throws: UnderstudyError.self) {
             try check { options in
                 options.tablespaceMappings = mappings.sorted(by: <).map { .init(from: $0.key, to: $0.value) }
                 options.walDirectory = wal
@@ -94,7 +95,7 @@ struct BackupOptionRulesTests {
 struct TablespaceLayoutTests {
     private func links(
         _ announced: [UInt32: String], _ mappings: [(String, String)] = []
-    ) throws(BackupError) -> [UInt32: String] {
+    ) throws(UnderstudyError) -> [UInt32: String] {
         var options = BaseBackup.Options()
         options.tablespaceMappings = mappings.map { .init(from: $0.0, to: $0.1) }
         let archives =
@@ -119,7 +120,7 @@ struct TablespaceLayoutTests {
         "nowhere else in the data directory",
         arguments: ["pg_tblspc/1", "../x", "base", "pg_tblspc/../base", "pg_tblspc/16385/x"])
     func strange(_ location: String) {
-        let error = #expect(throws: BackupError.self) { try links([16385: location]) }
+        let error = #expect(throws: UnderstudyError.self) { try links([16385: location]) }
         #expect(error?.code == .protocolViolation)
     }
 
@@ -129,7 +130,7 @@ struct TablespaceLayoutTests {
             ([1: "/srv/data/ts"], []), ([1: "/ts", 2: "/ts/2"], []), ([1: "/ts"], [("/other", "/new")]),
             ([:], [("/ts", "/new")]), ([1: "/a", 2: "/b"], [("/a", "/b")]),
         ] as [([UInt32: String], [(String, String)])] {
-            let error = #expect(throws: BackupError.self) { try links(announced, mappings) }
+            let error = #expect(throws: UnderstudyError.self) { try links(announced, mappings) }
             #expect(error?.code == .target)
         }
     }
@@ -166,7 +167,7 @@ struct TablespaceLayoutTests {
             AnnouncedArchive(oid: nil, location: nil, size: nil),
         ]
         let layout = try TablespaceLayout(announced, options: .init(), dataDirectory: "\(base)/data")
-        let error = #expect(throws: BackupError.self) { _ = try layout.makeRoots(targets, announced) }
+        let error = #expect(throws: UnderstudyError.self) { _ = try layout.makeRoots(targets, announced) }
         #expect(error?.code == .target)
         #expect(error?.message == "tablespace directory \"\(base)/ts\" exists but is not empty")
         #expect(error?.hint == "Put the tablespace elsewhere: --tablespace-mapping=\(base)/ts=NEWDIR.")
@@ -200,7 +201,7 @@ struct SpaceCheckTests {
         let free = try ConfinedDirectory(path: TestDirectory.root).freeSpace().bytes
         try check([free / 4, free / 4])
         for sizes in [[.max], [.max, .max], [free / 4 * 3, free / 4 * 3], [1 << 62]] as [[UInt64]] {
-            let error = #expect(throws: BackupError.self) { try check(sizes) }
+            let error = #expect(throws: UnderstudyError.self) { try check(sizes) }
             #expect(error?.code == .noSpace)
             #expect(error?.message.hasPrefix("not enough room for the backup in \"") == true)
         }

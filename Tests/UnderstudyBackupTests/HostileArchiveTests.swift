@@ -5,6 +5,7 @@ import UnderstudyProtocol
 import UnderstudyTestSupport
 
 @testable import UnderstudyBackup
+@testable import UnderstudySource
 
 /// What no server sends, unless somebody has it in hand.
 @Suite("A hostile archive")
@@ -12,10 +13,11 @@ struct HostileArchiveTests {
     struct Attack: Sendable, CustomTestStringConvertible {
         var testDescription: String
         /// Nil for either of a violation and a file that cannot be made.
-        var code: BackupError.Code
+        var code: UnderstudyError.Code
         var make: @Sendable (inout TarBytes, _ outside: String) -> Void
 
-        init(_ name: String, _ code: BackupError.Code, _ make: @escaping @Sendable (inout TarBytes, String) -> Void) {
+        init(_ name: String, _ code: UnderstudyError.Code, _ make: @escaping @Sendable (inout TarBytes, String) -> Void)
+        {
             testDescription = name
             self.code = code
             self.make = make
@@ -120,7 +122,7 @@ struct HostileArchiveTests {
         for name in ["pg_tblspc/16385", "link"] {
             var archive = TarBytes()
             archive.link(name, to: "/etc")
-            let error = #expect(throws: BackupError.self) { try unpacking.unpack(archive, tablespace: 16385) }
+            let error = #expect(throws: UnderstudyError.self) { try unpacking.unpack(archive, tablespace: 16385) }
             #expect(error?.code == .protocolViolation)
         }
         #expect(Unpacking.names(unpacking.path).isEmpty)

@@ -4,6 +4,7 @@ import UnderstudyFileIO
 import UnderstudyTestSupport
 
 @testable import UnderstudyBackup
+@testable import UnderstudySource
 
 @Suite("What arrived, compared with the backup manifest")
 struct ManifestVerifierTests {
@@ -87,10 +88,10 @@ struct ManifestVerifierTests {
         #expect(try FileTree.mode("\(directory.path)/backup_manifest.tmp") == 0o640)
     }
 
-    private func flaw(_ change: (inout [Entry]) throws -> Void) throws -> BackupError? {
+    private func flaw(_ change: (inout [Entry]) throws -> Void) throws -> UnderstudyError? {
         var entries = try sound()
         try change(&entries)
-        return #expect(throws: BackupError.self) { try verify(text(entries)) }
+        return #expect(throws: UnderstudyError.self) { try verify(text(entries)) }
     }
 
     @Test("a file that did not arrive is named")
@@ -144,7 +145,7 @@ struct ManifestVerifierTests {
         changed[digit.lowerBound] = UInt8(ascii: "3")
         for damaged in [changed, Array(bytes.dropLast(10)), Array(bytes.dropLast()), []] {
             try? directory.remove("backup_manifest.tmp")
-            let error = #expect(throws: BackupError.self) { try verify(damaged) }
+            let error = #expect(throws: UnderstudyError.self) { try verify(damaged) }
             #expect(error?.code == .protocolViolation)
         }
     }
@@ -152,7 +153,7 @@ struct ManifestVerifierTests {
     @Test("a member that has its temporary name is not written over")
     func taken() throws {
         try TestDirectory.write("in the way", to: "\(directory.path)/backup_manifest.tmp")
-        let error = #expect(throws: BackupError.self) { try verify(text(sound())) }
+        let error = #expect(throws: UnderstudyError.self) { try verify(text(sound())) }
         #expect(error?.code == .fileSystem)
     }
 }

@@ -2,6 +2,7 @@ import Testing
 import UnderstudyArchive
 import UnderstudyFileIO
 import UnderstudyProtocol
+import UnderstudySource
 import UnderstudyTestSupport
 
 @testable import UnderstudyBackup

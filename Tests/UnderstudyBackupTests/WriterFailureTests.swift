@@ -4,18 +4,19 @@ import UnderstudyFileIO
 import UnderstudyTestSupport
 
 @testable import UnderstudyBackup
+@testable import UnderstudySource
 
 @Suite("A writer that fails", .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"))
 struct WriterFailureTests {
-    private func check(_ error: BackupError?, _ unpacking: Unpacking) {
+    private func check(_ error: UnderstudyError?, _ unpacking: Unpacking) {
         #expect(error?.code == .noSpace)
         #expect(error?.message.hasSuffix(": No space left on device") == true)
         #expect(error?.message.contains("\"\(unpacking.path)/") == true)
         #expect(error?.hint == "Free space on the file system, or choose a target on another one.")
         #expect(unpacking.failures.isRaised)
         // Every later step says the same.
-        #expect(throws: BackupError.self) { try unpacking.drain() }
-        #expect(throws: BackupError.self) { try unpacking.pool.throwFailure() }
+        #expect(throws: UnderstudyError.self) { try unpacking.drain() }
+        #expect(throws: UnderstudyError.self) { try unpacking.pool.throwFailure() }
     }
 
     @Test("because the disk is full ends everything, and says which file did not fit", arguments: [100_000, 3 << 20])

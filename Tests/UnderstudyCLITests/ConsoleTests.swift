@@ -29,7 +29,7 @@ struct ConsoleTests {
     func errors() {
         let recorder = Recorder()
         recorder.console().error(
-            BackupError(.target, "directory \"d\" exists", detail: "It is not empty.", hint: "Name another one."))
+            UnderstudyError(.target, "directory \"d\" exists", detail: "It is not empty.", hint: "Name another one."))
         #expect(
             recorder.errors == """
                 pg_basebackup: error: directory "d" exists

@@ -20,11 +20,11 @@ struct InterruptionTests {
     @Test("a signal cancels the work, waits for its clean-up, and is named in the error")
     func signal() async {
         let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()
-        let error = await #expect(throws: BackupError.self) {
-            try await Interruption.watch(signals, console: recorder.console()) { () throws(BackupError) -> Int in
+        let error = await #expect(throws: UnderstudyError.self) {
+            try await Interruption.watch(signals, console: recorder.console()) { () throws(UnderstudyError) -> Int in
                 continuation.yield(.sigterm)
                 await Self.waitForCancellation()
-                throw BackupError(.cancelled, "the base backup was cancelled", hint: "Drop the slot.")
+                throw UnderstudyError(.cancelled, "the base backup was cancelled", hint: "Drop the slot.")
             }
         }
         #expect(error?.message == "interrupted by SIGTERM: the base backup was cancelled")
@@ -41,14 +41,14 @@ struct InterruptionTests {
             recorder.write(stream, text)
             if text.contains("still") { teller.finish() }
         }
-        await #expect(throws: BackupError.self) {
-            try await Interruption.watch(signals, console: console) { () throws(BackupError) -> Int in
+        await #expect(throws: UnderstudyError.self) {
+            try await Interruption.watch(signals, console: console) { () throws(UnderstudyError) -> Int in
                 continuation.yield(.sigint)
                 await Self.waitForCancellation()
                 continuation.yield(.sigint)
                 // The clean-up is not cancelled: it is over when the second signal has been answered.
                 await Task { for await _ in told {} }.value
-                throw BackupError(.cancelled, "cancelled")
+                throw UnderstudyError(.cancelled, "cancelled")
             }
         }
         #expect(
@@ -63,13 +63,13 @@ struct InterruptionTests {
     func ownEnd() async throws {
         let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()
         let console = recorder.console()
-        #expect(try await Interruption.watch(signals, console: console) { () throws(BackupError) in 7 } == 7)
+        #expect(try await Interruption.watch(signals, console: console) { () throws(UnderstudyError) in 7 } == 7)
         let (others, second) = AsyncStream<UnixSignal>.makeStream()
-        let error = await #expect(throws: BackupError.self) {
-            try await Interruption.watch(others, console: console) { () throws(BackupError) -> Int in
+        let error = await #expect(throws: UnderstudyError.self) {
+            try await Interruption.watch(others, console: console) { () throws(UnderstudyError) -> Int in
                 second.yield(.sighup)
                 await Self.waitForCancellation()
-                throw BackupError(.fileSystem, "could not remove \"d\"")
+                throw UnderstudyError(.fileSystem, "could not remove \"d\"")
             }
         }
         #expect(error?.message == "could not remove \"d\"")
@@ -88,13 +88,13 @@ struct InterruptionTests {
         ] as [(PasswordPolicy, String?, [String?], Bool)])
     func passwords(policy: PasswordPolicy, typed: String?, expected: [String?], succeeds: Bool) async {
         var attempts: [String?] = []
-        var outcome = Result<Int, BackupError>.success(0)
-        do throws(BackupError) {
+        var outcome = Result<Int, UnderstudyError>.success(0)
+        do throws(UnderstudyError) {
             _ = try await policy.run(
-                ask: { () throws(BackupError) in typed },
-                attempt: { password throws(BackupError) in
+                ask: { () throws(UnderstudyError) in typed },
+                attempt: { password throws(UnderstudyError) in
                     attempts.append(password)
-                    if password == nil { throw BackupError(.passwordNeeded, "no password supplied") }
+                    if password == nil { throw UnderstudyError(.passwordNeeded, "no password supplied") }
                     return 1
                 })
         } catch {
@@ -107,12 +107,12 @@ struct InterruptionTests {
     @Test("a wrong password is not asked for again")
     func wrongPassword() async {
         var attempts = 0
-        let error = await #expect(throws: BackupError.self) {
+        let error = await #expect(throws: UnderstudyError.self) {
             try await PasswordPolicy.onDemand.run(
-                ask: { () throws(BackupError) in "wrong" },
-                attempt: { password throws(BackupError) -> Int in
+                ask: { () throws(UnderstudyError) in "wrong" },
+                attempt: { password throws(UnderstudyError) -> Int in
                     attempts += 1
-                    throw BackupError(password == nil ? .passwordNeeded : .authentication, "no")
+                    throw UnderstudyError(password == nil ? .passwordNeeded : .authentication, "no")
                 })
         }
         #expect(error?.code == .authentication)
@@ -121,13 +121,13 @@ struct InterruptionTests {
 
     @Test("no password is asked for where something else is wrong")
     func otherError() async {
-        let error = await #expect(throws: BackupError.self) {
+        let error = await #expect(throws: UnderstudyError.self) {
             try await PasswordPolicy.onDemand.run(
-                ask: { () throws(BackupError) in
+                ask: { () throws(UnderstudyError) in
                     Issue.record("asked")
                     return nil
                 },
-                attempt: { _ throws(BackupError) -> Int in throw BackupError(.connection, "no route to host") })
+                attempt: { _ throws(UnderstudyError) -> Int in throw UnderstudyError(.connection, "no route to host") })
         }
         #expect(error?.code == .connection)
     }

@@ -44,7 +44,7 @@ struct JSONTests {
 
     @Test("the last object of a failure has the error")
     func failed() {
-        let error = BackupError(.server, "role \"r\" may not", detail: "It may not.", sqlState: "42501")
+        let error = UnderstudyError(.server, "role \"r\" may not", detail: "It may not.", sqlState: "42501")
         let text = ProgressJSON.failed(error, last: BackupProgress(phase: .connecting, elapsed: .seconds(1))).text
         #expect(text.hasPrefix(#"{"phase":"failed","bytesDone":0,"#))
         #expect(

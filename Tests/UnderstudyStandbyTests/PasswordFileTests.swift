@@ -4,6 +4,7 @@ import UnderstudyBackup
 import UnderstudyFileIO
 import UnderstudyTestSupport
 
+@testable import UnderstudySource
 @testable import UnderstudyStandby
 
 @Suite("A password file for a standby")
@@ -67,7 +68,7 @@ struct PasswordFileTests {
         try TestDirectory.write("other\n", to: "\(directory)/real")
         let status = unsafe symlink("\(directory)/real", path)
         #expect(status == 0)
-        let error = #expect(throws: BackupError.self) { try PasswordFile(path, owner: nil) }
+        let error = #expect(throws: UnderstudyError.self) { try PasswordFile(path, owner: nil) }
         #expect(error?.hint?.contains("symbolic link") == true)
     }
 
@@ -82,7 +83,7 @@ struct PasswordFileTests {
     @Test("that others may read is refused, with the command that mends it", arguments: [0o644, 0o640, 0o604, 0o660])
     func readable(_ mode: Int) throws {
         try TestDirectory.write("other\n", to: path, mode: mode)
-        let error = #expect(throws: BackupError.self) { try PasswordFile(path, owner: nil) }
+        let error = #expect(throws: UnderstudyError.self) { try PasswordFile(path, owner: nil) }
         #expect(error?.code == .configuration)
         #expect(error?.hint?.contains("chmod 0600 \(path)") == true)
         #expect(try FileTree.text(path) == "other\n")
@@ -91,7 +92,7 @@ struct PasswordFileTests {
 
     @Test("in a directory that does not exist is refused")
     func noDirectory() {
-        let error = #expect(throws: BackupError.self) { try PasswordFile("\(directory)/no/pass", owner: nil) }
+        let error = #expect(throws: UnderstudyError.self) { try PasswordFile("\(directory)/no/pass", owner: nil) }
         #expect(error?.code == .configuration)
         #expect(FileTree.names(directory).isEmpty)
     }

@@ -4,6 +4,7 @@ import UnderstudyProtocol
 import UnderstudyTestSupport
 import UnderstudyWAL
 
+@testable import UnderstudySource
 @testable import UnderstudyStandby
 
 @Suite("postmaster.pid")
@@ -122,7 +123,7 @@ struct ServerProgramsTests {
     @Test("of another major version are refused")
     func otherVersion() throws {
         let directory = try programs(saying: "pg_ctl (PostgreSQL) 15.18")
-        let error = #expect(throws: BackupError.self) {
+        let error = #expect(throws: UnderstudyError.self) {
             try ServerPrograms(ServerVersion(number: 160_002), given: directory)
         }
         #expect(error?.code == .start)
@@ -133,7 +134,7 @@ struct ServerProgramsTests {
     @Test("that are not in the directory that is given are missed there alone")
     func absent() throws {
         let directory = try TestDirectory.make("bin")
-        let error = #expect(throws: BackupError.self) {
+        let error = #expect(throws: UnderstudyError.self) {
             try ServerPrograms(ServerVersion(number: 160_002), given: directory)
         }
         #expect(error?.message == "could not find pg_ctl of version 16")

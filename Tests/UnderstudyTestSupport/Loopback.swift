@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 /// Sockets on 127.0.0.1.
@@ -16,6 +17,24 @@ enum Loopback {
         }
         guard status == 0 else { throw SupportError("could not listen: errno \(errno)") }
         return (listener, Int(UInt16(bigEndian: address.sin_port)))
+    }
+
+    /// Takes connections on a thread of its own until the listener is shut down, and closes it then.
+    ///
+    /// Only that thread closes it: its number would be another socket's at once, and the thread would take that one's
+    /// connections.
+    static func accept(on listener: CInt, _ take: @escaping @Sendable (CInt) -> Void) {
+        Thread.detachNewThread {
+            defer { close(listener) }
+            while true {
+                let connection = Glibc.accept(listener, nil, nil)
+                if connection >= 0 {
+                    take(connection)
+                } else if errno == EINVAL {
+                    return
+                }
+            }
+        }
     }
 
     static func connect(to port: Int) throws -> CInt {

@@ -38,28 +38,22 @@ package final class NetworkProxy: Sendable {
     /// Listens on a port of its own and passes on to `port` of loopback.
     package init(to port: Int) throws {
         (listener, self.port) = try Loopback.listen()
-        let listener = listener, shared = shared
-        Thread.detachNewThread {
-            while true {
-                let client = accept(listener, nil, nil)
-                guard client >= 0 else { return }
-                let isCut = shared.with { state in
-                    state.accepted += 1
-                    return state.condition == .cut
-                }
-                guard !isCut, let server = try? Loopback.connect(to: port) else {
-                    Self.reset(client)
-                    continue
-                }
-                shared.with { $0.connections += [client, server] }
-                Thread.detachNewThread { Self.forward(between: client, and: server, shared) }
+        Loopback.accept(on: listener) { [shared] client in
+            let isCut = shared.with { state in
+                state.accepted += 1
+                return state.condition == .cut
             }
+            guard !isCut, let server = try? Loopback.connect(to: port) else {
+                Self.reset(client)
+                return
+            }
+            shared.with { $0.connections += [client, server] }
+            Thread.detachNewThread { Self.forward(between: client, and: server, shared) }
         }
     }
 
     deinit {
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
         set(.cut)
     }
 

@@ -53,15 +53,11 @@ package final class ScriptedServer: Sendable {
         let (listener, port) = try Loopback.listen()
         self.port = port
         self.listener = listener
-        Thread.detachNewThread { [heard] in
-            while true {
-                let connection = accept(listener, nil, nil)
-                guard connection >= 0 else { return }
-                Thread.detachNewThread {
-                    defer { close(connection) }
-                    // A client that goes away in mid-conversation ends it, and nothing else.
-                    try? Conversation(connection: connection, heard: heard).run(login, script)
-                }
+        Loopback.accept(on: listener) { [heard] connection in
+            Thread.detachNewThread {
+                defer { close(connection) }
+                // A client that goes away in mid-conversation ends it, and nothing else.
+                try? Conversation(connection: connection, heard: heard).run(login, script)
             }
         }
     }
@@ -69,7 +65,6 @@ package final class ScriptedServer: Sendable {
     deinit {
         // Ends accept, and with it the thread.
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
     }
 
     /// The commands that came, in their order.

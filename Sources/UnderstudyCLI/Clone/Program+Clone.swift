@@ -24,10 +24,10 @@ extension Program {
         let reporter = ProgressReporter(
             ProgressWriter(style: style(of: plan), pointsToFast: plan.options.backup.checkpoint == .spread),
             console: console, columns: { StandardStreams.columns })
-        do throws(BackupError) {
+        do throws(UnderstudyError) {
             let result = try await work(
                 plan.connection, console: console, reporter: reporter
-            ) { overrides throws(BackupError) in
+            ) { overrides throws(UnderstudyError) in
                 var clone = StandbyClone(
                     primary: plan.connection.source, options: plan.options, logger: console.logger)
                 clone.overrides = overrides

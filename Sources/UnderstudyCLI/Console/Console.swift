@@ -23,7 +23,7 @@ final class Console: Sendable {
 
     // MARK: - Messages
 
-    func error(_ error: BackupError) {
+    func error(_ error: UnderstudyError) {
         say("error: \(error.message)", detail: error.detail, hint: error.hint)
     }
 

@@ -8,10 +8,10 @@ enum Interruption {
     /// its time. The operation always runs to its own end.
     static func watch<Signals: AsyncSequence & Sendable, Result: Sendable>(
         _ signals: Signals, console: Console,
-        operation: @escaping @Sendable () async throws(BackupError) -> Result
-    ) async throws(BackupError) -> Result where Signals.Element == UnixSignal, Signals.Failure == Never {
-        let work = Task { () async -> Swift.Result<Result, BackupError> in
-            do throws(BackupError) {
+        operation: @escaping @Sendable () async throws(UnderstudyError) -> Result
+    ) async throws(UnderstudyError) -> Result where Signals.Element == UnixSignal, Signals.Failure == Never {
+        let work = Task { () async -> Swift.Result<Result, UnderstudyError> in
+            do throws(UnderstudyError) {
                 return .success(try await operation())
             } catch {
                 return .failure(error)

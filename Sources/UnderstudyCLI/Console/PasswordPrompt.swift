@@ -7,10 +7,10 @@ enum PasswordPrompt {
     /// The password, or nil where there is nobody to ask (the input has ended).
     ///
     /// Cancelling the task ends the wait; the terminal is as it was in any case.
-    static func ask() async throws(BackupError) -> String? {
+    static func ask() async throws(UnderstudyError) -> String? {
         let interrupt = Interrupt()
         let password = await OwnThread.run("password", interrupt: interrupt) { read(until: interrupt) }
-        if Task.isCancelled { throw BackupError(.cancelled, "no password was entered") }
+        if Task.isCancelled { throw UnderstudyError(.cancelled, "no password was entered") }
         return password
     }
 

@@ -5,11 +5,11 @@ extension PasswordPolicy {
     ///
     /// - Parameter ask: Returns nil where there is nobody to ask.
     func run<Result>(
-        ask: () async throws(BackupError) -> String?,
-        attempt: (_ password: String?) async throws(BackupError) -> Result
-    ) async throws(BackupError) -> Result {
+        ask: () async throws(UnderstudyError) -> String?,
+        attempt: (_ password: String?) async throws(UnderstudyError) -> Result
+    ) async throws(UnderstudyError) -> Result {
         if self == .always { return try await attempt(try await ask()) }
-        do throws(BackupError) {
+        do throws(UnderstudyError) {
             return try await attempt(nil)
         } catch {
             guard error.code == .passwordNeeded, self == .onDemand, let password = try await ask() else { throw error }

@@ -31,7 +31,7 @@ enum ProgressJSON {
     }
 
     /// The last object of a clone that failed.
-    static func failed(_ error: BackupError, last: BackupProgress?) -> JSONValue {
+    static func failed(_ error: UnderstudyError, last: BackupProgress?) -> JSONValue {
         var progress = last ?? BackupProgress(phase: .failed)
         progress.phase = .failed
         return .object(

@@ -6,6 +6,7 @@ import UnderstudyProtocol
 import UnderstudyTestSupport
 
 @testable import UnderstudyBackup
+@testable import UnderstudySource
 
 /// A backup's way from archive bytes to files, without a server: sink, filler, writers, ledger.
 final class Unpacking {
@@ -86,10 +87,10 @@ final class Unpacking {
     }
 
     /// Unpacks an archive that must fail, and waits for that.
-    func failure(_ make: (inout TarBytes) -> Void) -> BackupError? {
+    func failure(_ make: (inout TarBytes) -> Void) -> UnderstudyError? {
         var archive = TarBytes()
         make(&archive)
-        return #expect(throws: BackupError.self) {
+        return #expect(throws: UnderstudyError.self) {
             try self.unpack(archive)
             try self.drain()
         }

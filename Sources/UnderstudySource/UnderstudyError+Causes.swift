@@ -1,11 +1,10 @@
 import Glibc
-import UnderstudyArchive
 package import UnderstudyConnection
 package import UnderstudyFileIO
-import UnderstudyProtocol
-import UnderstudyReceiver
+package import UnderstudyProtocol
+package import UnderstudyReceiver
 
-extension BackupError {
+extension UnderstudyError {
     package init(_ error: FileIOError, else code: Code = .fileSystem) {
         self.init(error.isNoSpace ? .noSpace : code, error.description, hint: Self.hint(error))
     }
@@ -26,16 +25,12 @@ extension BackupError {
         }
     }
 
-    init(_ error: ArchiveError) {
-        self.init(.protocolViolation, "could not read what the server sent: \(error.message)", detail: error.detail)
-    }
-
-    init(_ error: ProtocolError) {
+    package init(_ error: ProtocolError) {
         self.init(
             .protocolViolation, error.message, hint: "Make sure that a PostgreSQL server answers at this address.")
     }
 
-    init(_ error: ReceiveError) {
+    package init(_ error: ReceiveError) {
         if let connection = error.connection {
             self.init(connection, of: .wal)
             message = "could not receive WAL: \(message)"
@@ -45,22 +40,6 @@ extension BackupError {
             self.init(
                 error.code == .protocolViolation ? .protocolViolation : .wal, error.message,
                 hint: error.code == .endedEarly ? "The server was probably shut down: try again when it is up." : nil)
-        }
-    }
-
-    package init(_ refusal: OwnedDirectory.Refusal, what: String) {
-        switch refusal {
-        case .notEmpty(let path):
-            self.init(
-                .target, "\(what) \"\(path)\" exists but is not empty",
-                hint: "Name a directory that does not exist yet, or empty this one.")
-        case .unfinished(let directory): self.init(directory, what: what)
-        case .notADirectory(let path):
-            self.init(
-                .target, "\"\(path)\" is not a directory",
-                hint: "Name a directory that does not exist yet, or an empty one.")
-        case .failed(let attempt, let path, let number):
-            self.init(FileIOError(attempt, path, number: number), else: .target)
         }
     }
 

@@ -5,13 +5,14 @@ import UnderstudyReceiver
 
 @testable import UnderstudyBackup
 @testable import UnderstudyConnection
+@testable import UnderstudySource
 
 @Suite("What an error says, and what to do about it")
 struct BackupErrorTests {
     struct Login: Sendable {
         var state: String
         var message: String
-        var code: BackupError.Code
+        var code: UnderstudyError.Code
         var hint: String
     }
 
@@ -58,7 +59,7 @@ struct BackupErrorTests {
     @Test("a login that the server refuses has the line to write", arguments: logins)
     func refused(_ login: Login) {
         let server = ServerMessage(severity: "FATAL", sqlState: login.state, message: login.message)
-        let error = BackupError(
+        let error = UnderstudyError(
             ConnectionError(.refused, "connection to server failed: FATAL:  \(login.message)", server: server))
         #expect(error.code == login.code)
         #expect(error.hint?.contains(login.hint) == true, "\(error.hint ?? "")")
@@ -66,7 +67,7 @@ struct BackupErrorTests {
         #expect(error.message == "connection to server failed: FATAL:  \(login.message)")
     }
 
-    static let commands: [(String, String, BackupError.Code, BackupError.Code, String?)] = [
+    static let commands: [(String, String, UnderstudyError.Code, UnderstudyError.Code, String?)] = [
         ("42710", #"replication slot "s" already exists"#, .slot, .slot, "Choose another name"),
         ("42704", #"replication slot "s" does not exist"#, .wal, .slot, "pg_create_physical_replication_slot"),
         ("42704", #"unrecognized configuration parameter "x""#, .server, .server, nil),
@@ -84,10 +85,11 @@ struct BackupErrorTests {
 
     @Test("a command that the server refuses says what to change", arguments: commands)
     func server(
-        _ state: String, _ message: String, _ command: BackupError.Code, _ code: BackupError.Code, _ hint: String?
+        _ state: String, _ message: String, _ command: UnderstudyError.Code, _ code: UnderstudyError.Code,
+        _ hint: String?
     ) {
         let server = ServerMessage(severity: "ERROR", sqlState: state, message: message)
-        let error = BackupError(ConnectionError(.server, message, server: server), of: command)
+        let error = UnderstudyError(ConnectionError(.server, message, server: server), of: command)
         #expect(error.code == code)
         #expect(error.sqlState == state)
         #expect(error.message == message)
@@ -102,7 +104,7 @@ struct BackupErrorTests {
     func ofServer() {
         let server = ServerMessage(
             severity: "ERROR", sqlState: "53300", message: "m", detail: "Its detail.", hint: "Its hint.")
-        let error = BackupError(ConnectionError(.server, "m", server: server))
+        let error = UnderstudyError(ConnectionError(.server, "m", server: server))
         #expect(error.detail == "Its detail.")
         #expect(error.hint == "Its hint.")
         #expect(error.description == "m\nDETAIL:  Its detail.\nHINT:  Its hint.")
@@ -110,14 +112,14 @@ struct BackupErrorTests {
 
     @Test("every failure of a connection has a code, and most have a hint")
     func connections() {
-        let table: [(ConnectionError.Code, BackupError.Code, Bool)] = [
+        let table: [(ConnectionError.Code, UnderstudyError.Code, Bool)] = [
             (.parameters, .options, true), (.unreachable, .connection, true), (.timedOut, .connection, true),
             (.refused, .authentication, false), (.passwordNeeded, .passwordNeeded, true), (.server, .server, false),
             (.lost, .connection, true), (.protocolViolation, .protocolViolation, false),
             (.interrupted, .cancelled, false),
         ]
         for (code, expected, hasHint) in table {
-            let error = BackupError(ConnectionError(code, "m"))
+            let error = UnderstudyError(ConnectionError(code, "m"))
             #expect(error.code == expected)
             #expect((error.hint != nil) == hasHint, "\(code)")
         }
@@ -126,11 +128,12 @@ struct BackupErrorTests {
     @Test(
         "a file's failure has the hint of its cause",
         arguments: [
-            (ENOSPC, BackupError.Code.noSpace, "Free space"), (EDQUOT, .noSpace, "quota"), (EIO, .fileSystem, "dmesg"),
+            (ENOSPC, UnderstudyError.Code.noSpace, "Free space"), (EDQUOT, .noSpace, "quota"),
+            (EIO, .fileSystem, "dmesg"),
             (EROFS, .fileSystem, "read-only"), (EACCES, .fileSystem, "permission"), (EMFILE, .fileSystem, "ulimit"),
         ])
-    func files(number: CInt, code: BackupError.Code, word: String) {
-        let error = BackupError(FileIOError("could not write to file", "/x", number: number))
+    func files(number: CInt, code: UnderstudyError.Code, word: String) {
+        let error = UnderstudyError(FileIOError("could not write to file", "/x", number: number))
         #expect(error.code == code)
         #expect(error.message == "could not write to file \"/x\": \(FileIOError.text(of: number))")
         #expect(error.hint?.contains(word) == true)
@@ -139,28 +142,28 @@ struct BackupErrorTests {
     @Test("a WAL stream's failure is that of its cause")
     func receiving() {
         let removed = ServerMessage(severity: "ERROR", sqlState: "58P01", message: "removed")
-        let connection = BackupError(ReceiveError(ConnectionError(.server, "removed", server: removed)))
+        let connection = UnderstudyError(ReceiveError(ConnectionError(.server, "removed", server: removed)))
         #expect(connection.code == .wal)
         #expect(connection.message == "could not receive WAL: removed")
         #expect(connection.hint?.contains("replication slot") == true)
-        #expect(BackupError(ReceiveError(FileIOError("a", "/x", number: ENOSPC))).code == .noSpace)
-        #expect(BackupError(ReceiveError(.protocolViolation, "m")).code == .protocolViolation)
-        #expect(BackupError(ReceiveError(.endedEarly, "m")).code == .wal)
+        #expect(UnderstudyError(ReceiveError(FileIOError("a", "/x", number: ENOSPC))).code == .noSpace)
+        #expect(UnderstudyError(ReceiveError(.protocolViolation, "m")).code == .protocolViolation)
+        #expect(UnderstudyError(ReceiveError(.endedEarly, "m")).code == .wal)
     }
 
     @Test("a target that is refused says which, and what to do")
     func targets() {
-        let notEmpty = BackupError(.notEmpty("/x"), what: "WAL directory")
+        let notEmpty = UnderstudyError(.notEmpty("/x"), what: "WAL directory")
         #expect(notEmpty.code == .target)
         #expect(notEmpty.message == "WAL directory \"/x\" exists but is not empty")
-        let file = BackupError(.notADirectory("/x"), what: "directory")
+        let file = UnderstudyError(.notADirectory("/x"), what: "directory")
         #expect(file.code == .target)
         #expect(file.message == "\"/x\" is not a directory")
-        let failed = BackupError(
+        let failed = UnderstudyError(
             .failed(attempt: "could not write to directory", path: "/x", number: EACCES), what: "directory")
         #expect(failed.code == .target)
         #expect(failed.message == "could not write to directory \"/x\": Permission denied")
-        let full = BackupError(
+        let full = UnderstudyError(
             .failed(attempt: "could not create directory", path: "/x", number: ENOSPC), what: "directory")
         #expect(full.code == .noSpace)
     }

@@ -1,0 +1,25 @@
+import UnderstudyArchive
+package import UnderstudyFileIO
+package import UnderstudySource
+
+extension UnderstudyError {
+    init(_ error: ArchiveError) {
+        self.init(.protocolViolation, "could not read what the server sent: \(error.message)", detail: error.detail)
+    }
+
+    package init(_ refusal: OwnedDirectory.Refusal, what: String) {
+        switch refusal {
+        case .notEmpty(let path):
+            self.init(
+                .target, "\(what) \"\(path)\" exists but is not empty",
+                hint: "Name a directory that does not exist yet, or empty this one.")
+        case .unfinished(let directory): self.init(directory, what: what)
+        case .notADirectory(let path):
+            self.init(
+                .target, "\"\(path)\" is not a directory",
+                hint: "Name a directory that does not exist yet, or an empty one.")
+        case .failed(let attempt, let path, let number):
+            self.init(FileIOError(attempt, path, number: number), else: .target)
+        }
+    }
+}
