@@ -29,6 +29,10 @@ int understudy_open_confined(int dir, const char *path, int flags, unsigned mode
 
 int understudy_preallocate(int fd, int64_t length) { return fallocate(fd, 0, 0, length); }
 
+int understudy_rename_new(int old_dir, const char *old_name, int new_dir, const char *new_name) {
+    return renameat2(old_dir, old_name, new_dir, new_name, RENAME_NOREPLACE);
+}
+
 int understudy_start_writeback(int fd, int64_t offset, int64_t length) {
     return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
 }

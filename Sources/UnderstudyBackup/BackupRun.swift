@@ -211,13 +211,14 @@ package final class BackupRun: @unchecked Sendable {
         _ session: Session, _ server: ServerFacts, into directory: ConfinedDirectory, at position: BackupPosition
     ) {
         logger.info("starting background WAL receiver")
-        let writer = WALWriter(directory: directory, fileMode: server.fileMode, syncs: options.sync)
+        let writer = WALWriter(
+            destination: BackupWALDirectory(directory: directory, fileMode: server.fileMode, syncs: options.sync))
         let interrupt = interrupt
         let receiver = WALReceiver(
             session: session, writer: writer, segmentSize: server.segmentSize,
             policy: .init(
                 statusInterval: options.statusInterval == .zero ? nil : options.statusInterval,
-                syncsToDisk: options.sync, silenceLimit: options.stallTimeout)
+                silenceLimit: options.stallTimeout, quietLimit: .seconds(10))
         ) { interrupt.raise() }
         self.receiver = receiver
         receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))

@@ -1,6 +1,6 @@
 import CUnderstudyPQ
 import Glibc
-import UnderstudyFileIO
+package import UnderstudyFileIO
 package import UnderstudyProtocol
 
 /// A connection to a server through libpq.
@@ -172,6 +172,8 @@ package import UnderstudyProtocol
     }
 
     package var isInterrupted: Bool { interrupt.isRaised }
+    /// The interrupt that ends all waiting, for those who wait for something else meanwhile.
+    package var interruptOfSession: Interrupt { interrupt }
 
     // MARK: - Waiting
 

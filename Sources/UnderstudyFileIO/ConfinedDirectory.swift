@@ -108,6 +108,27 @@ package final class ConfinedDirectory: Sendable {
         }.orThrow("could not rename file \"\(fullPath(old))\" to", fullPath(new))
     }
 
+    /// Gives a file a name that nothing has yet: renameat2(2).
+    ///
+    /// - Returns: False if something has it; then nothing is changed.
+    package func renameIfFree(_ old: RelativePath, to new: RelativePath) throws(FileIOError) -> Bool {
+        let from = try Place(old, in: self), to = try Place(new, in: self)
+        let result = SystemCall.run {
+            unsafe understudy_rename_new(from.directory, from.name.cString, to.directory, to.name.cString)
+        }
+        if case .failure(let errno) = result {
+            if errno.number == EEXIST { return false }
+            // File systems without that call: nobody else writes here, so looking first will do.
+            if errno.number == EINVAL || errno.number == ENOSYS {
+                if exists(new) { return false }
+                try rename(old, to: new)
+                return true
+            }
+        }
+        _ = try result.orThrow("could not rename file \"\(fullPath(old))\" to", fullPath(new))
+        return true
+    }
+
     /// Removes a file or a symbolic link, or a directory that is empty.
     package func remove(_ relative: RelativePath, isDirectory: Bool = false) throws(FileIOError) {
         let place = try Place(relative, in: self)
@@ -137,6 +158,15 @@ package final class ConfinedDirectory: Sendable {
         let raw = try openBeneath(relative, flags | O_NOFOLLOW, mode: 0)
             .orThrow("could not open file", fullPath(relative))
         return FileDescriptor(owning: raw)
+    }
+
+    /// Opens a regular file that exists for writes past the page cache; nil where its file system has none.
+    package func openDirect(_ relative: RelativePath) throws(FileIOError) -> FileDescriptor? {
+        do throws(FileIOError) {
+            return try openFile(relative, flags: O_WRONLY | understudy_O_DIRECT)
+        } catch  where error.number == EINVAL {
+            return nil
+        }
     }
 
     /// Opens a directory in it.

@@ -62,6 +62,17 @@ package struct FileDescriptor: ~Copyable, Sendable {
         return true
     }
 
+    /// Writes zeros through the page cache.
+    package func fillWithZeros(_ range: Range<Int64>, path: @autoclosure () -> String) throws(FileIOError) {
+        let zeros = [UInt8](repeating: 0, count: min(1 << 16, range.count))
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let count = min(zeros.count, Int(range.upperBound - offset))
+            try unsafe write(zeros.span.bytes.extracting(..<count), at: offset, path: path())
+            offset += Int64(count)
+        }
+    }
+
     package func truncate(to size: Int64, path: @autoclosure () -> String) throws(FileIOError) {
         _ = try SystemCall.run { ftruncate(rawValue, off_t(size)) }.orThrow("could not truncate file", path())
     }

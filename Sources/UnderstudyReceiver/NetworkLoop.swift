@@ -1,46 +1,60 @@
 import Glibc
-import UnderstudyConnection
-import UnderstudyFileIO
+package import UnderstudyConnection
+package import UnderstudyFileIO
 import UnderstudyProtocol
-import UnderstudyWAL
+package import UnderstudyWAL
 
 /// The network thread's part of receiving: feeds the machine, and does what it says.
-struct NetworkLoop {
+package struct NetworkLoop {
     let session: Session
     let writer: WALWriter
-    let stopAsked: Interrupt
+    /// Raised when the wishes have changed.
+    let wishesChanged: Interrupt
     var machine: ReceiveMachine
-    let stopPosition: () -> LSN?
+    let wishes: () -> StreamWishes
+    let observe: (StreamEvent) -> Void
 
-    private let clock = ContinuousClock()
-    private let began: ContinuousClock.Instant
+    let clock = ContinuousClock()
+    let began: ContinuousClock.Instant
+    var limit: RateLimit?
     /// The block that is being filled, and where it belongs.
     private var piece: WALWriter.Piece?
-    private var isFinished = false
-    private var follow: ReceiveMachine.Action?
+    private(set) var isFinished = false
+    private var follow: (timeline: TimelineID, position: LSN)?
+    private var timelines = 0
+    private var isStalled = false
+    private var serverPosition = LSN.invalid
+    private var acknowledged = LSN.invalid
 
-    init(
-        session: Session, writer: WALWriter, stopAsked: Interrupt, machine: ReceiveMachine,
-        stopPosition: @escaping () -> LSN?
+    /// - Parameters:
+    ///   - bytesPerSecond: The most that is taken; nil for no limit.
+    ///   - wishes: Asked when `wishesChanged` is raised.
+    package init(
+        session: Session, writer: WALWriter, machine: ReceiveMachine, bytesPerSecond: UInt64? = nil,
+        wishesChanged: Interrupt, wishes: @escaping () -> StreamWishes, observe: @escaping (StreamEvent) -> Void
     ) {
         self.session = session
         self.writer = writer
-        self.stopAsked = stopAsked
+        self.wishesChanged = wishesChanged
         self.machine = machine
-        self.stopPosition = stopPosition
+        self.wishes = wishes
+        self.observe = observe
         began = clock.now
+        limit = bytesPerSecond.map { RateLimit(bytesPerSecond: $0, now: .zero) }
     }
 
     private var now: Duration { clock.now - began }
 
-    /// Streams one timeline after the other until the stop.
-    mutating func run(slot: String?) throws(ReceiveError) {
-        if machine.timeline.rawValue > 1 { try fetchHistory(machine.timeline) }
+    /// Streams one timeline after the other, until the stop or until the server ends it.
+    ///
+    /// - Returns: Whether the stop was reached; if not, the stream goes on over a new connection.
+    package mutating func run(slot: String?) throws(ReceiveError) -> Bool {
         while true {
             follow = nil
             try streamTimeline(slot: slot)
-            guard case .follow(let timeline, _)? = follow else { return }
-            try fetchHistory(timeline)
+            if isFinished { return true }
+            guard let follow else { return false }
+            try putHistory(follow.timeline)
         }
     }
 
@@ -52,6 +66,7 @@ struct NetworkLoop {
         var reply = try connecting { () throws(ConnectionError) in try session.nextResult() }
         if case .copyBoth = reply {
             try perform(machine.handle(.tick, now: now), nil)
+            try applyWishes()
             try receive()
             reply = try connecting { () throws(ConnectionError) in try session.nextResult() }
             if reply == .copyIn {
@@ -75,19 +90,17 @@ struct NetworkLoop {
             } catch { throw ReceiveError(error) }
         }
         if isFinished { return }
-        guard let next else {
-            throw ReceiveError(
-                .endedEarly, "server ended the WAL stream at \(machine.received), before the backup was complete")
-        }
-        try perform(machine.handle(.endOfTimeline(next), now: now), nil)
+        submit()
+        try perform(machine.handle(next.map { .endOfTimeline($0) } ?? .endOfStream, now: now), nil)
     }
 
     /// Takes messages until the copy is over in both directions.
     private mutating func receive() throws(ReceiveError) {
         while true {
+            try keepRate()
             let hasUnwritten = piece != nil
             let step = try session.takeCopyData(
-                timeout: hasUnwritten ? .zero : machine.nextTick(now: now), wakeUps: [stopAsked, writer.progress],
+                timeout: hasUnwritten ? .zero : machine.nextTick(now: now), wakeUps: [wishesChanged, writer.progress],
                 failure: ReceiveError.init
             ) { bytes throws(ReceiveError) in try take(bytes) }
             switch step {
@@ -95,16 +108,49 @@ struct NetworkLoop {
             case .timedOut:
                 submit()
                 try perform(machine.handle(.drained, now: now), nil)
-            case .woken(0):
-                stopAsked.clear()
-                if let position = stopPosition() {
-                    try perform(machine.handle(.stop(at: position), now: now), nil)
-                }
-            case .woken:
-                writer.progress.clear()
-                try noteSynced()
+                tellPositions()
+            case .woken(let index): try wake(index)
             case .ended: return
             }
+        }
+    }
+
+    private mutating func wake(_ index: Int) throws(ReceiveError) {
+        if index == 0 {
+            wishesChanged.clear()
+            try applyWishes()
+        } else {
+            writer.progress.clear()
+            try noteReport()
+        }
+    }
+
+    private mutating func applyWishes() throws(ReceiveError) {
+        let wishes = wishes()
+        try perform(machine.handle(.synchronous(wishes.isSynchronous), now: now), nil)
+        if let position = wishes.stop {
+            submit()
+            try perform(machine.handle(.stop(at: position), now: now), nil)
+        }
+    }
+
+    /// Waits while more has come than the rate allows; the server hears from us meanwhile.
+    private mutating func keepRate() throws(ReceiveError) {
+        guard !isFinished else { return }
+        while limit != nil {
+            let time = now
+            guard let pause = limit?.pause(now: time), pause > .zero else { return }
+            submit()
+            try perform(machine.handle(.tick, now: now), nil)
+            // What there is to sync is due as if the input were drained, and nobody's silence counts.
+            try perform(machine.handle(.drained, now: now), nil)
+            let outcome = Interrupt.wait(
+                socket: -1, events: 0, interrupts: [session.interruptOfSession, wishesChanged, writer.progress],
+                timeout: min(pause, .seconds(1)))
+            guard case .interrupted(let index) = outcome else { continue }
+            if index == 0 { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
+            try wake(index - 1)
+            if isFinished { return }
         }
     }
 
@@ -114,9 +160,16 @@ struct NetworkLoop {
             throw ReceiveError(.protocolViolation, error.message)
         }
         switch message {
-        case .data(let start, _, let content):
+        case .data(let start, let serverEnd, let content):
+            serverPosition = max(serverPosition, serverEnd)
+            if limit != nil {
+                let time = now
+                limit?.take(content.byteCount, now: time)
+            }
             try perform(machine.handle(.data(start: start, count: content.byteCount), now: now), content)
-        case .keepalive(_, let replyRequested):
+        case .keepalive(let serverEnd, let replyRequested):
+            serverPosition = max(serverPosition, serverEnd)
+            if replyRequested { submit() }
             try perform(machine.handle(.keepalive(replyRequested: replyRequested), now: now), nil)
         case .other: break
         }
@@ -129,30 +182,49 @@ struct NetworkLoop {
                 try write(content!.extracting(range), segment, offset)
             case .sync:
                 submit()
-                writer.sync(upTo: machine.received)
+                writer.sync()
             case .acknowledge(let status):
                 guard !isFinished else { continue }
                 let bytes = status.encoded(microseconds: Self.microsecondsSince2000())
                 try connecting { () throws(ConnectionError) in try session.sendCopyData(bytes) }
-            case .follow:
-                follow = action
+                acknowledged = status.flushed
+                tellPositions()
+            case .follow(let timeline, let position):
+                follow = (timeline, position)
+                writer.endTimeline()
+                timelines += 1
+                observe(.timelineSwitched(to: timeline, at: position))
             case .finish:
                 isFinished = true
                 try connecting { () throws(ConnectionError) in try session.endCopy() }
+            // The owner hears of it by what `run` returns.
+            case .reconnect: break
             }
         }
     }
 
-    // MARK: - To the writer
+    private func tellPositions() {
+        observe(
+            .positions(
+                StreamPositions(
+                    timeline: machine.timeline, received: machine.received, synced: machine.flushed,
+                    acknowledged: acknowledged, server: max(serverPosition, machine.received))))
+    }
+}
 
+// MARK: - To and from the writer
+
+extension NetworkLoop {
     private mutating func write(_ bytes: RawSpan, _ segment: WALSegmentName, _ offset: Int) throws(ReceiveError) {
         var rest = bytes, offset = offset
         while rest.byteCount > 0 {
             if piece == nil { piece = WALWriter.Piece(block: try takeBlock(), segment: segment, offset: offset) }
-            let count = piece!.block.append(rest)
+            // Pieces end where whole blocks of the segment do.
+            let room = WALWriter.blockSize - offset % WALWriter.blockSize
+            let count = piece!.block.append(rest.extracting(..<min(room, rest.byteCount)))
             rest = rest.extracting(count...)
             offset += count
-            if piece!.block.room == 0 || offset == Int(segment.size.bytes) { submit() }
+            if offset % WALWriter.blockSize == 0 { submit() }
         }
     }
 
@@ -166,28 +238,37 @@ struct NetworkLoop {
     private mutating func takeBlock() throws(ReceiveError) -> Block {
         while true {
             if let block = writer.takeBlock(timeout: .seconds(1)) { return block }
-            try noteSynced()
+            try noteReport()
             if session.isInterrupted { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
+            if isStalled, wishes().stop != nil {
+                // What has not been written will not be acknowledged either.
+                throw ReceiveError(.stoppedWhileStalled, "stopped while there was no room for what the server sent")
+            }
             try perform(machine.handle(.tick, now: now), nil)
         }
     }
 
-    private mutating func noteSynced() throws(ReceiveError) {
-        let synced: LSN
-        do throws(FileIOError) { synced = try writer.synced() } catch { throw ReceiveError(error) }
-        if synced > .invalid { try perform(machine.handle(.synced(synced), now: now), nil) }
+    private mutating func noteReport() throws(ReceiveError) {
+        let report = writer.report()
+        for segment in report.finished { observe(.segmentFinished(segment)) }
+        if let failure = report.failure { throw ReceiveError(failure) }
+        if (report.stall != nil) != isStalled {
+            isStalled = report.stall != nil
+            observe(report.stall.map { .stalled($0) } ?? .recovered)
+        }
+        // What was synced of the timeline before says nothing of this one.
+        guard report.timelines == timelines else { return }
+        if let synced = report.synced { try perform(machine.handle(.synced(synced), now: now), nil) }
+        if let written = report.written { try perform(machine.handle(.written(written), now: now), nil) }
     }
+}
 
-    // MARK: - Other commands
+// MARK: - Other commands
 
-    private mutating func fetchHistory(_ timeline: TimelineID) throws(ReceiveError) {
-        let row = try connecting { () throws(ConnectionError) in
-            try session.runForBytes(ReplicationCommand.timelineHistory(timeline))
-        }
-        guard row.count >= 2, row[0] == Array(timeline.historyFileName.utf8), let content = row[1] else {
-            throw ReceiveError(.protocolViolation, "unexpected answer to TIMELINE_HISTORY \(timeline)")
-        }
-        writer.putHistory(timeline.historyFileName, content)
+extension NetworkLoop {
+    private func putHistory(_ timeline: TimelineID) throws(ReceiveError) {
+        let content = try connecting { () throws(ConnectionError) in try session.history(of: timeline) }
+        writer.putHistory(timeline, content)
     }
 
     private func connecting<Value>(
@@ -201,5 +282,16 @@ struct NetworkLoop {
         // clock_gettime fills the struct.
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return (Int64(time.tv_sec) - 946_684_800) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    }
+}
+
+extension Session {
+    /// The content of a timeline's history file: TIMELINE_HISTORY.
+    package func history(of timeline: TimelineID) throws(ConnectionError) -> [UInt8] {
+        let row = try runForBytes(ReplicationCommand.timelineHistory(timeline))
+        guard row.count >= 2, row[0] == Array(timeline.historyFileName.utf8), let content = row[1] else {
+            throw ConnectionError(.protocolViolation, "unexpected answer to TIMELINE_HISTORY \(timeline)")
+        }
+        return content
     }
 }

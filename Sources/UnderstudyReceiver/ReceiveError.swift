@@ -1,20 +1,21 @@
 package import UnderstudyConnection
-package import UnderstudyFileIO
 
 /// Why WAL could not be received.
 package struct ReceiveError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable {
-        case connection, fileSystem, protocolViolation
+        case connection, destination, protocolViolation
         /// The server ended the stream before the position that was wanted.
         case endedEarly
+        /// The stop was asked for while the destination had no room; everything synced has been acknowledged.
+        case stoppedWhileStalled
     }
 
     package var code: Code
     package var message: String
     /// The connection's error, where that is the cause.
     package var connection: ConnectionError?
-    /// The file system's error, where that is the cause.
-    package var file: FileIOError?
+    /// The destination's error, where that is the cause.
+    package var destination: WALDestinationError?
 
     package init(_ code: Code, _ message: String) {
         self.code = code
@@ -27,10 +28,10 @@ package struct ReceiveError: Error, Sendable, CustomStringConvertible {
         connection = error
     }
 
-    package init(_ error: FileIOError) {
-        code = .fileSystem
-        message = error.description
-        file = error
+    package init(_ error: WALDestinationError) {
+        code = .destination
+        message = error.message
+        destination = error
     }
 
     package var description: String { message }

@@ -15,20 +15,28 @@ package struct ReceiveMachine: Sendable {
         package var syncBytes: UInt64
         /// …or when the input is drained and the last sync is this long ago.
         package var syncInterval: Duration
-        /// Whether a sync makes bytes durable. If not, no flush position is ever reported.
-        package var syncsToDisk: Bool
+        /// Whether all that has arrived is synced as soon as the input is drained.
+        package var isSynchronous: Bool
         /// How long the server may be silent; nil for ever. After half of it the server is asked for a sign of life.
         package var silenceLimit: Duration?
+        /// How long the server may hear nothing while the disk keeps us from listening, whatever the interval; nil for
+        /// ever. Less than half of its wal_sender_timeout.
+        package var quietLimit: Duration?
+        /// Whether a server that ends the stream may be connected to again; if not, that is an error.
+        package var reconnects: Bool
 
         package init(
             statusInterval: Duration? = .seconds(10), syncBytes: UInt64 = 16 << 20,
-            syncInterval: Duration = .seconds(1), syncsToDisk: Bool = true, silenceLimit: Duration? = nil
+            syncInterval: Duration = .seconds(1), isSynchronous: Bool = false, silenceLimit: Duration? = nil,
+            quietLimit: Duration? = nil, reconnects: Bool = false
         ) {
             self.silenceLimit = silenceLimit
+            self.quietLimit = quietLimit
+            self.reconnects = reconnects
             self.statusInterval = statusInterval
             self.syncBytes = syncBytes
             self.syncInterval = syncInterval
-            self.syncsToDisk = syncsToDisk
+            self.isSynchronous = isSynchronous
         }
     }
 
@@ -38,14 +46,20 @@ package struct ReceiveMachine: Sendable {
         case keepalive(replyRequested: Bool)
         /// Everything that has arrived so far was taken.
         case drained
-        /// Everything before this position is written, and on stable storage if the policy says so.
+        /// Everything before this position is on stable storage.
         case synced(LSN)
+        /// Everything before this position is written, and will not get safer by another sync now.
+        case written(LSN)
         /// Time has passed in which nobody listened to the server.
         case tick
         /// The stream is to end once it has come to this position.
         case stop(at: LSN)
         /// The server has ended the stream because the timeline ends here.
         case endOfTimeline(NextTimeline)
+        /// The server has ended the stream, because it shuts down.
+        case endOfStream
+        /// The server waits for what is acknowledged, or does not any more.
+        case synchronous(Bool)
     }
 
     package enum Action: Sendable, Equatable {
@@ -58,9 +72,11 @@ package struct ReceiveMachine: Sendable {
         case follow(TimelineID, from: LSN)
         /// End the stream.
         case finish
+        /// The stream is over, and goes on over a new connection.
+        case reconnect
     }
 
-    private let policy: Policy
+    private var policy: Policy
     private let segmentSize: WALSegmentSize
     package private(set) var timeline: TimelineID
     /// The position behind the last byte received.
@@ -69,7 +85,8 @@ package struct ReceiveMachine: Sendable {
     package private(set) var flushed = LSN.invalid
 
     private var syncRequested: LSN
-    private var synced: LSN
+    /// Everything before it has been written, and synced if that is possible.
+    private var settled: LSN
     private var lastSync = Duration.zero
     private var lastStatus: Duration?
     /// When the server last gave a sign of life, or nobody listened.
@@ -87,7 +104,7 @@ package struct ReceiveMachine: Sendable {
         self.timeline = timeline
         received = start
         syncRequested = start
-        synced = start
+        settled = start
     }
 
     /// - Parameter now: Time since some fixed moment; never goes backwards.
@@ -104,17 +121,32 @@ package struct ReceiveMachine: Sendable {
             actions = try take(start, count)
             if unsynced >= policy.syncBytes || isStopping { actions += requestSync(now) }
         case .keepalive(let replyRequested):
-            if replyRequested { actions.append(acknowledge(now)) }
+            if replyRequested {
+                actions.append(acknowledge(now))
+                // It may be waiting for more than it gets to hear now, as at its shutdown.
+                if unsynced > 0 { actions += requestSync(now) }
+            }
         case .drained:
-            if unsynced > 0 && now - lastSync >= policy.syncInterval { actions = requestSync(now) }
+            if unsynced > 0 && (policy.isSynchronous || now - lastSync >= policy.syncInterval) {
+                actions = requestSync(now)
+            }
             actions += try checkSilence(now)
         case .synced(let position):
-            synced = max(synced, position)
-            if policy.syncsToDisk && synced > flushed {
-                flushed = synced
+            settled = max(settled, position)
+            if position > flushed {
+                flushed = position
                 actions.append(acknowledge(now))
             }
-        case .tick: break
+        case .written(let position): settled = max(settled, position)
+        case .tick:
+            if let limit = policy.quietLimit, lastStatus.map({ now - $0 >= limit }) ?? true {
+                actions.append(acknowledge(now))
+            }
+        case .synchronous(let isSynchronous): policy.isSynchronous = isSynchronous
+        case .endOfStream:
+            if isFinished { return [] }
+            guard policy.reconnects else { throw ReceiveError(.endedEarly, "server ended the WAL stream at \(received)") }
+            return [.reconnect]
         case .stop(let position):
             stop = position
             if isStopping { actions = requestSync(now) }
@@ -128,7 +160,7 @@ package struct ReceiveMachine: Sendable {
             timeline = next.timeline
             received = next.position.segmentStart(segmentSize)
             syncRequested = received
-            synced = min(synced, received)
+            settled = min(settled, received)
             flushed = min(flushed, received)
             // No acknowledgement: the copy that would carry it is over.
             return [.sync, .follow(timeline, from: received)]
@@ -136,7 +168,7 @@ package struct ReceiveMachine: Sendable {
         if let interval = policy.statusInterval, lastStatus.map({ now - $0 >= interval }) ?? true {
             actions.append(acknowledge(now))
         }
-        if isStopping && synced >= received && !isFinished {
+        if isStopping && settled >= received && !isFinished {
             isFinished = true
             actions.append(.finish)
         }
@@ -146,7 +178,7 @@ package struct ReceiveMachine: Sendable {
     /// When the next tick is due even if nothing arrives; nil for never.
     package func nextTick(now: Duration) -> Duration? {
         let status = policy.statusInterval.map { (lastStatus ?? now) + $0 }
-        let sync = unsynced > 0 ? lastSync + policy.syncInterval : nil
+        let sync = unsynced > 0 ? policy.isSynchronous ? now : lastSync + policy.syncInterval : nil
         let silence = policy.silenceLimit.map { (asked ?? lastHeard) + $0 / 2 }
         guard let due = [status, sync, silence].compactMap({ $0 }).min() else { return nil }
         return max(.zero, due - now)
@@ -210,7 +242,7 @@ extension ReceiveMachine.Event {
     fileprivate var isSignOfLife: Bool {
         switch self {
         case .data, .keepalive, .tick, .endOfTimeline: true
-        case .drained, .synced, .stop: false
+        case .drained, .synced, .written, .stop, .synchronous, .endOfStream: false
         }
     }
 }

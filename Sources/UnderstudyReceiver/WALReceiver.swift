@@ -1,10 +1,8 @@
-import Glibc
 package import UnderstudyConnection
 import UnderstudyFileIO
-import UnderstudyProtocol
 package import UnderstudyWAL
 
-/// Streams WAL from a server into a directory, on a network thread and a writer thread.
+/// Streams WAL from a server into a destination, in the background of other work: on a network thread and a writer thread.
 package final class WALReceiver: Sendable {
     package struct Start: Sendable {
         package var position: LSN
@@ -53,8 +51,8 @@ package final class WALReceiver: Sendable {
             writer.close()
             writing.join()
             // The writer may fail at its end, when nobody listens to the stream any more.
-            if case .success = result {
-                do throws(FileIOError) { _ = try writer.synced() } catch { result = .failure(ReceiveError(error)) }
+            if case .success = result, let failure = writer.report().failure {
+                result = .failure(ReceiveError(failure))
             }
             let outcome = result
             state.update { $0.result = outcome }
@@ -89,12 +87,20 @@ package final class WALReceiver: Sendable {
     // MARK: - On the network thread
 
     private func stream(_ start: Start) throws(ReceiveError) {
-        var stream = NetworkLoop(
-            session: session, writer: writer, stopAsked: stopAsked,
+        if start.timeline.rawValue > 1 {
+            let content: [UInt8]
+            do throws(ConnectionError) { content = try session.history(of: start.timeline) } catch {
+                throw ReceiveError(error)
+            }
+            writer.putHistory(start.timeline, content)
+        }
+        var loop = NetworkLoop(
+            session: session, writer: writer,
             machine: ReceiveMachine(
                 start: start.position.segmentStart(segmentSize), timeline: start.timeline, segmentSize: segmentSize,
                 policy: policy),
-            stopPosition: { [state] in state.read { $0.stop } })
-        try stream.run(slot: start.slot)
+            wishesChanged: stopAsked, wishes: { [state] in StreamWishes(stop: state.read { $0.stop }) },
+            observe: { _ in })
+        _ = try loop.run(slot: start.slot)
     }
 }

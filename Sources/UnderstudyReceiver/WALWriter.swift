@@ -1,48 +1,62 @@
-package import UnderstudyFileIO
+import UnderstudyFileIO
 import UnderstudyWAL
 
-/// Writes WAL segments into a directory on a thread of its own, as pg_basebackup leaves them: whole files under
-/// their final names, zeros behind the last byte received, and `archive_status/NAME.done` for finished ones.
+/// Hands WAL to a destination on a thread of its own.
 package final class WALWriter: Sendable {
     /// A piece of WAL on its way to the disk.
     struct Piece: Sendable {
         var block: Block
         var segment: WALSegmentName
         var offset: Int
+
+        /// The position behind it.
+        var end: LSN { LSN(rawValue: segment.startLSN.rawValue + UInt64(offset + block.bytes.byteCount)) }
     }
 
     private enum Job: Sendable {
         case write(Piece)
-        case sync(LSN)
-        case history(String, [UInt8])
+        case sync
+        case history(TimelineID, [UInt8])
+        case suspend
     }
 
     private struct State {
         var jobs: [Job] = []
         var isClosed = false
-        var synced = LSN.invalid
-        var failure: FileIOError?
+        var isAbandoned = false
+        var report = Report()
+    }
+
+    /// What the writer has to tell.
+    package struct Report: Sendable {
+        /// Everything before it is on stable storage, on the timeline that is being written; nil before the first sync.
+        var synced: LSN?
+        /// How far everything was written at the last sync, on that timeline.
+        var written: LSN?
+        /// Grows with each timeline.
+        var timelines = 0
+        /// Segments that were finished since the last look.
+        var finished: [WALSegmentName] = []
+        /// Why nothing is written at the moment, and will be as soon as it can.
+        var stall: WALDestinationError?
+        var failure: WALDestinationError?
     }
 
     private let state = Monitor(State())
-    private let directory: ConfinedDirectory
-    private let fileMode: UInt16
-    private let syncs: Bool
+    private let destination: any WALDestination
     private let pool: BlockPool
-    /// Raised when `synced` or `failure` has changed.
+    /// Raised when the report has changed.
     let progress = Interrupt()
 
+    /// Pieces end at multiples of it, so that those which fill a block can be written past the page cache.
     package static let blockSize = 1 << 20
+    private static let retryPause = Duration.milliseconds(500)
 
-    /// - Parameters:
-    ///   - directory: pg_wal, with `archive_status` in it.
-    ///   - syncs: Whether a sync reaches stable storage.
-    package init(directory: ConfinedDirectory, fileMode: UInt16, syncs: Bool) {
-        self.directory = directory
-        self.fileMode = fileMode
-        self.syncs = syncs
-        // WAL has blocks of its own: base data on a slow disk must not starve it into wal_sender_timeout.
-        pool = BlockPool(blocks: 4, blockSize: Self.blockSize)
+    /// - Parameter blocks: How many blocks of 1 MB it may hold. WAL has blocks of its own: base data on a slow disk must
+    ///   not starve it into wal_sender_timeout.
+    package init(destination: any WALDestination, blocks: Int = 4) {
+        self.destination = destination
+        pool = BlockPool(blocks: blocks, blockSize: Self.blockSize)
     }
 
     func start() -> OwnThread {
@@ -59,59 +73,131 @@ package final class WALWriter: Sendable {
         state.update { $0.jobs.append(.write(piece)) }
     }
 
-    func sync(upTo position: LSN) {
-        state.update { $0.jobs.append(.sync(position)) }
+    /// Everything handed over so far is to be synced.
+    func sync() {
+        state.update { $0.jobs.append(.sync) }
     }
 
-    func putHistory(_ name: String, _ bytes: [UInt8]) {
-        state.update { $0.jobs.append(.history(name, bytes)) }
+    func putHistory(_ timeline: TimelineID, _ bytes: [UInt8]) {
+        state.update { $0.jobs.append(.history(timeline, bytes)) }
+    }
+
+    /// The timeline ends here: what is reported from now on is of the next one.
+    func endTimeline() {
+        state.update { $0.jobs.append(.suspend) }
     }
 
     /// No more jobs come; the thread ends when the last one is done.
-    func close() {
-        state.update { $0.isClosed = true }
+    ///
+    /// - Parameter abandon: What has not been written yet is dropped.
+    func close(abandon: Bool = false) {
+        state.update {
+            $0.isClosed = true
+            if abandon {
+                $0.isAbandoned = true
+                $0.jobs = []
+            }
+        }
     }
 
-    /// How far everything is synced.
-    func synced() throws(FileIOError) -> LSN {
-        let (synced, failure) = state.read { ($0.synced, $0.failure) }
-        if let failure { throw failure }
-        return synced
+    /// What has happened; `finished` since the last call.
+    func report() -> Report {
+        state.update { state in
+            let report = state.report
+            state.report.finished = []
+            return report
+        }
     }
 
     // MARK: - On the writer thread
 
     private func run() {
-        var files = SegmentFiles(directory: directory, fileMode: fileMode, syncs: syncs)
-        while let job = nextJob() {
-            do throws(FileIOError) {
-                switch job {
-                case .write(let piece):
-                    defer { pool.give(back: piece.block) }
-                    try files.write(piece.block.bytes, segment: piece.segment, offset: piece.offset)
-                case .sync(let position):
-                    try files.sync()
-                    // Not the highest so far: a new timeline begins before the end of the old one.
-                    state.update { $0.synced = position }
-                    progress.raise()
-                case .history(let name, let bytes):
-                    try files.putHistory(name, bytes)
+        var segment: WALSegmentName?
+        var written: LSN?
+        do throws(WALDestinationError) {
+            while let jobs = nextJobs() {
+                // Syncs that were asked for meanwhile are one.
+                let lastSync = jobs.lastIndex { if case .sync = $0 { true } else { false } }
+                for (index, job) in jobs.enumerated() {
+                    switch job {
+                    case .write(let piece):
+                        defer { pool.give(back: piece.block) }
+                        try write(piece, &segment)
+                        written = piece.end
+                    case .sync where index != lastSync: continue
+                    case .sync:
+                        let synced = try destination.sync()
+                        tell { report in
+                            report.synced = synced
+                            report.written = written
+                        }
+                    case .history(let timeline, let bytes):
+                        try patiently { () throws(WALDestinationError) in try destination.putHistory(timeline, bytes) }
+                    case .suspend:
+                        segment = nil
+                        written = nil
+                        try destination.suspend()
+                        tell { report in
+                            report.synced = nil
+                            report.written = nil
+                            report.timelines += 1
+                        }
+                    }
                 }
-            } catch {
-                state.update { $0.failure = error }
-                progress.raise()
-                return
             }
-        }
-        do throws(FileIOError) { try files.close() } catch {
-            state.update { $0.failure = error }
-            progress.raise()
+            try destination.suspend()
+        } catch {
+            tell { $0.failure = $0.failure ?? error }
         }
     }
 
-    private func nextJob() -> Job? {
-        state.wait { state -> Job?? in
-            if !state.jobs.isEmpty { return .some(state.jobs.removeFirst()) }
+    private func write(_ piece: Piece, _ current: inout WALSegmentName?) throws(WALDestinationError) {
+        if current != piece.segment {
+            current = piece.segment
+            try patiently { () throws(WALDestinationError) in try destination.begin(WALSegment(piece.segment)) }
+        }
+        try patiently { () throws(WALDestinationError) in
+            try destination.write(piece.block.bytes, at: piece.offset)
+        }
+        if piece.end == piece.segment.endLSN {
+            try destination.finish(WALSegment(piece.segment))
+            current = nil
+            tell { $0.finished.append(piece.segment) }
+        }
+    }
+
+    /// Repeats what failed for want of room, until there is some or the work is abandoned.
+    private func patiently(_ body: () throws(WALDestinationError) -> Void) throws(WALDestinationError) {
+        while true {
+            do throws(WALDestinationError) {
+                try body()
+                if state.read({ $0.report.stall != nil }) { tell { $0.stall = nil } }
+                return
+            } catch  where error.isTemporary {
+                let isOver = state.update { state in
+                    state.report.stall = error
+                    return state.isAbandoned
+                }
+                progress.raise()
+                if isOver || state.wait(timeout: Self.retryPause, until: { $0.isAbandoned ? true : nil }) ?? false {
+                    throw error
+                }
+            }
+        }
+    }
+
+    private func tell(_ change: (inout Report) -> Void) {
+        state.update { change(&$0.report) }
+        progress.raise()
+    }
+
+    private func nextJobs() -> [Job]? {
+        state.wait { state -> [Job]?? in
+            if !state.jobs.isEmpty {
+                let jobs = state.jobs
+                state.jobs = []
+                return .some(jobs)
+            }
             return state.isClosed ? .some(nil) : nil
         } ?? nil
     }

@@ -1,4 +1,3 @@
-import Glibc
 package import UnderstudyConnection
 package import UnderstudyFileIO
 package import UnderstudyProtocol
@@ -6,23 +5,7 @@ package import UnderstudyReceiver
 
 extension UnderstudyError {
     package init(_ error: FileIOError, else code: Code = .fileSystem) {
-        self.init(error.isNoSpace ? .noSpace : code, error.description, hint: Self.hint(error))
-    }
-
-    private static func hint(_ error: FileIOError) -> String? {
-        switch error.number {
-        case ENOSPC where error.lacksInodes:
-            "The file system has bytes left, but no inode for a further file (df -i): remove files, or choose a target on another one."
-        case ENOSPC: "Free space on the file system, or choose a target on another one."
-        case EDQUOT: "The quota of the user that runs this is used up: have it raised, or choose another target."
-        case EROFS:
-            "The file system is mounted read-only, perhaps since an error: the kernel's log (dmesg) says so. Choose another target."
-        case EIO:
-            "The disk or the way to it failed: see the kernel's log (dmesg). Nothing that was written there can be relied on."
-        case EACCES, EPERM: "The user that runs this needs write permission there."
-        case EMFILE, ENFILE: "Raise the limit on open files (ulimit -n)."
-        default: nil
-        }
+        self.init(error.isNoSpace ? .noSpace : code, error.description, hint: error.cure)
     }
 
     package init(_ error: ProtocolError) {
@@ -34,13 +17,23 @@ extension UnderstudyError {
         if let connection = error.connection {
             self.init(connection, of: .wal)
             message = "could not receive WAL: \(message)"
-        } else if let file = error.file {
-            self.init(file)
+        } else if let destination = error.destination {
+            self.init(destination)
         } else {
             self.init(
                 error.code == .protocolViolation ? .protocolViolation : .wal, error.message,
                 hint: error.code == .endedEarly ? "The server was probably shut down: try again when it is up." : nil)
         }
+    }
+
+    package init(_ error: WALDestinationError) {
+        if let file = error.file {
+            self.init(file)
+        } else {
+            self.init(error.isTemporary ? .noSpace : .fileSystem, error.message)
+        }
+        detail = error.detail ?? detail
+        hint = error.hint ?? hint
     }
 
     // MARK: - Connections

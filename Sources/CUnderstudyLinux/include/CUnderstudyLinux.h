@@ -21,6 +21,9 @@ int understudy_openat(int dir, const char *path, int flags, unsigned mode);
 /// fallocate(2) from the start of the file, which gets the size `length`.
 int understudy_preallocate(int fd, int64_t length);
 
+/// renameat2(2) with RENAME_NOREPLACE: EEXIST if the new name is taken. EINVAL where a file system cannot do it.
+int understudy_rename_new(int old_dir, const char *old_name, int new_dir, const char *new_name);
+
 /// sync_file_range(2) with SYNC_FILE_RANGE_WRITE: starts write-back, guarantees nothing.
 int understudy_start_writeback(int fd, int64_t offset, int64_t length);
 

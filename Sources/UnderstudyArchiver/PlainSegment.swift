@@ -1,0 +1,138 @@
+import Glibc
+import UnderstudyFileIO
+import UnderstudyReceiver
+import UnderstudyWAL
+
+/// A segment file without compression: it has its full size from the moment it has a name, zeros behind the last byte.
+///
+/// Whole blocks are written past the page cache, the rest through it.
+final class PlainSegment: SegmentOutput {
+    let segment: WALSegment
+    private(set) var written = 0
+
+    private let path: String
+    /// nil once it is closed.
+    private var file: FileDescriptor?
+    /// For whole blocks; nil where the file system refuses.
+    private var direct: FileDescriptor?
+    private var needsSync = false
+    /// Before it the file consists of written blocks, so that a sync has nothing to record but data.
+    private var zeroed: Int
+
+    /// So much is zeroed at once ahead of a stream that comes in small pieces.
+    private static let zeroStep = 16 << 20
+
+    /// Begins the file anew, or goes on with one that is there: its content is of the same WAL, so each byte is written over
+    /// by its like and nothing that is held is ever gone.
+    ///
+    /// - Parameter prepared: A file of full size that may take the name, if there is one.
+    init(
+        _ segment: WALSegment, in directory: ConfinedDirectory, mode: UInt16, prepared: RelativePath?
+    ) throws(FileIOError) {
+        let name = RelativePath(segment.name + ArchivedSegment.partialSuffix)
+        var zeroed = 0
+        var size: Int64?
+        if directory.exists(name) { size = try directory.sizeAndMode(of: name).size }
+        if size ?? 0 > Int64(segment.size) {
+            _ = try directory.setAside(name, mode: mode)
+            size = nil
+        }
+        if let size {
+            if size < Int64(segment.size) {
+                // Left by a program that ran out of room: stock tools refuse it.
+                let short = try directory.openFile(name, flags: O_RDWR)
+                try Self.extend(short, from: size, to: segment.size, path: directory.fullPath(name))
+            } else {
+                zeroed = segment.size
+            }
+        } else if let prepared {
+            _ = try directory.renameIfFree(prepared, to: name)
+            zeroed = segment.size
+        } else {
+            try Self.make(Self.newName, size: segment.size, in: directory, mode: mode)
+            _ = try directory.renameIfFree(Self.newName, to: name)
+        }
+        self.zeroed = zeroed
+        self.segment = segment
+        path = directory.fullPath(name)
+        direct = try directory.openDirect(name)
+        file = try directory.openFile(name, flags: O_RDWR)
+    }
+
+    /// A new file, until it has its full size.
+    static let newName: RelativePath = ".understudy-new"
+
+    private static func make(
+        _ name: RelativePath, size: Int, in directory: ConfinedDirectory, mode: UInt16
+    ) throws(FileIOError) {
+        if directory.exists(name) { try directory.remove(name) }
+        let file = try directory.createFile(name, mode: mode)
+        do throws(FileIOError) {
+            try extend(file, from: 0, to: size, path: directory.fullPath(name))
+        } catch {
+            // What it holds is room that somebody may need to mend things.
+            try? directory.remove(name)
+            throw error
+        }
+    }
+
+    private static func extend(
+        _ file: borrowing FileDescriptor, from start: Int64, to size: Int, path: String
+    ) throws(FileIOError) {
+        if try !file.preallocate(UInt64(size), path: path) {
+            try file.fillWithZeros(start..<Int64(size), path: path)
+        }
+    }
+
+    func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
+        try writing { () throws(FileIOError) in
+            if direct != nil, offset % Block.alignment == 0, bytes.isAligned {
+                try direct!.write(bytes, at: Int64(offset), path: path)
+            } else {
+                try file!.write(bytes, at: Int64(offset), path: path)
+            }
+        }
+        written = offset + bytes.byteCount
+        needsSync = true
+    }
+
+    func sync() throws(WALDestinationError) {
+        guard needsSync else { return }
+        try syncing { () throws(FileIOError) in try file!.syncData(path: path) }
+        needsSync = false
+    }
+
+    /// Zeros what follows, because the stream comes in small pieces now: each sync is cheaper then.
+    func zeroAhead() throws(WALDestinationError) {
+        guard zeroed < segment.size, written >= zeroed - Self.zeroStep / 4 else { return }
+        let start = max(zeroed, written), end = min(segment.size, start + Self.zeroStep)
+        // Room that was allocated does not run out, and where it was not, the next write will tell.
+        try writing { () throws(FileIOError) in
+            try file!.fillWithZeros(Int64(start)..<Int64(end), path: path)
+        }
+        zeroed = end
+        needsSync = true
+    }
+
+    func complete(sync: Bool) throws(WALDestinationError) {
+        if sync { try self.sync() }
+        try close()
+    }
+
+    func close() throws(WALDestinationError) {
+        // What is written late, on a network file system, tells now if it fails.
+        try syncing { () throws(FileIOError) in
+            try direct.take()?.close(path: path)
+            try file.take()?.close(path: path)
+        }
+    }
+}
+
+extension RawSpan {
+    /// Whether its memory and length suit a write with O_DIRECT.
+    fileprivate var isAligned: Bool {
+        guard byteCount > 0, byteCount % Block.alignment == 0 else { return false }
+        // Only the address is looked at.
+        return unsafe withUnsafeBytes { unsafe UInt(bitPattern: $0.baseAddress!) % UInt(Block.alignment) == 0 }
+    }
+}

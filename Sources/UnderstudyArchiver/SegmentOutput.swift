@@ -1,0 +1,43 @@
+import UnderstudyFileIO
+import UnderstudyReceiver
+import UnderstudyWAL
+
+/// A segment file that is being written.
+protocol SegmentOutput: AnyObject {
+    var segment: WALSegment { get }
+
+    /// Writes the bytes that belong at `offset`; what of them was taken before an error is not taken again.
+    func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError)
+
+    /// Puts what was written on stable storage.
+    func sync() throws(WALDestinationError)
+
+    /// Bytes from the segment's start that have been written.
+    var written: Int { get }
+
+    /// Completes the file and closes it. It has its name for partial ones still.
+    ///
+    /// - Parameter sync: Whether it must be on stable storage before.
+    func complete(sync: Bool) throws(WALDestinationError)
+
+    /// Closes the file as it is.
+    func close() throws(WALDestinationError)
+}
+
+/// Runs work on files; a lack of room may pass.
+func writing<Value: ~Copyable>(_ body: () throws(FileIOError) -> Value) throws(WALDestinationError) -> Value {
+    do throws(FileIOError) { return try body() } catch { throw WALDestinationError(error) }
+}
+
+/// Runs work on files of which no failure may be tried again: after a failed fsync(2) the kernel may have dropped what was
+/// written, and a second one would report success.
+func syncing<Value: ~Copyable>(_ body: () throws(FileIOError) -> Value) throws(WALDestinationError) -> Value {
+    do throws(FileIOError) { return try body() } catch {
+        var failure = WALDestinationError(error, isTemporary: false)
+        if error.attempt.contains("sync") {
+            failure.detail =
+                "What was written may be lost, and another attempt would not tell: nothing more is acknowledged."
+        }
+        throw failure
+    }
+}

@@ -1,0 +1,204 @@
+import Glibc
+import UnderstudyFileIO
+public import UnderstudyReceiver
+public import UnderstudyWAL
+
+/// How the files of a directory of WAL are compressed.
+public enum WALCompression: Sendable, Equatable {
+    case none
+    /// 1 to 9; nil for zlib's default.
+    case gzip(level: Int? = nil)
+    /// 1 to 12; nil for lz4's default.
+    case lz4(level: Int? = nil)
+    /// 1 to 22; nil for 3.
+    case zstd(level: Int? = nil)
+}
+
+/// A directory of WAL segment files, as pg_receivewal leaves it: both may take over from each other at any moment.
+///
+/// Finished segments have their names (and `.gz`, `.lz4` or `.zst`), the one that is being written `.partial` behind that.
+/// A file gets its name when it has its full size, a finished one after it was synced. Names that begin with
+/// `.understudy` are of files under way. WAL that is not of the server's past goes to `diverged`.
+///
+/// Source: the manual page of pg_receivewal.
+public final class WALDirectory: WALDestination, @unchecked Sendable {
+    // Sendable: the archiver calls one method at a time, and nothing is shared but with the preparer, which locks.
+    let path: String
+    let compression: WALCompression
+    /// Whether what is received is put on stable storage at once.
+    let syncsAtOnce: Bool
+
+    private let preparer = SegmentPreparer()
+    var opened: Opened?
+    private var current: (any SegmentOutput)?
+    /// Whether names have changed that are not on stable storage yet.
+    var hasNewNames = false
+    /// Everything before it has been written to files, and synced if they are.
+    private var finished: LSN?
+    private var sinceSync = 0
+
+    /// What is known of one connection.
+    struct Opened {
+        var directory: ConfinedDirectory
+        var origin: WALOrigin
+        var size: WALSegmentSize
+        /// Whether a segment is synced when it is finished.
+        var syncsFinished: Bool
+    }
+
+    /// - Parameters:
+    ///   - path: A directory that exists.
+    ///   - sync: Whether what is received is put on stable storage at once, and acknowledged then. Without it that happens
+    ///     when a segment is finished, if the server relies on what is acknowledged; else never.
+    public init(_ path: String, compression: WALCompression = .none, sync: Bool = true) {
+        self.path = path
+        self.compression = compression
+        syncsAtOnce = sync
+    }
+
+    // MARK: - A connection
+
+    public func open(_ origin: WALOrigin) throws(WALDestinationError) -> WALHoldings {
+        guard let size = WALSegmentSize(bytes: UInt64(origin.segmentSize)) else {
+            throw WALDestinationError("server has an unexpected WAL segment size of \(origin.segmentSize) bytes")
+        }
+        let directory = try writing { () throws(FileIOError) in try ConfinedDirectory(path: path) }
+        opened = Opened(
+            directory: directory, origin: origin, size: size,
+            syncsFinished: syncsAtOnce || origin.reliesOnAcknowledgement)
+        current = nil
+        finished = nil
+        sinceSync = 0
+        return try ArchiveSurvey(directory: directory, origin: origin, size: size).holdings()
+    }
+
+    public func close() {
+        current = nil
+        if preparer.take() { try? opened?.directory.remove(SegmentPreparer.name) }
+        opened = nil
+    }
+
+    // MARK: - Segments
+
+    public func begin(_ segment: WALSegment) throws(WALDestinationError) {
+        guard let opened else { return }
+        try suspend()
+        if compression == .none {
+            let hasPrepared = preparer.take()
+            current = try writing { () throws(FileIOError) in
+                try PlainSegment(
+                    segment, in: opened.directory, mode: opened.origin.fileMode,
+                    prepared: hasPrepared ? SegmentPreparer.name : nil)
+            }
+        } else {
+            current = try makeCompressed(segment, opened)
+        }
+        if finished == nil { finished = segment.start }
+        hasNewNames = true
+    }
+
+    public func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
+        try current?.write(bytes, at: offset)
+        sinceSync += bytes.byteCount
+    }
+
+    public func sync() throws(WALDestinationError) -> LSN? {
+        guard syncsAtOnce else { return try syncFinished() }
+        try current?.sync()
+        try syncNames()
+        let isLive = sinceSync < WALDirectory.liveLimit
+        sinceSync = 0
+        guard let current else { return finished }
+        if isLive, let opened, let plain = current as? PlainSegment {
+            do throws(WALDestinationError) { try plain.zeroAhead() } catch  where error.isTemporary {
+                // It only makes later syncs cheaper.
+            }
+            preparer.prepare(size: opened.origin.segmentSize, in: opened.directory, mode: opened.origin.fileMode)
+        }
+        return LSN(rawValue: current.segment.start.rawValue + UInt64(current.written))
+    }
+
+    /// A stream that brings less than this between two syncs is taken for one that has caught up.
+    private static let liveLimit = 1 << 20
+
+    private func syncFinished() throws(WALDestinationError) -> LSN? {
+        guard opened?.syncsFinished == true else { return nil }
+        try syncNames()
+        return finished
+    }
+
+    public func finish(_ segment: WALSegment) throws(WALDestinationError) {
+        guard let current, let opened else { return }
+        try current.complete(sync: opened.syncsFinished)
+        self.current = nil
+        try syncing { () throws(FileIOError) in
+            let partial = fileName(segment, isPartial: true), complete = fileName(segment, isPartial: false)
+            if try !opened.directory.renameIfFree(partial, to: complete) {
+                try replace(complete, by: partial, opened)
+            }
+            // Some wait for a file to be closed after writing (IN_CLOSE_WRITE) under its last name.
+            let again = try opened.directory.openFile(complete, flags: O_RDWR)
+            try again.close(path: opened.directory.fullPath(complete))
+        }
+        finished = segment.end
+        hasNewNames = true
+    }
+
+    public func suspend() throws(WALDestinationError) {
+        guard let closing = current else { return }
+        current = nil
+        if syncsAtOnce { try closing.sync() }
+        try closing.close()
+        if syncsAtOnce { try syncNames() }
+    }
+
+    public func putHistory(_ timeline: TimelineID, _ content: [UInt8]) throws(WALDestinationError) {
+        guard let opened else { return }
+        try writing { () throws(FileIOError) in
+            try HistoryFile(timeline, compression: compression, in: opened.directory).put(
+                content, mode: opened.origin.fileMode, sync: syncsAtOnce)
+        }
+    }
+
+    // MARK: - Names
+
+    private func syncNames() throws(WALDestinationError) {
+        guard hasNewNames, let opened else { return }
+        try syncing { () throws(FileIOError) in try opened.directory.sync() }
+        hasNewNames = false
+    }
+
+    private func fileName(_ segment: WALSegment, isPartial: Bool) -> RelativePath {
+        RelativePath(segment.name + compression.kind.rawValue + (isPartial ? ArchivedSegment.partialSuffix : ""))
+    }
+
+    /// Puts a finished file in the place of one that was there. That one is the same WAL, or it is set aside.
+    private func replace(
+        _ old: RelativePath, by new: RelativePath, _ opened: Opened
+    ) throws(FileIOError) {
+        if try !opened.directory.haveEqualContent(old, new) {
+            _ = try opened.directory.setAside(old, mode: opened.origin.fileMode)
+        }
+        try opened.directory.rename(new, to: old)
+    }
+}
+
+extension WALDestination where Self == WALDirectory {
+    /// A directory of segment files; see ``WALDirectory``.
+    public static func directory(
+        _ path: String, compression: WALCompression = .none, sync: Bool = true
+    ) -> WALDirectory {
+        WALDirectory(path, compression: compression, sync: sync)
+    }
+}
+
+extension WALCompression {
+    var kind: ArchivedSegment.Compression {
+        switch self {
+        case .none: .none
+        case .gzip: .gzip
+        case .lz4: .lz4
+        case .zstd: .zstd
+        }
+    }
+}

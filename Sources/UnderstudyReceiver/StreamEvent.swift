@@ -1,0 +1,44 @@
+package import UnderstudyWAL
+
+/// What happens on a stream, told on the network thread as it happens.
+package enum StreamEvent: Sendable {
+    case positions(StreamPositions)
+    case segmentFinished(WALSegmentName)
+    /// The stream goes on with this timeline, from the start of the segment in which it begins.
+    case timelineSwitched(to: TimelineID, at: LSN)
+    /// The destination has no room: nothing is written until it has.
+    case stalled(WALDestinationError)
+    case recovered
+}
+
+/// How far a stream is.
+package struct StreamPositions: Sendable, Equatable {
+    package var timeline: TimelineID
+    package var received: LSN
+    /// Everything before it is on stable storage.
+    package var synced: LSN
+    /// What the server was last told of that.
+    package var acknowledged: LSN
+    /// How far the server's own WAL goes, as it last said.
+    package var server: LSN
+
+    package init(timeline: TimelineID, received: LSN, synced: LSN, acknowledged: LSN, server: LSN) {
+        self.timeline = timeline
+        self.received = received
+        self.synced = synced
+        self.acknowledged = acknowledged
+        self.server = server
+    }
+}
+
+/// What the stream's owner wants of it.
+package struct StreamWishes: Sendable, Equatable {
+    /// The stream is to end once it has come to this position.
+    package var stop: LSN?
+    package var isSynchronous: Bool
+
+    package init(stop: LSN? = nil, isSynchronous: Bool = false) {
+        self.stop = stop
+        self.isSynchronous = isSynchronous
+    }
+}

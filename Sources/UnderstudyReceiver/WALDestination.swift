@@ -1,0 +1,168 @@
+package import UnderstudyFileIO
+public import UnderstudyWAL
+
+/// Where received WAL goes: a directory, an object store, whatever a program makes of it.
+///
+/// The archiver calls it on a thread of its own, one call at a time, in the order in which WAL arrives; a call may block.
+/// What ``sync()`` returns is what the server is told as flushed, and may then be gone there: never return more than what
+/// survives a crash.
+///
+/// ```
+/// open, then for each segment: begin, write …, finish; in between sync, putHistory; at the end suspend, close
+/// ```
+///
+/// An error with ``WALDestinationError/isTemporary`` (a full disk) makes the archiver wait and repeat the same call; no
+/// other error is tried again within a connection, and one of ``sync()`` or ``finish(_:)`` never.
+public protocol WALDestination: Sendable {
+    /// Begins a connection: says what is held already, and makes room for what comes.
+    ///
+    /// - Parameter origin: The server, whose timelines decide what of the holdings is of its own past. WAL that is not must
+    ///   be set aside here.
+    func open(_ origin: WALOrigin) throws(WALDestinationError) -> WALHoldings
+
+    /// The first byte of this segment is to be written next. It may be one that was begun before, or finished.
+    func begin(_ segment: WALSegment) throws(WALDestinationError)
+
+    /// Takes the next bytes of the segment begun last.
+    ///
+    /// - Parameters:
+    ///   - bytes: Lent for the call.
+    ///   - offset: Within the segment; follows what was written before, or repeats what a temporary error kept from being
+    ///     written.
+    func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError)
+
+    /// Puts everything written so far on stable storage.
+    ///
+    /// - Returns: The position up to which all WAL since `open` survives a crash; nil if nothing does.
+    func sync() throws(WALDestinationError) -> LSN?
+
+    /// The segment begun last is complete.
+    func finish(_ segment: WALSegment) throws(WALDestinationError)
+
+    /// The segment begun last ends here for now: its timeline or the connection has ended. What was written of it stays.
+    func suspend() throws(WALDestinationError)
+
+    /// Keeps the content of a timeline history file, durably.
+    func putHistory(_ timeline: TimelineID, _ content: [UInt8]) throws(WALDestinationError)
+
+    /// The connection is over.
+    func close()
+}
+
+extension WALDestination {
+    public func close() {}
+}
+
+/// One segment of the write-ahead log.
+public struct WALSegment: Hashable, Sendable {
+    public let timeline: TimelineID
+    /// The position of its first byte, a multiple of `size`.
+    public let start: LSN
+    /// The position behind its last byte.
+    public let end: LSN
+    /// The name of its file, 24 hexadecimal digits: `000000010000000000000003`.
+    public let name: String
+
+    /// Its length in bytes: 16 MB unless the cluster was made with another one.
+    public var size: Int { Int(end.rawValue - start.rawValue) }
+
+    package init(_ name: WALSegmentName) {
+        timeline = name.timeline
+        start = name.startLSN
+        end = name.endLSN
+        self.name = name.description
+    }
+}
+
+/// The server that WAL comes from.
+public struct WALOrigin: Sendable {
+    /// IDENTIFY_SYSTEM's: equal for a primary and all its standbys.
+    public var systemIdentifier: String
+    /// Bytes in a segment.
+    public var segmentSize: Int
+    public var timeline: TimelineID
+    /// The history file of that timeline; nil for timeline 1, and where the server has lost it.
+    public var history: [UInt8]?
+    /// The mode of its files: 0600, or 0640 with group access.
+    public var fileMode: UInt16
+    /// Whether the server keeps or waits for what is acknowledged: there is a slot, or it commits synchronously.
+    public var reliesOnAcknowledgement: Bool
+
+    public init(
+        systemIdentifier: String, segmentSize: Int, timeline: TimelineID, history: [UInt8]? = nil,
+        fileMode: UInt16 = 0o600, reliesOnAcknowledgement: Bool = false
+    ) {
+        self.systemIdentifier = systemIdentifier
+        self.segmentSize = segmentSize
+        self.timeline = timeline
+        self.history = history
+        self.fileMode = fileMode
+        self.reliesOnAcknowledgement = reliesOnAcknowledgement
+    }
+}
+
+/// What a destination holds of a server's WAL.
+public struct WALHoldings: Sendable, Equatable {
+    /// Where the stream must begin so that nothing is missing: a segment's start. nil if nothing is held.
+    public var next: WALPosition?
+    /// What was set aside because it is not of the server's past.
+    public var divergence: Divergence?
+    /// What else is to be said, a line each: files that are no use.
+    public var warnings: [String] = []
+
+    public struct Divergence: Sendable, Equatable {
+        /// The timeline and position at which the server's history leaves ours.
+        public var fork: WALPosition
+        /// Files or objects, by their new names.
+        public var names: [String]
+
+        public init(fork: WALPosition, names: [String]) {
+            self.fork = fork
+            self.names = names
+        }
+    }
+
+    public init(next: WALPosition? = nil) {
+        self.next = next
+    }
+}
+
+/// A position on a timeline.
+public struct WALPosition: Hashable, Sendable {
+    public var timeline: TimelineID
+    public var lsn: LSN
+
+    public init(timeline: TimelineID, lsn: LSN) {
+        self.timeline = timeline
+        self.lsn = lsn
+    }
+}
+
+/// Why a destination could not do what it was asked for.
+public struct WALDestinationError: Error, Sendable, CustomStringConvertible {
+    /// What failed, on what, and why: lower case, no full stop.
+    public var message: String
+    public var detail: String?
+    public var hint: String?
+    /// Whether the same call may succeed later: room was lacking.
+    public var isTemporary: Bool
+    /// Whether a new connection, perhaps to another server, may help: the holdings are ahead of this one.
+    public var dependsOnServer = false
+    /// The file system's error, where that is the cause.
+    package var file: FileIOError?
+
+    public init(_ message: String, detail: String? = nil, hint: String? = nil, isTemporary: Bool = false) {
+        self.message = message
+        self.detail = detail
+        self.hint = hint
+        self.isTemporary = isTemporary
+    }
+
+    /// - Parameter isTemporary: nil where lack of room may pass.
+    package init(_ error: FileIOError, isTemporary: Bool? = nil) {
+        self.init(error.description, hint: error.cure, isTemporary: isTemporary ?? error.isNoSpace)
+        file = error
+    }
+
+    public var description: String { message }
+}
