@@ -20,6 +20,9 @@ let package = Package(
 
         .systemLibrary(name: "CUnderstudyPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CUnderstudyCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CUnderstudyZ", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CUnderstudyLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CUnderstudyZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CUnderstudyLinux"),
 
         // MARK: Pure values and parsers
@@ -27,6 +30,8 @@ let package = Package(
         .target(name: "UnderstudyWAL"),
         .target(name: "UnderstudyProtocol", dependencies: ["UnderstudyWAL"]),
         .target(name: "UnderstudyArchive", dependencies: ["CUnderstudyCrypto", "CUnderstudyLinux"]),
+        .target(
+            name: "UnderstudyCompression", dependencies: ["CUnderstudyLZ4", "CUnderstudyZ", "CUnderstudyZstd"]),
         .target(name: "UnderstudyConfiguration", dependencies: ["UnderstudyWAL"]),
 
         // MARK: The outside world
@@ -80,6 +85,8 @@ let package = Package(
             name: "UnderstudyProtocolTests",
             dependencies: ["UnderstudyProtocol", "UnderstudyTestSupport", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyArchiveTests", dependencies: ["UnderstudyArchive", "UnderstudyTestSupport"]),
+        .testTarget(
+            name: "UnderstudyCompressionTests", dependencies: ["UnderstudyCompression", "UnderstudyTestSupport"]),
         .testTarget(
             name: "UnderstudyConfigurationTests", dependencies: ["UnderstudyConfiguration", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyFileIOTests", dependencies: ["UnderstudyFileIO", "UnderstudyTestSupport"]),
