@@ -11,6 +11,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         // No Foundation: it alone would add some 45 MB to the program.
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
@@ -20,6 +21,9 @@ let package = Package(
 
         .systemLibrary(name: "CUnderstudyPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CUnderstudyCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CUnderstudyZ", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CUnderstudyLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CUnderstudyZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CUnderstudyLinux"),
 
         // MARK: Pure values and parsers
@@ -27,6 +31,8 @@ let package = Package(
         .target(name: "UnderstudyWAL"),
         .target(name: "UnderstudyProtocol", dependencies: ["UnderstudyWAL"]),
         .target(name: "UnderstudyArchive", dependencies: ["CUnderstudyCrypto", "CUnderstudyLinux"]),
+        .target(
+            name: "UnderstudyCompression", dependencies: ["CUnderstudyLZ4", "CUnderstudyZ", "CUnderstudyZstd"]),
         .target(name: "UnderstudyConfiguration", dependencies: ["UnderstudyWAL"]),
 
         // MARK: The outside world
@@ -56,6 +62,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
+            name: "UnderstudyArchiver",
+            dependencies: [
+                "UnderstudyCompression", "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol",
+                "UnderstudyReceiver", "UnderstudySource", "UnderstudyWAL",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .target(
             name: "UnderstudyStandby",
             dependencies: [
                 "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyFileIO",
@@ -69,8 +84,8 @@ let package = Package(
         .target(
             name: "Understudy",
             dependencies: [
-                "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudySource", "UnderstudyStandby",
-                "UnderstudyWAL",
+                "UnderstudyArchiver", "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyReceiver",
+                "UnderstudySource", "UnderstudyStandby", "UnderstudyWAL",
             ]),
         .target(
             name: "UnderstudyCLI",
@@ -90,6 +105,8 @@ let package = Package(
             name: "UnderstudyProtocolTests",
             dependencies: ["UnderstudyProtocol", "UnderstudyTestSupport", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyArchiveTests", dependencies: ["UnderstudyArchive", "UnderstudyTestSupport"]),
+        .testTarget(
+            name: "UnderstudyCompressionTests", dependencies: ["UnderstudyCompression", "UnderstudyTestSupport"]),
         .testTarget(
             name: "UnderstudyConfigurationTests", dependencies: ["UnderstudyConfiguration", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyFileIOTests", dependencies: ["UnderstudyFileIO", "UnderstudyTestSupport"]),

@@ -1,0 +1,105 @@
+/// Compresses bytes into one gzip member, LZ4 frame or Zstandard frame, as the command line tools write them.
+///
+/// Each format carries a checksum of the plain bytes. After an error, all that follows fails with the same one.
+///
+/// It may move between threads: the library's context is reached through mutating methods alone, so with exclusive
+/// access to a value that cannot be copied; and no library ties its contexts to a thread.
+package struct Compressor: ~Copyable, @unchecked Sendable {
+    private enum State {
+        case new, open, finished
+        case failed(CompressionError)
+    }
+
+    package let method: CompressionMethod
+    private let encoder: Encoder
+    private let contentSize: UInt64?
+    private var state = State.new
+    private var taken: UInt64 = 0
+    /// What the library writes into, one call after the other.
+    private var room: [UInt8]
+
+    /// - Parameters:
+    ///   - level: One of the method's levels, its default without.
+    ///   - contentSize: The number of plain bytes, where it is known. LZ4 and Zstandard put it into the header (LZ4 not
+    ///     if it is zero), gzip has no place for it. With every method, another number of bytes is an error then.
+    package init(
+        _ method: CompressionMethod, level: Int? = nil, contentSize: UInt64? = nil
+    ) throws(CompressionError) {
+        let level = level ?? method.defaultLevel
+        guard method.levels.contains(level) else {
+            throw CompressionError(
+                .level,
+                "compression level \(level) is outside of the range of \(method)"
+                    + " (\(method.levels.lowerBound) to \(method.levels.upperBound))")
+        }
+        let encoder: Encoder =
+            switch method {
+            case .gzip: .gzip(try GzipEncoder(level: Int32(level)))
+            case .lz4: .lz4(try LZ4Encoder(level: Int32(level), contentSize: contentSize))
+            case .zstd: .zstd(try ZstdEncoder(level: Int32(level), contentSize: contentSize))
+            }
+        self.method = method
+        self.contentSize = contentSize
+        room = [UInt8](repeating: 0, count: encoder.room)
+        self.encoder = encoder
+    }
+
+    /// Takes all of `bytes`; what can be written already is appended to `output`.
+    package mutating func compress(_ bytes: RawSpan, into output: inout [UInt8]) throws(CompressionError) {
+        try run(bytes, .more, &output)
+    }
+
+    /// Afterwards, all that was given so far can be decoded from the output so far. It costs some compression.
+    package mutating func flush(into output: inout [UInt8]) throws(CompressionError) {
+        try run(RawSpan(), .flush, &output)
+    }
+
+    /// Completes the frame. Nothing may follow but the end of this compressor.
+    package mutating func finish(into output: inout [UInt8]) throws(CompressionError) {
+        try run(RawSpan(), .end, &output)
+        state = .finished
+    }
+
+    private mutating func run(_ bytes: RawSpan, _ goal: Goal, _ output: inout [UInt8]) throws(CompressionError) {
+        switch state {
+        case .new, .open: break
+        case .finished: throw .compressing(method, .finished, "it is finished already")
+        case .failed(let error): throw error
+        }
+        do throws(CompressionError) {
+            try count(bytes, goal)
+            try encode(bytes, goal, &output)
+        } catch {
+            state = .failed(error)
+            throw error
+        }
+    }
+
+    /// The libraries check the announced size, too, but not zlib, and libzstd not where `finish` is the first call.
+    private mutating func count(_ bytes: RawSpan, _ goal: Goal) throws(CompressionError) {
+        taken += UInt64(bytes.byteCount)
+        guard let contentSize else { return }
+        if taken > contentSize || (goal == .end && taken < contentSize) {
+            let excess = taken > contentSize ? "or more " : ""
+            throw .compressing(
+                method, .contentSize, "\(contentSize) bytes were announced, \(taken) \(excess)were given")
+        }
+    }
+
+    private mutating func encode(
+        _ bytes: RawSpan, _ goal: Goal, _ output: inout [UInt8]
+    ) throws(CompressionError) {
+        if case .new = state {
+            let written = try encoder.begin(&room)
+            output.append(contentsOf: room[..<written])
+            state = .open
+        }
+        var rest = bytes
+        while true {
+            let step = try encoder.step(rest, goal, &room)
+            output.append(contentsOf: room[..<step.written])
+            if step.isDone { return }
+            rest = rest.extracting(droppingFirst: step.read)
+        }
+    }
+}

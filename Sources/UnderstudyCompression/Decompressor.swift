@@ -1,0 +1,70 @@
+/// Decompresses one gzip member, LZ4 frame or Zstandard frame, and checks its checksum where it has one.
+///
+///     var rest = bytes.span.bytes
+///     while let piece = try decompressor.nextPiece(of: &rest) {
+///         write(piece)
+///     }
+///
+/// After an error, all that follows fails with the same one.
+///
+/// It may move between threads: the library's context is reached through mutating methods alone, so with exclusive
+/// access to a value that cannot be copied; and no library ties its contexts to a thread.
+package struct Decompressor: ~Copyable, @unchecked Sendable {
+    private let decoder: Decoder
+    private var failure: CompressionError?
+    /// What the library writes into, one piece after the other.
+    private var room: [UInt8]
+
+    /// Whether the frame has ended. False behind the last byte of a file says that the file is truncated.
+    package private(set) var isAtEnd = false
+
+    package init(_ method: CompressionMethod) throws(CompressionError) {
+        let decoder: Decoder =
+            switch method {
+            case .gzip: .gzip(try GzipDecoder())
+            case .lz4: .lz4(try LZ4Decoder())
+            case .zstd: .zstd(try ZstdDecoder())
+            }
+        room = [UInt8](repeating: 0, count: 1 << 17)
+        self.decoder = decoder
+    }
+
+    package var method: CompressionMethod { decoder.method }
+
+    /// The next plain bytes, never none, lent until the next call; nil when it takes further input to go on, or when
+    /// the frame has ended. `rest` loses what was read, and is empty after nil.
+    ///
+    /// Throws when the input is damaged, or goes on behind the end of the frame. What was decoded before is handed
+    /// out first.
+    @_lifetime(&self)
+    @_lifetime(rest: copy rest)
+    package mutating func nextPiece(of rest: inout RawSpan) throws(CompressionError) -> RawSpan? {
+        let count = try fill(from: &rest)
+        return count == 0 ? nil : unsafe room.span.bytes.extracting(first: count)
+    }
+
+    @_lifetime(rest: copy rest)
+    private mutating func fill(from rest: inout RawSpan) throws(CompressionError) -> Int {
+        if let failure { throw failure }
+        do throws(CompressionError) {
+            while !isAtEnd {
+                let step = try decoder.step(rest, &room)
+                rest = rest.extracting(droppingFirst: step.read)
+                isAtEnd = step.isDone
+                if step.written > 0 { return step.written }
+                if rest.isEmpty { return 0 }
+                guard step.read > 0 || isAtEnd else {
+                    throw CompressionError.decompressing(method, .library, "the library makes no progress")
+                }
+            }
+            guard rest.isEmpty else {
+                throw CompressionError.decompressing(
+                    method, .trailingBytes, "there are further bytes behind its end")
+            }
+            return 0
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+}

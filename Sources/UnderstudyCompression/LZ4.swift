@@ -1,0 +1,123 @@
+import CUnderstudyLZ4
+
+/// One LZ4 frame with the block size that the library chooses, and with a checksum of the content as the tool lz4
+/// writes it: LZ4F_compressBegin, LZ4F_compressUpdate, LZ4F_flush, LZ4F_compressEnd.
+@safe struct LZ4Encoder: ~Copyable {
+    /// What is compressed in one call: with it the room has a bound, and is one block of the default size.
+    private static let portion = 1 << 16
+
+    /// Ours alone from `init` to `deinit`.
+    private let context: OpaquePointer
+    private let preferences: LZ4F_preferences_t
+    let room: Int
+
+    init(level: Int32, contentSize: UInt64?) throws(CompressionError) {
+        var preferences = LZ4F_preferences_t()
+        preferences.compressionLevel = level
+        preferences.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled
+        // Zero stands for unknown.
+        preferences.frameInfo.contentSize = contentSize ?? 0
+        var context: OpaquePointer?
+        // Both live through the calls. The bound of one portion is that of a flush and of the end, too, since it counts
+        // in a block that is nearly full.
+        let status = unsafe LZ4F_createCompressionContext(&context, UInt32(LZ4F_VERSION))
+        room = unsafe max(LZ4F_compressBound(Self.portion, &preferences), Int(LZ4F_HEADER_SIZE_MAX))
+        self.preferences = preferences
+        guard LZ4F_isError(status) == 0, let context = unsafe context else {
+            throw .compressing(.lz4, .memory, text(of: status))
+        }
+        unsafe self.context = context
+    }
+
+    deinit {
+        // `self` is the only holder, and ends here.
+        unsafe LZ4F_freeCompressionContext(context)
+    }
+
+    /// The header.
+    func begin(_ room: inout [UInt8]) throws(CompressionError) -> Int {
+        // The context lives as long as `self`; the preferences are copied, and the buffer is written to, during the
+        // call only.
+        let result = unsafe room.withUnsafeMutableBytes { target in
+            unsafe withUnsafePointer(to: preferences) { preferences in
+                unsafe LZ4F_compressBegin(context, target.baseAddress, target.count, preferences)
+            }
+        }
+        return try count(result)
+    }
+
+    func step(_ input: RawSpan, _ goal: Goal, _ room: inout [UInt8]) throws(CompressionError) -> Step {
+        let portion = input.extracting(first: Self.portion)
+        // The context lives as long as `self`. Both buffers are used during the call only: without stableSrc the
+        // context copies the part of the input that it still needs.
+        let result = unsafe room.withUnsafeMutableBytes { target in
+            switch goal {
+            case .more:
+                unsafe portion.withUnsafeBytes { source in
+                    unsafe LZ4F_compressUpdate(
+                        context, target.baseAddress, target.count, source.baseAddress, source.count, nil)
+                }
+            case .flush: unsafe LZ4F_flush(context, target.baseAddress, target.count, nil)
+            case .end: unsafe LZ4F_compressEnd(context, target.baseAddress, target.count, nil)
+            }
+        }
+        return Step(
+            read: portion.byteCount, written: try count(result), isDone: portion.byteCount == input.byteCount)
+    }
+
+    private func count(_ result: Int) throws(CompressionError) -> Int {
+        guard LZ4F_isError(result) == 0 else {
+            throw .compressing(.lz4, isMemory(result) ? .memory : .library, text(of: result))
+        }
+        return result
+    }
+}
+
+/// Reads one LZ4 frame: LZ4F_decompress.
+@safe struct LZ4Decoder: ~Copyable {
+    /// Ours alone from `init` to `deinit`.
+    private let context: OpaquePointer
+
+    init() throws(CompressionError) {
+        var context: OpaquePointer?
+        // `context` lives through the call.
+        let status = unsafe LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
+        guard LZ4F_isError(status) == 0, let context = unsafe context else {
+            throw .decompressing(.lz4, .memory, text(of: status))
+        }
+        unsafe self.context = context
+    }
+
+    deinit {
+        // `self` is the only holder, and ends here.
+        unsafe LZ4F_freeDecompressionContext(context)
+    }
+
+    func step(_ input: RawSpan, _ room: inout [UInt8]) throws(CompressionError) -> Step {
+        var read = input.byteCount
+        var written = room.count
+        // The context lives as long as `self`. Both buffers have the sizes that are given, and are used during the call
+        // only: without stableDst the context keeps a copy of the window.
+        let result = unsafe room.withUnsafeMutableBytes { target in
+            unsafe input.withUnsafeBytes { source in
+                unsafe LZ4F_decompress(context, target.baseAddress, &written, source.baseAddress, &read, nil)
+            }
+        }
+        guard LZ4F_isError(result) == 0 else {
+            throw .decompressing(.lz4, isMemory(result) ? .memory : .damaged, text(of: result))
+        }
+        // Anything else is a hint about how much it would like next.
+        return Step(read: read, written: written, isDone: result == 0)
+    }
+}
+
+/// The library's words for a failure.
+private func text(of result: Int) -> String {
+    // A C string that is a constant of the library.
+    unsafe String(cString: LZ4F_getErrorName(result))
+}
+
+/// The shared library exports no codes, but their names.
+private func isMemory(_ result: Int) -> Bool {
+    text(of: result) == "ERROR_allocation_failed"
+}

@@ -1,0 +1,107 @@
+import CUnderstudyZstd
+
+/// One Zstandard frame with a checksum of the content, as the tool zstd writes it: ZSTD_compressStream2.
+@safe struct ZstdEncoder: ~Copyable {
+    /// Ours alone from `init` to `deinit`.
+    private let context: OpaquePointer
+
+    init(level: Int32, contentSize: UInt64?) throws(CompressionError) {
+        guard let context = unsafe ZSTD_createCCtx() else {
+            throw .compressing(.zstd, .memory, "out of memory")
+        }
+        // Made above, and used here alone.
+        var results = unsafe [
+            ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level),
+            ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1),
+        ]
+        if let contentSize {
+            results.append(unsafe ZSTD_CCtx_setPledgedSrcSize(context, contentSize))
+        }
+        if let failure = results.first(where: { ZSTD_isError($0) != 0 }) {
+            // Made above, and not stored.
+            unsafe ZSTD_freeCCtx(context)
+            throw .compressing(.zstd, .library, text(of: failure))
+        }
+        unsafe self.context = context
+    }
+
+    deinit {
+        // `self` is the only holder, and ends here.
+        unsafe ZSTD_freeCCtx(context)
+    }
+
+    func step(_ input: RawSpan, _ goal: Goal, _ room: inout [UInt8]) throws(CompressionError) -> Step {
+        let directive =
+            switch goal {
+            case .more: ZSTD_e_continue
+            case .flush: ZSTD_e_flush
+            case .end: ZSTD_e_end
+            }
+        // The context lives as long as `self`. Both buffers have the sizes that are given, and are used during the call
+        // only: what the context still needs it copies.
+        let (left, read, written) = unsafe room.withUnsafeMutableBytes { target in
+            unsafe input.withUnsafeBytes { source in
+                var output = unsafe ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
+                var input = unsafe ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
+                let left = unsafe ZSTD_compressStream2(context, &output, &input, directive)
+                return unsafe (left, input.pos, output.pos)
+            }
+        }
+        guard ZSTD_isError(left) == 0 else {
+            throw .compressing(.zstd, code(of: left, otherwise: .library), text(of: left))
+        }
+        // What is left inside counts only where it is to come out.
+        return Step(
+            read: read, written: written, isDone: read == input.byteCount && (goal == .more || left == 0))
+    }
+}
+
+/// Reads one Zstandard frame whose window is not larger than 128 MiB, the bound of the library and of the tool zstd:
+/// ZSTD_decompressStream.
+@safe struct ZstdDecoder: ~Copyable {
+    /// Ours alone from `init` to `deinit`.
+    private let context: OpaquePointer
+
+    init() throws(CompressionError) {
+        guard let context = unsafe ZSTD_createDCtx() else {
+            throw .decompressing(.zstd, .memory, "out of memory")
+        }
+        unsafe self.context = context
+    }
+
+    deinit {
+        // `self` is the only holder, and ends here.
+        unsafe ZSTD_freeDCtx(context)
+    }
+
+    func step(_ input: RawSpan, _ room: inout [UInt8]) throws(CompressionError) -> Step {
+        // The context lives as long as `self`. Both buffers have the sizes that are given, and are used during the call
+        // only: the context has a window of its own.
+        let (result, read, written) = unsafe room.withUnsafeMutableBytes { target in
+            unsafe input.withUnsafeBytes { source in
+                var output = unsafe ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
+                var input = unsafe ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
+                let result = unsafe ZSTD_decompressStream(context, &output, &input)
+                return unsafe (result, input.pos, output.pos)
+            }
+        }
+        guard ZSTD_isError(result) == 0 else {
+            throw .decompressing(.zstd, code(of: result, otherwise: .damaged), text(of: result))
+        }
+        // Anything else is a hint about how much it would like next.
+        return Step(read: read, written: written, isDone: result == 0)
+    }
+}
+
+/// The library's words for a failure.
+private func text(of result: Int) -> String {
+    // A C string that is a constant of the library.
+    unsafe String(cString: ZSTD_getErrorName(result))
+}
+
+private func code(of result: Int, otherwise: CompressionError.Code) -> CompressionError.Code {
+    switch ZSTD_getErrorCode(result) {
+    case ZSTD_error_memory_allocation, ZSTD_error_frameParameter_windowTooLarge: .memory
+    default: otherwise
+    }
+}
