@@ -11,7 +11,7 @@ struct ArchiveSurvey {
     let origin: WALOrigin
     let size: WALSegmentSize
 
-    private var holdings = WALHoldings()
+    private var found = WALHoldings()
     private var aside: [ArchivedSegment] = []
     private var fork: WALPosition?
 
@@ -21,7 +21,7 @@ struct ArchiveSurvey {
         self.size = size
     }
 
-    consuming func holdings() throws(WALDestinationError) -> WALHoldings {
+    mutating func holdings() throws(WALDestinationError) -> WALHoldings {
         let names = try writing { () throws(FileIOError) in try directory.entries() }
             .filter { $0.kind == .file }.map(\.name)
         try removeUnfinished(names)
@@ -31,7 +31,8 @@ struct ArchiveSurvey {
             try refuseSize("\(other)")
         }
         let history = try readHistory()
-        let disagrees = try history.map { history throws(WALDestinationError) in try !agreesWithOurs(history) } ?? false
+        var disagrees = false
+        if let history { disagrees = try !agreesWithOurs(history) }
         var isFirst = true
         for segment in segments {
             let contents = ArchivedContents(segment, in: directory)
@@ -45,17 +46,17 @@ struct ArchiveSurvey {
             case .diverged:
                 note(segment, history)
                 continue
-            case .pastUpTo(let end) where try contents.hasContent(from: end):
+            case .pastUpTo(let end):
                 // What it holds up to there comes again.
-                note(segment, history)
-                holdings.next = WALPosition(timeline: segment.segment.timeline, lsn: segment.segment.startLSN)
-            case .past, .pastUpTo:
-                holdings.next = WALPosition(timeline: segment.segment.timeline, lsn: segment.nextLSN)
+                if try contents.hasContent(from: end) { note(segment, history) }
+                found.next = WALPosition(timeline: segment.segment.timeline, lsn: segment.segment.startLSN)
+            case .past:
+                found.next = WALPosition(timeline: segment.segment.timeline, lsn: segment.nextLSN)
             }
             break
         }
         try setAside(disagrees: disagrees)
-        return holdings
+        return found
     }
 
     // MARK: - Files
@@ -69,7 +70,7 @@ struct ArchiveSurvey {
 
     private mutating func isUsable(_ contents: ArchivedContents) throws(WALDestinationError) -> Bool {
         guard let flaw = try contents.flaw() else { return true }
-        holdings.warnings.append(
+        found.warnings.append(
             "\"\(directory.fullPath(RelativePath(contents.segment.fileName)))\" \(flaw), skipping")
         return false
     }
@@ -150,6 +151,6 @@ struct ArchiveSurvey {
             }
             if let name { names.append(name) }
         }
-        holdings.divergence = WALHoldings.Divergence(fork: fork, names: names.reversed())
+        found.divergence = WALHoldings.Divergence(fork: fork, names: names.reversed())
     }
 }

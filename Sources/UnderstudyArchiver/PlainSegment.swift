@@ -133,6 +133,6 @@ extension RawSpan {
     fileprivate var isAligned: Bool {
         guard byteCount > 0, byteCount % Block.alignment == 0 else { return false }
         // Only the address is looked at.
-        return unsafe withUnsafeBytes { unsafe UInt(bitPattern: $0.baseAddress!) % UInt(Block.alignment) == 0 }
+        return unsafe withUnsafeBytes { UInt(bitPattern: $0.baseAddress!) % UInt(Block.alignment) == 0 }
     }
 }

@@ -69,7 +69,8 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         current = nil
         finished = nil
         sinceSync = 0
-        return try ArchiveSurvey(directory: directory, origin: origin, size: size).holdings()
+        var survey = ArchiveSurvey(directory: directory, origin: origin, size: size)
+        return try survey.holdings()
     }
 
     public func close() {
@@ -130,8 +131,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     public func finish(_ segment: WALSegment) throws(WALDestinationError) {
         guard let current, let opened else { return }
         try current.complete(sync: opened.syncsFinished)
-        self.current = nil
-        try syncing { () throws(FileIOError) in
+        try writing { () throws(FileIOError) in
             let partial = fileName(segment, isPartial: true), complete = fileName(segment, isPartial: false)
             if try !opened.directory.renameIfFree(partial, to: complete) {
                 try replace(complete, by: partial, opened)
@@ -140,6 +140,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
             let again = try opened.directory.openFile(complete, flags: O_RDWR)
             try again.close(path: opened.directory.fullPath(complete))
         }
+        self.current = nil
         finished = segment.end
         hasNewNames = true
     }

@@ -111,14 +111,19 @@ package struct AnnouncedArchive: Sendable, Equatable {
 /// The answer to READ_REPLICATION_SLOT; every field NULL where there is no such slot.
 package struct SlotState: Sendable, Equatable {
     package var kind: String
+    /// From here on the server keeps WAL; nil for a slot that was never used, or has lost it.
     package var restartLSN: LSN?
+    /// The timeline of that position; nil where it is not told.
+    package var restartTimeline: TimelineID?
 
     package static func decode(_ result: ResultSet) throws(ProtocolError) -> SlotState? {
         let row = try result.onlyRow(atLeast: 3, of: "READ_REPLICATION_SLOT")
         guard let kind = row[0] else { return nil }
-        let position = row[1]
+        let position = row[1], timeline = row[2]
         return SlotState(
-            kind: kind, restartLSN: position == nil ? nil : try decodeLSN(position, of: "READ_REPLICATION_SLOT"))
+            kind: kind, restartLSN: position == nil ? nil : try decodeLSN(position, of: "READ_REPLICATION_SLOT"),
+            restartTimeline: timeline == nil || timeline == "0"
+                ? nil : try decodeTimeline(timeline, of: "READ_REPLICATION_SLOT"))
     }
 }
 

@@ -11,8 +11,8 @@ public import UnderstudyWAL
 /// open, then for each segment: begin, write …, finish; in between sync, putHistory; at the end suspend, close
 /// ```
 ///
-/// An error with ``WALDestinationError/isTemporary`` (a full disk) makes the archiver wait and repeat the same call; no
-/// other error is tried again within a connection, and one of ``sync()`` or ``finish(_:)`` never.
+/// An error with ``WALDestinationError/isTemporary`` (a full disk) makes the archiver wait and repeat the same call; any
+/// other one ends it. A sync that failed is never temporary: what was written before may be lost.
 public protocol WALDestination: Sendable {
     /// Begins a connection: says what is held already, and makes room for what comes.
     ///

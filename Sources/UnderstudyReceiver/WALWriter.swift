@@ -1,5 +1,5 @@
-import UnderstudyFileIO
-import UnderstudyWAL
+package import UnderstudyFileIO
+package import UnderstudyWAL
 
 /// Hands WAL to a destination on a thread of its own.
 package final class WALWriter: Sendable {
@@ -39,7 +39,7 @@ package final class WALWriter: Sendable {
         var finished: [WALSegmentName] = []
         /// Why nothing is written at the moment, and will be as soon as it can.
         var stall: WALDestinationError?
-        var failure: WALDestinationError?
+        package internal(set) var failure: WALDestinationError?
     }
 
     private let state = Monitor(State())
@@ -59,7 +59,7 @@ package final class WALWriter: Sendable {
         pool = BlockPool(blocks: blocks, blockSize: Self.blockSize)
     }
 
-    func start() -> OwnThread {
+    package func start() -> OwnThread {
         OwnThread("wal writer") { self.run() }
     }
 
@@ -78,7 +78,7 @@ package final class WALWriter: Sendable {
         state.update { $0.jobs.append(.sync) }
     }
 
-    func putHistory(_ timeline: TimelineID, _ bytes: [UInt8]) {
+    package func putHistory(_ timeline: TimelineID, _ bytes: [UInt8]) {
         state.update { $0.jobs.append(.history(timeline, bytes)) }
     }
 
@@ -90,7 +90,7 @@ package final class WALWriter: Sendable {
     /// No more jobs come; the thread ends when the last one is done.
     ///
     /// - Parameter abandon: What has not been written yet is dropped.
-    func close(abandon: Bool = false) {
+    package func close(abandon: Bool = false) {
         state.update {
             $0.isClosed = true
             if abandon {
@@ -101,7 +101,7 @@ package final class WALWriter: Sendable {
     }
 
     /// What has happened; `finished` since the last call.
-    func report() -> Report {
+    package func report() -> Report {
         state.update { state in
             let report = state.report
             state.report.finished = []
@@ -126,9 +126,11 @@ package final class WALWriter: Sendable {
                         written = piece.end
                     case .sync where index != lastSync: continue
                     case .sync:
-                        let synced = try destination.sync()
+                        var synced: LSN?
+                        try patiently { () throws(WALDestinationError) in synced = try destination.sync() }
+                        let position = synced
                         tell { report in
-                            report.synced = synced
+                            report.synced = position
                             report.written = written
                         }
                     case .history(let timeline, let bytes):
@@ -160,7 +162,7 @@ package final class WALWriter: Sendable {
             try destination.write(piece.block.bytes, at: piece.offset)
         }
         if piece.end == piece.segment.endLSN {
-            try destination.finish(WALSegment(piece.segment))
+            try patiently { () throws(WALDestinationError) in try destination.finish(WALSegment(piece.segment)) }
             current = nil
             tell { $0.finished.append(piece.segment) }
         }

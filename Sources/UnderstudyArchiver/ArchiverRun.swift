@@ -1,0 +1,241 @@
+import Logging
+import UnderstudyConnection
+import UnderstudyFileIO
+import UnderstudyProtocol
+import UnderstudyReceiver
+import UnderstudySource
+import UnderstudyWAL
+
+/// An archiver at work: connects, streams, and connects again, on a thread of its own.
+struct ArchiverRun {
+    let archiver: WALArchiver
+    let parameters: ConnectionParameters
+    /// The cluster that the first connection found: no other one may follow.
+    private var systemIdentifier: String?
+    private var hasStreamed = false
+    private var backoff = Backoff()
+    private var random = SystemRandomNumberGenerator()
+    private var complaints = Complaints()
+    private var lastTimeline: TimelineID?
+
+    var state: ArchiverState { archiver.state }
+    var options: WALArchiver.Options { archiver.options }
+    var logger: Logger { archiver.logger }
+
+    init(_ archiver: WALArchiver) throws(UnderstudyError) {
+        self.archiver = archiver
+        parameters = try ConnectionParameters(reading: archiver.source, overrides: archiver.options.overrides)
+    }
+
+    mutating func run() throws(UnderstudyError) {
+        while !state.stopIsAsked {
+            do throws(UnderstudyError) {
+                if try streamOnce() { return }
+                try pauseBeforeNext(UnderstudyError(.connection, "disconnected"))
+            } catch {
+                // A stop may end whatever was waited for.
+                if state.stopIsAsked && (error.code == .cancelled || !Retry.isHopeless(error)) { break }
+                try pauseBeforeNext(error)
+            }
+        }
+    }
+
+    /// - Returns: Whether the end was reached; if not, the connection was lost.
+    private mutating func streamOnce() throws(UnderstudyError) -> Bool {
+        state.change { $0.phase = .connecting }
+        let session = try connect()
+        let server = try ServerFacts(session, logger: logger)
+        try checkSystem(server)
+        let slot = try ArchiverSlot(archiver.slot, session, server, parameters: parameters, state: state, logger: logger)
+        let history = try readHistory(session, server)
+        let holdings = try open(server, history)
+        defer { archiver.destination.close() }
+        note(holdings)
+        let start = try ArchiverStart(options: options, server: server, history: history).position(
+            holdings: holdings, slot: slot)
+        return try stream(session, server, slot, history, from: start)
+    }
+
+    private func connect() throws(UnderstudyError) -> Session {
+        let logger = logger
+        do throws(ConnectionError) {
+            return try Session.connect(
+                parameters, kind: .replication, applicationName: "understudy", interrupt: state.interrupt,
+                patience: options.stallTimeout
+            ) { message in logger.pass(on: message) }
+        } catch { throw UnderstudyError(error) }
+    }
+
+    private mutating func checkSystem(_ server: ServerFacts) throws(UnderstudyError) {
+        let found = server.identity.systemIdentifier
+        if let systemIdentifier, systemIdentifier != found {
+            throw UnderstudyError(
+                .wal, "server belongs to another database cluster than before",
+                detail: "The system identifiers are \(systemIdentifier) and \(found).",
+                hint: "Name hosts of one cluster only, and give each cluster a directory of its own.")
+        }
+        systemIdentifier = found
+    }
+
+    /// nil for timeline 1, and where the server does not have the file any more.
+    private func readHistory(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) -> [UInt8]? {
+        guard server.identity.timeline.rawValue > 1 else { return nil }
+        do throws(ConnectionError) {
+            return try session.history(of: server.identity.timeline)
+        } catch  where error.sqlState == "58P01" {
+            logger.warning("server has no history file of its timeline \(server.identity.timeline): \(error.message)")
+            return nil
+        } catch { throw UnderstudyError(error) }
+    }
+
+    private func open(_ server: ServerFacts, _ history: [UInt8]?) throws(UnderstudyError) -> WALHoldings {
+        let origin = WALOrigin(
+            systemIdentifier: server.identity.systemIdentifier, segmentSize: Int(server.segmentSize.bytes),
+            timeline: server.identity.timeline, history: history, fileMode: server.fileMode,
+            reliesOnAcknowledgement: archiver.slot != .none || options.synchronous)
+        do throws(WALDestinationError) { return try archiver.destination.open(origin) } catch {
+            var failure = UnderstudyError(error)
+            if error.dependsOnServer { failure.code = .connection }
+            throw failure
+        }
+    }
+
+    private func note(_ holdings: WALHoldings) {
+        for warning in holdings.warnings { logger.warning("\(warning)") }
+        guard let divergence = holdings.divergence else { return }
+        state.tell(.diverged(divergence))
+        logger.warning(
+            "server's history left timeline \(divergence.fork.timeline) at \(divergence.fork.lsn), before the end of the archive",
+            metadata: [
+                "detail":
+                    "These files hold WAL that the server does not have, and were set aside: \(divergence.names.joined(separator: ", "))."
+            ])
+    }
+
+    // MARK: - The stream
+
+    private mutating func stream(
+        _ session: Session, _ server: ServerFacts, _ slot: ArchiverSlot, _ history: [UInt8]?, from start: WALPosition
+    ) throws(UnderstudyError) -> Bool {
+        guard state.beginStreaming() else { return true }
+        let state = state, destination = archiver.destination
+        let writer = WALWriter(destination: destination, blocks: Self.blocks)
+        if start.timeline == server.identity.timeline, let history { writer.putHistory(start.timeline, history) }
+        let writing = writer.start()
+        let observer = StreamObserver(archiver, start: start, segmentSize: server.segmentSize, from: lastTimeline)
+        let watch = ServerWatch(
+            parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
+            slot: archiver.slot.name, archiver: archiver)
+        watch.start()
+        observer.connected(session, start)
+        var isDone = false
+        var failure: UnderstudyError?
+        do throws(ReceiveError) {
+            var loop = NetworkLoop(
+                session: session, writer: writer,
+                machine: ReceiveMachine(
+                    start: start.lsn, timeline: start.timeline, segmentSize: server.segmentSize, policy: policy),
+                bytesPerSecond: options.maxRate.map { UInt64($0) * 1024 }, wishesChanged: state.wishesChanged,
+                wishes: { [end = options.endLSN] in
+                    var wishes = state.wishes
+                    // Beyond it, not at it, as the stock tool.
+                    wishes.stop = wishes.stop ?? end?.advanced(by: 1)
+                    return wishes
+                },
+                observe: { event in observer.handle(event) })
+            isDone = try loop.run(slot: slot.name)
+        } catch {
+            if error.code == .stoppedWhileStalled {
+                isDone = true
+            } else {
+                failure = UnderstudyError(error)
+            }
+        }
+        // What was not acknowledged comes again; after a stop all of it was.
+        writer.close(abandon: !isDone || state.stopIsAsked)
+        writing.join()
+        watch.stop()
+        state.endStreaming()
+        observer.ended()
+        if observer.hasReceived {
+            hasStreamed = true
+            backoff.reset()
+            complaints.reset()
+        }
+        lastTimeline = observer.timeline
+        if let writerFailure = writer.report().failure, isDone && !writerFailure.isTemporary {
+            throw UnderstudyError(writerFailure)
+        }
+        if let failure { throw try LostWAL.explain(failure, session, server, start, slot: archiver.slot.name) }
+        return isDone
+    }
+
+    /// Blocks of 1 MB between network and disk.
+    private static let blocks = 16
+
+    private var policy: ReceiveMachine.Policy {
+        ReceiveMachine.Policy(
+            statusInterval: options.statusInterval, syncBytes: 16 << 20, syncInterval: .milliseconds(200),
+            isSynchronous: options.synchronous, silenceLimit: options.stallTimeout, quietLimit: .seconds(10),
+            reconnects: true)
+    }
+
+    // MARK: - Between connections
+
+    private mutating func pauseBeforeNext(_ error: UnderstudyError) throws(UnderstudyError) {
+        guard options.reconnects, hasStreamed || options.retriesFirstConnection || systemIdentifier != nil,
+            !Retry.isHopeless(error), hasStreamed || Retry.mayPass(error)
+        else { throw error }
+        let pause = backoff.pause(using: &random)
+        state.change { status in
+            status.phase = .waiting
+            status.lastError = error
+        }
+        state.tell(.disconnected(error, retryAfter: pause))
+        if complaints.isNew(error) {
+            var metadata: Logger.Metadata = [:]
+            if let detail = error.detail { metadata["detail"] = "\(detail)" }
+            if let hint = error.hint { metadata["hint"] = "\(hint)" }
+            logger.error("\(error.message)", metadata: metadata)
+            logger.notice("disconnected; waiting \(pause.seconds) seconds to try again")
+        } else {
+            logger.info("disconnected; waiting \(pause.seconds) seconds to try again")
+        }
+        state.pause(pause)
+    }
+}
+
+/// Says the same trouble once, not each time that it is met again.
+private struct Complaints {
+    private var last: String?
+
+    mutating func isNew(_ error: UnderstudyError) -> Bool {
+        defer { last = error.message }
+        return last != error.message
+    }
+
+    mutating func reset() { last = nil }
+}
+
+/// Which failures another attempt may mend.
+enum Retry {
+    /// Never: what is wrong is on this side, or lost for good.
+    static func isHopeless(_ error: UnderstudyError) -> Bool {
+        [.options, .passwordNeeded, .fileSystem, .target, .wal, .cancelled].contains(error.code)
+    }
+
+    /// Perhaps, even where it has never worked before: the server starts, is not there yet, or another client is still in
+    /// the place.
+    static func mayPass(_ error: UnderstudyError) -> Bool {
+        if error.code == .connection { return true }
+        return ["53300", "55006", "57P03"].contains(error.sqlState)
+    }
+}
+
+extension Duration {
+    /// Rounded to a tenth, as text.
+    var seconds: String {
+        let tenths = (components.seconds * 10) + (components.attoseconds + 50_000_000_000_000_000) / 100_000_000_000_000_000
+        return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
+    }
+}

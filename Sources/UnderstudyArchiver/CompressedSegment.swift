@@ -1,0 +1,157 @@
+import Glibc
+import UnderstudyCompression
+import UnderstudyFileIO
+import UnderstudyReceiver
+import UnderstudyWAL
+
+/// A segment file that is compressed while it is written. Each sync ends a block, so that all before it can be read
+/// though the file is not complete.
+///
+/// Where a partial file is there already, the new one grows under another name beside it, and takes its place when it
+/// holds as much: what was acknowledged is never gone.
+final class CompressedSegment: SegmentOutput {
+    let segment: WALSegment
+    private(set) var written = 0
+
+    private let directory: ConfinedDirectory
+    private let partial: RelativePath
+    /// Under this name it is written now.
+    private var name: RelativePath
+    /// How much the file under `partial` holds, while that is another one.
+    private var older: UInt64 = 0
+    private var file: FileDescriptor?
+    private var compressor: Compressor
+    /// Plain bytes that the compressor has taken.
+    private var taken = 0
+    /// Compressed bytes that are not in the file yet, and where they go.
+    private var pending: [UInt8] = []
+    private var offset: Int64 = 0
+    private var needsSync = true
+    /// Whether the compressor has written its last byte.
+    private var isEnded = false
+
+    static let newName: RelativePath = ".understudy-rewritten"
+
+    init(
+        _ segment: WALSegment, _ method: CompressionMethod, level: Int?, suffix: String,
+        in directory: ConfinedDirectory, mode: UInt16
+    ) throws(WALDestinationError) {
+        let partial = RelativePath(segment.name + suffix + ArchivedSegment.partialSuffix)
+        var name = partial
+        do throws(CompressionError) {
+            compressor = try Compressor(method, level: level, contentSize: UInt64(segment.size))
+        } catch { throw WALDestinationError(error.message) }
+        var older: UInt64 = 0
+        if directory.exists(partial) {
+            older = try CompressedFile(.init(suffix: suffix), partial, in: directory).measure().bytes
+            try syncing { () throws(FileIOError) in
+                // It counts until the new one takes its place, also after a crash.
+                try directory.openFile(partial, flags: O_RDWR).sync(path: directory.fullPath(partial))
+            }
+            name = Self.newName
+        }
+        let created = name
+        file = try writing { () throws(FileIOError) in
+            if directory.exists(created) { try directory.remove(created) }
+            return try directory.createFile(created, mode: mode)
+        }
+        self.segment = segment
+        self.directory = directory
+        self.partial = partial
+        self.name = name
+        self.older = older
+    }
+
+    private var path: String { directory.fullPath(name) }
+
+    func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
+        // The compressor may have taken them though the file had no room.
+        let known = max(0, taken - offset)
+        if known < bytes.byteCount {
+            try compressing { compressor, output throws(CompressionError) in
+                try compressor.compress(bytes.extracting(known...), into: &output)
+            }
+            taken = offset + bytes.byteCount
+            needsSync = true
+        }
+        if pending.count >= Self.chunk { try put() }
+        written = taken
+    }
+
+    /// So much is collected before it is written.
+    private static let chunk = 1 << 17
+
+    func sync() throws(WALDestinationError) {
+        guard needsSync else { return }
+        try compressing { compressor, output throws(CompressionError) in try compressor.flush(into: &output) }
+        try putAndSync()
+        if UInt64(taken) >= older { try takePlace() }
+    }
+
+    func complete(sync: Bool) throws(WALDestinationError) {
+        if !isEnded {
+            try compressing { compressor, output throws(CompressionError) in try compressor.finish(into: &output) }
+            isEnded = true
+            needsSync = true
+        }
+        if sync && needsSync { try putAndSync() } else { try put() }
+        try takePlace()
+        try close()
+    }
+
+    func close() throws(WALDestinationError) {
+        try syncing { () throws(FileIOError) in
+            try file.take()?.close(path: path)
+            // The older file holds more.
+            if name != partial { try directory.remove(name) }
+        }
+    }
+
+    private func takePlace() throws(WALDestinationError) {
+        guard name != partial else { return }
+        try syncing { () throws(FileIOError) in
+            try directory.rename(name, to: partial)
+            try directory.sync()
+        }
+        name = partial
+    }
+
+    private func compressing(
+        _ body: (inout Compressor, inout [UInt8]) throws(CompressionError) -> Void
+    ) throws(WALDestinationError) {
+        do throws(CompressionError) { try body(&compressor, &pending) } catch {
+            throw WALDestinationError("could not compress file \"\(path)\": \(error.message)")
+        }
+    }
+
+    private func put() throws(WALDestinationError) {
+        guard !pending.isEmpty else { return }
+        let bytes = pending
+        try writing { () throws(FileIOError) in try unsafe file!.write(bytes.span.bytes, at: offset, path: path) }
+        offset += Int64(pending.count)
+        pending.removeAll(keepingCapacity: true)
+    }
+
+    private func putAndSync() throws(WALDestinationError) {
+        try put()
+        try syncing { () throws(FileIOError) in try file!.syncData(path: path) }
+        needsSync = false
+    }
+}
+
+extension ArchivedSegment.Compression {
+    init(suffix: String) {
+        self = Self(rawValue: suffix) ?? .none
+    }
+}
+
+extension WALDirectory {
+    func makeCompressed(
+        _ segment: WALSegment, _ opened: Opened
+    ) throws(WALDestinationError) -> (any SegmentOutput)? {
+        guard let (method, level) = compression.methodAndLevel else { return nil }
+        return try CompressedSegment(
+            segment, method, level: level, suffix: compression.kind.rawValue, in: opened.directory,
+            mode: opened.origin.fileMode)
+    }
+}

@@ -1,0 +1,73 @@
+package import UnderstudyWAL
+
+/// What an ordinary connection tells of a WAL sender and its slot, as SQL for a server version.
+///
+/// Source: PostgreSQL manual, "pg_stat_replication", "pg_replication_slots", "Backup Control Functions".
+package struct WatchQuery: Sendable, Equatable {
+    package var version: ServerVersion
+    /// The process of our WAL sender; nil where there is none.
+    package var senderPID: Int?
+    package var slot: String?
+
+    package init(version: ServerVersion, senderPID: Int? = nil, slot: String? = nil) {
+        self.version = version
+        self.senderPID = senderPID
+        self.slot = slot
+    }
+
+    package var text: String {
+        let state =
+            senderPID.map { "(SELECT sync_state FROM pg_catalog.pg_stat_replication WHERE pid = \($0))" } ?? "NULL"
+        let columns = "\(state), \(position), slot_type, restart_lsn, \(status)"
+        guard let slot, version.hasSlots else {
+            return "SELECT \(state), \(position), NULL, NULL, NULL, NULL"
+        }
+        // A quoted string of SQL: with standard_conforming_strings a backslash stands for itself, and slot names have none.
+        let name = slot.replacingQuotes
+        return """
+            SELECT \(columns) FROM (SELECT 1) AS one \
+            LEFT JOIN pg_catalog.pg_replication_slots ON slot_name = '\(name)'
+            """
+    }
+
+    private var position: String {
+        version.usesXlogName
+            ? "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_xlog_receive_location() ELSE pg_catalog.pg_current_xlog_location() END"
+            : "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_receive_lsn() ELSE pg_catalog.pg_current_wal_lsn() END"
+    }
+
+    private var status: String {
+        version.tellsSlotWALStatus ? "wal_status, safe_wal_size" : "NULL, NULL"
+    }
+
+    package struct Answer: Sendable, Equatable {
+        /// `async`, `potential`, `sync` or `quorum`; nil where it is not told.
+        package var syncState: String?
+        /// How far the server's WAL goes.
+        package var serverPosition: LSN?
+        /// nil where there is no such slot.
+        package var slot: SlotState?
+        /// `reserved`, `extended`, `unreserved` or `lost` (from 13).
+        package var walStatus: String?
+        /// Bytes that may be written before the slot can lose WAL; nil where there is no limit (from 13).
+        package var safeSize: Int64?
+
+        package init(_ result: ResultSet) throws(ProtocolError) {
+            let row = try result.onlyRow(atLeast: 6, of: "pg_replication_slots")
+            syncState = row[0]
+            serverPosition = row[1].flatMap { LSN($0) }
+            slot = row[2].map { SlotState(kind: $0, restartLSN: row[3].flatMap { LSN($0) }) }
+            walStatus = row[4]
+            safeSize = row[5].flatMap { Int64($0) }
+        }
+
+        /// Whether commits wait for what is acknowledged.
+        package var isSynchronous: Bool { syncState == "sync" || syncState == "quorum" }
+    }
+}
+
+extension String {
+    fileprivate var replacingQuotes: String {
+        split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
+    }
+}
