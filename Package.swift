@@ -56,6 +56,14 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
+            name: "UnderstudyArchiver",
+            dependencies: [
+                "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyReceiver",
+                "UnderstudySource", "UnderstudyWAL",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .target(
             name: "UnderstudyStandby",
             dependencies: [
                 "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyFileIO",
@@ -69,8 +77,8 @@ let package = Package(
         .target(
             name: "Understudy",
             dependencies: [
-                "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudySource", "UnderstudyStandby",
-                "UnderstudyWAL",
+                "UnderstudyArchiver", "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyReceiver",
+                "UnderstudySource", "UnderstudyStandby", "UnderstudyWAL",
             ]),
         .target(
             name: "UnderstudyCLI",
