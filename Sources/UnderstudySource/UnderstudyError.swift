@@ -2,7 +2,7 @@
 ///
 /// `message` has PostgreSQL's form: lower case, no full stop, objects quoted. `detail` and `hint` are whole
 /// sentences, and the hint says what to do. No description ever holds a password.
-public struct UnderstudyError: Error, Sendable, CustomStringConvertible {
+public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable {
         private enum Value: Hashable, Sendable {
             case options, target, connection, authentication, passwordNeeded, server, protocolViolation, slot, wal,
