@@ -28,6 +28,7 @@ public struct Program: Sendable {
         let words = Array(arguments.dropFirst())
         switch personality {
         case .baseBackup: return await basebackup(words, as: personality)
+        case .receiveWAL, .receiveXLOG: return await receivewal(words, as: personality)
         case .understudy: return await understudy(words, console: console)
         }
     }
@@ -37,6 +38,7 @@ public struct Program: Sendable {
         switch words.first {
         case "clone": return await clone(rest)
         case "basebackup": return await basebackup(rest, as: .understudy)
+        case "receivewal": return await receivewal(rest, as: .understudy)
         case "help": return help(rest, console: console)
         case "--help", "-?", "-h": return help([], console: console)
         case "--version", "-V":
@@ -56,6 +58,7 @@ public struct Program: Sendable {
         case nil: console.output(UnderstudyHelp.text)
         case "clone": console.output(CloneHelp.text)
         case "basebackup": console.output(BasebackupHelp.text(for: .understudy))
+        case "receivewal": console.output(ReceivewalHelp.text(for: .understudy))
         case .some(let word): return fail(misuse("unrecognized command \"\(word)\""), console: console)
         }
         return ExitStatus.success
@@ -74,14 +77,16 @@ public struct Program: Sendable {
     ///
     /// - Parameter operation: Gets the connection keywords that beat the connection string.
     func work<Result: Sendable>(
-        _ connection: ConnectionRequest, console: Console, reporter: ProgressReporter,
+        _ connection: ConnectionRequest, console: Console, ending: Interruption.Ending = .cleaningUp,
         operation: @escaping @Sendable (_ overrides: [String: String]) async throws(UnderstudyError) -> Result
     ) async throws(UnderstudyError) -> Result {
-        try await Interruption.watch(Interruption.signals(), console: console) { () throws(UnderstudyError) in
+        try await Interruption.watch(
+            Interruption.signals(), console: console, ending: ending
+        ) { () throws(UnderstudyError) in
             try await connection.password.run(
                 ask: { () throws(UnderstudyError) in
                     // The prompt must not stand behind a line of progress.
-                    _ = reporter.end()
+                    console.setStatus(nil)
                     return try await PasswordPrompt.ask()
                 },
                 attempt: { password throws(UnderstudyError) in

@@ -74,6 +74,7 @@ struct BasebackupPlanTests {
         #expect(try !self.plan("-D d --no-estimate-size").options.estimateSize)
         #expect(try self.plan("-D d -S s1").options.slot == .existing("s1"))
         #expect(try self.plan("-D d --no-slot").options.slot == .none)
+        #expect(try self.plan("-D d --fo=p --st=7").options.statusInterval == .seconds(7))
         #expect(try self.plan("-D d --xlogdir=/w --xlog-method=fetch").options.walDirectory == "/w")
     }
 

@@ -59,6 +59,30 @@ struct InterruptionTests {
                 """)
     }
 
+    @Test("work that finishes what it received says so with -v only, and succeeds", arguments: [false, true])
+    func finishing(verbose: Bool) async throws {
+        let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()
+        let recorder = recorder
+        let (told, teller) = AsyncStream<Void>.makeStream()
+        let console = Console(program: "pg_receivewal", verbose: verbose) { stream, text in
+            recorder.write(stream, text)
+            if text.contains("still") { teller.finish() }
+        }
+        let result = try await Interruption.watch(
+            signals, console: console, ending: .finishing
+        ) { () throws(UnderstudyError) in
+            continuation.yield(.sigint)
+            await Self.waitForCancellation()
+            continuation.yield(.sigterm)
+            await Task { for await _ in told {} }.value
+            return 7
+        }
+        #expect(result == 7)
+        #expect(
+            recorder.errors == (verbose ? "pg_receivewal: received interrupt signal, exiting\n" : "")
+                + "pg_receivewal: received SIGTERM, still finishing\n")
+    }
+
     @Test("work that ends by itself has its own result, signal or not")
     func ownEnd() async throws {
         let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()

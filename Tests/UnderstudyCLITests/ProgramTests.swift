@@ -21,6 +21,15 @@ struct ProgramTests {
         #expect(
             await run("understudy", "basebackup", "-V")
                 == (0, "understudy-basebackup (PostgreSQL) 19.0 (Understudy 0.1.0)\n", ""))
+        #expect(
+            await run("/usr/bin/pg_receivewal", "-V")
+                == (0, "pg_receivewal (PostgreSQL) 19.0 (Understudy 0.1.0)\n", ""))
+        #expect(
+            await run("pg_receivexlog", "--version")
+                == (0, "pg_receivexlog (PostgreSQL) 19.0 (Understudy 0.1.0)\n", ""))
+        #expect(
+            await run("understudy", "receivewal", "--version")
+                == (0, "understudy-receivewal (PostgreSQL) 19.0 (Understudy 0.1.0)\n", ""))
         for words in [["--version"], ["-V"], ["clone", "-V"]] {
             let recorder = Recorder()
             let program = Program(
@@ -38,6 +47,13 @@ struct ProgramTests {
         #expect(await run("understudy", "clone", "--help") == (0, CloneHelp.text, ""))
         #expect(await run("understudy", "basebackup", "-?") == (0, BasebackupHelp.text(for: .understudy), ""))
         #expect(await run("pg_basebackup", "-?") == (0, BasebackupHelp.text(for: .baseBackup), ""))
+        #expect(await run("understudy", "help", "receivewal") == (0, ReceivewalHelp.text(for: .understudy), ""))
+        #expect(await run("understudy", "receivewal", "-?") == (0, ReceivewalHelp.text(for: .understudy), ""))
+        #expect(await run("pg_receivewal", "--help") == (0, ReceivewalHelp.text(for: .receiveWAL), ""))
+        #expect(ReceivewalHelp.text(for: .receiveXLOG).hasPrefix("pg_receivexlog receives the WAL"))
+        for word in ["clone", "basebackup", "receivewal", "pg_basebackup", "pg_receivewal", "pg_receivexlog"] {
+            #expect(UnderstudyHelp.text.contains(word))
+        }
         #expect(BasebackupHelp.text(for: .baseBackup).hasPrefix("pg_basebackup takes a base backup"))
     }
 
@@ -76,10 +92,45 @@ struct ProgramTests {
                 == (1, "", "understudy: error: a command-line argument is not valid UTF-8\n"))
     }
 
+    @Test("a directory of WAL must exist, and only WAL needs one")
+    func directoryOfWAL() async {
+        #expect(
+            await run("pg_receivexlog", "-D", "/nonexistent/wal")
+                == (
+                    1, "",
+                    """
+                    pg_receivexlog: error: could not open directory "/nonexistent/wal": No such file or directory
+                    pg_receivexlog: hint: Make the directory first: mkdir -m 700 "/nonexistent/wal"
+
+                    """
+                ))
+        #expect(
+            await run("understudy", "receivewal", "-D", "/dev/null")
+                == (
+                    1, "",
+                    """
+                    understudy: error: could not open directory "/dev/null": Not a directory
+                    understudy: hint: Name a directory that exists.
+
+                    """
+                ))
+        #expect(
+            await run("pg_receivewal", "-D", "")
+                == (
+                    1, "",
+                    """
+                    pg_receivewal: error: could not open directory "": No such file or directory
+                    pg_receivewal: hint: Name a directory that exists.
+
+                    """
+                ))
+    }
+
     @Test(
         "every option has its place in the help, and no line is too wide",
         arguments: [
             (BasebackupOptions.table, BasebackupHelp.text(for: .understudy)), (CloneOptions.table, CloneHelp.text),
+            (ReceivewalOptions.table, ReceivewalHelp.text(for: .understudy)),
         ])
     func completeHelp(arguments: StockArguments, help: String) {
         for option in arguments.table {

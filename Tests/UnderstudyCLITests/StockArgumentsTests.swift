@@ -77,6 +77,18 @@ struct StockArgumentsTests {
         #expect(throws: StockArguments.Complaint(message: message)) { try Self.arguments.normalise(given) }
     }
 
+    @Test("an option of ours takes no abbreviation away from the stock tool's")
+    func ownOptions() throws {
+        let arguments = StockArguments(table: [
+            StockOption("format", nil, .required), StockOption("force-clean", isOwn: true),
+            StockOption("force-more", isOwn: true),
+        ])
+        #expect(try arguments.normalise(["--fo=p", "--force-c"]).options == ["--format=p", "--force-clean"])
+        let complaint = StockArguments.Complaint(
+            message: "option '--forc' is ambiguous; possibilities: '--force-clean' '--force-more'")
+        #expect(throws: complaint) { try arguments.normalise(["--forc"]) }
+    }
+
     @Test("nothing means something else when a command line is cut short anywhere")
     func prefixes() throws {
         let whole = ["-ab", "--wal-method=s", "-x", "f", "--all", "operand"]

@@ -84,6 +84,25 @@ struct ValueTests {
         #expect(error?.message == "invalid value \"\(text)\" for option --wait")
     }
 
+    @Test(
+        "sizes are bytes unless a unit says otherwise",
+        arguments: [
+            ("1", 1), ("10B", 10), ("2kB", 2048), ("3MB", 3 << 20), ("10GB", 10 << 30), ("1TB", 1 << 40), ("0", nil),
+            ("0GB", nil), ("18446744073709551615", UInt64.max),
+        ] as [(String, UInt64?)])
+    func lag(text: String, expected: UInt64?) throws {
+        #expect(try LagArgument.parse(text) == expected)
+    }
+
+    @Test(
+        "other sizes are refused",
+        arguments: ["", "GB", "-1", "1.5GB", "1 GB", "1gb", "1K", "1PB", "18446744073709551616", "16777216TB"])
+    func badLag(text: String) {
+        let error = #expect(throws: UsageError.self) { try LagArgument.parse(text) }
+        #expect(error?.message == "invalid value \"\(text)\" for option --max-lag")
+        #expect(error?.hint != nil)
+    }
+
     @Test("whole numbers keep to their range")
     func integers() throws {
         #expect(try NumberArgument.integer(" 7 ", option: "-s", in: 0...9) == 7)

@@ -6,6 +6,14 @@ enum StallArgument {
     }
 }
 
+/// The value of `--max-lag`: nil for never.
+enum LagArgument {
+    static func parse(_ text: String) throws(UsageError) -> UInt64? {
+        let limit = try NumberArgument.bytes(text, option: "--max-lag")
+        return limit == 0 ? nil : limit
+    }
+}
+
 /// Durations and numbers as PostgreSQL writes them on its command lines and in postgresql.conf.
 enum NumberArgument {
     /// `60`, `60s`, `5min`, `500ms`, `1h`, `1d`: seconds unless a unit says otherwise.
@@ -21,6 +29,22 @@ enum NumberArgument {
                 hint: "Give a number with one of the units ms, s, min, h and d, such as 60s.")
         }
         return .milliseconds(number * unit)
+    }
+
+    /// `1048576`, `1024kB`, `64MB`, `10GB`, `1TB`: bytes unless a unit says otherwise, each unit 1024 of the one before.
+    static func bytes(_ text: String, option: String) throws(UsageError) -> UInt64 {
+        let digits = text.prefix { ("0"..."9").contains($0) }
+        let units: [Substring: UInt64] = [
+            "": 1, "B": 1, "kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40,
+        ]
+        guard let number = UInt64(digits), let unit = units[text[digits.endIndex...]],
+            case let (bytes, overflow) = number.multipliedReportingOverflow(by: unit), !overflow
+        else {
+            throw UsageError(
+                "invalid value \"\(text)\" for option \(option)",
+                hint: "Give a number of bytes, or one with a unit kB, MB, GB or TB, such as 10GB.")
+        }
+        return bytes
     }
 
     /// A whole number within `range`, in the stock tools' words.

@@ -11,12 +11,18 @@ struct StockOption: Sendable, Equatable {
     var argument: Argument
     /// The name that it is rewritten to: its own, or that of the option whose older name it is.
     var canonical: String
+    /// Whether it is ours: abbreviations mean the stock tool's options wherever they fit one.
+    var isOwn: Bool
 
-    init(_ name: String, _ short: Unicode.Scalar? = nil, _ argument: Argument = .none, as canonical: String? = nil) {
+    init(
+        _ name: String, _ short: Unicode.Scalar? = nil, _ argument: Argument = .none, as canonical: String? = nil,
+        isOwn: Bool = false
+    ) {
         self.short = short
         self.name = name
         self.argument = argument
         self.canonical = canonical ?? name
+        self.isOwn = isOwn
     }
 }
 
@@ -85,7 +91,9 @@ struct StockArguments: Sendable {
     /// The option of that name, or the only one that begins so. Names that mean the same do not compete.
     private func find(_ name: Substring, token: String) throws(Complaint) -> StockOption {
         if let exact = table.first(where: { $0.name == name }) { return exact }
-        let candidates = table.filter { $0.name.hasPrefix(name) }
+        let fitting = table.filter { $0.name.hasPrefix(name) }
+        let stock = fitting.filter { !$0.isOwn }
+        let candidates = stock.isEmpty ? fitting : stock
         guard let first = candidates.first else {
             throw Complaint(message: "unrecognized option '\(token)'")
         }

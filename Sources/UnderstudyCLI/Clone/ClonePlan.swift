@@ -1,4 +1,3 @@
-import ArgumentParser
 import Understudy
 
 /// What a `clone` command line asks for.
@@ -32,23 +31,12 @@ struct ClonePlan: Sendable {
 
     /// - Parameter users: Who runs this, and whom `--owner` may name.
     static func read(_ arguments: [String], users: Users) throws(UsageError) -> Request {
-        let normalised: StockArguments.Normalised
-        do throws(StockArguments.Complaint) {
-            normalised = try CloneOptions.table.normalise(arguments)
-        } catch {
-            throw UsageError(error, see: command)
+        let line = try StockCommandLine<CloneArguments>.read(arguments, table: CloneOptions.table, command: command)
+        switch line {
+        case .help: return .help
+        case .version: return .version
+        case .options(let parsed, let operands):
+            return .clone(try CloneInterpreter(parsed: parsed, users: users).plan(operands: operands))
         }
-        switch normalised.options.first(where: { $0 == "--help" || $0 == "--version" }) {
-        case "--help": return .help
-        case "--version": return .version
-        default: break
-        }
-        let parsed: CloneArguments
-        do {
-            parsed = try CloneArguments.parse(normalised.options)
-        } catch {
-            throw UsageError(CloneArguments.message(for: error), hint: UsageError.tryHelp(command))
-        }
-        return .clone(try CloneInterpreter(parsed: parsed, users: users).plan(operands: normalised.operands))
     }
 }

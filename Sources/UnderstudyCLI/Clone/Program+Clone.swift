@@ -25,9 +25,7 @@ extension Program {
             ProgressWriter(style: style(of: plan), pointsToFast: plan.options.backup.checkpoint == .spread),
             console: console, columns: { StandardStreams.columns })
         do throws(UnderstudyError) {
-            let result = try await work(
-                plan.connection, console: console, reporter: reporter
-            ) { overrides throws(UnderstudyError) in
+            let result = try await work(plan.connection, console: console) { overrides throws(UnderstudyError) in
                 var clone = StandbyClone(
                     primary: plan.connection.source, options: plan.options, logger: console.logger)
                 clone.overrides = overrides

@@ -66,6 +66,15 @@ final class Console: Sendable {
         print(text)
     }
 
+    func show(_ progress: ProgressWriter.Output) {
+        switch progress {
+        case .nothing: break
+        case .status(let line): setStatus(line)
+        case .line(let line): progressLine(line)
+        case .data(let line): output(line)
+        }
+    }
+
     func output(_ text: String) {
         status.change { status in
             if status != nil { write(.errors, Self.erase) }

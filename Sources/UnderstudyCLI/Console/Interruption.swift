@@ -4,10 +4,27 @@ import UnixSignals
 
 /// Ends work in order when a signal asks for it.
 enum Interruption {
-    /// Runs `operation`; the first signal cancels it, and each one after that is only told that cleaning up takes
-    /// its time. The operation always runs to its own end.
+    /// What work does once a signal has come, and so what is said of it.
+    enum Ending: Sendable {
+        /// It removes what it made.
+        case cleaningUp
+        /// It brings what it received to a good end. As with the stock tool, that is only said with `-v`.
+        case finishing
+
+        fileprivate func tell(of signal: UnixSignal, isFirst: Bool, on console: Console) {
+            switch (self, isFirst) {
+            case (.cleaningUp, true): console.notice("received \(signal), cleaning up")
+            case (.cleaningUp, false): console.notice("received \(signal), still cleaning up")
+            case (.finishing, true): console.info("received interrupt signal, exiting")
+            case (.finishing, false): console.notice("received \(signal), still finishing")
+            }
+        }
+    }
+
+    /// Runs `operation`; the first signal cancels it, and each one after that is only told that the end takes its
+    /// time. The operation always runs to its own end.
     static func watch<Signals: AsyncSequence & Sendable, Result: Sendable>(
-        _ signals: Signals, console: Console,
+        _ signals: Signals, console: Console, ending: Ending = .cleaningUp,
         operation: @escaping @Sendable () async throws(UnderstudyError) -> Result
     ) async throws(UnderstudyError) -> Result where Signals.Element == UnixSignal, Signals.Failure == Never {
         let work = Task { () async -> Swift.Result<Result, UnderstudyError> in
@@ -21,7 +38,7 @@ enum Interruption {
             group.addTask {
                 var first: UnixSignal?
                 for await signal in signals {
-                    console.notice("received \(signal), \(first == nil ? "" : "still ")cleaning up")
+                    ending.tell(of: signal, isFirst: first == nil, on: console)
                     if first == nil {
                         first = signal
                         work.cancel()

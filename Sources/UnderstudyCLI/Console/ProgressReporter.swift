@@ -16,12 +16,7 @@ final class ProgressReporter: Sendable {
     func report(_ progress: BackupProgress) {
         // Shown under the lock, so that what happened first is shown first.
         writer.change { writer in
-            switch writer.update(progress, columns: columns()) {
-            case .nothing: break
-            case .status(let line): console.setStatus(line)
-            case .line(let line): console.progressLine(line)
-            case .data(let line): console.output(line)
-            }
+            console.show(writer.update(progress, columns: columns()))
         }
     }
 

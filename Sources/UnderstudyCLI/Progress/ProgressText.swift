@@ -10,18 +10,14 @@ enum ProgressText {
     static func terminalLine(
         _ progress: BackupProgress, inPhase: Duration, pointsToFast: Bool, columns: Int
     ) -> String {
-        let room = max(0, columns - 1)
         if progress.phase == .checkpoint {
+            let room = max(0, columns - 1)
             let wait = waiting(inPhase: inPhase, pointsToFast: pointsToFast)
             return wait.full.count <= room ? wait.full : String(wait.brief.prefix(room))
         }
         var figures = figures(progress)
         figures.append(Figure(text: phase(progress, inPhase: inPhase), weight: 3))
-        while figures.count > 1, line(figures).count > room {
-            let lightest = figures.indices.min { figures[$0].weight < figures[$1].weight }!
-            figures.remove(at: lightest)
-        }
-        return String(line(figures).prefix(room))
+        return figures.line(columns: columns)
     }
 
     /// One line for a log.
@@ -50,16 +46,6 @@ enum ProgressText {
         let noun = progress.tablespacesTotal == 1 ? "tablespace" : "tablespaces"
         return "\(padding)\(done)/\(total) kB (\(percent)%), "
             + "\(progress.tablespacesDone)/\(progress.tablespacesTotal) \(noun)"
-    }
-
-    private struct Figure {
-        var text: String
-        /// The lightest goes first where there is no room.
-        var weight: Int
-    }
-
-    private static func line(_ figures: [Figure]) -> String {
-        figures.map(\.text).joined(separator: "  ")
     }
 
     private static func figures(_ progress: BackupProgress) -> [Figure] {

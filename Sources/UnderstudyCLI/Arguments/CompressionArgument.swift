@@ -1,0 +1,110 @@
+import Understudy
+
+/// The value of `--compress` for WAL files: `METHOD`, `METHOD:LEVEL`, `METHOD:level=LEVEL`, or a level of gzip alone.
+///
+/// Source: compression.c of PostgreSQL's src/common, whose words it uses.
+enum CompressionArgument {
+    static func parse(_ text: String) throws(UsageError) -> WALCompression {
+        // A number alone is gzip's level, and 0 is no compression.
+        if text.isEmpty || number(text[...]) == 0 { return .none }
+        if let level = number(text[...]) { return try compression(.gzip, level: level) }
+        let name = text.prefix { $0 != ":" }
+        guard let method = Method(rawValue: String(name)) else {
+            throw UsageError(
+                "unrecognized compression algorithm: \"\(name)\"",
+                hint: "Use none, gzip, lz4 or zstd, with a level if you like, such as zstd:9.")
+        }
+        guard name.endIndex < text.endIndex else { return try compression(method, level: nil) }
+        let detail = text[text.index(after: name.endIndex)...]
+        if let level = number(detail) { return try compression(method, level: level) }
+        return try compression(method, level: try level(in: detail, of: method))
+    }
+
+    private enum Method: String {
+        case none, gzip, lz4, zstd
+
+        var levels: ClosedRange<Int> {
+            switch self {
+            case .none: 0...0
+            case .gzip: 1...9
+            case .lz4: 1...12
+            case .zstd: 1...22
+            }
+        }
+
+        /// The number that stands for "no level was given".
+        var standard: Int {
+            switch self {
+            case .none, .lz4: 0
+            case .gzip: -1
+            case .zstd: 3
+            }
+        }
+    }
+
+    /// The level that keywords ask for, separated by commas; the last one counts.
+    private static func level(in detail: Substring, of method: Method) throws(UsageError) -> Int? {
+        var level: Int?
+        var unsupported: String?
+        for entry in detail.split(separator: ",", omittingEmptySubsequences: false) {
+            let parts = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let value = parts.count > 1 ? parts[1] : nil
+            switch parts[0] {
+            case "": throw invalid("found empty string where a compression option was expected")
+            case "level": level = try integer(value, of: "level")
+            case "workers":
+                _ = try integer(value, of: "workers")
+                unsupported =
+                    method == .zstd
+                    ? "a worker count is not supported for WAL files"
+                    : "compression algorithm \"\(method.rawValue)\" does not accept a worker count"
+            case "long":
+                unsupported =
+                    unsupported
+                    ?? (method == .zstd
+                        ? "long-distance mode is not supported for WAL files"
+                        : "compression algorithm \"\(method.rawValue)\" does not support long-distance mode")
+            case let other: throw invalid("unrecognized compression option: \"\(other)\"")
+            }
+        }
+        if let unsupported { throw invalid(unsupported) }
+        return level
+    }
+
+    private static func integer(_ value: Substring?, of keyword: String) throws(UsageError) -> Int {
+        guard let value else { throw invalid("compression option \"\(keyword)\" requires a value") }
+        guard let integer = number(value) else {
+            throw invalid("value for compression option \"\(keyword)\" must be an integer")
+        }
+        return integer
+    }
+
+    private static func compression(_ method: Method, level: Int?) throws(UsageError) -> WALCompression {
+        let level = level == method.standard ? nil : level
+        if let level, !method.levels.contains(level) {
+            let name = "compression algorithm \"\(method.rawValue)\""
+            guard method != .none else { throw invalid("\(name) does not accept a compression level") }
+            let (lowest, highest) = (method.levels.lowerBound, method.levels.upperBound)
+            throw invalid(
+                "\(name) expects a compression level between \(lowest) and \(highest) (default at \(method.standard))")
+        }
+        switch method {
+        case .none: return .none
+        case .gzip: return .gzip(level: level)
+        case .lz4: return .lz4(level: level)
+        case .zstd: return .zstd(level: level)
+        }
+    }
+
+    private static func invalid(_ reason: String) -> UsageError {
+        UsageError("invalid compression specification: \(reason)")
+    }
+
+    /// The whole text as strtol takes it: blanks, a sign, digits. Too large a number is the largest.
+    private static func number(_ text: Substring) -> Int? {
+        let trimmed = text.drop { $0.isWhitespace }
+        let digits = trimmed.first == "-" || trimmed.first == "+" ? trimmed.dropFirst() : trimmed
+        guard !digits.isEmpty, digits.allSatisfy({ ("0"..."9").contains($0) }) else { return nil }
+        return Int(trimmed) ?? (trimmed.first == "-" ? Int.min : Int.max)
+    }
+}

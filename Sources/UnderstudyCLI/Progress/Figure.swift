@@ -1,0 +1,21 @@
+/// One thing to say in a line of progress.
+struct Figure: Sendable {
+    var text: String
+    /// The lightest goes first where there is no room.
+    var weight: Int
+}
+
+extension [Figure] {
+    /// The figures side by side in less than `columns`, so that the cursor stays on the line.
+    func line(columns: Int) -> String {
+        let room = Swift.max(0, columns - 1)
+        var figures = self
+        while figures.count > 1, figures.line.count > room {
+            let lightest = figures.indices.min { figures[$0].weight < figures[$1].weight }!
+            figures.remove(at: lightest)
+        }
+        return String(figures.line.prefix(room))
+    }
+
+    private var line: String { map(\.text).joined(separator: "  ") }
+}

@@ -1,0 +1,30 @@
+/// Every option that pg_receivewal has had from 9.3, as pg_receivexlog, to 19, and ours.
+enum ReceivewalOptions {
+    static let table = StockArguments(table: [
+        StockOption("help", "?"),
+        StockOption("version", "V"),
+        StockOption("directory", "D", .required),
+        StockOption("dbname", "d", .required),
+        StockOption("endpos", "E", .required),
+        StockOption("host", "h", .required),
+        StockOption("port", "p", .required),
+        StockOption("username", "U", .required),
+        StockOption("no-loop", "n"),
+        StockOption("no-password", "w"),
+        StockOption("password", "W"),
+        StockOption("status-interval", "s", .required),
+        StockOption("slot", "S", .required),
+        StockOption("verbose", "v"),
+        StockOption("compress", "Z", .required),
+        StockOption("create-slot"),
+        StockOption("drop-slot"),
+        StockOption("if-not-exists"),
+        StockOption("synchronous"),
+        StockOption("no-sync"),
+        StockOption("start-lsn", nil, .required, isOwn: true),
+        StockOption("max-lag", nil, .required, isOwn: true),
+        StockOption("max-rate", "r", .required, isOwn: true),
+        StockOption("stall-timeout", nil, .required, isOwn: true),
+        StockOption("progress", "P", isOwn: true),
+    ])
+}
