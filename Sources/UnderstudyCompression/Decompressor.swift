@@ -14,6 +14,8 @@ package struct Decompressor: ~Copyable, @unchecked Sendable {
     private var failure: CompressionError?
     /// What the library writes into, one piece after the other.
     private var room: [UInt8]
+    /// Whether the last piece filled the room: then there may be more to come without further input.
+    private var isFull = false
 
     /// Whether the frame has ended. False behind the last byte of a file says that the file is truncated.
     package private(set) var isAtEnd = false
@@ -40,6 +42,7 @@ package struct Decompressor: ~Copyable, @unchecked Sendable {
     @_lifetime(rest: copy rest)
     package mutating func nextPiece(of rest: inout RawSpan) throws(CompressionError) -> RawSpan? {
         let count = try fill(from: &rest)
+        // A UInt8 has no padding: all bytes of the span are initialised.
         return count == 0 ? nil : unsafe room.span.bytes.extracting(first: count)
     }
 
@@ -48,12 +51,14 @@ package struct Decompressor: ~Copyable, @unchecked Sendable {
         if let failure { throw failure }
         do throws(CompressionError) {
             while !isAtEnd {
+                // libzstd takes a row of calls without input for an endless loop.
+                if rest.isEmpty && !isFull { return 0 }
                 let step = try decoder.step(rest, &room)
                 rest = rest.extracting(droppingFirst: step.read)
                 isAtEnd = step.isDone
+                isFull = step.written == room.count
                 if step.written > 0 { return step.written }
-                if rest.isEmpty { return 0 }
-                guard step.read > 0 || isAtEnd else {
+                guard step.read > 0 || rest.isEmpty || isAtEnd else {
                     throw CompressionError.decompressing(method, .library, "the library makes no progress")
                 }
             }

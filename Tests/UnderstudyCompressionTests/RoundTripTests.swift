@@ -80,6 +80,33 @@ import UnderstudyCompression
     }
 
     @Test(arguments: CompressionMethod.allCases)
+    func `nothing may come any number of times`(method: CompressionMethod) throws {
+        var compressor = try Compressor(method)
+        var compressed: [UInt8] = []
+        for byte in UInt8(0)..<4 {
+            for _ in 0..<100 { try compressor.compress(RawSpan(), into: &compressed) }
+            let one = [byte]
+            // All bytes of an array of UInt8 are initialised.
+            try compressor.compress(unsafe one.span.bytes, into: &compressed)
+        }
+        for _ in 0..<100 { try compressor.flush(into: &compressed) }
+        try compressor.finish(into: &compressed)
+
+        var decompressor = try Decompressor(method)
+        var plain = 0
+        for index in compressed.indices {
+            for count in [Int](repeating: 0, count: 100) + [1] {
+                // As above.
+                var rest = unsafe compressed.span.bytes.extracting(index..<index + count)
+                while let piece = try decompressor.nextPiece(of: &rest) { plain += piece.byteCount }
+            }
+        }
+        let isAtEnd = decompressor.isAtEnd
+        #expect(isAtEnd)
+        #expect(plain == 4)
+    }
+
+    @Test(arguments: CompressionMethod.allCases)
     func `what is in the output already stays there`(method: CompressionMethod) throws {
         var compressor = try Compressor(method)
         var output: [UInt8] = [1, 2, 3]
