@@ -156,6 +156,7 @@ struct ArchiverRun {
         writing.join()
         watch.stop()
         state.endStreaming()
+        for segment in writer.report().finished { observer.handle(.segmentFinished(segment)) }
         observer.ended()
         if observer.hasReceived {
             hasStreamed = true
@@ -175,7 +176,7 @@ struct ArchiverRun {
 
     private var policy: ReceiveMachine.Policy {
         ReceiveMachine.Policy(
-            statusInterval: options.statusInterval, syncBytes: 16 << 20, syncInterval: .milliseconds(200),
+            statusInterval: options.statusInterval, syncBytes: 64 << 20, syncInterval: .milliseconds(200),
             isSynchronous: options.synchronous, silenceLimit: options.stallTimeout, quietLimit: .seconds(10),
             reconnects: true)
     }

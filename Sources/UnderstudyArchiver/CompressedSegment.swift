@@ -9,7 +9,8 @@ import UnderstudyWAL
 ///
 /// Where a partial file is there already, the new one grows under another name beside it, and takes its place when it
 /// holds as much: what was acknowledged is never gone.
-final class CompressedSegment: SegmentOutput {
+final class CompressedSegment: SegmentOutput, @unchecked Sendable {
+    // Sendable: the thread that writes it hands it over to the one that finishes it, and does not touch it again.
     let segment: WALSegment
     private(set) var written = 0
 
@@ -30,14 +31,16 @@ final class CompressedSegment: SegmentOutput {
     /// Whether the compressor has written its last byte.
     private var isEnded = false
 
-    static let newName: RelativePath = ".understudy-rewritten"
+    private static let rewrittenName: RelativePath = ".understudy-rewritten"
+    private static let newName: RelativePath = ".understudy-new"
 
     init(
         _ segment: WALSegment, _ method: CompressionMethod, level: Int?, suffix: String,
         in directory: ConfinedDirectory, mode: UInt16
     ) throws(WALDestinationError) {
         let partial = RelativePath(segment.name + suffix + ArchivedSegment.partialSuffix)
-        var name = partial
+        // Shown when the segment before is finished.
+        var name = Self.newName
         do throws(CompressionError) {
             compressor = try Compressor(method, level: level, contentSize: UInt64(segment.size))
         } catch { throw WALDestinationError(error.message) }
@@ -48,7 +51,7 @@ final class CompressedSegment: SegmentOutput {
                 // It counts until the new one takes its place, also after a crash.
                 try directory.openFile(partial, flags: O_RDWR).sync(path: directory.fullPath(partial))
             }
-            name = Self.newName
+            name = Self.rewrittenName
         }
         let created = name
         file = try writing { () throws(FileIOError) in
@@ -85,7 +88,13 @@ final class CompressedSegment: SegmentOutput {
         guard needsSync else { return }
         try compressing { compressor, output throws(CompressionError) in try compressor.flush(into: &output) }
         try putAndSync()
-        if UInt64(taken) >= older { try takePlace() }
+        if older > 0, UInt64(taken) >= older { try takePlace() }
+    }
+
+    func takeName() throws(WALDestinationError) {
+        guard name == Self.newName else { return }
+        try writing { () throws(FileIOError) in _ = try directory.renameIfFree(name, to: partial) }
+        name = partial
     }
 
     func complete(sync: Bool) throws(WALDestinationError) {

@@ -3,14 +3,19 @@ import UnderstudyFileIO
 import UnderstudyReceiver
 import UnderstudyWAL
 
-/// A segment file without compression: it has its full size from the moment it has a name, zeros behind the last byte.
+/// A segment file without compression: it has its full size from the moment it has its name, zeros behind the last byte.
 ///
 /// Whole blocks are written past the page cache, the rest through it.
-final class PlainSegment: SegmentOutput {
+final class PlainSegment: SegmentOutput, @unchecked Sendable {
+    // Sendable: the thread that writes it hands it over to the one that finishes it, and does not touch it again.
     let segment: WALSegment
     private(set) var written = 0
 
-    private let path: String
+    private let directory: ConfinedDirectory
+    private let partial: RelativePath
+    /// Its name now: ``partial``, or a hidden one until ``takeName()``.
+    private var name: RelativePath
+    private var path: String { directory.fullPath(name) }
     /// nil once it is closed.
     private var file: FileDescriptor?
     /// For whole blocks; nil where the file system refuses.
@@ -25,11 +30,12 @@ final class PlainSegment: SegmentOutput {
     /// Begins the file anew, or goes on with one that is there: its content is of the same WAL, so each byte is written over
     /// by its like and nothing that is held is ever gone.
     ///
-    /// - Parameter prepared: A file of full size that may take the name, if there is one.
+    /// - Parameter prepared: A file of full size, on stable storage, that it may be; nil to make one.
     init(
         _ segment: WALSegment, in directory: ConfinedDirectory, mode: UInt16, prepared: RelativePath?
     ) throws(FileIOError) {
-        let name = RelativePath(segment.name + ArchivedSegment.partialSuffix)
+        partial = RelativePath(segment.name + ArchivedSegment.partialSuffix)
+        var name = partial
         var zeroed = 0
         var size: Int64?
         if directory.exists(name) { size = try directory.sizeAndMode(of: name).size }
@@ -46,17 +52,26 @@ final class PlainSegment: SegmentOutput {
                 zeroed = segment.size
             }
         } else if let prepared {
-            _ = try directory.renameIfFree(prepared, to: name)
+            name = prepared
             zeroed = segment.size
         } else {
-            try Self.make(Self.newName, size: segment.size, in: directory, mode: mode)
-            _ = try directory.renameIfFree(Self.newName, to: name)
+            name = Self.newName
+            try Self.make(name, size: segment.size, in: directory, mode: mode)
         }
+        self.name = name
         self.zeroed = zeroed
         self.segment = segment
-        path = directory.fullPath(name)
+        self.directory = directory
         direct = try directory.openDirect(name)
         file = try directory.openFile(name, flags: O_RDWR)
+    }
+
+    /// Shows itself under the name of a partial segment; the one before must be finished by then, because stock tools go on
+    /// with the newest.
+    func takeName() throws(WALDestinationError) {
+        guard name != partial else { return }
+        try writing { () throws(FileIOError) in _ = try directory.renameIfFree(name, to: partial) }
+        name = partial
     }
 
     /// A new file, until it has its full size.

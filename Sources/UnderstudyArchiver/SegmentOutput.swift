@@ -3,7 +3,7 @@ import UnderstudyReceiver
 import UnderstudyWAL
 
 /// A segment file that is being written.
-protocol SegmentOutput: AnyObject {
+protocol SegmentOutput: AnyObject, Sendable {
     var segment: WALSegment { get }
 
     /// Writes the bytes that belong at `offset`; what of them was taken before an error is not taken again.
@@ -14,6 +14,9 @@ protocol SegmentOutput: AnyObject {
 
     /// Bytes from the segment's start that have been written.
     var written: Int { get }
+
+    /// Shows the file under its name for partial ones, if it has not got that yet.
+    func takeName() throws(WALDestinationError)
 
     /// Completes the file and closes it. It has its name for partial ones still.
     ///

@@ -29,6 +29,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     let syncsAtOnce: Bool
 
     private let preparer = SegmentPreparer()
+    private let finisher = SegmentFinisher()
     var opened: Opened?
     private var current: (any SegmentOutput)?
     /// Whether names have changed that are not on stable storage yet.
@@ -38,7 +39,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     private var sinceSync = 0
 
     /// What is known of one connection.
-    struct Opened {
+    struct Opened: Sendable {
         var directory: ConfinedDirectory
         var origin: WALOrigin
         var size: WALSegmentSize
@@ -74,6 +75,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     }
 
     public func close() {
+        try? finisher.wait()
         current = nil
         if preparer.take() { try? opened?.directory.remove(SegmentPreparer.name) }
         opened = nil
@@ -83,7 +85,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     public func begin(_ segment: WALSegment) throws(WALDestinationError) {
         guard let opened else { return }
-        try suspend()
+        if current != nil { try suspend() }
         if compression == .none {
             let hasPrepared = preparer.take()
             current = try writing { () throws(FileIOError) in
@@ -94,6 +96,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         } else {
             current = try makeCompressed(segment, opened)
         }
+        if !finisher.isBusy { try current?.takeName() }
         if finished == nil { finished = segment.start }
         hasNewNames = true
     }
@@ -104,7 +107,12 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     }
 
     public func sync() throws(WALDestinationError) -> LSN? {
-        guard syncsAtOnce else { return try syncFinished() }
+        try settleNames()
+        guard syncsAtOnce else {
+            guard opened?.syncsFinished == true else { return nil }
+            try syncNames()
+            return finished
+        }
         try current?.sync()
         try syncNames()
         let isLive = sinceSync < WALDirectory.liveLimit
@@ -122,30 +130,23 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     /// A stream that brings less than this between two syncs is taken for one that has caught up.
     private static let liveLimit = 1 << 20
 
-    private func syncFinished() throws(WALDestinationError) -> LSN? {
-        guard opened?.syncsFinished == true else { return nil }
-        try syncNames()
-        return finished
-    }
-
     public func finish(_ segment: WALSegment) throws(WALDestinationError) {
         guard let current, let opened else { return }
-        try current.complete(sync: opened.syncsFinished)
-        try writing { () throws(FileIOError) in
-            let partial = fileName(segment, isPartial: true), complete = fileName(segment, isPartial: false)
-            if try !opened.directory.renameIfFree(partial, to: complete) {
-                try replace(complete, by: partial, opened)
-            }
-            // Some wait for a file to be closed after writing (IN_CLOSE_WRITE) under its last name.
-            let again = try opened.directory.openFile(complete, flags: O_RDWR)
-            try again.close(path: opened.directory.fullPath(complete))
+        try settleNames()
+        let names = (partial: fileName(segment, isPartial: true), complete: fileName(segment, isPartial: false))
+        let finishing: @Sendable () throws(WALDestinationError) -> Void = {
+            () throws(WALDestinationError) in
+            try current.complete(sync: opened.syncsFinished)
+            try writing { () throws(FileIOError) in try opened.giveFinalName(names.complete, to: names.partial) }
         }
+        finisher.start(finishing)
         self.current = nil
         finished = segment.end
         hasNewNames = true
     }
 
     public func suspend() throws(WALDestinationError) {
+        try settleNames()
         guard let closing = current else { return }
         current = nil
         if syncsAtOnce { try closing.sync() }
@@ -173,14 +174,27 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         RelativePath(segment.name + compression.kind.rawValue + (isPartial ? ArchivedSegment.partialSuffix : ""))
     }
 
-    /// Puts a finished file in the place of one that was there. That one is the same WAL, or it is set aside.
-    private func replace(
-        _ old: RelativePath, by new: RelativePath, _ opened: Opened
-    ) throws(FileIOError) {
-        if try !opened.directory.haveEqualContent(old, new) {
-            _ = try opened.directory.setAside(old, mode: opened.origin.fileMode)
+    /// The segment before is finished, and the current one may show its name.
+    private func settleNames() throws(WALDestinationError) {
+        try finisher.wait()
+        try current?.takeName()
+    }
+}
+
+extension WALDirectory.Opened {
+    /// Names a finished file. One that has the name is the same WAL, or it is set aside.
+    fileprivate func giveFinalName(_ complete: RelativePath, to partial: RelativePath) throws(FileIOError) {
+        // After an error this may be done already.
+        guard directory.exists(partial) else { return }
+        if try !directory.renameIfFree(partial, to: complete) {
+            if try !directory.haveEqualContent(complete, partial) {
+                _ = try directory.setAside(complete, mode: origin.fileMode)
+            }
+            try directory.rename(partial, to: complete)
         }
-        try opened.directory.rename(new, to: old)
+        // Some wait for a file to be closed after writing (IN_CLOSE_WRITE) under its last name.
+        let again = try directory.openFile(complete, flags: O_RDWR)
+        try again.close(path: directory.fullPath(complete))
     }
 }
 

@@ -13,6 +13,8 @@ package struct ReceiveMachine: Sendable {
         package var statusInterval: Duration?
         /// Received bytes that are not synced yet are synced when there are this many…
         package var syncBytes: UInt64
+        /// …or when the last sync is this long ago, …
+        package var longestUnsynced = Duration.seconds(2)
         /// …or when the input is drained and the last sync is this long ago.
         package var syncInterval: Duration
         /// Whether all that has arrived is synced as soon as the input is drained.
@@ -119,7 +121,8 @@ package struct ReceiveMachine: Sendable {
             // Past the stop the server may go on until it has seen our end of the copy.
             guard !isStopping else { break }
             actions = try take(start, count)
-            if unsynced >= policy.syncBytes || isStopping { actions += requestSync(now) }
+            let isDue = unsynced >= policy.syncBytes || now - lastSync >= policy.longestUnsynced
+            if isDue || isStopping { actions += requestSync(now) }
         case .keepalive(let replyRequested):
             if replyRequested {
                 actions.append(acknowledge(now))

@@ -35,8 +35,8 @@ package final class WALWriter: Sendable {
         var written: LSN?
         /// Grows with each timeline.
         var timelines = 0
-        /// Segments that were finished since the last look.
-        var finished: [WALSegmentName] = []
+        /// Segments that were finished, and synced after that, since the last look.
+        package internal(set) var finished: [WALSegmentName] = []
         /// Why nothing is written at the moment, and will be as soon as it can.
         var stall: WALDestinationError?
         package internal(set) var failure: WALDestinationError?
@@ -114,6 +114,7 @@ package final class WALWriter: Sendable {
     private func run() {
         var segment: WALSegmentName?
         var written: LSN?
+        var finished: [WALSegmentName] = []
         do throws(WALDestinationError) {
             while let jobs = nextJobs() {
                 // Syncs that were asked for meanwhile are one.
@@ -122,7 +123,7 @@ package final class WALWriter: Sendable {
                     switch job {
                     case .write(let piece):
                         defer { pool.give(back: piece.block) }
-                        try write(piece, &segment)
+                        try write(piece, &segment, &finished)
                         written = piece.end
                     case .sync where index != lastSync: continue
                     case .sync:
@@ -132,7 +133,9 @@ package final class WALWriter: Sendable {
                         tell { report in
                             report.synced = position
                             report.written = written
+                            report.finished += finished
                         }
+                        finished = []
                     case .history(let timeline, let bytes):
                         try patiently { () throws(WALDestinationError) in try destination.putHistory(timeline, bytes) }
                     case .suspend:
@@ -148,12 +151,15 @@ package final class WALWriter: Sendable {
                 }
             }
             try destination.suspend()
+            tell { $0.finished += finished }
         } catch {
             tell { $0.failure = $0.failure ?? error }
         }
     }
 
-    private func write(_ piece: Piece, _ current: inout WALSegmentName?) throws(WALDestinationError) {
+    private func write(
+        _ piece: Piece, _ current: inout WALSegmentName?, _ finished: inout [WALSegmentName]
+    ) throws(WALDestinationError) {
         if current != piece.segment {
             current = piece.segment
             try patiently { () throws(WALDestinationError) in try destination.begin(WALSegment(piece.segment)) }
@@ -164,7 +170,7 @@ package final class WALWriter: Sendable {
         if piece.end == piece.segment.endLSN {
             try patiently { () throws(WALDestinationError) in try destination.finish(WALSegment(piece.segment)) }
             current = nil
-            tell { $0.finished.append(piece.segment) }
+            finished.append(piece.segment)
         }
     }
 
