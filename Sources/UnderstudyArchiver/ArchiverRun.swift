@@ -46,7 +46,8 @@ struct ArchiverRun {
         let session = try connect()
         let server = try ServerFacts(session, logger: logger)
         try checkSystem(server)
-        let slot = try ArchiverSlot(archiver.slot, session, server, parameters: parameters, state: state, logger: logger)
+        let slot = try ArchiverSlot(
+            archiver.slot, session, server, parameters: parameters, state: state, logger: logger)
         let history = try readHistory(session, server)
         let holdings = try open(server, history)
         defer { archiver.destination.close() }
@@ -236,7 +237,8 @@ enum Retry {
 extension Duration {
     /// Rounded to a tenth, as text.
     var seconds: String {
-        let tenths = (components.seconds * 10) + (components.attoseconds + 50_000_000_000_000_000) / 100_000_000_000_000_000
+        let tenths =
+            (components.seconds * 10) + (components.attoseconds + 50_000_000_000_000_000) / 100_000_000_000_000_000
         return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
     }
 }

@@ -43,7 +43,8 @@ struct ArchiverSlot {
         } else if found == nil, isKnown {
             throw UnderstudyError(
                 .slot, "replication slot \"\(name)\" does not exist",
-                hint: "Make it with --create-slot, or on the server: SELECT pg_create_physical_replication_slot('\(name)', true);",
+                hint:
+                    "Make it with --create-slot, or on the server: SELECT pg_create_physical_replication_slot('\(name)', true);",
                 sqlState: "42704")
         }
         if let found, found.kind != "physical" {

@@ -75,7 +75,7 @@ struct CompressedFile {
                 if bytes.count < step { return decompressor.isAtEnd }
                 offset += Int64(step)
             }
-        } catch where error.code == .library || error.code == .memory {
+        } catch  where error.code == .library || error.code == .memory {
             throw WALDestinationError("could not read file \"\(directory.fullPath(name))\": \(error.message)")
         } catch {
             // Damaged from here on.

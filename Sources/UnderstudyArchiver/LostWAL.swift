@@ -15,7 +15,8 @@ enum LostWAL {
         failure.code = .wal
         let oldest = try? oldestAvailable(session, server, start)
         let end = oldest.map { "up to \($0)" } ?? "up to a position that the server does not tell"
-        failure.detail = "WAL from \(start.lsn) \(end) (timeline \(start.timeline)) is not in the archive, and lost to it."
+        failure.detail =
+            "WAL from \(start.lsn) \(end) (timeline \(start.timeline)) is not in the archive, and lost to it."
         failure.hint =
             "Fetch it from another archive of this cluster if there is one. If not, what was archived before cannot be used beyond \(start.lsn): take a new base backup, and go on with --start-lsn=\(oldest ?? server.identity.position)"
             + (slot == nil ? ", and a replication slot, so that it does not happen again." : ".")
@@ -41,7 +42,9 @@ enum LostWAL {
         return LSN(rawValue: present * size.bytes)
     }
 
-    private static func streams(_ session: Session, _ position: LSN, _ timeline: TimelineID) throws(ConnectionError) -> Bool {
+    private static func streams(_ session: Session, _ position: LSN, _ timeline: TimelineID) throws(ConnectionError)
+        -> Bool
+    {
         do throws(ConnectionError) {
             try session.send(ReplicationCommand.startReplication(slot: nil, from: position, timeline: timeline))
             guard case .copyBoth = try session.nextResult() else { return false }

@@ -110,7 +110,9 @@ public struct ReplicationClient: Sendable {
     /// The content of a timeline's history file: TIMELINE_HISTORY.
     public func timelineHistory(_ timeline: TimelineID) async throws(UnderstudyError) -> [UInt8] {
         try await perform { session throws(UnderstudyError) in
-            do throws(ConnectionError) { return try session.history(of: timeline) } catch { throw UnderstudyError(error) }
+            do throws(ConnectionError) { return try session.history(of: timeline) } catch {
+                throw UnderstudyError(error)
+            }
         }
     }
 

@@ -117,7 +117,8 @@ struct SlotWarnings {
             if let before = safeSize, left < before / 2 {
                 warnings.append(
                     Warning(
-                        text: "replication slot \"\(slot)\" has room for \(max(0, left)) bytes of WAL until it loses some",
+                        text:
+                            "replication slot \"\(slot)\" has room for \(max(0, left)) bytes of WAL until it loses some",
                         hint: "Raise max_slot_wal_keep_size on the server, and see why the archive lags behind."))
                 safeSize = left
             } else {

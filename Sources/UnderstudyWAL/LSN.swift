@@ -58,3 +58,9 @@ public struct TimelineID: RawRepresentable, Hashable, Comparable, Sendable, Cust
         "\(rawValue)"
     }
 }
+
+extension TimelineID: ExpressibleByIntegerLiteral {
+    public init(integerLiteral value: UInt32) {
+        self.init(rawValue: value)
+    }
+}
