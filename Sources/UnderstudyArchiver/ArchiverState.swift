@@ -92,7 +92,10 @@ final class ArchiverState: Sendable {
     func change(_ body: (inout WALArchiver.Status) -> Void) {
         values.change { values in
             body(&values.status)
-            values.status.lagBytes = values.status.acknowledged.distance(to: values.status.server) ?? 0
+            // Before anything was acknowledged, what was there at the start counts as safe.
+            let status = values.status
+            let safe = status.acknowledged == .invalid ? status.received : status.acknowledged
+            values.status.lagBytes = safe.distance(to: status.server) ?? 0
             if values.status.lagBytes == 0 {
                 values.behindSince = nil
             } else {

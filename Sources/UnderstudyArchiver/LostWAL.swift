@@ -27,6 +27,7 @@ enum LostWAL {
     private static func oldestAvailable(
         _ session: Session, _ server: ServerFacts, _ start: WALPosition
     ) throws(ConnectionError) -> LSN? {
+        try end(of: session)
         let size = server.segmentSize
         var missing = start.lsn.segmentNumber(size)
         var present = server.identity.position.segmentNumber(size)
@@ -58,8 +59,19 @@ enum LostWAL {
             return true
         } catch {
             guard error.code == .server else { throw error }
-            while try session.nextResult() != .none {}
+            try end(of: session)
             return false
+        }
+    }
+
+    /// Takes what is left of a command that failed.
+    private static func end(of session: Session) throws(ConnectionError) {
+        while true {
+            do throws(ConnectionError) {
+                if try session.nextResult() == .none { return }
+            } catch {
+                guard error.code == .server else { throw error }
+            }
         }
     }
 }

@@ -63,7 +63,14 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         guard let size = WALSegmentSize(bytes: UInt64(origin.segmentSize)) else {
             throw WALDestinationError("server has an unexpected WAL segment size of \(origin.segmentSize) bytes")
         }
+        // Gives its lock back, too.
+        opened = nil
         let directory = try writing { () throws(FileIOError) in try ConfinedDirectory(path: path) }
+        guard directory.lock() else {
+            throw WALDestinationError(
+                "directory \"\(path)\" is in use by another archiver",
+                hint: "Give each archiver a directory of its own, or stop the other one first.")
+        }
         opened = Opened(
             directory: directory, origin: origin, size: size,
             syncsFinished: syncsAtOnce || origin.reliesOnAcknowledgement)

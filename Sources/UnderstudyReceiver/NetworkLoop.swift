@@ -22,6 +22,8 @@ package struct NetworkLoop {
     private(set) var isFinished = false
     private var follow: (timeline: TimelineID, position: LSN)?
     private var timelines = 0
+    /// How far the timeline before came.
+    private var ended = LSN.invalid
     private var isStalled = false
     private var serverPosition = LSN.invalid
     private var acknowledged = LSN.invalid
@@ -49,9 +51,14 @@ package struct NetworkLoop {
     ///
     /// - Returns: Whether the stop was reached; if not, the stream goes on over a new connection.
     package mutating func run(slot: String?) throws(ReceiveError) -> Bool {
+        defer { tellPositions() }
         while true {
             follow = nil
-            try streamTimeline(slot: slot)
+            do throws(ReceiveError) { try streamTimeline(slot: slot) } catch {
+                // What came before is worth keeping: there may be no server that has it any more.
+                submit()
+                throw error
+            }
             if isFinished { return true }
             guard let follow else { return false }
             try putHistory(follow.timeline)
@@ -91,6 +98,7 @@ package struct NetworkLoop {
         }
         if isFinished { return }
         submit()
+        ended = machine.received
         try perform(machine.handle(next.map { .endOfTimeline($0) } ?? .endOfStream, now: now), nil)
     }
 
@@ -193,7 +201,7 @@ package struct NetworkLoop {
                 follow = (timeline, position)
                 writer.endTimeline()
                 timelines += 1
-                observe(.timelineSwitched(to: timeline, at: position))
+                observe(.timelineSwitched(to: timeline, at: position, leaving: ended))
             case .finish:
                 isFinished = true
                 try connecting { () throws(ConnectionError) in try session.endCopy() }

@@ -4,8 +4,9 @@ package import UnderstudyWAL
 package enum StreamEvent: Sendable {
     case positions(StreamPositions)
     case segmentFinished(WALSegmentName)
-    /// The stream goes on with this timeline, from the start of the segment in which it begins.
-    case timelineSwitched(to: TimelineID, at: LSN)
+    /// The stream goes on with this timeline, from the start of the segment in which it begins; the one before was left at
+    /// a position in or at the end of the segment before.
+    case timelineSwitched(to: TimelineID, at: LSN, leaving: LSN)
     /// The destination has no room: nothing is written until it has.
     case stalled(WALDestinationError)
     case recovered

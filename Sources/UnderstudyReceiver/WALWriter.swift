@@ -23,7 +23,6 @@ package final class WALWriter: Sendable {
     private struct State {
         var jobs: [Job] = []
         var isClosed = false
-        var isAbandoned = false
         var report = Report()
     }
 
@@ -87,17 +86,9 @@ package final class WALWriter: Sendable {
         state.update { $0.jobs.append(.suspend) }
     }
 
-    /// No more jobs come; the thread ends when the last one is done.
-    ///
-    /// - Parameter abandon: What has not been written yet is dropped.
-    package func close(abandon: Bool = false) {
-        state.update {
-            $0.isClosed = true
-            if abandon {
-                $0.isAbandoned = true
-                $0.jobs = []
-            }
-        }
+    /// No more jobs come; the thread ends when the last one is done, or cannot be done for want of room.
+    package func close() {
+        state.update { $0.isClosed = true }
     }
 
     /// What has happened; `finished` since the last call.
@@ -174,7 +165,7 @@ package final class WALWriter: Sendable {
         }
     }
 
-    /// Repeats what failed for want of room, until there is some or the work is abandoned.
+    /// Repeats what failed for want of room, until there is some, or nobody waits for it any more.
     private func patiently(_ body: () throws(WALDestinationError) -> Void) throws(WALDestinationError) {
         while true {
             do throws(WALDestinationError) {
@@ -182,14 +173,8 @@ package final class WALWriter: Sendable {
                 if state.read({ $0.report.stall != nil }) { tell { $0.stall = nil } }
                 return
             } catch  where error.isTemporary {
-                let isOver = state.update { state in
-                    state.report.stall = error
-                    return state.isAbandoned
-                }
-                progress.raise()
-                if isOver || state.wait(timeout: Self.retryPause, until: { $0.isAbandoned ? true : nil }) ?? false {
-                    throw error
-                }
+                tell { $0.stall = error }
+                if state.wait(timeout: Self.retryPause, until: { $0.isClosed ? true : nil }) ?? false { throw error }
             }
         }
     }
