@@ -105,6 +105,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ], path: "Examples/Archiver"),
+        .target(
+            name: "UnderstudyMemoryDestinationExample", dependencies: ["Understudy"],
+            path: "Examples/MemoryDestination"),
 
         // MARK: Tests
 
@@ -144,7 +147,12 @@ let package = Package(
         .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI", "UnderstudyFileIO"]),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Understudy", "UnderstudyConnection", "UnderstudyTestSupport", "UnderstudyMain"]),
+            dependencies: [
+                "Understudy", "UnderstudyConnection", "UnderstudyTestSupport", "UnderstudyMain",
+                "UnderstudyArchiverExample", "UnderstudyMemoryDestinationExample",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
     ]
 )
 
