@@ -17,7 +17,9 @@ struct ArchiverLibraryTests {
         }
     }
 
-    @Test("sends WAL wherever the program likes, tells how far it is, and ends in order", arguments: PostgresInstallation.all)
+    @Test(
+        "sends WAL wherever the program likes, tells how far it is, and ends in order",
+        arguments: PostgresInstallation.all)
     func memory(installation: PostgresInstallation) async throws {
         let cluster = try Cluster(installation)
         let memory = MemoryDestination()
@@ -75,11 +77,14 @@ struct ArchiverLibraryTests {
         #expect(try cluster.holds("SELECT restart_lsn >= '\(end)' FROM pg_replication_slots"))
     }
 
-    @Test("the article shows programs that are compiled", arguments: ["Archiver/Archiver", "MemoryDestination/MemoryDestination"])
+    @Test(
+        "the article shows programs that are compiled",
+        arguments: ["Archiver/Archiver", "MemoryDestination/MemoryDestination"])
     func article(file: String) throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        let article = try FileTree.text(root.appending(path: "Sources/Understudy/Understudy.docc/EmbedAWALArchiver.md").path)
+        let article = try FileTree.text(
+            root.appending(path: "Sources/Understudy/Understudy.docc/EmbedAWALArchiver.md").path)
         let source = try FileTree.text(root.appending(path: "Examples/\(file).swift").path)
         #expect(article.contains("```swift\n\(source)```"))
     }
