@@ -191,7 +191,7 @@ package struct NetworkLoop {
                 tellPositions()
             case .follow(let timeline, let position):
                 follow = (timeline, position)
-                writer.endTimeline()
+                writer.endTimeline(next: position)
                 timelines += 1
                 observe(.timelineSwitched(to: timeline, at: position))
             case .finish:

@@ -145,7 +145,9 @@ package struct ReceiveMachine: Sendable {
         case .synchronous(let isSynchronous): policy.isSynchronous = isSynchronous
         case .endOfStream:
             if isFinished { return [] }
-            guard policy.reconnects else { throw ReceiveError(.endedEarly, "server ended the WAL stream at \(received)") }
+            guard policy.reconnects else {
+                throw ReceiveError(.endedEarly, "server ended the WAL stream at \(received)")
+            }
             return [.reconnect]
         case .stop(let position):
             stop = position
