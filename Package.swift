@@ -112,7 +112,7 @@ let package = Package(
         // MARK: Tests
 
         .target(name: "UnderstudyTestSupport", path: "Tests/UnderstudyTestSupport"),
-        .testTarget(name: "UnderstudyWALTests", dependencies: ["UnderstudyWAL"]),
+        .testTarget(name: "UnderstudyWALTests", dependencies: ["UnderstudyTestSupport", "UnderstudyWAL"]),
         .testTarget(
             name: "UnderstudyProtocolTests",
             dependencies: ["UnderstudyProtocol", "UnderstudyTestSupport", "UnderstudyWAL"]),

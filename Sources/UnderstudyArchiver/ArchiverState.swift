@@ -46,7 +46,11 @@ final class ArchiverState: Sendable {
     var stopIsAsked: Bool { values.read { $0.stopIsAsked } }
 
     var wishes: StreamWishes {
-        values.read { StreamWishes(stop: $0.stopIsAsked ? .invalid : nil, isSynchronous: $0.isSynchronous) }
+        values.read { values in
+            StreamWishes(
+                stop: values.stopIsAsked ? .invalid : nil, endsWithoutRoom: values.stopIsAsked,
+                isSynchronous: values.isSynchronous)
+        }
     }
 
     func setSynchronous(_ isSynchronous: Bool) {

@@ -154,10 +154,12 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     public func suspend() throws(WALDestinationError) {
         try settleNames()
+        // Said of the timeline that ends here.
+        finished = nil
         guard let closing = current else { return }
-        current = nil
         if syncsAtOnce { try closing.sync() }
         try closing.close()
+        current = nil
         if syncsAtOnce { try syncNames() }
     }
 

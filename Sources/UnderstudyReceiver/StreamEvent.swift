@@ -36,10 +36,13 @@ package struct StreamPositions: Sendable, Equatable {
 package struct StreamWishes: Sendable, Equatable {
     /// The stream is to end once it has come to this position.
     package var stop: LSN?
+    /// Whether it is to end even if there is no room for what has come.
+    package var endsWithoutRoom: Bool
     package var isSynchronous: Bool
 
-    package init(stop: LSN? = nil, isSynchronous: Bool = false) {
+    package init(stop: LSN? = nil, endsWithoutRoom: Bool = false, isSynchronous: Bool = false) {
         self.stop = stop
+        self.endsWithoutRoom = endsWithoutRoom
         self.isSynchronous = isSynchronous
     }
 }
