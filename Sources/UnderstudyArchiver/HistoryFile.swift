@@ -1,4 +1,6 @@
+import UnderstudyCompression
 import UnderstudyFileIO
+import UnderstudyReceiver
 import UnderstudyWAL
 
 /// A timeline history file of an archive. In a compressed archive it is compressed too, as the stock tool leaves it.
@@ -44,20 +46,31 @@ struct HistoryFile {
     }
 
     /// Keeps this content. One that is there and differs is set aside.
-    func put(_ content: [UInt8], mode: UInt16, sync: Bool) throws(FileIOError) {
-        if directory.exists(name) {
-            if try self.content() == content { return }
-            _ = try setAside(mode: mode)
+    func put(_ content: [UInt8], mode: UInt16, sync: Bool) throws(WALDestinationError) {
+        let bytes = try encoded(content)
+        let temporary = RelativePath("\(name).tmp"), path = directory.fullPath(temporary)
+        let file = try writing { () throws(FileIOError) -> FileDescriptor? in
+            if directory.exists(name) {
+                if try self.content() == content { return nil }
+                _ = try setAside(mode: mode)
+            }
+            if directory.exists(temporary) { try directory.remove(temporary) }
+            return try directory.createFile(temporary, mode: mode)
         }
-        let temporary = RelativePath("\(name).tmp")
-        if directory.exists(temporary) { try directory.remove(temporary) }
-        let path = directory.fullPath(temporary)
-        let file = try directory.createFile(temporary, mode: mode)
-        let bytes = (try? level?.compressed(content)) ?? content
-        try unsafe file.write(bytes.span.bytes, at: 0, path: path)
-        if sync { try file.sync(path: path) }
-        try file.close(path: path)
-        try directory.rename(temporary, to: name)
-        if sync { try directory.sync() }
+        guard let file else { return }
+        try writing { () throws(FileIOError) in try unsafe file.write(bytes.span.bytes, at: 0, path: path) }
+        try syncing { () throws(FileIOError) in
+            if sync { try file.sync(path: path) }
+        }
+        try writing { () throws(FileIOError) in try directory.rename(temporary, to: name) }
+        try syncing { () throws(FileIOError) in
+            if sync { try directory.sync() }
+        }
+    }
+
+    private func encoded(_ content: [UInt8]) throws(WALDestinationError) -> [UInt8] {
+        do throws(CompressionError) { return try level?.compressed(content) ?? content } catch {
+            throw WALDestinationError("could not compress file \"\(directory.fullPath(name))\": \(error.message)")
+        }
     }
 }

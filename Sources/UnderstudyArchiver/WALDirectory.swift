@@ -187,10 +187,8 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     public func putHistory(_ timeline: TimelineID, _ content: [UInt8]) throws(WALDestinationError) {
         guard let opened else { return }
-        try writing { () throws(FileIOError) in
-            try HistoryFile(timeline, compression: compression, in: opened.directory).put(
-                content, mode: opened.origin.fileMode, sync: syncsAtOnce)
-        }
+        try HistoryFile(timeline, compression: compression, in: opened.directory).put(
+            content, mode: opened.origin.fileMode, sync: syncsAtOnce)
     }
 
     // MARK: - Names

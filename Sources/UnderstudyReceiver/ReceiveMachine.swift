@@ -13,7 +13,7 @@ package struct ReceiveMachine: Sendable {
         package var statusInterval: Duration?
         /// Received bytes that are not synced yet are synced when there are this many…
         package var syncBytes: UInt64
-        /// …or when the last sync is this long ago, …
+        /// …or the first of them came this long ago, …
         package var longestUnsynced = Duration.seconds(2)
         /// …or when the input is drained and the last sync is this long ago.
         package var syncInterval: Duration
@@ -90,6 +90,8 @@ package struct ReceiveMachine: Sendable {
     /// Everything before it has been written, and synced if that is possible.
     private var settled: LSN
     private var lastSync = Duration.zero
+    /// When the first byte came that no sync was asked for yet.
+    private var unsyncedSince = Duration.zero
     private var lastStatus: Duration?
     /// When the server last gave a sign of life, or nobody listened.
     private var lastHeard = Duration.zero
@@ -120,8 +122,9 @@ package struct ReceiveMachine: Sendable {
         case .data(let start, let count):
             // Past the stop the server may go on until it has seen our end of the copy.
             guard !isStopping else { break }
+            if unsynced == 0 { unsyncedSince = now }
             actions = try take(start, count)
-            let isDue = unsynced >= policy.syncBytes || now - lastSync >= policy.longestUnsynced
+            let isDue = unsynced >= policy.syncBytes || now - unsyncedSince >= policy.longestUnsynced
             if isDue || isStopping { actions += requestSync(now) }
         case .keepalive(let replyRequested):
             if replyRequested {

@@ -124,6 +124,24 @@ struct AcknowledgementTests {
         #expect(try machine.handle(.drained, now: .seconds(5)) == [.sync])
     }
 
+    @Test("a sync is asked for when the first byte without one has waited long enough, drained or not")
+    func longestUnsynced() throws {
+        var machine = Stream.machine()
+        _ = try machine.handle(.data(start: Stream.lsn(0), count: 10), now: .seconds(100))
+        #expect(
+            try machine.handle(.data(start: Stream.lsn(10), count: 10), now: .milliseconds(101_999)) == [
+                .write(0..<10, segment: Stream.segment(3), offset: 10)
+            ])
+        #expect(
+            try machine.handle(.data(start: Stream.lsn(20), count: 10), now: .seconds(102)) == [
+                .write(0..<10, segment: Stream.segment(3), offset: 20), .sync,
+            ])
+        #expect(
+            try machine.handle(.data(start: Stream.lsn(30), count: 10), now: .milliseconds(102_001)) == [
+                .write(0..<10, segment: Stream.segment(3), offset: 30)
+            ])
+    }
+
     @Test("a flush position is told as soon as it is synced, once, and never taken back")
     func flushed() throws {
         var machine = Stream.machine()
