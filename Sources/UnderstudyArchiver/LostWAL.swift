@@ -54,12 +54,19 @@ enum LostWAL {
             while step != .ended {
                 step = try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in })
             }
-            while try session.nextResult() != .none {}
+            try takeRest(session)
             return true
         } catch {
             guard error.code == .server else { throw error }
-            while try session.nextResult() != .none {}
+            try takeRest(session)
             return false
+        }
+    }
+
+    private static func takeRest(_ session: Session) throws(ConnectionError) {
+        while case let reply = try session.nextResult(), reply != .none {
+            // libpq would return it again and again.
+            if reply.isCopy { throw ConnectionError(.protocolViolation, "unexpected copy") }
         }
     }
 }
