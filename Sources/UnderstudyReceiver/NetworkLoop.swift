@@ -20,7 +20,6 @@ package struct NetworkLoop {
     /// The block that is being filled, and where it belongs.
     private var piece: WALWriter.Piece?
     private(set) var isFinished = false
-    private var follow: (timeline: TimelineID, position: LSN)?
     private var timelines = 0
     private var isStalled = false
     private var serverPosition = LSN.invalid
@@ -50,15 +49,16 @@ package struct NetworkLoop {
     /// - Returns: Whether the stop was reached; if not, the stream goes on over a new connection.
     package mutating func run(slot: String?) throws(ReceiveError) -> Bool {
         while true {
-            follow = nil
-            try streamTimeline(slot: slot)
+            let ended = machine.timeline
+            let next = try streamTimeline(slot: slot)
             if isFinished { return true }
-            guard let follow else { return false }
-            try putHistory(follow.timeline)
+            guard let next else { return false }
+            try putHistory(next, after: ended)
         }
     }
 
-    private mutating func streamTimeline(slot: String?) throws(ReceiveError) {
+    /// - Returns: The next timeline, where the end of this one ended the stream.
+    private mutating func streamTimeline(slot: String?) throws(ReceiveError) -> NextTimeline? {
         try connecting { () throws(ConnectionError) in
             try session.send(
                 ReplicationCommand.startReplication(slot: slot, from: machine.received, timeline: machine.timeline))
@@ -78,6 +78,10 @@ package struct NetworkLoop {
         }
         var next: NextTimeline?
         while reply != .none {
+            // libpq would return it again and again.
+            if reply.isCopy {
+                throw ReceiveError(.protocolViolation, "unexpected copy in answer to START_REPLICATION")
+            }
             if case .rows(let rows) = reply {
                 do throws(ProtocolError) { next = try NextTimeline(rows) } catch {
                     throw ReceiveError(.protocolViolation, error.message)
@@ -89,9 +93,10 @@ package struct NetworkLoop {
                 break
             } catch { throw ReceiveError(error) }
         }
-        if isFinished { return }
+        if isFinished { return nil }
         submit()
         try perform(machine.handle(next.map { .endOfTimeline($0) } ?? .endOfStream, now: now), nil)
+        return next
     }
 
     /// Takes messages until the copy is over in both directions.
@@ -190,7 +195,6 @@ package struct NetworkLoop {
                 acknowledged = status.flushed
                 tellPositions()
             case .follow(let timeline, let position):
-                follow = (timeline, position)
                 writer.endTimeline()
                 timelines += 1
                 observe(.timelineSwitched(to: timeline, at: position))
@@ -266,9 +270,20 @@ extension NetworkLoop {
 // MARK: - Other commands
 
 extension NetworkLoop {
-    private func putHistory(_ timeline: TimelineID) throws(ReceiveError) {
-        let content = try connecting { () throws(ConnectionError) in try session.history(of: timeline) }
-        writer.putHistory(timeline, content)
+    /// Whoever restores from it relies on it, so it has to tell the switch that the server has just made.
+    private func putHistory(_ next: NextTimeline, after ended: TimelineID) throws(ReceiveError) {
+        let content = try connecting { () throws(ConnectionError) in try session.history(of: next.timeline) }
+        let history: TimelineHistory
+        do throws(TimelineHistoryError) {
+            history = try TimelineHistory(parsing: content, of: next.timeline)
+        } catch { throw ReceiveError(.protocolViolation, error.message) }
+        guard history.switchLSN(of: ended) == next.position else {
+            throw ReceiveError(
+                .protocolViolation,
+                "server ended timeline \(ended) at \(next.position), which history file \"\(next.timeline.historyFileName)\" does not tell"
+            )
+        }
+        writer.putHistory(next.timeline, content)
     }
 
     private func connecting<Value>(
