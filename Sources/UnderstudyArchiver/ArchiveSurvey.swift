@@ -70,6 +70,9 @@ struct ArchiveSurvey {
 
     private mutating func isUsable(_ contents: ArchivedContents) throws(WALDestinationError) -> Bool {
         guard let flaw = try contents.flaw() else { return true }
+        // A file of the wrong size that is what it should be in another cluster, or with another segment size, is not
+        // to be passed over: the archive would go on with what does not fit together.
+        if contents.segment.compression == .none { try checkOrigin(contents) }
         found.warnings.append(
             "\"\(directory.fullPath(RelativePath(contents.segment.fileName)))\" \(flaw), skipping")
         return false

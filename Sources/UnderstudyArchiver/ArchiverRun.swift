@@ -12,6 +12,7 @@ struct ArchiverRun {
     let parameters: ConnectionParameters
     /// The cluster that the first connection found: no other one may follow.
     private var systemIdentifier: String?
+    private var segmentSize: WALSegmentSize?
     private var hasStreamed = false
     private var backoff = Backoff()
     private var random = SystemRandomNumberGenerator()
@@ -76,6 +77,13 @@ struct ArchiverRun {
                 hint: "Name hosts of one cluster only, and give each cluster a directory of its own.")
         }
         systemIdentifier = found
+        if let segmentSize, segmentSize != server.segmentSize {
+            throw UnderstudyError(
+                .wal, "server has WAL segments of another size than before",
+                detail: "They had \(segmentSize.bytes) bytes, and have \(server.segmentSize.bytes) bytes.",
+                hint: "Begin an archive in another directory; it needs a new base backup.")
+        }
+        segmentSize = server.segmentSize
     }
 
     /// nil for timeline 1, and where the server does not have the file any more.
@@ -168,7 +176,10 @@ struct ArchiverRun {
         if let writerFailure = writer.report().failure, isDone && !writerFailure.isTemporary {
             throw UnderstudyError(writerFailure)
         }
-        if let failure { throw try LostWAL.explain(failure, session, server, start, slot: archiver.slot.name) }
+        if var failure {
+            if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }
+            throw try LostWAL.explain(failure, session, server, start, slot: archiver.slot.name)
+        }
         return isDone
     }
 
