@@ -27,7 +27,9 @@ struct ArchiverMetrics {
         receivedLSN.record(Int64(clamping: positions.received.rawValue))
         flushLSN.record(Int64(clamping: positions.acknowledged.rawValue))
         serverLSN.record(Int64(clamping: positions.server.rawValue))
-        lagBytes.record(Int64(clamping: positions.acknowledged.distance(to: positions.server) ?? 0))
+        if positions.acknowledged > .invalid {
+            lagBytes.record(Int64(clamping: positions.acknowledged.distance(to: positions.server) ?? 0))
+        }
         timeline.record(positions.timeline.rawValue)
         last = positions
     }

@@ -17,9 +17,10 @@ enum LostWAL {
         let end = oldest.map { "up to \($0)" } ?? "up to a position that the server does not tell"
         failure.detail =
             "WAL from \(start.lsn) \(end) (timeline \(start.timeline)) is not in the archive, and lost to it."
+        let next = oldest ?? server.identity.position.segmentStart(server.segmentSize)
         failure.hint =
-            "Fetch it from another archive of this cluster if there is one. If not, what was archived before cannot be used beyond \(start.lsn): take a new base backup, and go on with --start-lsn=\(oldest ?? server.identity.position)"
-            + (slot == nil ? ", and a replication slot, so that it does not happen again." : ".")
+            "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with --start-lsn=\(next)"
+            + (slot == nil ? "; a replication slot keeps this from happening again." : ".")
         return failure
     }
 
@@ -27,6 +28,7 @@ enum LostWAL {
     private static func oldestAvailable(
         _ session: Session, _ server: ServerFacts, _ start: WALPosition
     ) throws(ConnectionError) -> LSN? {
+        try end(of: session)
         let size = server.segmentSize
         var missing = start.lsn.segmentNumber(size)
         var present = server.identity.position.segmentNumber(size)
@@ -54,19 +56,31 @@ enum LostWAL {
             while step != .ended {
                 step = try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in })
             }
-            try takeRest(session)
+            while try hasResult(session) {}
             return true
         } catch {
             guard error.code == .server else { throw error }
-            try takeRest(session)
+            try end(of: session)
             return false
         }
     }
 
-    private static func takeRest(_ session: Session) throws(ConnectionError) {
-        while case let reply = try session.nextResult(), reply != .none {
-            // libpq would return it again and again.
-            if reply.isCopy { throw ConnectionError(.protocolViolation, "unexpected copy") }
+    /// Takes what is left of a command that failed.
+    private static func end(of session: Session) throws(ConnectionError) {
+        while true {
+            do throws(ConnectionError) {
+                if try !hasResult(session) { return }
+            } catch {
+                guard error.code == .server else { throw error }
+            }
         }
+    }
+
+    /// Takes a result; false when there is none left.
+    private static func hasResult(_ session: Session) throws(ConnectionError) -> Bool {
+        let reply = try session.nextResult()
+        // libpq would return it again and again.
+        if reply.isCopy { throw ConnectionError(.protocolViolation, "unexpected copy") }
+        return reply != .none
     }
 }

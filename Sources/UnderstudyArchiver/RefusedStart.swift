@@ -7,7 +7,7 @@ import UnderstudyWAL
 enum RefusedStart {
     static func explain(_ error: UnderstudyError, _ server: ServerFacts, _ start: WALPosition) -> UnderstudyError {
         // No SQLSTATE of its own, and a text in the server's language.
-        guard error.code == .wal, error.sqlState == "XX000" else { return error }
+        guard error.sqlState == "XX000" else { return error }
         var failure = error
         if start.lsn > server.identity.position {
             // A standby that lags comes that far; where several hosts are listed, the next one may be there already.

@@ -21,6 +21,8 @@ package struct NetworkLoop {
     private var piece: WALWriter.Piece?
     private(set) var isFinished = false
     private var timelines = 0
+    /// How far the timeline before came.
+    private var ended = LSN.invalid
     private var isStalled = false
     private var serverPosition = LSN.invalid
     private var acknowledged = LSN.invalid
@@ -48,12 +50,18 @@ package struct NetworkLoop {
     ///
     /// - Returns: Whether the stop was reached; if not, the stream goes on over a new connection.
     package mutating func run(slot: String?) throws(ReceiveError) -> Bool {
+        defer { tellPositions() }
         while true {
-            let ended = machine.timeline
-            let next = try streamTimeline(slot: slot)
+            let left = machine.timeline
+            var next: NextTimeline?
+            do throws(ReceiveError) { next = try streamTimeline(slot: slot) } catch {
+                // What came before is worth keeping: there may be no server that has it any more.
+                submit()
+                throw error
+            }
             if isFinished { return true }
             guard let next else { return false }
-            try putHistory(next, after: ended)
+            try putHistory(next, after: left)
         }
     }
 
@@ -95,6 +103,12 @@ package struct NetworkLoop {
         }
         if isFinished { return nil }
         submit()
+        if machine.isStopping {
+            // The server was faster. Whatever is still to be written and synced is, when the writer is closed.
+            isFinished = true
+            return nil
+        }
+        ended = machine.received
         try perform(machine.handle(next.map { .endOfTimeline($0) } ?? .endOfStream, now: now), nil)
         return next
     }
@@ -132,6 +146,7 @@ package struct NetworkLoop {
 
     private mutating func applyWishes() throws(ReceiveError) {
         let wishes = wishes()
+        try endIfStalled()
         try perform(machine.handle(.synchronous(wishes.isSynchronous), now: now), nil)
         if let position = wishes.stop {
             submit()
@@ -195,9 +210,9 @@ package struct NetworkLoop {
                 acknowledged = status.flushed
                 tellPositions()
             case .follow(let timeline, let position):
-                writer.endTimeline()
+                writer.endTimeline(next: position)
                 timelines += 1
-                observe(.timelineSwitched(to: timeline, at: position))
+                observe(.timelineSwitched(to: timeline, at: position, leaving: ended))
             case .finish:
                 isFinished = true
                 try connecting { () throws(ConnectionError) in try session.endCopy() }
@@ -244,10 +259,6 @@ extension NetworkLoop {
             if let block = writer.takeBlock(timeout: .seconds(1)) { return block }
             try noteReport()
             if session.isInterrupted { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
-            if isStalled, wishes().stop != nil {
-                // What has not been written will not be acknowledged either.
-                throw ReceiveError(.stoppedWhileStalled, "stopped while there was no room for what the server sent")
-            }
             try perform(machine.handle(.tick, now: now), nil)
         }
     }
@@ -260,6 +271,7 @@ extension NetworkLoop {
             isStalled = report.stall != nil
             observe(report.stall.map { .stalled($0) } ?? .recovered)
         }
+        try endIfStalled()
         // What was synced of the timeline before says nothing of this one.
         guard report.timelines == timelines else { return }
         if let synced = report.synced { try perform(machine.handle(.synced(synced), now: now), nil) }
@@ -267,20 +279,28 @@ extension NetworkLoop {
     }
 }
 
+extension NetworkLoop {
+    /// What has not been written will not be acknowledged either.
+    private func endIfStalled() throws(ReceiveError) {
+        guard isStalled, wishes().endsWithoutRoom else { return }
+        throw ReceiveError(.stoppedWhileStalled, "stopped while there was no room for what the server sent")
+    }
+}
+
 // MARK: - Other commands
 
 extension NetworkLoop {
     /// Whoever restores from it relies on it, so it has to tell the switch that the server has just made.
-    private func putHistory(_ next: NextTimeline, after ended: TimelineID) throws(ReceiveError) {
+    private func putHistory(_ next: NextTimeline, after left: TimelineID) throws(ReceiveError) {
         let content = try connecting { () throws(ConnectionError) in try session.history(of: next.timeline) }
         let history: TimelineHistory
         do throws(TimelineHistoryError) {
             history = try TimelineHistory(parsing: content, of: next.timeline)
         } catch { throw ReceiveError(.protocolViolation, error.message) }
-        guard history.switchLSN(of: ended) == next.position else {
+        guard history.switchLSN(of: left) == next.position else {
             throw ReceiveError(
                 .protocolViolation,
-                "server ended timeline \(ended) at \(next.position), which history file \"\(next.timeline.historyFileName)\" does not tell"
+                "server ended timeline \(left) at \(next.position), which history file \"\(next.timeline.historyFileName)\" does not tell"
             )
         }
         writer.putHistory(next.timeline, content)
