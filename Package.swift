@@ -169,8 +169,8 @@ if Context.environment["UNDERSTUDY_FUZZ"] != nil {
         .executableTarget(
             name: "UnderstudyFuzz",
             dependencies: [
-                "UnderstudyArchive", "UnderstudyConfiguration", "UnderstudyFileIO", "UnderstudyProtocol",
-                "UnderstudyReceiver", "UnderstudyWAL",
+                "UnderstudyArchive", "UnderstudyCompression", "UnderstudyConfiguration", "UnderstudyFileIO",
+                "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudyWAL",
             ], path: "Tests/UnderstudyFuzz"))
 }
 

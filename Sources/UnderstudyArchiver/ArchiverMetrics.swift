@@ -23,11 +23,12 @@ struct ArchiverMetrics {
         if let count = last?.received.distance(to: positions.received), last?.timeline == positions.timeline {
             receivedBytes.increment(by: Int64(clamping: count))
         }
-        receivedLSN.record(positions.received.rawValue)
-        flushLSN.record(positions.acknowledged.rawValue)
-        serverLSN.record(positions.server.rawValue)
+        // A gauge traps at more than Int64 holds, and a position may be anything that a server says.
+        receivedLSN.record(Int64(clamping: positions.received.rawValue))
+        flushLSN.record(Int64(clamping: positions.acknowledged.rawValue))
+        serverLSN.record(Int64(clamping: positions.server.rawValue))
         if positions.acknowledged > .invalid {
-            lagBytes.record(positions.acknowledged.distance(to: positions.server) ?? 0)
+            lagBytes.record(Int64(clamping: positions.acknowledged.distance(to: positions.server) ?? 0))
         }
         timeline.record(positions.timeline.rawValue)
         last = positions

@@ -12,6 +12,7 @@ struct ArchiverRun {
     let parameters: ConnectionParameters
     /// The cluster that the first connection found: no other one may follow.
     private var systemIdentifier: String?
+    private var segmentSize: WALSegmentSize?
     private var hasStreamed = false
     private var backoff = Backoff()
     private var random = SystemRandomNumberGenerator()
@@ -77,6 +78,13 @@ struct ArchiverRun {
                 hint: "Name hosts of one cluster only, and give each cluster a directory of its own.")
         }
         systemIdentifier = found
+        if let segmentSize, segmentSize != server.segmentSize {
+            throw UnderstudyError(
+                .wal, "server has WAL segments of another size than before",
+                detail: "They had \(segmentSize.bytes) bytes, and have \(server.segmentSize.bytes) bytes.",
+                hint: "Begin an archive in another directory; it needs a new base backup.")
+        }
+        segmentSize = server.segmentSize
     }
 
     /// nil for timeline 1, and where the server does not have the file any more.
@@ -150,7 +158,10 @@ struct ArchiverRun {
             if error.code == .stoppedWhileStalled {
                 isDone = true
             } else {
-                failure = error.connection.map { UnderstudyError($0) } ?? UnderstudyError(error)
+                // Where the slot is looked for only when the stream begins, that says it is missing.
+                failure =
+                    error.connection.map { UnderstudyError($0, of: $0.sqlState == "42704" ? .slot : .server) }
+                    ?? UnderstudyError(error)
             }
         }
         writer.close()
@@ -169,7 +180,10 @@ struct ArchiverRun {
         // Whatever happened to the connection: a failed sync must not be forgotten over it. Want of room may pass, and what
         // was not written was not acknowledged.
         if let failure = report.failure, !failure.isTemporary { throw UnderstudyError(failure) }
-        if let failure { throw try LostWAL.explain(failure, session, server, start, slot: archiver.slot.name) }
+        if var failure {
+            if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }
+            throw try LostWAL.explain(failure, session, server, start, slot: archiver.slot.name)
+        }
         return isDone
     }
 

@@ -56,7 +56,7 @@ enum LostWAL {
             while step != .ended {
                 step = try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in })
             }
-            while try session.nextResult() != .none {}
+            while try hasResult(session) {}
             return true
         } catch {
             guard error.code == .server else { throw error }
@@ -69,10 +69,18 @@ enum LostWAL {
     private static func end(of session: Session) throws(ConnectionError) {
         while true {
             do throws(ConnectionError) {
-                if try session.nextResult() == .none { return }
+                if try !hasResult(session) { return }
             } catch {
                 guard error.code == .server else { throw error }
             }
         }
+    }
+
+    /// Takes a result; false when there is none left.
+    private static func hasResult(_ session: Session) throws(ConnectionError) -> Bool {
+        let reply = try session.nextResult()
+        // libpq would return it again and again.
+        if reply.isCopy { throw ConnectionError(.protocolViolation, "unexpected copy") }
+        return reply != .none
     }
 }

@@ -145,6 +145,8 @@ package import UnderstudyProtocol
         case copyIn
         /// The command is over.
         case none
+
+        package var isCopy: Bool { [.copyOut, .copyBoth, .copyIn].contains(self) }
     }
 
     /// The next result of the command sent last.

@@ -20,7 +20,6 @@ package struct NetworkLoop {
     /// The block that is being filled, and where it belongs.
     private var piece: WALWriter.Piece?
     private(set) var isFinished = false
-    private var follow: (timeline: TimelineID, position: LSN)?
     private var timelines = 0
     /// How far the timeline before came.
     private var ended = LSN.invalid
@@ -53,19 +52,21 @@ package struct NetworkLoop {
     package mutating func run(slot: String?) throws(ReceiveError) -> Bool {
         defer { tellPositions() }
         while true {
-            follow = nil
-            do throws(ReceiveError) { try streamTimeline(slot: slot) } catch {
+            let left = machine.timeline
+            var next: NextTimeline?
+            do throws(ReceiveError) { next = try streamTimeline(slot: slot) } catch {
                 // What came before is worth keeping: there may be no server that has it any more.
                 submit()
                 throw error
             }
             if isFinished { return true }
-            guard let follow else { return false }
-            try putHistory(follow.timeline)
+            guard let next else { return false }
+            try putHistory(next, after: left)
         }
     }
 
-    private mutating func streamTimeline(slot: String?) throws(ReceiveError) {
+    /// - Returns: The next timeline, where the end of this one ended the stream.
+    private mutating func streamTimeline(slot: String?) throws(ReceiveError) -> NextTimeline? {
         try connecting { () throws(ConnectionError) in
             try session.send(
                 ReplicationCommand.startReplication(slot: slot, from: machine.received, timeline: machine.timeline))
@@ -85,6 +86,10 @@ package struct NetworkLoop {
         }
         var next: NextTimeline?
         while reply != .none {
+            // libpq would return it again and again.
+            if reply.isCopy {
+                throw ReceiveError(.protocolViolation, "unexpected copy in answer to START_REPLICATION")
+            }
             if case .rows(let rows) = reply {
                 do throws(ProtocolError) { next = try NextTimeline(rows) } catch {
                     throw ReceiveError(.protocolViolation, error.message)
@@ -96,15 +101,16 @@ package struct NetworkLoop {
                 break
             } catch { throw ReceiveError(error) }
         }
-        if isFinished { return }
+        if isFinished { return nil }
         submit()
         if machine.isStopping {
             // The server was faster. Whatever is still to be written and synced is, when the writer is closed.
             isFinished = true
-            return
+            return nil
         }
         ended = machine.received
         try perform(machine.handle(next.map { .endOfTimeline($0) } ?? .endOfStream, now: now), nil)
+        return next
     }
 
     /// Takes messages until the copy is over in both directions.
@@ -204,7 +210,6 @@ package struct NetworkLoop {
                 acknowledged = status.flushed
                 tellPositions()
             case .follow(let timeline, let position):
-                follow = (timeline, position)
                 writer.endTimeline(next: position)
                 timelines += 1
                 observe(.timelineSwitched(to: timeline, at: position, leaving: ended))
@@ -285,9 +290,20 @@ extension NetworkLoop {
 // MARK: - Other commands
 
 extension NetworkLoop {
-    private func putHistory(_ timeline: TimelineID) throws(ReceiveError) {
-        let content = try connecting { () throws(ConnectionError) in try session.history(of: timeline) }
-        writer.putHistory(timeline, content)
+    /// Whoever restores from it relies on it, so it has to tell the switch that the server has just made.
+    private func putHistory(_ next: NextTimeline, after left: TimelineID) throws(ReceiveError) {
+        let content = try connecting { () throws(ConnectionError) in try session.history(of: next.timeline) }
+        let history: TimelineHistory
+        do throws(TimelineHistoryError) {
+            history = try TimelineHistory(parsing: content, of: next.timeline)
+        } catch { throw ReceiveError(.protocolViolation, error.message) }
+        guard history.switchLSN(of: left) == next.position else {
+            throw ReceiveError(
+                .protocolViolation,
+                "server ended timeline \(left) at \(next.position), which history file \"\(next.timeline.historyFileName)\" does not tell"
+            )
+        }
+        writer.putHistory(next.timeline, content)
     }
 
     private func connecting<Value>(

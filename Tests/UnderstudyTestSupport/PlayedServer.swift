@@ -91,11 +91,23 @@ package struct PlayedServer: Sendable {
     // MARK: - The server
 
     package func serve() throws -> ScriptedServer {
+        try Self.serve([self])
+    }
+
+    /// A server that is another one with each replication connection; the last one stays.
+    package static func serve(_ servers: [PlayedServer]) throws -> ScriptedServer {
+        // Each of them is asked first what it is.
+        let asked = Locked(0)
+        @Sendable func present() -> PlayedServer { asked.withLock { servers[min(max($0, 1), servers.count) - 1] } }
         var welcome = ServerBytes()
-        welcome.welcome(version: version.rawValue)
-        return try ScriptedServer(startup: answers["startup"] ?? .init(welcome.bytes)) { command in
-            if let answer = answers.first(where: { command.hasPrefix($0.key) }) { return answer.value }
-            return try answer(to: command)
+        welcome.welcome(version: servers[0].version.rawValue)
+        return try ScriptedServer(startup: servers[0].answers["startup"] ?? .init(welcome.bytes)) { command in
+            if command == "IDENTIFY_SYSTEM" { asked.withLock { $0 += 1 } }
+            let server = present()
+            // The longest beginning that fits is meant.
+            let fitting = server.answers.filter { command.hasPrefix($0.key) }
+            if let answer = fitting.max(by: { $0.key.utf8.count < $1.key.utf8.count }) { return answer.value }
+            return try server.answer(to: command)
         }
     }
 

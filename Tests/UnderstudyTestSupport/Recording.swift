@@ -122,8 +122,10 @@ package struct Recording: Sendable {
         guard let facts = meta.transcripts.first(where: { $0.name == session }) else {
             throw SupportError("\(version) has no session \(session)")
         }
+        // A server that ends the copy sends its CopyDone (5 bytes) before it waits for ours.
+        let hold = facts.server_copydone_at.map { facts.copy_ended_by == "server" ? $0 + 5 : $0 }
         return ScriptedServer.Answer(
-            try response(session), holdsFrom: facts.server_copydone_at, endsConnection: facts.end == "eof")
+            try response(session), holdsFrom: hold, endsConnection: facts.end == "eof")
     }
 
     /// A server that answers as recorded.
@@ -160,6 +162,15 @@ extension Recording {
         package var transcripts: [Session]
         package var backups: [String: Backup]
         package var streams: [String: Stream]
+        package var promoted: Promoted
+    }
+
+    /// A standby that became a primary.
+    package struct Promoted: Decodable, Sendable {
+        package var timeline: UInt32
+        package var switch_lsn: String
+        package var history_file: String
+        package var history_sha256: String
     }
 
     package struct Tablespace: Decodable, Sendable {
@@ -170,6 +181,8 @@ extension Recording {
         package var name: String
         package var end: String
         package var server_copydone_at: Int?
+        /// `client` or `server`: who said first that it has no more to send.
+        package var copy_ended_by: String?
         package var errors: [ServerError]?
     }
 

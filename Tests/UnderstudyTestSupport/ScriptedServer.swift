@@ -12,7 +12,9 @@ package final class ScriptedServer: Sendable {
         package var holdsFrom: Int?
         /// Sent behind `bytes`, made as they are sent: for what is too large to be held.
         package var pieces: (@Sendable () -> AnySequence<[UInt8]>)?
-        /// Sent behind `pieces`.
+        /// Goes on behind `pieces` as a talk: what is sent depends on what the client says.
+        package var talk: (@Sendable (Talk) throws -> Void)?
+        /// Sent behind all that.
         package var tail: [UInt8] = []
         /// The connection ends behind the last byte.
         package var endsConnection: Bool
@@ -73,6 +75,8 @@ package final class ScriptedServer: Sendable {
     package var logins: [Login] { heard.logins.withLock { $0 } }
     /// The passwords that came, in clear.
     package var passwords: [String] { heard.passwords.withLock { $0 } }
+    /// The standby status updates that came, in their order.
+    package var statuses: [Status] { heard.statuses.withLock { $0 } }
 }
 
 /// What clients have said.
@@ -80,14 +84,13 @@ private final class Heard: Sendable {
     let commands = Locked<[String]>([])
     let logins = Locked<[ScriptedServer.Login]>([])
     let passwords = Locked<[String]>([])
+    let statuses = Locked<[ScriptedServer.Status]>([])
 }
 
 /// One client.
 private struct Conversation {
     let connection: CInt
     let heard: Heard
-
-    private struct Ended: Error {}
 
     func run(
         _ startup: (ScriptedServer.Login) throws -> ScriptedServer.Answer,
@@ -137,12 +140,17 @@ private struct Conversation {
             try send(answer.bytes[...])
         }
         if let pieces = answer.pieces { for piece in pieces() { try send(piece[...]) } }
+        if let talk = answer.talk { try talk(ScriptedServer.Talk(send: { try send($0[...]) }, message: message)) }
         try send(answer.tail[...])
-        if answer.endsConnection { throw Ended() }
+        if answer.endsConnection { throw ScriptedServer.Ended() }
     }
 
     private func message() throws -> (kind: UInt8, body: [UInt8]) {
-        (try receive(1)[0], try packet())
+        let kind = try receive(1)[0], body = try packet()
+        if kind == UInt8(ascii: "d"), let status = ScriptedServer.Status(body) {
+            heard.statuses.withLock { $0.append(status) }
+        }
+        return (kind, body)
     }
 
     private func packet() throws -> [UInt8] {
@@ -159,13 +167,13 @@ private struct Conversation {
             let got = unsafe bytes.withUnsafeMutableBytes { buffer in
                 unsafe recv(connection, buffer.baseAddress! + start, count - start, 0)
             }
-            guard got > 0 else { throw Ended() }
+            guard got > 0 else { throw ScriptedServer.Ended() }
             done += got
         }
         return bytes
     }
 
     private func send(_ bytes: ArraySlice<UInt8>) throws {
-        guard Loopback.send(bytes, to: connection) else { throw Ended() }
+        guard Loopback.send(bytes, to: connection) else { throw ScriptedServer.Ended() }
     }
 }

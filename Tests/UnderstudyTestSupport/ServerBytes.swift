@@ -66,6 +66,11 @@ package struct ServerBytes: Sendable {
         data([UInt8(ascii: "w")] + Self.integer(position) + Self.integer(position) + Self.integer(UInt64(0)) + content)
     }
 
+    /// Primary keepalive.
+    package mutating func keepalive(at position: UInt64, asksForReply: Bool) {
+        data([UInt8(ascii: "k")] + Self.integer(position) + Self.integer(UInt64(0)) + [asksForReply ? 1 : 0])
+    }
+
     package mutating func raw(_ content: [UInt8]) { bytes += content }
 
     package static func string(_ text: String) -> [UInt8] { Array(text.utf8) + [0] }
