@@ -97,10 +97,22 @@ let package = Package(
             ]),
         .executableTarget(name: "UnderstudyMain", dependencies: ["UnderstudyCLI"]),
 
+        // The program of the article "Embed a WAL archiver"; the tests run it.
+        .executableTarget(
+            name: "UnderstudyArchiverExample",
+            dependencies: [
+                "Understudy",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], path: "Examples/Archiver"),
+        .target(
+            name: "UnderstudyMemoryDestinationExample", dependencies: ["Understudy"],
+            path: "Examples/MemoryDestination"),
+
         // MARK: Tests
 
         .target(name: "UnderstudyTestSupport", path: "Tests/UnderstudyTestSupport"),
-        .testTarget(name: "UnderstudyWALTests", dependencies: ["UnderstudyWAL"]),
+        .testTarget(name: "UnderstudyWALTests", dependencies: ["UnderstudyTestSupport", "UnderstudyWAL"]),
         .testTarget(
             name: "UnderstudyProtocolTests",
             dependencies: ["UnderstudyProtocol", "UnderstudyTestSupport", "UnderstudyWAL"]),
@@ -135,7 +147,12 @@ let package = Package(
         .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI", "UnderstudyFileIO"]),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Understudy", "UnderstudyConnection", "UnderstudyTestSupport", "UnderstudyMain"]),
+            dependencies: [
+                "Understudy", "UnderstudyConnection", "UnderstudyTestSupport", "UnderstudyMain",
+                "UnderstudyArchiverExample", "UnderstudyMemoryDestinationExample",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
     ]
 )
 
@@ -150,7 +167,12 @@ if Context.environment["UNDERSTUDY_FUZZ"] != nil {
             ], path: "Tests/UnderstudyFuzz"))
 }
 
-for target in package.targets where ![.system, .plugin].contains(target.type) && !target.name.hasPrefix("CUnderstudy") {
+// The example is compiled as a user's program is: with none of these.
+let isOurs = { (target: Target) in
+    ![.system, .plugin].contains(target.type) && !target.name.hasPrefix("CUnderstudy")
+        && !target.name.hasSuffix("Example")
+}
+for target in package.targets where isOurs(target) {
     target.swiftSettings = [
         // Every use of an unsafe construct is marked and says why it is sound.
         .strictMemorySafety(),

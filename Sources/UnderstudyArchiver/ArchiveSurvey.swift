@@ -106,7 +106,9 @@ struct ArchiveSurvey {
         do throws(TimelineHistoryError) {
             return try TimelineHistory(parsing: bytes, of: origin.timeline)
         } catch {
-            throw WALDestinationError(error.message, detail: error.detail)
+            var failure = WALDestinationError(error.message, detail: error.detail)
+            failure.dependsOnServer = true
+            throw failure
         }
     }
 

@@ -26,7 +26,9 @@ struct ArchiverMetrics {
         receivedLSN.record(positions.received.rawValue)
         flushLSN.record(positions.acknowledged.rawValue)
         serverLSN.record(positions.server.rawValue)
-        lagBytes.record(positions.acknowledged.distance(to: positions.server) ?? 0)
+        if positions.acknowledged > .invalid {
+            lagBytes.record(positions.acknowledged.distance(to: positions.server) ?? 0)
+        }
         timeline.record(positions.timeline.rawValue)
         last = positions
     }

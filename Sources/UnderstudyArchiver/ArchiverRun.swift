@@ -121,7 +121,7 @@ struct ArchiverRun {
         guard state.beginStreaming() else { return true }
         let state = state, destination = archiver.destination
         let writer = WALWriter(destination: destination, blocks: Self.blocks)
-        if start.timeline == server.identity.timeline, let history { writer.putHistory(start.timeline, history) }
+        if let past = try pastOf(start, session, server, history) { writer.putHistory(start.timeline, past) }
         let writing = writer.start()
         let observer = StreamObserver(archiver, start: start, segmentSize: server.segmentSize, from: lastTimeline)
         let watch = ServerWatch(
@@ -149,27 +149,39 @@ struct ArchiverRun {
             if error.code == .stoppedWhileStalled {
                 isDone = true
             } else {
-                failure = UnderstudyError(error)
+                failure = error.connection.map { UnderstudyError($0) } ?? UnderstudyError(error)
             }
         }
-        // What was not acknowledged comes again; after a stop all of it was.
-        writer.close(abandon: !isDone || state.stopIsAsked)
+        writer.close()
         writing.join()
         watch.stop()
         state.endStreaming()
-        for segment in writer.report().finished { observer.handle(.segmentFinished(segment)) }
+        let report = writer.report()
+        for segment in report.finished { observer.handle(.segmentFinished(segment)) }
         observer.ended()
+        hasStreamed = hasStreamed || observer.hasBegun
         if observer.hasReceived {
-            hasStreamed = true
             backoff.reset()
             complaints.reset()
         }
         lastTimeline = observer.timeline
-        if let writerFailure = writer.report().failure, isDone && !writerFailure.isTemporary {
-            throw UnderstudyError(writerFailure)
-        }
+        // Whatever happened to the connection: a failed sync must not be forgotten over it. Want of room may pass, and what
+        // was not written was not acknowledged.
+        if let failure = report.failure, !failure.isTemporary { throw UnderstudyError(failure) }
         if let failure { throw try LostWAL.explain(failure, session, server, start, slot: archiver.slot.name) }
         return isDone
+    }
+
+    /// The history file of the timeline that the stream begins on, where there is one.
+    private func pastOf(
+        _ start: WALPosition, _ session: Session, _ server: ServerFacts, _ history: [UInt8]?
+    ) throws(UnderstudyError) -> [UInt8]? {
+        if start.timeline == server.identity.timeline { return history }
+        guard start.timeline.rawValue > 1 else { return nil }
+        do throws(ConnectionError) { return try session.history(of: start.timeline) } catch  where error.code == .server
+        {
+            return nil
+        } catch { throw UnderstudyError(error) }
     }
 
     /// Blocks of 1 MB between network and disk.
@@ -230,6 +242,8 @@ enum Retry {
     /// the place.
     static func mayPass(_ error: UnderstudyError) -> Bool {
         if error.code == .connection { return true }
+        // A standby that is behind the archive.
+        if error.message.contains("ahead of the WAL flush position") { return true }
         return ["53300", "55006", "57P03"].contains(error.sqlState)
     }
 }

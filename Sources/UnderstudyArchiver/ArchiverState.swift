@@ -46,7 +46,11 @@ final class ArchiverState: Sendable {
     var stopIsAsked: Bool { values.read { $0.stopIsAsked } }
 
     var wishes: StreamWishes {
-        values.read { StreamWishes(stop: $0.stopIsAsked ? .invalid : nil, isSynchronous: $0.isSynchronous) }
+        values.read { values in
+            StreamWishes(
+                stop: values.stopIsAsked ? .invalid : nil, endsWithoutRoom: values.stopIsAsked,
+                isSynchronous: values.isSynchronous)
+        }
     }
 
     func setSynchronous(_ isSynchronous: Bool) {
@@ -92,7 +96,10 @@ final class ArchiverState: Sendable {
     func change(_ body: (inout WALArchiver.Status) -> Void) {
         values.change { values in
             body(&values.status)
-            values.status.lagBytes = values.status.acknowledged.distance(to: values.status.server) ?? 0
+            // Before anything was acknowledged, what was there at the start counts as safe.
+            let status = values.status
+            let safe = status.acknowledged == .invalid ? status.received : status.acknowledged
+            values.status.lagBytes = safe.distance(to: status.server) ?? 0
             if values.status.lagBytes == 0 {
                 values.behindSince = nil
             } else {

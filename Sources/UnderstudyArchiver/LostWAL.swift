@@ -17,9 +17,10 @@ enum LostWAL {
         let end = oldest.map { "up to \($0)" } ?? "up to a position that the server does not tell"
         failure.detail =
             "WAL from \(start.lsn) \(end) (timeline \(start.timeline)) is not in the archive, and lost to it."
+        let next = oldest ?? server.identity.position.segmentStart(server.segmentSize)
         failure.hint =
-            "Fetch it from another archive of this cluster if there is one. If not, what was archived before cannot be used beyond \(start.lsn): take a new base backup, and go on with --start-lsn=\(oldest ?? server.identity.position)"
-            + (slot == nil ? ", and a replication slot, so that it does not happen again." : ".")
+            "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with --start-lsn=\(next)"
+            + (slot == nil ? "; a replication slot keeps this from happening again." : ".")
         return failure
     }
 
@@ -27,6 +28,7 @@ enum LostWAL {
     private static func oldestAvailable(
         _ session: Session, _ server: ServerFacts, _ start: WALPosition
     ) throws(ConnectionError) -> LSN? {
+        try end(of: session)
         let size = server.segmentSize
         var missing = start.lsn.segmentNumber(size)
         var present = server.identity.position.segmentNumber(size)
@@ -58,8 +60,19 @@ enum LostWAL {
             return true
         } catch {
             guard error.code == .server else { throw error }
-            while try session.nextResult() != .none {}
+            try end(of: session)
             return false
+        }
+    }
+
+    /// Takes what is left of a command that failed.
+    private static func end(of session: Session) throws(ConnectionError) {
+        while true {
+            do throws(ConnectionError) {
+                if try session.nextResult() == .none { return }
+            } catch {
+                guard error.code == .server else { throw error }
+            }
         }
     }
 }

@@ -102,6 +102,9 @@ public struct ReplicationClient: Sendable {
             } catch {
                 var failure = UnderstudyError(error, of: .slot)
                 failure.message = "could not drop replication slot \"\(name)\": \(failure.message)"
+                if error.sqlState == "42704" {
+                    failure.hint = "The server lists its slots: SELECT slot_name, slot_type FROM pg_replication_slots;"
+                }
                 throw failure
             }
         }

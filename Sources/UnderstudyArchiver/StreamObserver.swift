@@ -32,6 +32,8 @@ final class StreamObserver {
         }
     }
 
+    /// Whether the server accepted the stream.
+    private(set) var hasBegun = false
     /// Whether the stream brought anything: then the trouble before is over.
     var hasReceived: Bool { last.received > start.lsn || last.timeline != start.timeline }
 
@@ -49,14 +51,16 @@ final class StreamObserver {
 
     func handle(_ event: StreamEvent) {
         switch event {
-        case .positions(let positions): note(positions)
+        case .positions(let positions):
+            hasBegun = true
+            note(positions)
         case .segmentFinished(let segment):
             metrics.noteFinishedSegment()
             state.change { $0.segmentsFinished += 1 }
             state.tell(.segmentFinished(WALSegment(segment)))
             logger.info("finished segment at \(segment.endLSN) (timeline \(segment.timeline))")
-        case .timelineSwitched(let next, let position):
-            logger.notice("not renaming \"\(partialName(of: last.received))\", segment is not complete")
+        case .timelineSwitched(let next, let position, let end):
+            notePartial(at: end)
             timeline = next
             state.tell(.timelineSwitched(to: WALPosition(timeline: next, lsn: position)))
             logger.info("switched to timeline \(next) at \(position)")
@@ -84,10 +88,7 @@ final class StreamObserver {
 
     func ended() {
         metrics.endStream()
-        // Whole segments have their names.
-        if last.received > start.lsn, !last.received.isSegmentStart(segmentSize) {
-            logger.notice("not renaming \"\(partialName(of: last.received))\", segment is not complete")
-        }
+        if last.received > start.lsn || last.timeline != start.timeline { notePartial(at: last.received) }
     }
 
     private func note(_ positions: StreamPositions) {
@@ -113,9 +114,13 @@ final class StreamObserver {
         if let warning = lag.note(bytes) { archiver.warn(lagging: warning) }
     }
 
-    private func partialName(of position: LSN) -> String {
-        let segment = WALSegmentName(containing: position, timeline: timeline, size: segmentSize)
-        return (segment?.description ?? "") + ArchivedSegment.partialSuffix
+    /// Whole segments have their names.
+    private func notePartial(at position: LSN) {
+        guard !position.isSegmentStart(segmentSize),
+            let segment = WALSegmentName(containing: position, timeline: timeline, size: segmentSize)
+        else { return }
+        logger.notice(
+            "not renaming \"\(segment)\(ArchivedSegment.partialSuffix)\", segment is not complete")
     }
 }
 

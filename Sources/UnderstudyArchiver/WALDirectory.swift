@@ -63,7 +63,14 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         guard let size = WALSegmentSize(bytes: UInt64(origin.segmentSize)) else {
             throw WALDestinationError("server has an unexpected WAL segment size of \(origin.segmentSize) bytes")
         }
+        // Gives its lock back, too.
+        opened = nil
         let directory = try writing { () throws(FileIOError) in try ConfinedDirectory(path: path) }
+        guard directory.lock() else {
+            throw WALDestinationError(
+                "directory \"\(path)\" is in use by another archiver",
+                hint: "Give each archiver a directory of its own, or stop the other one first.")
+        }
         opened = Opened(
             directory: directory, origin: origin, size: size,
             syncsFinished: syncsAtOnce || origin.reliesOnAcknowledgement)
@@ -147,10 +154,12 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     public func suspend() throws(WALDestinationError) {
         try settleNames()
+        // Said of the timeline that ends here.
+        finished = nil
         guard let closing = current else { return }
-        current = nil
         if syncsAtOnce { try closing.sync() }
         try closing.close()
+        current = nil
         if syncsAtOnce { try syncNames() }
     }
 

@@ -98,6 +98,7 @@ package final class BackupWALDirectory: WALDestination, @unchecked Sendable {
 
     /// Ends the current segment where it is; the rest of it stays zero.
     package func suspend() throws(WALDestinationError) {
+        written = .invalid
         try finally { () throws(FileIOError) in try closeCurrent() }
     }
 

@@ -22,6 +22,8 @@ package struct NetworkLoop {
     private(set) var isFinished = false
     private var follow: (timeline: TimelineID, position: LSN)?
     private var timelines = 0
+    /// How far the timeline before came.
+    private var ended = LSN.invalid
     private var isStalled = false
     private var serverPosition = LSN.invalid
     private var acknowledged = LSN.invalid
@@ -49,9 +51,14 @@ package struct NetworkLoop {
     ///
     /// - Returns: Whether the stop was reached; if not, the stream goes on over a new connection.
     package mutating func run(slot: String?) throws(ReceiveError) -> Bool {
+        defer { tellPositions() }
         while true {
             follow = nil
-            try streamTimeline(slot: slot)
+            do throws(ReceiveError) { try streamTimeline(slot: slot) } catch {
+                // What came before is worth keeping: there may be no server that has it any more.
+                submit()
+                throw error
+            }
             if isFinished { return true }
             guard let follow else { return false }
             try putHistory(follow.timeline)
@@ -91,6 +98,12 @@ package struct NetworkLoop {
         }
         if isFinished { return }
         submit()
+        if machine.isStopping {
+            // The server was faster. Whatever is still to be written and synced is, when the writer is closed.
+            isFinished = true
+            return
+        }
+        ended = machine.received
         try perform(machine.handle(next.map { .endOfTimeline($0) } ?? .endOfStream, now: now), nil)
     }
 
@@ -127,6 +140,7 @@ package struct NetworkLoop {
 
     private mutating func applyWishes() throws(ReceiveError) {
         let wishes = wishes()
+        try endIfStalled()
         try perform(machine.handle(.synchronous(wishes.isSynchronous), now: now), nil)
         if let position = wishes.stop {
             submit()
@@ -191,9 +205,9 @@ package struct NetworkLoop {
                 tellPositions()
             case .follow(let timeline, let position):
                 follow = (timeline, position)
-                writer.endTimeline()
+                writer.endTimeline(next: position)
                 timelines += 1
-                observe(.timelineSwitched(to: timeline, at: position))
+                observe(.timelineSwitched(to: timeline, at: position, leaving: ended))
             case .finish:
                 isFinished = true
                 try connecting { () throws(ConnectionError) in try session.endCopy() }
@@ -240,10 +254,6 @@ extension NetworkLoop {
             if let block = writer.takeBlock(timeout: .seconds(1)) { return block }
             try noteReport()
             if session.isInterrupted { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
-            if isStalled, wishes().stop != nil {
-                // What has not been written will not be acknowledged either.
-                throw ReceiveError(.stoppedWhileStalled, "stopped while there was no room for what the server sent")
-            }
             try perform(machine.handle(.tick, now: now), nil)
         }
     }
@@ -256,10 +266,19 @@ extension NetworkLoop {
             isStalled = report.stall != nil
             observe(report.stall.map { .stalled($0) } ?? .recovered)
         }
+        try endIfStalled()
         // What was synced of the timeline before says nothing of this one.
         guard report.timelines == timelines else { return }
         if let synced = report.synced { try perform(machine.handle(.synced(synced), now: now), nil) }
         if let written = report.written { try perform(machine.handle(.written(written), now: now), nil) }
+    }
+}
+
+extension NetworkLoop {
+    /// What has not been written will not be acknowledged either.
+    private func endIfStalled() throws(ReceiveError) {
+        guard isStalled, wishes().endsWithoutRoom else { return }
+        throw ReceiveError(.stoppedWhileStalled, "stopped while there was no room for what the server sent")
     }
 }
 

@@ -9,8 +9,8 @@ package struct RateLimit: Sendable {
 
     /// - Parameter now: Time since some fixed moment; never goes backwards.
     package init(bytesPerSecond: UInt64, now: Duration) {
-        self.bytesPerSecond = Double(bytesPerSecond)
-        credit = Double(bytesPerSecond)
+        self.bytesPerSecond = Double(max(1, bytesPerSecond))
+        credit = self.bytesPerSecond
         last = now
     }
 

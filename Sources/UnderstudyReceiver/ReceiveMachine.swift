@@ -189,7 +189,8 @@ package struct ReceiveMachine: Sendable {
         return max(.zero, due - now)
     }
 
-    private var isStopping: Bool {
+    /// Whether it has come to the stop: what remains is to sync and acknowledge.
+    var isStopping: Bool {
         stop.map { received >= $0 } ?? false
     }
 

@@ -4,8 +4,9 @@ package import UnderstudyWAL
 package enum StreamEvent: Sendable {
     case positions(StreamPositions)
     case segmentFinished(WALSegmentName)
-    /// The stream goes on with this timeline, from the start of the segment in which it begins.
-    case timelineSwitched(to: TimelineID, at: LSN)
+    /// The stream goes on with this timeline, from the start of the segment in which it begins; the one before was left at
+    /// a position in or at the end of the segment before.
+    case timelineSwitched(to: TimelineID, at: LSN, leaving: LSN)
     /// The destination has no room: nothing is written until it has.
     case stalled(WALDestinationError)
     case recovered
@@ -35,10 +36,13 @@ package struct StreamPositions: Sendable, Equatable {
 package struct StreamWishes: Sendable, Equatable {
     /// The stream is to end once it has come to this position.
     package var stop: LSN?
+    /// Whether it is to end even if there is no room for what has come.
+    package var endsWithoutRoom: Bool
     package var isSynchronous: Bool
 
-    package init(stop: LSN? = nil, isSynchronous: Bool = false) {
+    package init(stop: LSN? = nil, endsWithoutRoom: Bool = false, isSynchronous: Bool = false) {
         self.stop = stop
+        self.endsWithoutRoom = endsWithoutRoom
         self.isSynchronous = isSynchronous
     }
 }

@@ -17,13 +17,13 @@ package final class WALWriter: Sendable {
         case write(Piece)
         case sync
         case history(TimelineID, [UInt8])
-        case suspend
+        /// The next timeline begins at this position.
+        case suspend(LSN)
     }
 
     private struct State {
         var jobs: [Job] = []
         var isClosed = false
-        var isAbandoned = false
         var report = Report()
     }
 
@@ -31,7 +31,7 @@ package final class WALWriter: Sendable {
     package struct Report: Sendable {
         /// Everything before it is on stable storage, on the timeline that is being written; nil before the first sync.
         var synced: LSN?
-        /// How far everything was written at the last sync, on that timeline.
+        /// How far everything was written at the last sync, on that timeline; at its beginning, where it begins.
         var written: LSN?
         /// Grows with each timeline.
         var timelines = 0
@@ -82,22 +82,14 @@ package final class WALWriter: Sendable {
         state.update { $0.jobs.append(.history(timeline, bytes)) }
     }
 
-    /// The timeline ends here: what is reported from now on is of the next one.
-    func endTimeline() {
-        state.update { $0.jobs.append(.suspend) }
+    /// The timeline ends here: what is reported from now on is of the next one, which begins at this position.
+    func endTimeline(next position: LSN) {
+        state.update { $0.jobs.append(.suspend(position)) }
     }
 
-    /// No more jobs come; the thread ends when the last one is done.
-    ///
-    /// - Parameter abandon: What has not been written yet is dropped.
-    package func close(abandon: Bool = false) {
-        state.update {
-            $0.isClosed = true
-            if abandon {
-                $0.isAbandoned = true
-                $0.jobs = []
-            }
-        }
+    /// No more jobs come; the thread ends when the last one is done, or cannot be done for want of room.
+    package func close() {
+        state.update { $0.isClosed = true }
     }
 
     /// What has happened; `finished` since the last call.
@@ -117,15 +109,13 @@ package final class WALWriter: Sendable {
         var finished: [WALSegmentName] = []
         do throws(WALDestinationError) {
             while let jobs = nextJobs() {
-                // Syncs that were asked for meanwhile are one.
-                let lastSync = jobs.lastIndex { if case .sync = $0 { true } else { false } }
                 for (index, job) in jobs.enumerated() {
                     switch job {
                     case .write(let piece):
                         defer { pool.give(back: piece.block) }
                         try write(piece, &segment, &finished)
                         written = piece.end
-                    case .sync where index != lastSync: continue
+                    case .sync where Self.isSyncedLater(jobs[(index + 1)...]): continue
                     case .sync:
                         var synced: LSN?
                         try patiently { () throws(WALDestinationError) in synced = try destination.sync() }
@@ -138,13 +128,14 @@ package final class WALWriter: Sendable {
                         finished = []
                     case .history(let timeline, let bytes):
                         try patiently { () throws(WALDestinationError) in try destination.putHistory(timeline, bytes) }
-                    case .suspend:
+                    case .suspend(let next):
                         segment = nil
-                        written = nil
-                        try destination.suspend()
+                        written = next
+                        try patiently { () throws(WALDestinationError) in try destination.suspend() }
                         tell { report in
                             report.synced = nil
-                            report.written = nil
+                            // A stream that stops here waits for nothing more of the old timeline.
+                            report.written = next
                             report.timelines += 1
                         }
                     }
@@ -155,6 +146,19 @@ package final class WALWriter: Sendable {
         } catch {
             tell { $0.failure = $0.failure ?? error }
         }
+    }
+
+    /// Whether a sync can be left out: syncs that were asked for meanwhile are one. Not over the end of a timeline, behind
+    /// which nothing is told of it any more.
+    private static func isSyncedLater(_ rest: ArraySlice<Job>) -> Bool {
+        for job in rest {
+            switch job {
+            case .sync: return true
+            case .suspend: return false
+            case .write, .history: continue
+            }
+        }
+        return false
     }
 
     private func write(
@@ -174,7 +178,7 @@ package final class WALWriter: Sendable {
         }
     }
 
-    /// Repeats what failed for want of room, until there is some or the work is abandoned.
+    /// Repeats what failed for want of room, until there is some, or nobody waits for it any more.
     private func patiently(_ body: () throws(WALDestinationError) -> Void) throws(WALDestinationError) {
         while true {
             do throws(WALDestinationError) {
@@ -182,14 +186,8 @@ package final class WALWriter: Sendable {
                 if state.read({ $0.report.stall != nil }) { tell { $0.stall = nil } }
                 return
             } catch  where error.isTemporary {
-                let isOver = state.update { state in
-                    state.report.stall = error
-                    return state.isAbandoned
-                }
-                progress.raise()
-                if isOver || state.wait(timeout: Self.retryPause, until: { $0.isAbandoned ? true : nil }) ?? false {
-                    throw error
-                }
+                tell { $0.stall = error }
+                if state.wait(timeout: Self.retryPause, until: { $0.isClosed ? true : nil }) ?? false { throw error }
             }
         }
     }

@@ -75,7 +75,7 @@ package struct ArchivedSegment: Hashable, Sendable {
     package func relation(to history: TimelineHistory) -> Relation {
         if segment.timeline == history.timeline { return .past }
         if segment.timeline > history.timeline { return .future }
-        guard let end = history.switchLSN(of: segment.timeline) else { return .diverged }
+        guard let end = history.end(of: segment.timeline) else { return .diverged }
         if segment.endLSN <= end { return .past }
         if segment.startLSN >= end { return .diverged }
         // A complete one has WAL up to its end, so also behind the switch.
@@ -84,6 +84,12 @@ package struct ArchivedSegment: Hashable, Sendable {
 }
 
 extension TimelineHistory {
+    /// Up to where an ancestor is of this timeline's past: to its switch, or to that of a younger ancestor if recovery
+    /// went to a point before it. nil for one that is not in the history.
+    fileprivate func end(of ancestor: TimelineID) -> LSN? {
+        contains(ancestor) ? ancestors.lazy.filter { $0.timeline >= ancestor }.map(\.switchLSN).min() : nil
+    }
+
     /// Whether two histories tell the same of the timelines before `timeline`. They do not where a number was given
     /// twice: by two servers that were promoted without knowing of each other.
     package func agrees(with other: TimelineHistory, before timeline: TimelineID) -> Bool {

@@ -146,7 +146,8 @@ struct BackupErrorTests {
         #expect(connection.code == .wal)
         #expect(connection.message == "could not receive WAL: removed")
         #expect(connection.hint?.contains("replication slot") == true)
-        #expect(UnderstudyError(ReceiveError(FileIOError("a", "/x", number: ENOSPC))).code == .noSpace)
+        let full = WALDestinationError(FileIOError("a", "/x", number: ENOSPC))
+        #expect(UnderstudyError(ReceiveError(full)).code == .noSpace)
         #expect(UnderstudyError(ReceiveError(.protocolViolation, "m")).code == .protocolViolation)
         #expect(UnderstudyError(ReceiveError(.endedEarly, "m")).code == .wal)
     }

@@ -24,6 +24,13 @@ func fuzzMessages(_ bytes: [UInt8]) {
     _ = try? AnnouncedArchive.decode(rows)
     _ = try? SlotState.decode(rows)
     _ = try? NextTimeline(rows)
+    if let answer = try? WatchQuery.Answer(rows) { precondition(answer.slot != nil || row[2] == nil) }
+    // Names of files in an archive.
+    for name in row.compactMap(\.self) {
+        guard let segment = ArchivedSegment(fileName: name, size: .default) else { continue }
+        precondition(segment.fileName == name, "a segment has another name than its file")
+    }
+    _ = WALPageHeader(bytes)
 }
 
 func fuzzHistory(_ bytes: [UInt8]) {
@@ -55,40 +62,71 @@ private func sealControlFile(_ bytes: inout [UInt8]) {
     for index in 0..<4 { bytes[layout.checksum + index] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(index))) }
 }
 
-/// Bytes as events: WAL, syncs and stops in any order. What is acknowledged is never more than what was synced.
+/// Bytes as events: WAL, syncs, stops and ends of timelines in any order. What is acknowledged is never more than what
+/// was synced.
 func fuzzReceiving(_ bytes: [UInt8]) {
     let start = LSN(rawValue: 0x300_0000)
     var machine = ReceiveMachine(
         start: start, timeline: TimelineID(rawValue: 1), segmentSize: .default,
-        policy: .init(statusInterval: .seconds(10), syncBytes: 1 << 16, silenceLimit: .seconds(60)))
-    var synced = start, now = Duration.zero, written = start.rawValue
+        policy: .init(
+            statusInterval: .seconds(10), syncBytes: 1 << 16, silenceLimit: .seconds(60), quietLimit: .seconds(5),
+            reconnects: bytes.count % 2 == 0))
+    var synced = start, settled = start, now = Duration.zero, written = start.rawValue
     var rest = bytes[...]
     while let code = rest.popFirst(), let value = rest.popFirst() {
+        let amount = UInt64(value) << (code >> 4)
         let event: ReceiveMachine.Event =
-            switch code % 8 {
-            case 0, 1: .data(start: machine.received, count: Int(value) << (code >> 4))
+            switch code % 16 {
+            case 0, 1: .data(start: machine.received, count: Int(amount))
             case 2: .keepalive(replyRequested: value & 1 == 1)
             case 3: .drained
-            case 4: .synced(min(machine.received, LSN(rawValue: synced.rawValue + UInt64(value) << (code >> 4))))
-            case 5: .tick
-            case 6: .stop(at: LSN(rawValue: start.rawValue + UInt64(value) << 8))
+            case 4, 12: .synced(min(machine.received, LSN(rawValue: synced.rawValue + amount)))
+            case 5, 13: .tick
+            case 6, 14: .stop(at: LSN(rawValue: start.rawValue + UInt64(value) << 8))
+            case 8: .written(min(machine.received, LSN(rawValue: settled.rawValue + amount)))
+            case 9: .synchronous(value & 1 == 1)
+            case 10: .endOfStream
+            case 11: .endOfTimeline(endOfTimeline(machine, UInt32(value), back: amount))
             default: .data(start: LSN(rawValue: start.rawValue + UInt64(value) << 8), count: Int(code))
             }
-        if case .synced(let position) = event { synced = position }
+        switch event {
+        case .synced(let position):
+            synced = position
+            settled = max(settled, position)
+        case .written(let position): settled = max(settled, position)
+        default: break
+        }
         now += .milliseconds(Int(value) * 40)
         guard let actions = try? machine.handle(event, now: now) else { return }
         for action in actions {
             switch action {
             case .acknowledge(let status):
-                precondition(status.flushed <= max(synced, .invalid) && status.flushed <= status.written)
+                precondition(status.flushed <= synced && status.flushed <= status.written)
             case .write(let range, let segment, let offset):
                 precondition(segment.startLSN.rawValue + UInt64(offset) == written, "a gap or an overlap")
+                precondition(segment.timeline == machine.timeline, "WAL of another timeline")
                 written += UInt64(range.count)
-            case .finish: precondition(machine.received == start || machine.flushed == machine.received)
-            case .sync, .follow: break
+            case .finish: precondition(settled >= machine.received, "the end, but not all is written")
+            case .follow(_, let position):
+                precondition(position.rawValue <= written && position.isSegmentStart(.default))
+                written = position.rawValue
+                synced = min(synced, position)
+                settled = min(settled, position)
+            case .reconnect: return
+            case .sync: break
             }
         }
     }
+}
+
+/// The next timeline, or one that no server may name.
+private func endOfTimeline(_ machine: ReceiveMachine, _ number: UInt32, back: UInt64) -> NextTimeline {
+    let position = machine.received.rawValue
+    let row = ["\(machine.timeline.rawValue + number % 4)", "\(LSN(rawValue: position - min(back, position)))"]
+    guard let next = try? NextTimeline(ResultSet(columns: ["c", "c"], rows: [row])) else {
+        preconditionFailure("the row of a timeline is not read")
+    }
+    return next
 }
 
 /// Texts of ours that somebody else may have changed.

@@ -121,14 +121,31 @@ struct RowTests {
     @Test("a slot that is absent has NULL in every field")
     func slots() throws {
         #expect(try SlotState.decode(Self.set([nil, nil, nil])) == nil)
+        let position = LSN(rawValue: 0x100_0000)
         #expect(
-            try SlotState.decode(Self.set(["physical", "0/1000000", "1"]))
-                == SlotState(kind: "physical", restartLSN: LSN(rawValue: 0x100_0000)))
+            try SlotState.decode(Self.set(["physical", "0/1000000", "3"]))
+                == SlotState(kind: "physical", restartLSN: position, restartTimeline: TimelineID(rawValue: 3)))
+        // A slot that was never used, and a position whose timeline is not told.
         #expect(
-            try SlotState.decode(Self.set(["physical", nil, nil])) == SlotState(kind: "physical", restartLSN: nil))
-        for rows in [[], [[]], [["physical", "x", nil]], [["physical", nil]]] as [[[String?]]] {
-            #expect(throws: ProtocolError.self) { try SlotState.decode(ResultSet(columns: [], rows: rows)) }
+            try SlotState.decode(Self.set(["physical", nil, nil]))
+                == SlotState(kind: "physical", restartLSN: nil, restartTimeline: nil))
+        for timeline in [nil, "0"] {
+            #expect(
+                try SlotState.decode(Self.set(["logical", "0/1000000", timeline]))
+                    == SlotState(kind: "logical", restartLSN: position, restartTimeline: nil))
         }
+    }
+
+    @Test(
+        "a slot that makes no sense is refused",
+        arguments: [
+            [], [[]], [["physical", "x", nil]], [["physical", nil]], [["physical", "0/1", "x"]],
+            [["physical", "0/1", "-1"]], [["physical", "0/1", "4294967296"]],
+            [["physical", "0/1", "1"], ["physical", "0/1", "1"]],
+        ] as [[[String?]]])
+    func hostileSlot(_ rows: [[String?]]) {
+        let error = #expect(throws: ProtocolError.self) { try SlotState.decode(ResultSet(columns: [], rows: rows)) }
+        #expect(error?.message.contains("READ_REPLICATION_SLOT") == true)
     }
 
     @Test("the next timeline has a number and the position where it begins")

@@ -5,35 +5,6 @@ import UnderstudyWAL
 
 @testable import UnderstudyReceiver
 
-/// Positions and segments of the tests: segments of 16 MB, the stream begins at 0/3000000.
-enum Stream {
-    static let start = LSN(rawValue: 0x300_0000)
-    static let megabyte = 1 << 20
-
-    static func lsn(_ offset: Int) -> LSN { LSN(rawValue: UInt64(Int(start.rawValue) + offset)) }
-
-    static func segment(_ number: UInt64, timeline: UInt32 = 1, size: WALSegmentSize = .default) -> WALSegmentName {
-        WALSegmentName(timeline: TimelineID(rawValue: timeline), number: number, size: size)!
-    }
-
-    /// A machine that sends no status by itself, unless it is told to.
-    static func machine(
-        statusInterval: Duration? = nil, syncBytes: UInt64 = 16 << 20, syncInterval: Duration = .seconds(1),
-        syncsToDisk: Bool = true, segmentSize: WALSegmentSize = .default, silenceLimit: Duration? = nil
-    ) -> ReceiveMachine {
-        ReceiveMachine(
-            start: start, timeline: TimelineID(rawValue: 1), segmentSize: segmentSize,
-            policy: .init(
-                statusInterval: statusInterval, syncBytes: syncBytes, syncInterval: syncInterval,
-                syncsToDisk: syncsToDisk, silenceLimit: silenceLimit))
-    }
-
-    static func status(_ written: Int, _ flushed: Int?, asking: Bool = false) -> ReceiveMachine.Action {
-        .acknowledge(
-            StandbyStatus(written: lsn(written), flushed: flushed.map(lsn) ?? .invalid, replyRequested: asking))
-    }
-}
-
 @Suite("The rules of receiving WAL: what arrives")
 struct ReceivedDataTests {
     @Test("follows what came before, byte after byte")
@@ -161,6 +132,7 @@ struct AcknowledgementTests {
         #expect(try machine.handle(.synced(Stream.lsn(60)), now: .zero) == [])
         #expect(try machine.handle(.synced(Stream.lsn(40)), now: .zero) == [])
         #expect(machine.flushed == Stream.lsn(60))
+        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(100, 60), .sync])
         #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(100, 60)])
     }
 
@@ -170,7 +142,11 @@ struct AcknowledgementTests {
         #expect(try machine.handle(.keepalive(replyRequested: false), now: .zero) == [])
         #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(0, nil)])
         _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
+        #expect(try machine.handle(.keepalive(replyRequested: false), now: .zero) == [])
+        // A server that shuts down waits for the acknowledgement of all of it.
+        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(100, nil), .sync])
         #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(100, nil)])
+        #expect(try machine.handle(.synced(Stream.lsn(100)), now: .zero) == [Stream.status(100, 100)])
     }
 
     @Test("a status is sent first of all, then each time that the interval has passed")
@@ -189,180 +165,21 @@ struct AcknowledgementTests {
         #expect(machine.nextTick(now: .seconds(40)) == .zero)
     }
 
-    @Test("without syncing no flush position is ever told")
+    @Test("what is written but not synced is never told as flushed")
     func unsynced() throws {
-        var machine = Stream.machine(statusInterval: .seconds(10), syncsToDisk: false)
-        _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
-        #expect(try machine.handle(.synced(Stream.lsn(100)), now: .seconds(1)) == [])
-        #expect(try machine.handle(.tick, now: .seconds(10)) == [Stream.status(100, nil)])
-        #expect(try machine.handle(.keepalive(replyRequested: true), now: .seconds(11)) == [Stream.status(100, nil)])
-        #expect(machine.flushed == .invalid)
-    }
-}
-
-@Suite("The rules of receiving WAL: how a stream ends")
-struct StopTests {
-    @Test("at a position that is reached and synced, at once")
-    func reachedAndSynced() throws {
-        var machine = Stream.machine(syncBytes: 100)
-        _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
-        _ = try machine.handle(.synced(Stream.lsn(100)), now: .zero)
-        #expect(try machine.handle(.stop(at: Stream.lsn(100)), now: .zero) == [.finish])
-    }
-
-    @Test("where it began, if nothing is wanted", arguments: [0, -100])
-    func nothingWanted(_ offset: Int) throws {
-        var machine = Stream.machine()
-        #expect(try machine.handle(.stop(at: Stream.lsn(offset)), now: .zero) == [.finish])
-    }
-
-    @Test("only after everything up to it is synced and acknowledged", arguments: [100, 60])
-    func reached(_ stop: Int) throws {
-        var machine = Stream.machine()
-        _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
-        #expect(try machine.handle(.stop(at: Stream.lsn(stop)), now: .zero) == [.sync])
-        #expect(try machine.handle(.tick, now: .zero) == [])
-        #expect(try machine.handle(.synced(Stream.lsn(50)), now: .zero) == [Stream.status(100, 50)])
-        #expect(try machine.handle(.synced(Stream.lsn(100)), now: .zero) == [Stream.status(100, 100), .finish])
-        #expect(try machine.handle(.tick, now: .zero) == [])
-    }
-
-    @Test("after a sync that was asked for before, without another one")
-    func syncUnderWay() throws {
-        var machine = Stream.machine(syncBytes: 100)
-        _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
-        #expect(try machine.handle(.stop(at: Stream.lsn(100)), now: .zero) == [])
-        #expect(try machine.handle(.synced(Stream.lsn(100)), now: .zero) == [Stream.status(100, 100), .finish])
-    }
-
-    @Test("at a position still to come, with the message that brings it")
-    func toCome() throws {
-        var machine = Stream.machine()
-        #expect(try machine.handle(.stop(at: Stream.lsn(100)), now: .zero) == [])
-        #expect(
-            try machine.handle(.data(start: Stream.lsn(0), count: 99), now: .zero) == [
-                .write(0..<99, segment: Stream.segment(3), offset: 0)
-            ])
-        #expect(
-            try machine.handle(.data(start: Stream.lsn(99), count: 50), now: .zero) == [
-                .write(0..<50, segment: Stream.segment(3), offset: 99), .sync,
-            ])
-        // What the server sends until it hears of the end is left out, wherever it begins.
-        #expect(try machine.handle(.data(start: Stream.lsn(149), count: 50), now: .zero) == [])
-        #expect(machine.received == Stream.lsn(149))
-        #expect(try machine.handle(.synced(Stream.lsn(149)), now: .zero) == [Stream.status(149, 149), .finish])
-    }
-
-    @Test("without syncing, when everything is written")
-    func withoutSync() throws {
-        var machine = Stream.machine(syncsToDisk: false)
-        _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
-        #expect(try machine.handle(.stop(at: Stream.lsn(100)), now: .zero) == [.sync])
-        #expect(try machine.handle(.synced(Stream.lsn(100)), now: .zero) == [.finish])
-    }
-}
-
-@Suite("The rules of receiving WAL: timelines")
-struct TimelineSwitchTests {
-    private func next(_ timeline: UInt32, _ offset: Int) throws -> ReceiveMachine.Event {
-        let row = ["\(timeline)", "\(Stream.lsn(offset))"]
-        return .endOfTimeline(
-            try NextTimeline(ResultSet(columns: ["next_tli", "next_tli_startpos"], rows: [row])))
-    }
-
-    @Test("at its end the stream goes on with the next one, from the start of the segment")
-    func follow() throws {
-        let size = Int(WALSegmentSize.default.bytes)
-        var machine = Stream.machine(syncBytes: .max)
-        _ = try machine.handle(.data(start: Stream.lsn(0), count: size + 1000), now: .zero)
-        #expect(
-            try machine.handle(next(2, size + 900), now: .zero) == [
-                .sync, .follow(TimelineID(rawValue: 2), from: Stream.lsn(size)),
-            ])
-        #expect(machine.timeline == TimelineID(rawValue: 2))
-        #expect(
-            try machine.handle(.data(start: Stream.lsn(size), count: 10), now: .zero) == [
-                .write(0..<10, segment: Stream.segment(4, timeline: 2), offset: 0)
-            ])
-    }
-
-    @Test("nothing is acknowledged between two timelines: there is no copy to do it in")
-    func noStatusBetween() throws {
         var machine = Stream.machine(statusInterval: .seconds(10))
         _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
+        #expect(try machine.handle(.written(Stream.lsn(100)), now: .seconds(1)) == [])
+        #expect(try machine.handle(.tick, now: .seconds(10)) == [Stream.status(100, nil)])
         #expect(
-            try machine.handle(next(2, 100), now: .seconds(60)) == [
-                .sync, .follow(TimelineID(rawValue: 2), from: Stream.lsn(0)),
+            try machine.handle(.keepalive(replyRequested: true), now: .seconds(11)) == [
+                Stream.status(100, nil), .sync,
             ])
-        #expect(try machine.handle(.tick, now: .seconds(60)) == [Stream.status(0, nil)])
-    }
-
-    @Test("what was synced of the old timeline is not told of the new one")
-    func notBeyondReceived() throws {
-        var machine = Stream.machine()
-        _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
-        _ = try machine.handle(.synced(Stream.lsn(100)), now: .zero)
-        _ = try machine.handle(next(2, 80), now: .zero)
-        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(0, 0)])
-        _ = try machine.handle(.data(start: Stream.lsn(0), count: 50), now: .zero)
-        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(50, 0)])
-    }
-
-    @Test("one that is not newer, or that begins beyond what was sent, is refused")
-    func refused() throws {
-        for (timeline, offset) in [(1, 100), (2, 101)] as [(UInt32, Int)] {
-            var machine = Stream.machine()
-            _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
-            let error = #expect(throws: ReceiveError.self) { try machine.handle(next(timeline, offset), now: .zero) }
-            #expect(error?.code == .protocolViolation)
-        }
-    }
-}
-
-@Suite("The rules of receiving WAL: a server that is silent")
-struct SilenceTests {
-    private var machine = Stream.machine(silenceLimit: .seconds(60))
-
-    @Test("is asked for a sign of life after half of the limit, and given up at its end")
-    mutating func stalled() throws {
-        #expect(try machine.handle(.keepalive(replyRequested: false), now: .seconds(10)) == [])
-        #expect(machine.nextTick(now: .seconds(10)) == .seconds(30))
-        #expect(try machine.handle(.drained, now: .seconds(39)) == [])
-        #expect(try machine.handle(.drained, now: .seconds(40)) == [Stream.status(0, nil, asking: true)])
-        // Once is enough.
-        #expect(try machine.handle(.drained, now: .seconds(41)) == [])
-        #expect(machine.nextTick(now: .seconds(41)) == .seconds(29))
-        let error = #expect(throws: ReceiveError.self) { try machine.handle(.drained, now: .seconds(70)) }
-        #expect(error?.connection?.code == .stalled)
-        #expect(error?.message == "server has sent nothing for 60 s")
-    }
-
-    @Test("is trusted again when anything comes")
-    mutating func answered() throws {
-        #expect(try machine.handle(.drained, now: .seconds(30)) == [Stream.status(0, nil, asking: true)])
-        #expect(try machine.handle(.keepalive(replyRequested: false), now: .seconds(31)) == [])
-        #expect(try machine.handle(.drained, now: .seconds(60)) == [])
-        #expect(try machine.handle(.drained, now: .seconds(61)) == [Stream.status(0, nil, asking: true)])
-    }
-
-    @Test("has its full time to answer, however late it was asked")
-    mutating func lateQuestion() throws {
-        #expect(try machine.handle(.drained, now: .seconds(600)) == [Stream.status(0, nil, asking: true)])
-        #expect(try machine.handle(.drained, now: .seconds(629)) == [])
-        #expect(throws: ReceiveError.self) { try machine.handle(.drained, now: .seconds(630)) }
-    }
-
-    @Test("is not to blame while the disk keeps us from listening")
-    mutating func slowDisk() throws {
-        for second in 1...600 { #expect(try machine.handle(.tick, now: .seconds(second)) == []) }
-        #expect(try machine.handle(.drained, now: .seconds(620)) == [])
-        #expect(try machine.handle(.drained, now: .seconds(630)) == [Stream.status(0, nil, asking: true)])
-    }
-
-    @Test("is waited for without a limit")
-    func unlimited() throws {
-        var machine = Stream.machine()
-        #expect(machine.nextTick(now: .zero) == nil)
-        #expect(try machine.handle(.drained, now: .seconds(1_000_000)) == [])
+        #expect(try machine.handle(.written(Stream.lsn(100)), now: .seconds(12)) == [])
+        #expect(machine.flushed == .invalid)
+        // A later sync may reach less than what is written.
+        #expect(try machine.handle(.synced(Stream.lsn(30)), now: .seconds(13)) == [Stream.status(100, 30)])
+        #expect(try machine.handle(.written(Stream.lsn(100)), now: .seconds(13)) == [])
+        #expect(machine.flushed == Stream.lsn(30))
     }
 }

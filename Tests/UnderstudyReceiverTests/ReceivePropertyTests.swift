@@ -4,75 +4,152 @@ import UnderstudyWAL
 
 @testable import UnderstudyReceiver
 
-/// The same numbers for the same seed, on every machine.
-private struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 /// Plays server, writer and disk against the machine, in a random order, and checks what it is told to do.
 private struct Rig {
-    var machine: ReceiveMachine
-    var random: SplitMix64
+    /// What the writer has to tell of a sync, or of the end of a timeline.
+    struct Report {
+        var synced: LSN?
+        var written: LSN
+    }
+
+    let policy: ReceiveMachine.Policy
     let segmentSize: WALSegmentSize
     let stop: LSN
     let syncsToDisk: Bool
+    var machine: ReceiveMachine
+    var random: SplitMix64
 
+    /// How far the server has sent.
+    var sent = Stream.start
+    var isStopKnown = false
+    var isSynchronous = false
     /// Every byte must be written once, in order: so the next write begins here.
     var written = Stream.start
-    /// Positions of syncs that were asked for, and not reported yet.
-    var pending: [LSN] = []
-    /// What was reported as synced.
-    var reported = LSN.invalid
+    /// Reports of syncs that were asked for, and are not made yet.
+    var pending: [Report] = []
+    /// Up to where a sync was asked for.
+    var asked = Stream.start
+    /// What was reported as synced, and as written.
+    var synced = LSN.invalid
+    var settled = Stream.start
+    var lastStatus: Duration?
     var isFinished = false
+    var switches = 0
+    var connections = 1
     var now = Duration.zero
+
+    init(seed: UInt64) throws {
+        random = SplitMix64(state: seed)
+        segmentSize = try #require(WALSegmentSize(bytes: 1 << UInt64.random(in: 20...24, using: &random)))
+        syncsToDisk = seed % 4 != 0
+        stop = Stream.lsn(Int.random(in: 0...(40 << 20), using: &random))
+        policy = ReceiveMachine.Policy(
+            statusInterval: seed % 3 == 0 ? nil : .seconds(2),
+            syncBytes: 1 << UInt64.random(in: 10...23, using: &random),
+            syncInterval: .seconds(1), quietLimit: seed % 2 == 0 ? nil : .seconds(1), reconnects: true)
+        machine = ReceiveMachine(
+            start: Stream.start, timeline: TimelineID(rawValue: 1), segmentSize: segmentSize, policy: policy)
+    }
 
     mutating func handle(_ event: ReceiveMachine.Event) throws {
         for action in try machine.handle(event, now: now) {
             switch action {
             case .write(let range, let segment, let offset):
+                #expect(segment.timeline == machine.timeline)
                 #expect(LSN(rawValue: segment.startLSN.rawValue + UInt64(offset)) == written)
                 #expect(!range.isEmpty && offset + range.count <= Int(segmentSize.bytes))
                 written = LSN(rawValue: written.rawValue + UInt64(range.count))
-            case .sync: pending.append(written)
+            case .sync:
+                asked = written
+                pending.append(Report(synced: syncsToDisk ? written : nil, written: written))
             case .acknowledge(let status):
-                #expect(status.written <= written)
-                #expect(status.flushed <= reported)
+                #expect(status.written == written)
+                #expect(status.flushed <= synced && status.flushed <= status.written)
                 if !syncsToDisk { #expect(status.flushed == .invalid) }
-            case .follow: Issue.record("the timeline has not ended")
+                lastStatus = now
+            case .follow(let timeline, let position): follow(timeline, position)
             case .finish:
                 #expect(!isFinished)
-                #expect(reported >= stop && written >= stop)
+                #expect(settled >= written && written >= stop && isStopKnown)
                 isFinished = true
+            case .reconnect: try reconnect()
             }
         }
     }
 
-    mutating func step(_ sent: inout LSN, isStopKnown: inout Bool) throws {
+    /// What the writer reports of the old timeline from here on is not passed on, but that it is done with it.
+    private mutating func follow(_ timeline: TimelineID, _ position: LSN) {
+        #expect(timeline == machine.timeline && position == machine.received)
+        #expect(position.isSegmentStart(segmentSize) && position <= written)
+        pending = [Report(synced: nil, written: position)]
+        (written, sent, asked) = (position, position, position)
+        synced = min(synced, position)
+        settled = min(settled, position)
+    }
+
+    /// Over a new connection, the stream goes on where the last segment began.
+    private mutating func reconnect() throws {
+        let position = written.segmentStart(segmentSize)
+        machine = ReceiveMachine(
+            start: position, timeline: machine.timeline, segmentSize: segmentSize, policy: policy)
+        (written, sent, asked, settled) = (position, position, position, position)
+        synced = .invalid
+        pending = []
+        lastStatus = nil
+        connections += 1
+        try handle(.tick)
+        try handle(.synchronous(isSynchronous))
+        if isStopKnown { try handle(.stop(at: stop)) }
+    }
+
+    mutating func step() throws {
         now += .milliseconds(Int.random(in: 0...400, using: &random))
-        switch Int.random(in: 0..<10, using: &random) {
-        case 0..<5:
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<50:
             let count = Int.random(in: 0...(1 << Int.random(in: 0...22, using: &random)), using: &random)
             try handle(.data(start: sent, count: count))
             sent = LSN(rawValue: sent.rawValue + UInt64(count))
-        case 5: try handle(.drained)
-        case 6: try handle(.tick)
-        case 7: try handle(.keepalive(replyRequested: Bool.random(using: &random)))
-        case 8 where !pending.isEmpty:
-            reported = pending.removeFirst()
-            try handle(.synced(reported))
-        case 9 where !isStopKnown && sent.rawValue > stop.rawValue / 2:
+            #expect(written.rawValue - asked.rawValue < policy.syncBytes)
+        case 50..<60:
+            try handle(.drained)
+            if isSynchronous { #expect(asked == written) }
+        case 60..<70:
+            try handle(.tick)
+            if let limit = policy.quietLimit { #expect(lastStatus.map { now - $0 < limit } == true) }
+        case 70..<75: try handle(.keepalive(replyRequested: false))
+        case 75..<80:
+            try handle(.keepalive(replyRequested: true))
+            #expect(lastStatus == now && asked == written)
+        case 80..<90 where !pending.isEmpty: try report(pending.removeFirst())
+        case 90..<95 where !isStopKnown && sent.rawValue > stop.rawValue / 2:
             isStopKnown = true
             try handle(.stop(at: stop))
-        default: break
+        case 95..<97:
+            isSynchronous.toggle()
+            try handle(.synchronous(isSynchronous))
+        case 97 where switches < 3: return try switchTimeline()
+        case 98 where connections < 3: return try handle(.endOfStream)
+        default: return
         }
+        if let interval = policy.statusInterval { #expect(lastStatus.map { now - $0 < interval } == true) }
+    }
+
+    private mutating func report(_ report: Report) throws {
+        if let position = report.synced {
+            synced = max(synced, position)
+            settled = max(settled, position)
+            try handle(.synced(position))
+        }
+        settled = max(settled, report.written)
+        try handle(.written(report.written))
+    }
+
+    private mutating func switchTimeline() throws {
+        switches += 1
+        let back = UInt64.random(in: 0...min(4 << 20, written.rawValue - Stream.start.rawValue), using: &random)
+        let row = ["\(machine.timeline.rawValue + 1)", "\(LSN(rawValue: written.rawValue - back))"]
+        try handle(
+            .endOfTimeline(NextTimeline(ResultSet(columns: ["next_tli", "next_tli_startpos"], rows: [row]))))
     }
 }
 
@@ -82,25 +159,15 @@ struct ReceivePropertyTests {
         "no byte is lost or doubled, and nothing is acknowledged that was not synced",
         arguments: 0..<100 as Range<UInt64>)
     func anyOrder(_ seed: UInt64) throws {
-        var random = SplitMix64(state: seed)
-        let segmentSize = try #require(WALSegmentSize(bytes: 1 << UInt64.random(in: 20...24, using: &random)))
-        let syncsToDisk = seed % 4 != 0
-        var rig = Rig(
-            machine: Stream.machine(
-                statusInterval: seed % 3 == 0 ? nil : .seconds(2),
-                syncBytes: 1 << UInt64.random(in: 10...23, using: &random), syncsToDisk: syncsToDisk,
-                segmentSize: segmentSize),
-            random: random, segmentSize: segmentSize,
-            stop: Stream.lsn(Int.random(in: 0...(40 << 20), using: &random)), syncsToDisk: syncsToDisk)
-        var sent = Stream.start
-        var isStopKnown = false
+        var rig = try Rig(seed: seed)
         for _ in 0..<100_000 where !rig.isFinished {
-            try rig.step(&sent, isStopKnown: &isStopKnown)
+            try rig.step()
             // After the stop the server may be ahead of what is taken.
             #expect(rig.machine.received == rig.written)
-            #expect(rig.written == sent || (isStopKnown && rig.written >= rig.stop))
+            #expect(rig.written == rig.sent || (rig.isStopKnown && rig.written >= rig.stop))
+            #expect(rig.machine.flushed <= rig.synced)
         }
         #expect(rig.isFinished)
-        #expect(rig.written <= sent)
+        #expect(rig.written <= rig.sent)
     }
 }

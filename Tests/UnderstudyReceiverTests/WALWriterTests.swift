@@ -5,148 +5,150 @@ import UnderstudyWAL
 
 @testable import UnderstudyReceiver
 
-extension [UInt8] {
-    /// The elements as bytes, for as long as the array is borrowed.
-    var raw: RawSpan {
-        @_lifetime(borrow self)
-        borrowing get {
-            // A UInt8 has no padding.
-            unsafe span.bytes
-        }
-    }
-
-    /// Bytes of a WAL that has no two equal stretches.
-    static func wal(_ count: Int, from start: Int = 0) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        for index in 0..<count {
-            let place = start + index
-            bytes[index] = UInt8(truncatingIfNeeded: place ^ (place >> 8) ^ (place >> 16) &+ 1)
-        }
-        return bytes
-    }
-}
-
-/// A WAL directory as a backup makes it, and a WAL with segments of 1 MB.
-private struct WALDirectory {
-    let directory: ConfinedDirectory
-    let size = WALSegmentSize(bytes: 1 << 20)!
-
-    init(_ path: String? = nil) throws {
-        directory = try ConfinedDirectory(path: path ?? TestDirectory.make("wal"))
-        try directory.makeDirectory("archive_status", mode: 0o700)
-    }
-
-    func segment(_ number: UInt64, timeline: UInt32 = 1) -> WALSegmentName {
-        WALSegmentName(timeline: TimelineID(rawValue: timeline), number: number, size: size)!
-    }
-
-    var names: [String] { FileTree.names(directory.path) }
-    var done: [String] { FileTree.names("\(directory.path)/archive_status") }
-
-    func content(_ name: String) throws -> [UInt8] {
-        try directory.read(RelativePath(name), atMost: 4 << 20)
-    }
-}
-
-@Suite("WAL segment files")
-struct SegmentFilesTests {
-    private let wal: WALDirectory
-
-    init() throws {
-        wal = try WALDirectory()
-    }
-
-    @Test("are whole from their first byte on, zeros behind what has arrived", arguments: [true, false])
-    func zeros(_ syncs: Bool) throws {
-        var files = SegmentFiles(directory: wal.directory, fileMode: 0o640, syncs: syncs)
-        try files.write([UInt8].wal(5000).raw, segment: wal.segment(3), offset: 0)
-        try files.write([UInt8].wal(3, from: 5000).raw, segment: wal.segment(3), offset: 5000)
-        try files.sync()
-        let content = try wal.content("000000010000000000000003")
-        #expect(content == .wal(5003) + [UInt8](repeating: 0, count: (1 << 20) - 5003))
-        #expect(try wal.directory.sizeAndMode(of: "000000010000000000000003").mode == 0o640)
-        #expect(wal.done == [])
-    }
-
-    @Test(
-        "are zeros behind what has arrived where space cannot be preallocated",
-        .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"))
-    func filled() throws {
-        let fileSystem = try MountedFileSystem(.ram)
-        let wal = try WALDirectory(fileSystem.path)
-        var files = SegmentFiles(directory: wal.directory, fileMode: 0o600, syncs: true)
-        try files.write([UInt8].wal(100).raw, segment: wal.segment(3), offset: 0)
-        try files.close()
-        #expect(
-            try wal.content("000000010000000000000003") == .wal(100) + [UInt8](repeating: 0, count: (1 << 20) - 100))
-    }
-
-    @Test("are marked as archived once they are full, and only then")
-    func done() throws {
-        var files = SegmentFiles(directory: wal.directory, fileMode: 0o600, syncs: true)
-        let half = 1 << 19
-        try files.write([UInt8].wal(half).raw, segment: wal.segment(0xFF), offset: 0)
-        #expect(wal.done == [])
-        try files.write([UInt8].wal(half, from: half).raw, segment: wal.segment(0xFF), offset: half)
-        #expect(wal.done == ["0000000100000000000000FF.done"])
-        try files.write([UInt8].wal(10).raw, segment: wal.segment(0x1000), offset: 0)
-        try files.close()
-        #expect(wal.done == ["0000000100000000000000FF.done"])
-        #expect(wal.names == ["0000000100000000000000FF", "000000010000000100000000", "archive_status"])
-        #expect(try wal.content("0000000100000000000000FF") == .wal(1 << 20))
-    }
-
-    @Test("of another timeline have files of their own")
-    func timelines() throws {
-        var files = SegmentFiles(directory: wal.directory, fileMode: 0o600, syncs: true)
-        try files.write([UInt8].wal(10).raw, segment: wal.segment(3), offset: 0)
-        try files.write([UInt8].wal(20).raw, segment: wal.segment(3, timeline: 2), offset: 0)
-        try files.close()
-        #expect(wal.names == ["000000010000000000000003", "000000020000000000000003", "archive_status"])
-        #expect(Array(try wal.content("000000010000000000000003").prefix(11)) == .wal(10) + [0])
-        #expect(Array(try wal.content("000000020000000000000003").prefix(21)) == .wal(20) + [0])
-    }
-
-    @Test("never take the place of a file that is there")
-    func exclusive() throws {
-        try TestDirectory.write("precious", to: "\(wal.directory.path)/000000010000000000000003")
-        var files = SegmentFiles(directory: wal.directory, fileMode: 0o600, syncs: true)
-        #expect(throws: FileIOError.self) {
-            try files.write([UInt8].wal(10).raw, segment: wal.segment(3), offset: 0)
-        }
-        #expect(try FileTree.text("\(wal.directory.path)/000000010000000000000003") == "precious")
-    }
-
-    @Test("of histories have the bytes that the server sent, and are marked as archived")
-    func history() throws {
-        var files = SegmentFiles(directory: wal.directory, fileMode: 0o600, syncs: true)
-        let text = Array("1\t0/D0AF210\tno recovery target specified\n".utf8)
-        try files.putHistory("00000002.history", text)
-        try files.sync()
-        #expect(wal.names == ["00000002.history", "archive_status"])
-        #expect(try wal.content("00000002.history") == text)
-        #expect(wal.done == ["00000002.history.done"])
-    }
-
-    @Test(
-        "that do not fit say so before they hold a byte",
-        .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"))
-    func noSpace() throws {
-        let fileSystem = try MountedFileSystem(.small(bytes: 256 << 10))
-        let wal = try WALDirectory(fileSystem.path)
-        var files = SegmentFiles(directory: wal.directory, fileMode: 0o600, syncs: true)
-        let error = #expect(throws: FileIOError.self) {
-            try files.write([UInt8].wal(10).raw, segment: wal.segment(3), offset: 0)
-        }
-        #expect(error?.isNoSpace == true)
-        #expect(error?.path == "\(fileSystem.path)/000000010000000000000003")
-    }
-}
-
 @Suite("The writer of WAL")
 struct WALWriterTests {
+    @Test("asks for one thing after the other, in the order in which they came")
+    func order() throws {
+        let rig = WriterRig()
+        rig.writer.putHistory(TimelineID(rawValue: 2), [1, 2])
+        try rig.write([1, 2, 3], segment: 3, timeline: 2, at: 0)
+        try rig.write([4], segment: 3, timeline: 2, at: 3)
+        rig.writer.sync()
+        try rig.write([5, 6, 7, 8], segment: 3, timeline: 2, at: WriterRig.end)
+        try rig.write([9], segment: 4, timeline: 2, at: 0)
+        rig.writer.endTimeline(next: rig.lsn(4, 0))
+        rig.writer.putHistory(TimelineID(rawValue: 3), [3])
+        try rig.write([10], segment: 4, timeline: 3, at: 0)
+        rig.writer.sync()
+        rig.writer.close()
+        rig.writer.start().join()
+        #expect(
+            rig.destination.calls == [
+                .history(2, [1, 2]),
+                .begin("000000020000000000000003"), .write(offset: 0, [1, 2, 3]), .write(offset: 3, [4]), .sync,
+                .write(offset: WriterRig.end, [5, 6, 7, 8]), .finish("000000020000000000000003"),
+                .begin("000000020000000000000004"), .write(offset: 0, [9]), .suspend,
+                .history(3, [3]),
+                .begin("000000030000000000000004"), .write(offset: 0, [10]), .sync, .suspend,
+            ])
+        let report = rig.writer.report()
+        #expect(report.failure == nil && report.stall == nil)
+        #expect(report.finished.map(\.description) == ["000000020000000000000003"])
+        // They are told once.
+        #expect(rig.writer.report().finished.isEmpty)
+    }
+
+    @Test("makes one sync of those that have queued up, the last one, but not over the end of a timeline")
+    func queuedSyncs() throws {
+        let rig = WriterRig()
+        rig.writer.sync()
+        try rig.write([1], segment: 3, at: 0)
+        rig.writer.sync()
+        rig.writer.sync()
+        try rig.write([2], segment: 3, at: 1)
+        rig.writer.sync()
+        rig.writer.endTimeline(next: rig.lsn(3, 0))
+        try rig.write([3], segment: 3, timeline: 2, at: 0)
+        rig.writer.sync()
+        rig.writer.putHistory(TimelineID(rawValue: 2), [])
+        rig.writer.sync()
+        rig.writer.close()
+        rig.writer.start().join()
+        #expect(
+            rig.destination.calls == [
+                .begin("000000010000000000000003"), .write(offset: 0, [1]), .write(offset: 1, [2]), .sync, .suspend,
+                .begin("000000020000000000000003"), .write(offset: 0, [3]), .history(2, []), .sync, .suspend,
+            ])
+    }
+
+    @Test("syncs again what was asked for during a sync")
+    func syncDuringSync() throws {
+        let rig = WriterRig()
+        rig.destination.hold(.sync)
+        try rig.write([1], segment: 3, at: 0)
+        rig.writer.sync()
+        let thread = rig.writer.start()
+        try rig.destination.wait(for: .sync)
+        try rig.write([2], segment: 3, at: 1)
+        rig.writer.sync()
+        rig.writer.close()
+        rig.destination.release()
+        thread.join()
+        #expect(
+            rig.destination.calls == [
+                .begin("000000010000000000000003"), .write(offset: 0, [1]), .sync, .write(offset: 1, [2]), .sync,
+                .suspend,
+            ])
+    }
+
+    @Test("reports what the destination says is synced, apart from what is written")
+    func positions() throws {
+        let rig = WriterRig()
+        let thread = rig.writer.start()
+        #expect(rig.writer.report().synced == nil && rig.writer.report().written == nil)
+        // Nothing of it survives a crash; then a part; then all.
+        try rig.write([1, 2], segment: 3, at: 0)
+        rig.writer.sync()
+        var report = try rig.report { $0.written != nil }
+        #expect(report.synced == nil && report.written == rig.lsn(3, 2))
+        rig.destination.setSynced(rig.lsn(3, 1))
+        rig.writer.sync()
+        report = try rig.report { $0.synced != nil }
+        #expect(report.synced == rig.lsn(3, 1) && report.written == rig.lsn(3, 2))
+        // Written alone is reported by no write, only by a sync.
+        try rig.write([3], segment: 3, at: 2)
+        try rig.destination.wait(for: .write, count: 2)
+        #expect(rig.writer.report().written == rig.lsn(3, 2))
+        rig.destination.setSynced(rig.lsn(3, 3))
+        rig.writer.sync()
+        report = try rig.report { $0.written == rig.lsn(3, 3) }
+        #expect(report.synced == rig.lsn(3, 3) && report.timelines == 0)
+        rig.writer.close()
+        thread.join()
+    }
+
+    @Test("tells reports of an old timeline apart from those of the one that is written now")
+    func timelines() throws {
+        let rig = WriterRig()
+        let thread = rig.writer.start()
+        rig.destination.setSynced(rig.lsn(4, 2))
+        try rig.write([1, 2], segment: 4, at: 0)
+        rig.writer.sync()
+        #expect(try rig.report { $0.synced != nil }.timelines == 0)
+        rig.writer.endTimeline(next: rig.lsn(4, 0))
+        let report = try rig.report { $0.timelines == 1 }
+        // Nothing of the new one is synced; what came before it is written.
+        #expect(report.synced == nil && report.written == rig.lsn(4, 0))
+        rig.destination.setSynced(rig.lsn(4, 1))
+        try rig.write([3], segment: 4, timeline: 2, at: 0)
+        rig.writer.sync()
+        let next = try rig.report { $0.synced != nil }
+        #expect(next.timelines == 1 && next.synced == rig.lsn(4, 1) && next.written == rig.lsn(4, 1))
+        rig.writer.close()
+        thread.join()
+    }
+
+    @Test("lends as many blocks as it may hold, and lends them again when they are written")
+    func blocks() throws {
+        let rig = WriterRig(blocks: 2)
+        rig.destination.hold(.write)
+        try rig.write([1], segment: 3, at: 0)
+        try rig.write([2], segment: 3, at: 1)
+        let thread = rig.writer.start()
+        try rig.destination.wait(for: .write)
+        #expect(rig.writer.takeBlock(timeout: .zero) == nil)
+        rig.destination.release()
+        let block = try #require(rig.writer.takeBlock(timeout: .seconds(60)))
+        #expect(block.bytes.byteCount == 0 && block.room == WALWriter.blockSize)
+        rig.writer.close()
+        thread.join()
+    }
+}
+
+@Suite("The writer of WAL, with the directory of a backup")
+struct BackupWriterTests {
     /// Sends WAL as the network thread does, in pieces that end with their segments.
-    private func send(_ bytes: [UInt8], from start: Int, to writer: WALWriter, _ wal: WALDirectory) throws {
+    private func send(_ bytes: [UInt8], from start: Int, to writer: WALWriter, _ wal: BackupWAL) throws {
         var done = 0
         while done < bytes.count {
             let place = start + done
@@ -155,17 +157,17 @@ struct WALWriterTests {
             let end = min(bytes.count, done + room)
             done += block.append(bytes.raw.extracting(done..<end))
             writer.write(
-                .init(block: block, segment: wal.segment(UInt64(place) >> 20), offset: place & (1 << 20 - 1)))
+                .init(block: block, segment: wal.name(UInt64(place) >> 20), offset: place & (1 << 20 - 1)))
         }
     }
 
     @Test("writes everything in order, and reports what it has synced", arguments: [true, false])
     func order(_ syncs: Bool) throws {
-        let wal = try WALDirectory()
-        let writer = WALWriter(directory: wal.directory, fileMode: 0o600, syncs: syncs)
+        let wal = try BackupWAL()
+        let writer = WALWriter(destination: wal.destination(syncs: syncs))
         let thread = writer.start()
         let bytes = [UInt8].wal(5 << 19)
-        writer.putHistory("00000002.history", [1, 2, 3])
+        writer.putHistory(TimelineID(rawValue: 2), [1, 2, 3])
         // In uneven pieces, more of them than the pool has blocks.
         var start = 0
         for length in [1, 8191, 100_000, 700_000, 5 << 19] {
@@ -173,10 +175,17 @@ struct WALWriterTests {
             try send(piece, from: start, to: writer, wal)
             start += piece.count
         }
-        #expect(try writer.synced() == .invalid)
-        writer.sync(upTo: LSN(rawValue: UInt64(bytes.count)))
-        #expect(Interrupt.wait(socket: -1, events: 0, interrupts: [writer.progress], timeout: nil) == .interrupted(0))
-        #expect(try writer.synced() == LSN(rawValue: UInt64(bytes.count)))
+        #expect(writer.report().synced == nil)
+        writer.progress.clear()
+        writer.sync()
+        while writer.report().written == nil {
+            #expect(
+                Interrupt.wait(socket: -1, events: 0, interrupts: [writer.progress], timeout: nil) == .interrupted(0))
+            writer.progress.clear()
+        }
+        #expect(writer.report().written == LSN(rawValue: UInt64(bytes.count)))
+        // Without syncing, nothing survives a crash.
+        #expect(writer.report().synced == (syncs ? LSN(rawValue: UInt64(bytes.count)) : nil))
         writer.close()
         thread.join()
         #expect(
@@ -192,16 +201,18 @@ struct WALWriterTests {
 
     @Test("reports a failure, writes nothing more, and ends")
     func failure() throws {
-        let wal = try WALDirectory()
+        let wal = try BackupWAL()
         try TestDirectory.write("in the way", to: "\(wal.directory.path)/000000010000000000000001")
-        let writer = WALWriter(directory: wal.directory, fileMode: 0o600, syncs: true)
+        let writer = WALWriter(destination: wal.destination())
         let thread = writer.start()
         try send(.wal((1 << 20) + 10), from: 0, to: writer, wal)
-        writer.sync(upTo: LSN(rawValue: (1 << 20) + 10))
+        writer.sync()
         thread.join()
         #expect(writer.progress.isRaised)
-        let error = #expect(throws: FileIOError.self) { try writer.synced() }
-        #expect(error?.path == "\(wal.directory.path)/000000010000000000000001")
+        let report = writer.report()
+        #expect(report.synced == nil && report.written == nil)
+        #expect(report.failure?.file?.path == "\(wal.directory.path)/000000010000000000000001")
+        #expect(report.failure?.isTemporary == false)
         #expect(try FileTree.text("\(wal.directory.path)/000000010000000000000001") == "in the way")
     }
 }

@@ -32,6 +32,10 @@ package enum FileTree {
     }
 
     package static func text(_ path: String) throws -> String {
+        String(decoding: try bytes(path), as: UTF8.self)
+    }
+
+    package static func bytes(_ path: String) throws -> [UInt8] {
         // Not by String(contentsOfFile:), which may take a file of /proc for shorter than it is.
         guard let file = unsafe fopen(path, "r") else { throw SupportError("could not open \(path)") }
         defer { unsafe fclose(file) }
@@ -40,7 +44,7 @@ package enum FileTree {
         while true {
             // SAFETY: fread writes at most the size of the buffer.
             let count = unsafe fread(&buffer, 1, buffer.count, file)
-            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+            if count == 0 { return bytes }
             bytes += buffer[..<count]
         }
     }

@@ -43,6 +43,13 @@ package enum UnderstudyProgram {
         }
     }()
 
+    /// Another program of the package, which this user runs where it was built.
+    package static func other(_ name: String) throws -> String {
+        let path = "\(URL(fileURLWithPath: try built()).deletingLastPathComponent().path)/\(name)"
+        guard FileManager.default.isExecutableFile(atPath: path) else { throw SupportError("no program \(path)") }
+        return path
+    }
+
     /// The program stands beside the test bundle in the build's directory, unless `UNDERSTUDY_PROGRAM` names another.
     private static func built() throws -> String {
         if let program = ProcessInfo.processInfo.environment["UNDERSTUDY_PROGRAM"] { return program }

@@ -101,4 +101,23 @@ import UnderstudyWAL
             #expect(zip(cut.ancestors, whole).allSatisfy { $0.timeline == $1.timeline && $0.switchLSN == $1.switchLSN })
         }
     }
+
+    @Test(
+        "two histories agree if they tell the same of the timelines before one, whatever the reasons",
+        arguments: [
+            ("1\t0/28\ta\n2\t0/30\tb\n", 3, 3, true), ("1 0/028 other\n2 0/30\n", 3, 3, true),
+            // Another position, another ancestor, one more, one less.
+            ("1\t0/28\ta\n2\t0/31\tb\n", 3, 3, false), ("1\t0/27\ta\n2\t0/30\tb\n", 3, 3, false),
+            ("2\t0/30\tb\n", 3, 3, false), ("1\t0/28\ta\n", 3, 3, false),
+            ("1\t0/28\ta\n2\t0/30\tb\n3\t0/40\tc\n", 4, 4, false),
+            // What lies behind the timeline in question does not matter.
+            ("1\t0/28\ta\n2\t0/30\tb\n3\t0/40\tc\n", 4, 3, true), ("1\t0/28\ta\n2\t0/31\tb\n", 3, 2, true),
+            ("1\t0/28\ta\n", 2, 2, true), ("1\t0/29\ta\n", 2, 2, false), ("1\t0/29\ta\n", 2, 1, true),
+        ] as [(String, UInt32, UInt32, Bool)])
+    func agrees(text: String, timeline: UInt32, before: UInt32, agree: Bool) throws {
+        let ours = try Self.history("1\t0/28\ta\n2\t0/30\tb\n", of: 3)
+        let other = try Self.history(text, of: timeline)
+        #expect(ours.agrees(with: other, before: TimelineID(rawValue: before)) == agree)
+        #expect(other.agrees(with: ours, before: TimelineID(rawValue: before)) == agree)
+    }
 }

@@ -1,0 +1,139 @@
+import Foundation
+import Glibc
+import Logging
+import ServiceLifecycle
+import Testing
+import Understudy
+import UnderstudyMemoryDestinationExample
+import UnderstudyTestSupport
+
+/// The archiver in a program, as its documentation shows it.
+@Suite("The archiver in a program")
+struct ArchiverLibraryTests {
+    /// WAL of a little more than so many segments.
+    private func write(segments: Int, on cluster: Cluster) throws {
+        for _ in 0..<segments {
+            try cluster.sql("CREATE TABLE IF NOT EXISTS t (a int); INSERT INTO t VALUES (1); SELECT pg_switch_wal()")
+        }
+    }
+
+    @Test(
+        "sends WAL wherever the program likes, tells how far it is, and ends in order",
+        arguments: PostgresInstallation.all)
+    func memory(installation: PostgresInstallation) async throws {
+        let cluster = try Cluster(installation)
+        let memory = MemoryDestination()
+        let archiver = WALArchiver(
+            source: cluster.connectionString(), slot: .permanent("archive", createIfMissing: true), destination: memory)
+        let events = archiver.events
+        let running = Task { try await archiver.run() }
+        var finished: [WALSegment] = []
+        for await event in events {
+            if case .connected = event { try write(segments: 3, on: cluster) }
+            guard case .segmentFinished(let segment) = event else { continue }
+            finished.append(segment)
+            let content = try #require(memory.content(of: segment))
+            #expect(content == (try FileTree.bytes("\(cluster.directory)/pg_wal/\(segment.name)")))
+            if finished.count == 3 { break }
+        }
+        let end = try #require(LSN(cluster.sql("SELECT pg_current_wal_flush_lsn()")))
+        try eventually("the acknowledgement of \(end)") { archiver.status.acknowledged >= end }
+        let status = archiver.status
+        #expect(status.phase == .streaming)
+        #expect(status.timeline == 1)
+        #expect(status.synced >= status.acknowledged && status.received >= status.synced)
+        #expect(status.segmentsFinished == 3)
+        #expect(status.lastError == nil)
+        running.cancel()
+        try await running.value
+        #expect(archiver.status.phase == .stopped)
+        #expect(
+            try cluster.holds("SELECT restart_lsn >= '\(end)' FROM pg_replication_slots WHERE slot_name = 'archive'"))
+    }
+
+    @Test("the article's program archives compressed segments until SIGTERM, and acknowledges all before it ends")
+    func example() throws {
+        let cluster = try Cluster(.newest)
+        let archive = try TestDirectory.make("archive")
+        let program = try Program(
+            UnderstudyProgram.other("UnderstudyArchiverExample"), [cluster.connectionString(), archive],
+            environment: UnderstudyProgram.environment)
+        try eventually("the slot: \(program.errorOutput)") {
+            try cluster.holds("SELECT count(*) = 1 FROM pg_replication_slots WHERE active")
+        }
+        try write(segments: 2, on: cluster)
+        let end = try cluster.sql("SELECT pg_current_wal_flush_lsn()")
+        try eventually("two segments: \(program.errorOutput)") {
+            FileTree.names(archive).filter { $0.hasSuffix(".zst") }.count >= 2
+        }
+        program.send(SIGTERM)
+        let result = program.wait()
+        #expect(result.status == 0, "\(result)")
+        for name in FileTree.names(archive) where name.hasSuffix(".zst") {
+            let content = try Program.filter("zstd -dc", "\(archive)/\(name)")
+            #expect(content == (try FileTree.bytes("\(cluster.directory)/pg_wal/\(name.dropLast(4))")))
+            #expect(result.output.contains("finished \(name.dropLast(4)), "))
+        }
+        #expect(try cluster.holds("SELECT restart_lsn >= '\(end)' FROM pg_replication_slots"))
+    }
+
+    @Test(
+        "the article shows programs that are compiled",
+        arguments: ["Archiver/Archiver", "MemoryDestination/MemoryDestination"])
+    func article(file: String) throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let article = try FileTree.text(
+            root.appending(path: "Sources/Understudy/Understudy.docc/EmbedAWALArchiver.md").path)
+        let source = try FileTree.text(root.appending(path: "Examples/\(file).swift").path)
+        #expect(article.contains("```swift\n\(source)```"))
+    }
+
+    @Test("a stream hands out messages, and acknowledges what the program says")
+    func stream() async throws {
+        let cluster = try Cluster(.newest)
+        let client = ReplicationClient(source: cluster.connectionString())
+        try await client.createSlot("s1")
+        let system = try await client.identifySystem()
+        let slot = try #require(try await client.slot("s1"))
+        #expect(slot.kind == "physical")
+        let size = UInt64(system.segmentSize)
+        let start = LSN(rawValue: try #require(slot.restartLSN).rawValue / size * size)
+        let stream = try await WALStream.connect(
+            source: cluster.connectionString(), from: WALPosition(timeline: system.timeline, lsn: start), slot: "s1")
+        try write(segments: 2, on: cluster)
+        var content: [UInt8] = []
+        for try await message in stream {
+            guard case .data(let position, let bytes, let serverEnd) = message else { continue }
+            #expect(position.rawValue == start.rawValue + UInt64(content.count))
+            content += bytes
+            #expect(serverEnd.rawValue >= start.rawValue + UInt64(content.count))
+            if content.count >= 2 * Int(size) { break }
+        }
+        let end = LSN(rawValue: start.rawValue + UInt64(content.count))
+        stream.acknowledge(end)
+        try eventually("the slot to move to \(end)") {
+            try cluster.holds("SELECT restart_lsn >= '\(end)' FROM pg_replication_slots")
+        }
+        let name = try cluster.sql("SELECT pg_walfile_name('\(start)'::pg_lsn + 1)")
+        #expect(
+            Array(content.prefix(Int(size))) == (try FileTree.bytes("\(cluster.directory)/pg_wal/\(name)")))
+    }
+
+    @Test("commands are plain functions, and say what is wrong")
+    func commands() async throws {
+        let cluster = try Cluster(.newest)
+        let client = ReplicationClient(source: cluster.connectionString())
+        #expect(try await client.slot("s1") == nil)
+        try await client.createSlot("s1", reserveWAL: false)
+        #expect(try await client.slot("s1") == .init(kind: "physical", restartLSN: nil, restartTimeline: nil))
+        try await client.createSlot("s1", ifNotExists: true)
+        let twice = await #expect(throws: UnderstudyError.self) { try await client.createSlot("s1") }
+        #expect(twice?.code == .slot)
+        try await client.dropSlot("s1")
+        let missing = await #expect(throws: UnderstudyError.self) { try await client.dropSlot("s1") }
+        #expect(missing?.sqlState == "42704")
+        let history = await #expect(throws: UnderstudyError.self) { try await client.timelineHistory(7) }
+        #expect(history?.message.contains("00000007.history") == true)
+    }
+}
