@@ -85,7 +85,7 @@ import UnderstudyTestSupport
             try archive.wait(for: try cluster.finishSegment(), program)
             let result = program.stop()
             #expect(result.status == 0, "\(kind): \(result)")
-            #expect(archive.segments.count >= 3, "\(kind)")
+            #expect(archive.segments.count >= 2, "\(kind)")
             #expect(try archive.differences(from: cluster) == [], "\(kind)")
         }
     }

@@ -25,6 +25,7 @@ struct ReceivewalDiskTests {
         let disk = try MountedFileSystem(.small(bytes: 24 << 20))
         let archive = try WALArchive(at: disk.path)
         let program = try archive.receive(from: cluster, ["-Z", method])
+        try cluster.waitForStream(program)
         try archive.wait(for: try cluster.finishSegment(), program)
         let before = try sender(cluster)
         try fill(disk, cluster, program)

@@ -101,6 +101,7 @@ import UnderstudyTestSupport
         // It keeps WAL from its first use on.
         let archive = try WALArchive()
         let program = try archive.receive(from: cluster, ["-S", "archive"])
+        try cluster.waitForStream(program)
         try archive.wait(for: try cluster.finishSegment(), program)
         #expect(program.stop().status == 0)
         try cluster.waitUntilFree()

@@ -106,6 +106,7 @@ import UnderstudyTestSupport
         let proxy = try NetworkProxy(to: cluster.port)
         let archive = try WALArchive()
         let program = try archive.receive(from: cluster, ["--stall-timeout=1s"], port: proxy.port)
+        try cluster.waitForStream(program)
         try archive.wait(for: try cluster.finishSegment(), program)
         proxy.set(.stalled)
         let result = program.stop()

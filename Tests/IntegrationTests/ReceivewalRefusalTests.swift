@@ -50,6 +50,7 @@ import UnderstudyTestSupport
         let cluster = try Cluster(installation, options)
         let archive = try WALArchive()
         var program = try archive.receive(from: cluster)
+        try cluster.waitForStream(program)
         let first = try cluster.finishSegment()
         try archive.wait(for: first, program)
         #expect(program.stop().status == 0)
