@@ -139,6 +139,13 @@ let package = Package(
                 "UnderstudyTestSupport", "UnderstudyWAL",
             ]),
         .testTarget(
+            name: "UnderstudyArchiverTests",
+            dependencies: [
+                "UnderstudyArchiver", "UnderstudyCompression", "UnderstudyFileIO",
+                "UnderstudyMemoryDestinationExample", "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudySource",
+                "UnderstudyTestSupport", "UnderstudyWAL",
+            ]),
+        .testTarget(
             name: "UnderstudyStandbyTests",
             dependencies: [
                 "UnderstudyStandby", "UnderstudyBackup", "UnderstudyFileIO", "UnderstudyProtocol",

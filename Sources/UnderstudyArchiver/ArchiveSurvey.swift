@@ -30,18 +30,13 @@ struct ArchiveSurvey {
         if segments.isEmpty, let other = names.first(where: { ArchivedSegment.isFileName("\($0)") }) {
             try refuseSize("\(other)")
         }
+        try checkOrigin(segments)
         let history = try readHistory()
-        var disagrees = false
-        if let history { disagrees = try !agreesWithOurs(history) }
-        var isFirst = true
+        let givenTwice = try timelinesGivenTwice(history)
         for segment in segments {
             let contents = ArchivedContents(segment, in: directory)
             guard try isUsable(contents) else { continue }
-            if isFirst { try checkOrigin(contents) }
-            isFirst = false
-            var relation = history.map { segment.relation(to: $0) } ?? .past
-            if disagrees && segment.segment.timeline == origin.timeline { relation = .diverged }
-            switch relation {
+            switch relation(of: segment, history, givenTwice) {
             case .future: throw Self.ahead(segment, origin)
             case .diverged:
                 note(segment, history)
@@ -55,7 +50,8 @@ struct ArchiveSurvey {
             }
             break
         }
-        try setAside(disagrees: disagrees)
+        if found.next == nil, let history, let oldest = aside.last { found.next = fork(of: history, before: oldest) }
+        try setAside(givenTwice)
         return found
     }
 
@@ -75,10 +71,16 @@ struct ArchiveSurvey {
         return false
     }
 
-    /// The first page of a segment tells where it is from.
-    private func checkOrigin(_ contents: ArchivedContents) throws(WALDestinationError) {
-        guard let header = try contents.header() else { return }
-        let name = contents.segment.fileName
+    /// The first page of a segment tells where it is from. The newest that has one is asked, whatever its size: segments of
+    /// another size must not pass for damaged ones.
+    private func checkOrigin(_ segments: [ArchivedSegment]) throws(WALDestinationError) {
+        for segment in segments {
+            guard let header = try ArchivedContents(segment, in: directory).header() else { continue }
+            return try checkOrigin(header, of: segment.fileName)
+        }
+    }
+
+    private func checkOrigin(_ header: WALPageHeader, of name: String) throws(WALDestinationError) {
         if header.systemIdentifier != origin.systemIdentifier {
             throw WALDestinationError(
                 "directory \"\(directory.path)\" holds WAL of another database cluster",
@@ -112,13 +114,25 @@ struct ArchiveSurvey {
         }
     }
 
-    /// Whether the history file that we hold of the server's timeline tells the same as the server.
-    private func agreesWithOurs(_ history: TimelineHistory) throws(WALDestinationError) -> Bool {
-        let kept = try writing { () throws(FileIOError) in
-            try HistoryFile.find(history.timeline, in: directory)?.content()
+    /// The timelines of the server's past of which we hold a history file that tells something else.
+    private func timelinesGivenTwice(_ history: TimelineHistory?) throws(WALDestinationError) -> [TimelineID] {
+        var twice: [TimelineID] = []
+        for timeline in (history?.ancestors.map(\.timeline) ?? []) + [origin.timeline] {
+            let kept = try writing { () throws(FileIOError) in
+                try HistoryFile.find(timeline, in: directory)?.content()
+            }
+            guard let history, let kept, let ours = try? TimelineHistory(parsing: kept, of: timeline) else { continue }
+            if !ours.agrees(with: history, before: timeline) { twice.append(timeline) }
         }
-        guard let kept, let ours = try? TimelineHistory(parsing: kept, of: history.timeline) else { return true }
-        return ours.agrees(with: history, before: history.timeline)
+        return twice
+    }
+
+    private func relation(
+        of segment: ArchivedSegment, _ history: TimelineHistory?, _ givenTwice: [TimelineID]
+    ) -> ArchivedSegment.Relation {
+        let timeline = segment.segment.timeline
+        if givenTwice.contains(timeline) { return .diverged }
+        return history.map { segment.relation(to: $0) } ?? (timeline > origin.timeline ? .future : .past)
     }
 
     private static func ahead(_ segment: ArchivedSegment, _ origin: WALOrigin) -> WALDestinationError {
@@ -139,7 +153,15 @@ struct ArchiveSurvey {
             timeline: timeline, lsn: history?.switchLSN(of: timeline) ?? segment.segment.startLSN)
     }
 
-    private mutating func setAside(disagrees: Bool) throws(WALDestinationError) {
+    /// Where the stream takes the place of an archive that is set aside as a whole: it must not begin behind that.
+    private func fork(of history: TimelineHistory, before oldest: ArchivedSegment) -> WALPosition {
+        // The server has got at least to where its timeline began.
+        let begin = history.ancestors.last.map { $0.switchLSN.segmentStart(size) } ?? .invalid
+        let lsn = min(oldest.segment.startLSN, begin)
+        return WALPosition(timeline: history.timeline(of: lsn), lsn: lsn)
+    }
+
+    private mutating func setAside(_ givenTwice: [TimelineID]) throws(WALDestinationError) {
         guard let fork else { return }
         var names: [String] = []
         for segment in aside {
@@ -147,9 +169,9 @@ struct ArchiveSurvey {
             names.append(
                 try writing { () throws(FileIOError) in try directory.setAside(name, mode: origin.fileMode) })
         }
-        if disagrees {
+        for timeline in givenTwice.reversed() {
             let name = try writing { () throws(FileIOError) in
-                try HistoryFile.find(origin.timeline, in: directory)?.setAside(mode: origin.fileMode)
+                try HistoryFile.find(timeline, in: directory)?.setAside(mode: origin.fileMode)
             }
             if let name { names.append(name) }
         }

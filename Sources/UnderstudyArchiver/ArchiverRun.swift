@@ -52,8 +52,9 @@ struct ArchiverRun {
         let holdings = try open(server, history)
         defer { archiver.destination.close() }
         note(holdings)
-        let start = try ArchiverStart(options: options, server: server, history: history).position(
-            holdings: holdings, slot: slot)
+        let start = try ArchiverStart(
+            options: options, identity: server.identity, segmentSize: server.segmentSize, history: history
+        ).position(holdings: holdings, restart: slot.restart)
         return try stream(session, server, slot, history, from: start)
     }
 

@@ -83,32 +83,38 @@ extension Session {
 /// Chooses where a stream begins.
 struct ArchiverStart {
     let options: WALArchiver.Options
-    let server: ServerFacts
+    let identity: SystemIdentity
+    let segmentSize: WALSegmentSize
+    /// Of the server's timeline; nil where it is not known.
     let history: [UInt8]?
 
     /// The end of what is held, else where the slot begins, else where the server is; but not before the position that was
     /// asked for. Always a segment's start.
-    func position(holdings: WALHoldings, slot: ArchiverSlot) throws(UnderstudyError) -> WALPosition {
-        let wanted = options.startLSN?.segmentStart(server.segmentSize)
+    ///
+    /// - Parameter restart: Where the slot begins, if that is known.
+    func position(
+        holdings: WALHoldings, restart: (timeline: TimelineID?, lsn: LSN)?
+    ) throws(UnderstudyError) -> WALPosition {
+        let wanted = options.startLSN?.segmentStart(segmentSize)
         if let next = holdings.next {
             if let wanted, wanted > next.lsn { return try position(at: wanted) }
             return next
         }
         if let wanted { return try position(at: wanted) }
-        if let restart = slot.restart {
-            let start = restart.lsn.segmentStart(server.segmentSize)
+        if let restart {
+            let start = restart.lsn.segmentStart(segmentSize)
             if let timeline = restart.timeline { return WALPosition(timeline: timeline, lsn: start) }
             return try position(at: start)
         }
         return WALPosition(
-            timeline: server.identity.timeline, lsn: server.identity.position.segmentStart(server.segmentSize))
+            timeline: identity.timeline, lsn: identity.position.segmentStart(segmentSize))
     }
 
     /// On the timeline that the server's history has there.
     private func position(at lsn: LSN) throws(UnderstudyError) -> WALPosition {
-        guard let history else { return WALPosition(timeline: server.identity.timeline, lsn: lsn) }
+        guard let history else { return WALPosition(timeline: identity.timeline, lsn: lsn) }
         do throws(TimelineHistoryError) {
-            let past = try TimelineHistory(parsing: history, of: server.identity.timeline)
+            let past = try TimelineHistory(parsing: history, of: identity.timeline)
             return WALPosition(timeline: past.timeline(of: lsn), lsn: lsn)
         } catch { throw UnderstudyError(.protocolViolation, error.message, detail: error.detail) }
     }

@@ -86,7 +86,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
 
     func sync() throws(WALDestinationError) {
         guard needsSync else { return }
-        try compressing { compressor, output throws(CompressionError) in try compressor.flush(into: &output) }
+        try flush()
         try putAndSync()
         if older > 0, UInt64(taken) >= older { try takePlace() }
     }
@@ -109,6 +109,16 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
     }
 
     func close() throws(WALDestinationError) {
+        if file != nil && needsSync {
+            try flush()
+            if name == partial {
+                try put()
+            } else if UInt64(taken) >= older {
+                // What it replaces may be on stable storage.
+                try putAndSync()
+                try takePlace()
+            }
+        }
         try syncing { () throws(FileIOError) in
             try file.take()?.close(path: path)
             // The older file holds more.
@@ -131,6 +141,12 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         do throws(CompressionError) { try body(&compressor, &pending) } catch {
             throw WALDestinationError("could not compress file \"\(path)\": \(error.message)")
         }
+    }
+
+    /// Makes all that was taken readable, which a complete file is.
+    private func flush() throws(WALDestinationError) {
+        guard !isEnded else { return }
+        try compressing { compressor, output throws(CompressionError) in try compressor.flush(into: &output) }
     }
 
     private func put() throws(WALDestinationError) {

@@ -43,6 +43,11 @@ extension ConfinedDirectory {
         flock(rawDescriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
     }
 
+    /// Lets other archivers in, though the directory may stay open.
+    func unlock() {
+        _ = flock(rawDescriptor, LOCK_UN)
+    }
+
     /// Whether two files hold the same bytes.
     func haveEqualContent(_ one: RelativePath, _ other: RelativePath) throws(FileIOError) -> Bool {
         guard try sizeAndMode(of: one).size == sizeAndMode(of: other).size else { return false }

@@ -45,7 +45,8 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         }
         if let size {
             if size < Int64(segment.size) {
-                // Left by a program that ran out of room: stock tools refuse it.
+                // Left by a program that ran out of room: stock tools refuse it. What it holds must not be zeroed.
+                zeroed = Int(size)
                 let short = try directory.openFile(name, flags: O_RDWR)
                 try Self.extend(short, from: size, to: segment.size, path: directory.fullPath(name))
             } else {

@@ -48,4 +48,9 @@ final class SegmentFinisher: Sendable {
         try work()
         state.update { $0 = .idle }
     }
+
+    /// Gives up what could not be finished. Nothing may be running.
+    func forget() {
+        state.update { $0 = .idle }
+    }
 }

@@ -43,6 +43,7 @@ final class SegmentPreparer: Sendable {
     }
 
     private static func make(size: Int, in directory: ConfinedDirectory, mode: UInt16) throws(FileIOError) {
+        if directory.exists(name) { try directory.remove(name) }
         var file = try OutputFile(in: directory, name, mode: mode, size: UInt64(size))
         let block = Block(capacity: 1 << 20)
         _ = unsafe block.append([UInt8](repeating: 0, count: block.capacity).span.bytes)

@@ -113,12 +113,12 @@ struct SlotWarnings {
             }
             status = answer.walStatus
         }
-        if let left = answer.safeSize {
+        // It is negative once the limit is passed.
+        if let left = answer.safeSize.map({ max(0, $0) }) {
             if let before = safeSize, left < before / 2 {
                 warnings.append(
                     Warning(
-                        text:
-                            "replication slot \"\(slot)\" has room for \(max(0, left)) bytes of WAL until it loses some",
+                        text: "replication slot \"\(slot)\" has room for \(left) bytes of WAL until it loses some",
                         hint: "Raise max_slot_wal_keep_size on the server, and see why the archive lags behind."))
                 safeSize = left
             } else {

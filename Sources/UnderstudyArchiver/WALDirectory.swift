@@ -63,9 +63,8 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         guard let size = WALSegmentSize(bytes: UInt64(origin.segmentSize)) else {
             throw WALDestinationError("server has an unexpected WAL segment size of \(origin.segmentSize) bytes")
         }
-        // Gives its lock back, too.
-        opened = nil
-        let directory = try writing { () throws(FileIOError) in try ConfinedDirectory(path: path) }
+        release()
+        let directory = try openDirectory()
         guard directory.lock() else {
             throw WALDestinationError(
                 "directory \"\(path)\" is in use by another archiver",
@@ -81,10 +80,30 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         return try survey.holdings()
     }
 
+    private func openDirectory() throws(WALDestinationError) -> ConfinedDirectory {
+        do throws(FileIOError) { return try ConfinedDirectory(path: path) } catch {
+            var failure = WALDestinationError(error)
+            if error.number == ENOENT {
+                failure.hint = "Make the directory first, or mount the file system that it is on."
+            }
+            throw failure
+        }
+    }
+
     public func close() {
         try? finisher.wait()
+        // What could not be finished comes again.
+        finisher.forget()
         current = nil
-        if preparer.take() { try? opened?.directory.remove(SegmentPreparer.name) }
+        _ = preparer.take()
+        // It may be left of a segment that was there already.
+        try? opened?.directory.remove(SegmentPreparer.name)
+        release()
+    }
+
+    /// A thread that has just done its work may still hold the directory: its lock is given back all the same.
+    private func release() {
+        opened?.directory.unlock()
         opened = nil
     }
 
@@ -93,6 +112,8 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     public func begin(_ segment: WALSegment) throws(WALDestinationError) {
         guard let opened else { return }
         if current != nil { try suspend() }
+        // It may be the one that is being finished.
+        if let finished, segment.end <= finished { try finisher.wait() }
         if compression == .none {
             let hasPrepared = preparer.take()
             current = try writing { () throws(FileIOError) in
@@ -159,6 +180,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         guard let closing = current else { return }
         if syncsAtOnce { try closing.sync() }
         try closing.close()
+        // Not before: without room for the rest, the same call comes again.
         current = nil
         if syncsAtOnce { try syncNames() }
     }

@@ -92,26 +92,7 @@ struct WALWriterTroubleTests {
         #expect(rig.writer.report().failure?.message == "broken")
     }
 
-    @Test("drops what has not been begun when it is abandoned, and suspends")
-    func abandon() throws {
-        let rig = WriterRig()
-        rig.destination.hold(.write)
-        try rig.write([1], segment: 3, at: 0)
-        let thread = rig.writer.start()
-        try rig.destination.wait(for: .write)
-        try rig.write([2], segment: 3, at: 1)
-        rig.writer.sync()
-        rig.writer.putHistory(TimelineID(rawValue: 2), [])
-        rig.writer.close(abandon: true)
-        rig.destination.release()
-        thread.join()
-        #expect(
-            rig.destination.calls == [.begin("000000010000000000000003"), .write(offset: 0, [1]), .suspend])
-        let report = rig.writer.report()
-        #expect(report.failure == nil && report.synced == nil && report.written == nil)
-    }
-
-    @Test("does all that is queued when it is closed but not abandoned")
+    @Test("does all that is queued when it is closed")
     func close() throws {
         let rig = WriterRig()
         rig.destination.hold(.write)
@@ -124,14 +105,14 @@ struct WALWriterTroubleTests {
         #expect(rig.destination.calls == wanted)
     }
 
-    @Test("does not wait for room any more when it is abandoned", arguments: TestDestination.Kind.allCases)
-    func abandonStall(_ kind: TestDestination.Kind) throws {
+    @Test("does not wait for room any more when it is closed", arguments: TestDestination.Kind.allCases)
+    func closedStall(_ kind: TestDestination.Kind) throws {
         let rig = WriterRig()
         rig.destination.fail(kind, with: WALDestinationError("no room", isTemporary: true))
         let wanted = try queueAll(rig)
         let thread = rig.writer.start()
         _ = try rig.report { $0.stall != nil }
-        rig.writer.close(abandon: true)
+        rig.writer.close()
         thread.join()
         #expect(rig.writer.report().failure?.isTemporary == true)
         let first = try #require(wanted.firstIndex { $0.kind == kind })
