@@ -72,6 +72,8 @@ import UnderstudyTestSupport
         let oldest = try cluster.sql("SELECT pg_walfile_name('\(start)'::pg_lsn + 1)")
         #expect(FileTree.exists("\(cluster.directory)/pg_wal/\(oldest)"), "\(result)")
         program = try archive.receive(from: cluster, ["--start-lsn", start])
+        try cluster.waitForStream(program)
+        try cluster.finishSegment()
         try archive.wait(for: oldest, program)
         #expect(program.stop().status == 0)
     }
@@ -132,7 +134,8 @@ import UnderstudyTestSupport
         try archive.wait(for: try other.finishSegment(), program)
         #expect(program.stop().status == 0)
         let before = FileTree.snapshot(archive.path)
-        let result = try archive.receive(from: try Cluster.keepingWAL(.newest), ["-Z", method]).wait()
+        let cluster = try Cluster.keepingWAL(.newest)
+        let result = try archive.receive(from: cluster, ["-Z", method]).wait()
         expectRefused(result, "directory \"\(archive.path)\" holds WAL")
         #expect(FileTree.snapshot(archive.path) == before)
     }
