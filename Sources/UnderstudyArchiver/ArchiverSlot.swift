@@ -56,7 +56,7 @@ struct ArchiverSlot {
     private static func read(_ name: String, _ session: Session) throws(UnderstudyError) -> SlotState? {
         do throws(UnderstudyError) {
             return try session.ask(ReplicationCommand.readSlot(name), SlotState.decode)
-        } catch  where error.sqlState == "55000" {
+        } catch  where error.sqlState == "0A000" {
             // The server does not read a logical slot, and has no hint.
             throw notPhysical(name, "logical")
         }
