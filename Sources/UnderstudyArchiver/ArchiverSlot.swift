@@ -25,7 +25,7 @@ struct ArchiverSlot {
         let isKnown: Bool
         var found: SlotState?
         if server.version.readsSlots {
-            found = try session.ask(ReplicationCommand.readSlot(name), SlotState.decode)
+            found = try Self.read(name, session)
             isKnown = true
         } else {
             (found, isKnown) = Self.lookUp(name, server, parameters.pinned(to: session), state)
@@ -38,7 +38,7 @@ struct ArchiverSlot {
                 // It was there, which nothing could tell.
             }
             if server.version.readsSlots {
-                found = try session.ask(ReplicationCommand.readSlot(name), SlotState.decode)
+                found = try Self.read(name, session)
             }
         } else if found == nil, isKnown {
             throw UnderstudyError(
@@ -48,11 +48,24 @@ struct ArchiverSlot {
                 sqlState: "42704")
         }
         if let found, found.kind != "physical" {
-            throw UnderstudyError(
-                .slot, "cannot use replication slot \"\(name)\": it is a \(found.kind) slot, not a physical one",
-                hint: "Name a physical slot, or let one be made under another name.")
+            throw Self.notPhysical(name, found.kind)
         }
         if let lsn = found?.restartLSN { restart = (found?.restartTimeline, lsn) }
+    }
+
+    private static func read(_ name: String, _ session: Session) throws(UnderstudyError) -> SlotState? {
+        do throws(UnderstudyError) {
+            return try session.ask(ReplicationCommand.readSlot(name), SlotState.decode)
+        } catch  where error.sqlState == "0A000" {
+            // The server does not read a logical slot, and has no hint.
+            throw notPhysical(name, "logical")
+        }
+    }
+
+    private static func notPhysical(_ name: String, _ kind: String) -> UnderstudyError {
+        UnderstudyError(
+            .slot, "cannot use replication slot \"\(name)\": it is a \(kind) slot, not a physical one",
+            hint: "Name a physical slot, or let one be made under another name.")
     }
 
     /// Before 15 an ordinary connection tells, where one is allowed.

@@ -1,0 +1,91 @@
+import Glibc
+import Testing
+import UnderstudyTestSupport
+
+/// What the server is told, and when: everything on stable storage, soon, and once more at the end.
+@Suite(.disabled(if: isStock)) struct ReceivewalAcknowledgementTests {
+    @Test(arguments: PostgresInstallation.all, ["none", "zstd"])
+    func `the flush position comes after the server's end without --synchronous`(
+        installation: PostgresInstallation, method: String
+    ) throws {
+        let cluster = try Cluster.keepingWAL(installation)
+        try cluster.finishSegment()
+        let archive = try WALArchive()
+        // No status at intervals: each acknowledgement is of something new.
+        let program = try archive.receive(from: cluster, ["-s", "0", "-Z", method])
+        try cluster.waitForStream(program)
+        for kilobytes in [32, 500, 3000] {
+            try cluster.writeWAL(kilobytes: kilobytes)
+            try cluster.waitForFlush(of: try cluster.position(), program)
+        }
+        let row = try cluster.sql("SELECT write_lsn >= flush_lsn, replay_lsn IS NULL FROM pg_stat_replication")
+        #expect(row.hasPrefix("t|"), "\(row)")
+        #expect(program.stop().status == 0)
+    }
+
+    @Test(arguments: PostgresInstallation.all, [["--synchronous"], []])
+    func `a commit that waits for the receiver returns`(
+        installation: PostgresInstallation, options: [String]
+    ) throws {
+        let cluster = try Cluster.keepingWAL(installation, ["synchronous_standby_names = 'archive1'"])
+        let archive = try WALArchive()
+        // Nobody acknowledges yet, so the statements of this session do not wait.
+        let connection = cluster.connectionString() + " application_name=archive1"
+        let program = try archive.receive(connection, options, of: installation)
+        // Without the option it finds out over SQL that commits wait for it.
+        try eventually("the only synchronous standby: \(program.errorOutput)") {
+            try cluster.holds("SELECT coalesce(bool_or(sync_state = 'sync'), false) FROM pg_stat_replication")
+        }
+        try cluster.sql("CREATE TABLE t (n int)")
+        for n in 1...20 { try cluster.sql("INSERT INTO t VALUES (\(n))") }
+        try cluster.waitForFlush(of: try cluster.position(), program)
+        #expect(try cluster.sql("SELECT count(*) FROM t") == "20")
+        #expect(program.stop().status == 0)
+    }
+
+    @Test(arguments: PostgresInstallation.all, [SIGINT, SIGTERM, SIGHUP])
+    func `a signal ends it in order: all that came is acknowledged, and the stock tool's lines are said`(
+        installation: PostgresInstallation, signal: Int32
+    ) throws {
+        let cluster = try Cluster.keepingWAL(installation)
+        try cluster.finishSegment()
+        try cluster.makeSlot()
+        let archive = try WALArchive()
+        let program = try archive.receive(from: cluster, ["-S", "archive", "-s", "0"])
+        let last = try cluster.finishSegment()
+        try archive.wait(for: last, program)
+        try cluster.writeWAL(kilobytes: 100)
+        let position = try cluster.position()
+        try eventually("its arrival: \(program.errorOutput)") {
+            try cluster.holds("SELECT coalesce(bool_or(sent_lsn >= '\(position)'), false) FROM pg_stat_replication")
+        }
+        let result = program.stop(signal)
+        #expect(result.status == 0, "\(result)")
+        try cluster.waitUntilFree()
+        let partial = try #require(archive.partials.first)
+        // The last byte that was received lies in the partial segment, and so does what the slot keeps.
+        #expect(
+            try cluster.sql("SELECT pg_walfile_name(restart_lsn) FROM pg_replication_slots") == partial.prefix(24),
+            "\(result)")
+        for line in [
+            "starting log streaming at ", "finished segment at ", "(timeline 1)", "received interrupt signal, exiting",
+            "not renaming \"\(partial)\", segment is not complete",
+        ] { #expect(result.errorOutput.contains(line), "\(result)") }
+        #expect(!result.errorOutput.contains("error: "), "\(result)")
+    }
+
+    @Test func `with a slot and --no-sync only finished segments are acknowledged`() throws {
+        let cluster = try Cluster.keepingWAL(.newest)
+        try cluster.makeSlot()
+        let archive = try WALArchive()
+        let program = try archive.receive(from: cluster, ["-S", "archive", "--no-sync", "-s", "1"])
+        try archive.wait(for: try cluster.finishSegment(), program)
+        let end = try cluster.position()
+        try eventually("the segment's end: \(program.errorOutput)") {
+            try cluster.holds(
+                "SELECT coalesce(bool_or((flush_lsn - '0/0'::pg_lsn) % 1048576 = 0), false) FROM pg_stat_replication")
+        }
+        #expect(try cluster.holds("SELECT bool_and(flush_lsn <= '\(end)') FROM pg_stat_replication"))
+        #expect(program.stop().status == 0)
+    }
+}

@@ -1,0 +1,28 @@
+import Foundation
+
+/// Where the random numbers of a run come from.
+enum Seed {
+    static let value: UInt64 = {
+        let text = ProcessInfo.processInfo.environment["UNDERSTUDY_TEST_SEED"]
+        return text.flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64(UInt32.max))
+    }()
+
+    static func generator() -> Generator { Generator(state: value) }
+
+    static func rounds(short: Int, thorough: Int) -> Int {
+        ProcessInfo.processInfo.environment["UNDERSTUDY_TEST_THOROUGH"] == nil ? short : thorough
+    }
+
+    /// SplitMix64.
+    struct Generator: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var mixed = state
+            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+            return mixed ^ (mixed >> 31)
+        }
+    }
+}
