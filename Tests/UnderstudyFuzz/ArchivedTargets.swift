@@ -53,7 +53,7 @@ private func decompress(
             while let next = try decompressor.nextPiece(of: &rest) {
                 precondition(next.byteCount > 0, "a piece without content")
                 // Some bytes of input may stand for very many: enough is known of them.
-                guard plain.count < 1 << 22 else { return (plain, false) }
+                guard plain.count < 1 << 18 else { return (plain, false) }
                 for index in 0..<next.byteCount {
                     plain.append(unsafe next.unsafeLoad(fromByteOffset: index, as: UInt8.self))
                 }
