@@ -127,10 +127,10 @@ struct ArchiverRun {
     private mutating func stream(
         _ session: Session, _ server: ServerFacts, _ slot: ArchiverSlot, _ history: [UInt8]?, from start: WALPosition
     ) throws(UnderstudyError) -> Bool {
-        guard state.beginStreaming() else { return true }
-        let state = state, destination = archiver.destination
-        let writer = WALWriter(destination: destination, blocks: Self.blocks)
+        let state = state
+        let writer = WALWriter(destination: archiver.destination, blocks: Self.blocks)
         if let past = try pastOf(start, session, server, history) { writer.putHistory(start.timeline, past) }
+        guard state.beginStreaming() else { return true }
         let writing = writer.start()
         let observer = StreamObserver(archiver, start: start, segmentSize: server.segmentSize, from: lastTimeline)
         let watch = ServerWatch(
@@ -202,10 +202,14 @@ struct ArchiverRun {
     /// Blocks of 1 MB between network and disk.
     private static let blocks = 16
 
+    /// While the disk or a rate keeps us from listening, the server hears from us this often: whatever its
+    /// wal_sender_timeout is.
+    private static let quiet = Duration.seconds(2)
+
     private var policy: ReceiveMachine.Policy {
         ReceiveMachine.Policy(
             statusInterval: options.statusInterval, syncBytes: 64 << 20, syncInterval: .milliseconds(200),
-            isSynchronous: options.synchronous, silenceLimit: options.stallTimeout, quietLimit: .seconds(10),
+            isSynchronous: options.synchronous, silenceLimit: options.stallTimeout, quietLimit: Self.quiet,
             reconnects: true)
     }
 

@@ -1,4 +1,3 @@
-import Glibc
 public import Logging
 import UnderstudyConnection
 import UnderstudyFileIO
@@ -254,12 +253,8 @@ private final class Pump: @unchecked Sendable {
     }
 
     private func send(_ flushed: LSN) throws(UnderstudyError) {
-        var time = timespec()
-        // clock_gettime fills the struct.
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        let microseconds = (Int64(time.tv_sec) - 946_684_800) * 1_000_000 + Int64(time.tv_nsec) / 1000
-        let status = StandbyStatus(written: position.lsn, flushed: flushed).encoded(microseconds: microseconds)
-        do throws(ConnectionError) { try session?.sendCopyData(status) } catch { throw UnderstudyError(error) }
+        let status = StandbyStatus(written: position.lsn, flushed: flushed)
+        do throws(ConnectionError) { try session?.sendStatus(status) } catch { throw UnderstudyError(error) }
     }
 
     private func end() throws(UnderstudyError) -> WALPosition? {

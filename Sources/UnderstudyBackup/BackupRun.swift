@@ -218,7 +218,7 @@ package final class BackupRun: @unchecked Sendable {
             session: session, writer: writer, segmentSize: server.segmentSize,
             policy: .init(
                 statusInterval: options.statusInterval == .zero ? nil : options.statusInterval,
-                silenceLimit: options.stallTimeout, quietLimit: .seconds(10))
+                silenceLimit: options.stallTimeout, quietLimit: .seconds(2))
         ) { interrupt.raise() }
         self.receiver = receiver
         receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))

@@ -113,7 +113,7 @@ struct SlotKeeper {
                 throw ConnectionError(.protocolViolation, "unexpected answer to START_REPLICATION")
             }
             let flushed = reserving ? start : .invalid
-            try session.sendCopyData(StandbyStatus(written: flushed, flushed: flushed).encoded(microseconds: 0))
+            try session.sendStatus(StandbyStatus(written: flushed, flushed: flushed))
             try session.endCopy()
             while try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in }) != .ended {}
             while try session.nextResult() != .none {}

@@ -1,4 +1,3 @@
-import Glibc
 package import UnderstudyConnection
 package import UnderstudyFileIO
 import UnderstudyProtocol
@@ -20,6 +19,7 @@ package struct NetworkLoop {
     /// The block that is being filled, and where it belongs.
     private var piece: WALWriter.Piece?
     private(set) var isFinished = false
+    private var finishedAt: Duration?
     private var timelines = 0
     /// How far the timeline before came.
     private var ended = LSN.invalid
@@ -75,7 +75,7 @@ package struct NetworkLoop {
         if case .copyBoth = reply {
             try perform(machine.handle(.tick, now: now), nil)
             try applyWishes()
-            try receive()
+            guard try receive() else { return nil }
             reply = try connecting { () throws(ConnectionError) in try session.nextResult() }
             if reply == .copyIn {
                 reply = try connecting { () throws(ConnectionError) in
@@ -114,24 +114,38 @@ package struct NetworkLoop {
     }
 
     /// Takes messages until the copy is over in both directions.
-    private mutating func receive() throws(ReceiveError) {
+    ///
+    /// - Returns: False if the server has not answered our end of it in time. Everything is synced and acknowledged by then.
+    private mutating func receive() throws(ReceiveError) -> Bool {
         while true {
             try keepRate()
+            if let finishedAt, now - finishedAt >= Self.farewell { return false }
             let hasUnwritten = piece != nil
             let step = try session.takeCopyData(
-                timeout: hasUnwritten ? .zero : machine.nextTick(now: now), wakeUps: [wishesChanged, writer.progress],
+                timeout: hasUnwritten ? .zero : longestWait, wakeUps: [wishesChanged, writer.progress],
                 failure: ReceiveError.init
             ) { bytes throws(ReceiveError) in try take(bytes) }
             switch step {
             case .data: break
             case .timedOut:
-                submit()
+                // Where it is synced at once, it is handed over with that: the writer wakes once.
                 try perform(machine.handle(.drained, now: now), nil)
+                submit()
                 tellPositions()
             case .woken(let index): try wake(index)
-            case .ended: return
+            case .ended: return true
             }
         }
+    }
+
+    /// How long a server may take to end its side of the copy after ours.
+    private static let farewell = Duration.seconds(15)
+
+    private var longestWait: Duration? {
+        let tick = machine.nextTick(now: now)
+        guard let finishedAt else { return tick }
+        let left = max(.zero, Self.farewell - (now - finishedAt))
+        return tick.map { min($0, left) } ?? left
     }
 
     private mutating func wake(_ index: Int) throws(ReceiveError) {
@@ -201,12 +215,11 @@ package struct NetworkLoop {
             case .write(let range, let segment, let offset):
                 try write(content!.extracting(range), segment, offset)
             case .sync:
-                submit()
-                writer.sync()
+                writer.sync(after: piece)
+                piece = nil
             case .acknowledge(let status):
                 guard !isFinished else { continue }
-                let bytes = status.encoded(microseconds: Self.microsecondsSince2000())
-                try connecting { () throws(ConnectionError) in try session.sendCopyData(bytes) }
+                try connecting { () throws(ConnectionError) in try session.sendStatus(status) }
                 acknowledged = status.flushed
                 tellPositions()
             case .follow(let timeline, let position):
@@ -215,6 +228,7 @@ package struct NetworkLoop {
                 observe(.timelineSwitched(to: timeline, at: position, leaving: ended))
             case .finish:
                 isFinished = true
+                finishedAt = now
                 try connecting { () throws(ConnectionError) in try session.endCopy() }
             // The owner hears of it by what `run` returns.
             case .reconnect: break
@@ -310,13 +324,6 @@ extension NetworkLoop {
         _ body: () throws(ConnectionError) -> Value
     ) throws(ReceiveError) -> Value {
         do throws(ConnectionError) { return try body() } catch { throw ReceiveError(error) }
-    }
-
-    private static func microsecondsSince2000() -> Int64 {
-        var time = timespec()
-        // clock_gettime fills the struct.
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return (Int64(time.tv_sec) - 946_684_800) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 }
 

@@ -73,9 +73,12 @@ package final class WALWriter: Sendable {
         state.update { $0.jobs.append(.write(piece)) }
     }
 
-    /// Everything handed over so far is to be synced.
-    func sync() {
-        state.update { $0.jobs.append(.sync) }
+    /// Everything handed over so far is to be synced, and a last piece.
+    func sync(after piece: Piece? = nil) {
+        state.update { state in
+            if let piece { state.jobs.append(.write(piece)) }
+            state.jobs.append(.sync)
+        }
     }
 
     package func putHistory(_ timeline: TimelineID, _ bytes: [UInt8]) {

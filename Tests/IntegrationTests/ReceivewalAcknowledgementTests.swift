@@ -4,7 +4,7 @@ import UnderstudyTestSupport
 
 /// What the server is told, and when: everything on stable storage, soon, and once more at the end.
 @Suite(.disabled(if: isStock)) struct ReceivewalAcknowledgementTests {
-    @Test(arguments: PostgresInstallation.all, ["none", "zstd"])
+    @Test(arguments: pairs(PostgresInstallation.all, ["none", "zstd"]))
     func `the flush position comes after the server's end without --synchronous`(
         installation: PostgresInstallation, method: String
     ) throws {
@@ -23,7 +23,7 @@ import UnderstudyTestSupport
         #expect(program.stop().status == 0)
     }
 
-    @Test(arguments: PostgresInstallation.all, [["--synchronous"], []])
+    @Test(arguments: pairs(PostgresInstallation.all, [["--synchronous"], []]))
     func `a commit that waits for the receiver returns`(
         installation: PostgresInstallation, options: [String]
     ) throws {
@@ -43,7 +43,7 @@ import UnderstudyTestSupport
         #expect(program.stop().status == 0)
     }
 
-    @Test(arguments: PostgresInstallation.all, [SIGINT, SIGTERM, SIGHUP])
+    @Test(arguments: pairs(PostgresInstallation.all, [SIGINT, SIGTERM, SIGHUP]))
     func `a signal ends it in order: all that came is acknowledged, and the stock tool's lines are said`(
         installation: PostgresInstallation, signal: Int32
     ) throws {

@@ -119,7 +119,7 @@ import UnderstudyTestSupport
         try expectRestored(backup, archive, asIn: standby)
     }
 
-    @Test(arguments: PostgresInstallation.all, ["none", "gzip"])
+    @Test(arguments: pairs(PostgresInstallation.all, ["none", "gzip"]))
     func `WAL that the new primary never had is set aside, and the archive restores`(
         installation: PostgresInstallation, method: String
     ) throws {

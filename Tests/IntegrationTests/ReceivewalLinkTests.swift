@@ -48,7 +48,7 @@ import UnderstudyTestSupport
         #expect(message(ours) == message(stock))
     }
 
-    @Test(arguments: PostgresInstallation.all, names)
+    @Test(arguments: pairs(PostgresInstallation.all, names))
     func `a link receives WAL with the stock tool's lines and exit status`(
         installation: PostgresInstallation, name: String
     ) throws {

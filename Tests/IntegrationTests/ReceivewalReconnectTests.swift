@@ -17,7 +17,7 @@ import UnderstudyTestSupport
         #expect(!FileTree.exists("\(archive.path)/diverged"), "\(result)", sourceLocation: sourceLocation)
     }
 
-    @Test(arguments: PostgresInstallation.all, [Cluster.ShutdownMode.fast, .immediate])
+    @Test(arguments: pairs(PostgresInstallation.all, [Cluster.ShutdownMode.fast, .immediate]))
     func `a server that is restarted is connected to again`(
         installation: PostgresInstallation, mode: Cluster.ShutdownMode
     ) throws {

@@ -168,3 +168,9 @@ extension Cluster {
         }
     }
 }
+
+/// Each of the first with one of the second, and each of the second with one of the first: no more cases than needed for
+/// that, where the two have little to do with each other.
+func pairs<First, Second>(_ first: [First], _ second: [Second]) -> [(First, Second)] {
+    (0..<max(first.count, second.count)).map { (first[$0 % first.count], second[$0 % second.count]) }
+}
