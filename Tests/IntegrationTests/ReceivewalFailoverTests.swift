@@ -76,7 +76,7 @@ import UnderstudyTestSupport
         try expectRestored(backup, archive, asIn: standby)
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `with a list of hosts it goes on with the standby that takes over, and never back`(
         installation: PostgresInstallation
     ) throws {
@@ -119,7 +119,7 @@ import UnderstudyTestSupport
         try expectRestored(backup, archive, asIn: standby)
     }
 
-    @Test(arguments: pairs(PostgresInstallation.all, ["none", "gzip"]))
+    @Test(arguments: pairs(PostgresInstallation.outermost, ["none", "gzip"]))
     func `WAL that the new primary never had is set aside, and the archive restores`(
         installation: PostgresInstallation, method: String
     ) throws {
@@ -156,7 +156,7 @@ import UnderstudyTestSupport
         if method == "none" { try expectRestored(backup, archive, asIn: standby) }
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `three timelines in a row are received without a gap`(installation: PostgresInstallation) throws {
         let cluster = try Cluster.keepingWAL(installation, ["restore_command = 'false'"])
         let archive = try WALArchive()

@@ -25,6 +25,11 @@ package struct PostgresInstallation: Sendable, CustomStringConvertible, Hashable
     }()
 
     /// The newest one, for tests that do not depend on the server's version.
+    /// The oldest and the newest: enough where versions differ little and much is to be done.
+    package static var outermost: [PostgresInstallation] {
+        all.count > 1 ? [all[0], newest] : all
+    }
+
     package static var newest: PostgresInstallation {
         get throws {
             guard let newest = all.last else { throw SupportError("no PostgreSQL found: run scripts/setup") }
