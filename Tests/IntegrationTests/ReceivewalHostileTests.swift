@@ -18,7 +18,7 @@ import UnderstudyTestSupport
         + (["0", "-1", "4294967296", nil] as [String?]).map { text in
             Case("timeline \(text ?? "NULL") in IDENTIFY_SYSTEM", word: "timeline") { $0.identity[0][1] = text }
         }
-        + ["big", "0", "17MB", "3MB", "2GB", "512kB", ""].map { text in
+        + (["big", "0", "17MB", "3MB", "2GB", "512kB", ""] as [String]).map { text in
             Case("segment size \(text)", word: "segment size") { $0.segmentSize = [[text]] }
         }
         + [
