@@ -260,9 +260,14 @@ private final class Pump: @unchecked Sendable {
     private func end() throws(UnderstudyError) -> WALPosition? {
         var next: WALPosition?
         var reply = try nextResult()
+        if reply == .copyIn {
+            do throws(ConnectionError) { try session?.endCopy() } catch { throw UnderstudyError(error) }
+            reply = try nextResult()
+        }
         while reply != .none {
-            if reply == .copyIn {
-                do throws(ConnectionError) { try session?.endCopy() } catch { throw UnderstudyError(error) }
+            // libpq would return it again and again.
+            if reply.isCopy {
+                throw UnderstudyError(.protocolViolation, "unexpected copy in answer to START_REPLICATION")
             }
             if case .rows(let rows) = reply {
                 do throws(ProtocolError) {
