@@ -179,7 +179,9 @@ struct ArchiverRun {
         lastTimeline = observer.timeline
         // Whatever happened to the connection: a failed sync must not be forgotten over it. Want of room may pass, and what
         // was not written was not acknowledged.
-        if let failure = report.failure, !failure.isTemporary { throw UnderstudyError(failure) }
+        // But an end position is not reached before all up to it is written.
+        let endsShort = isDone && !state.stopIsAsked
+        if let failure = report.failure, !failure.isTemporary || endsShort { throw UnderstudyError(failure) }
         if var failure {
             if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }
             throw try LostWAL.explain(failure, session, server, start, slot: archiver.slot.name)

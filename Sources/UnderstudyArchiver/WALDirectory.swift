@@ -22,7 +22,7 @@ public enum WALCompression: Sendable, Equatable {
 ///
 /// Source: the manual page of pg_receivewal.
 public final class WALDirectory: WALDestination, @unchecked Sendable {
-    // Sendable: the archiver calls one method at a time, and nothing is shared but with the preparer, which locks.
+    // Sendable: the archiver calls one method at a time, and nothing is shared but with preparer and finisher, which lock.
     let path: String
     let compression: WALCompression
     /// Whether what is received is put on stable storage at once.
