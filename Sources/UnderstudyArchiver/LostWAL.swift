@@ -13,25 +13,36 @@ enum LostWAL {
         guard error.sqlState == "58P01" || error.message.contains("has already been removed") else { return error }
         var failure = error
         failure.code = .wal
-        let oldest = try? oldestAvailable(session, server, start)
+        // The server's position was asked for before the stream began.
+        var position = server.identity.position
+        if let now = try? currentPosition(session, server) { position = now }
+        let oldest = try? oldestAvailable(session, server, start, before: position)
         let end = oldest.map { "up to \($0)" } ?? "up to a position that the server does not tell"
         failure.detail =
             "WAL from \(start.lsn) \(end) (timeline \(start.timeline)) is not in the archive, and lost to it."
-        let next = oldest ?? server.identity.position.segmentStart(server.segmentSize)
+        let next = oldest ?? position.segmentStart(server.segmentSize)
         failure.hint =
             "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with --start-lsn=\(next)"
             + (slot == nil ? "; a replication slot keeps this from happening again." : ".")
         return failure
     }
 
+    private static func currentPosition(_ session: Session, _ server: ServerFacts) throws -> LSN? {
+        try end(of: session)
+        let identity = try session.ask(ReplicationCommand.identifySystem) { rows throws(ProtocolError) in
+            try SystemIdentity(rows)
+        }
+        return identity.timeline == server.identity.timeline ? identity.position : nil
+    }
+
     /// The first segment from which the server streams, found by halving.
     private static func oldestAvailable(
-        _ session: Session, _ server: ServerFacts, _ start: WALPosition
+        _ session: Session, _ server: ServerFacts, _ start: WALPosition, before position: LSN
     ) throws(ConnectionError) -> LSN? {
         try end(of: session)
         let size = server.segmentSize
         var missing = start.lsn.segmentNumber(size)
-        var present = server.identity.position.segmentNumber(size)
+        var present = position.segmentNumber(size)
         guard present > missing, start.timeline == server.identity.timeline else { return nil }
         while present - missing > 1 {
             let middle = missing + (present - missing) / 2

@@ -14,6 +14,7 @@ final class StreamObserver {
     private var metrics = ArchiverMetrics()
     private var lag: LagWarning
     private var last: StreamPositions
+    private var hasNotedSegment = false
 
     private var state: ArchiverState { archiver.state }
     private var logger: Logger { archiver.logger }
@@ -93,6 +94,10 @@ final class StreamObserver {
 
     private func note(_ positions: StreamPositions) {
         guard positions != last else { return }
+        let isSameSegment =
+            hasNotedSegment && positions.timeline == last.timeline
+            && positions.received.segmentNumber(segmentSize) == last.received.segmentNumber(segmentSize)
+        hasNotedSegment = true
         last = positions
         metrics.note(positions)
         let segmentSize = segmentSize
@@ -102,9 +107,12 @@ final class StreamObserver {
             status.acknowledged = positions.acknowledged
             status.server = max(positions.server, positions.received)
             status.timeline = positions.timeline
-            status.segment =
-                WALSegmentName(
-                    containing: positions.received, timeline: positions.timeline, size: segmentSize)?.description
+            // Its name takes longer to make than all the rest, and this is done for every commit.
+            if !isSameSegment {
+                status.segment =
+                    WALSegmentName(
+                        containing: positions.received, timeline: positions.timeline, size: segmentSize)?.description
+            }
             if status.phase != .stalled {
                 let behind = positions.received.distance(to: positions.server) ?? 0
                 status.phase = behind > segmentSize.bytes ? .catchingUp : .streaming

@@ -39,10 +39,10 @@ import Glibc
     }
 
     /// Changes what nobody waits for, and wakes nobody.
-    package func change(_ body: (inout State) -> Void) {
+    package func change<Value>(_ body: (inout State) -> Value) -> Value {
         unsafe pthread_mutex_lock(mutex)
-        body(&state)
-        unsafe pthread_mutex_unlock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        return body(&state)
     }
 
     /// Looks at the state without waking anybody.

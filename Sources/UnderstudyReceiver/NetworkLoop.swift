@@ -210,13 +210,12 @@ package struct NetworkLoop {
     }
 
     private mutating func perform(_ actions: [ReceiveMachine.Action], _ content: RawSpan?) throws(ReceiveError) {
+        var isSynced = false
         for action in actions {
             switch action {
             case .write(let range, let segment, let offset):
                 try write(content!.extracting(range), segment, offset)
-            case .sync:
-                writer.sync(after: piece)
-                piece = nil
+            case .sync: isSynced = sync()
             case .acknowledge(let status):
                 guard !isFinished else { continue }
                 try connecting { () throws(ConnectionError) in try session.sendStatus(status) }
@@ -234,6 +233,8 @@ package struct NetworkLoop {
             case .reconnect: break
             }
         }
+        // After what was to be told of the time before.
+        if isSynced { try noteReport() }
     }
 
     private func tellPositions() {
@@ -259,6 +260,18 @@ extension NetworkLoop {
             offset += count
             if offset % WALWriter.blockSize == 0 { submit() }
         }
+    }
+
+    /// - Returns: Whether that was done at once, and is in the report.
+    private mutating func sync() -> Bool {
+        defer { piece = nil }
+        guard machine.isSynchronous, !isFinished else {
+            writer.sync(after: piece)
+            return false
+        }
+        let status = machine.status
+        // If the server is gone, the network thread will notice.
+        return writer.syncAtOnce(after: piece) { [session] in try? session.sendStatus(status) }
     }
 
     private mutating func submit() {

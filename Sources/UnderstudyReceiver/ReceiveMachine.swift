@@ -240,10 +240,19 @@ package struct ReceiveMachine: Sendable {
 
     private mutating func acknowledge(_ now: Duration, asking: Bool = false) -> Action {
         lastStatus = now
-        // A new timeline begins at the start of its segment, and a sync of the old one may be reported later.
-        return .acknowledge(
-            StandbyStatus(written: received, flushed: min(flushed, received), replyRequested: asking))
+        var status = status
+        status.replyRequested = asking
+        return .acknowledge(status)
     }
+
+    /// What there is to tell the server.
+    var status: StandbyStatus {
+        // A new timeline begins at the start of its segment, and a sync of the old one may be reported later.
+        StandbyStatus(written: received, flushed: min(flushed, received), replyRequested: false)
+    }
+
+    /// Whether somebody waits for every sync.
+    var isSynchronous: Bool { policy.isSynchronous }
 }
 
 extension ReceiveMachine.Event {

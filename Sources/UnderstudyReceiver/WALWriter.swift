@@ -1,30 +1,27 @@
 package import UnderstudyFileIO
 package import UnderstudyWAL
 
-/// Hands WAL to a destination on a thread of its own.
+/// Hands WAL to a destination: on a thread of its own, or at once on the network thread, where somebody waits for a small
+/// piece to be synced and nothing else is under way. Two threads that wake each other for every commit take longer.
 package final class WALWriter: Sendable {
-    /// A piece of WAL on its way to the disk.
-    struct Piece: Sendable {
-        var block: Block
-        var segment: WALSegmentName
-        var offset: Int
-
-        /// The position behind it.
-        var end: LSN { LSN(rawValue: segment.startLSN.rawValue + UInt64(offset + block.bytes.byteCount)) }
-    }
-
-    private enum Job: Sendable {
-        case write(Piece)
-        case sync
-        case history(TimelineID, [UInt8])
-        /// The next timeline begins at this position.
-        case suspend(LSN)
-    }
+    typealias Piece = WriteCourse.Piece
 
     private struct State {
-        var jobs: [Job] = []
+        var jobs: [WriteCourse.Job] = []
+        /// nil while one of the threads does a job.
+        var course: WriteCourse?
+        /// What the network thread does at the moment.
+        var errand: Errand?
+        /// Whether the writer thread speaks to the server in place of the network thread.
+        var isSpeaking = false
         var isClosed = false
         var report = Report()
+    }
+
+    /// The network thread writes, and cannot speak to the server.
+    private struct Errand {
+        var began: ContinuousClock.Instant
+        var speak: @Sendable () -> Void
     }
 
     /// What the writer has to tell.
@@ -40,22 +37,45 @@ package final class WALWriter: Sendable {
         /// Why nothing is written at the moment, and will be as soon as it can.
         var stall: WALDestinationError?
         package internal(set) var failure: WALDestinationError?
+
+        /// - Returns: Whether that was worth telling.
+        fileprivate mutating func note(_ outcome: WriteCourse.Outcome) -> Bool {
+            let wasStalled = stall != nil
+            stall = nil
+            switch outcome {
+            case .done: return wasStalled
+            case .synced(let durable, let written, let finished):
+                synced = durable
+                self.written = written
+                self.finished += finished
+            case .timelineEnded(let next):
+                synced = nil
+                // A stream that stops here waits for nothing more of the old timeline.
+                written = next
+                timelines += 1
+            }
+            return true
+        }
     }
 
-    private let state = Monitor(State())
+    private let state: Monitor<State>
     private let destination: any WALDestination
     private let pool: BlockPool
+    private let clock = ContinuousClock()
     /// Raised when the report has changed.
     let progress = Interrupt()
 
     /// Pieces end at multiples of it, so that those which fill a block can be written past the page cache.
     package static let blockSize = 1 << 20
     private static let retryPause = Duration.milliseconds(500)
+    /// How long the server may hear nothing while the network thread writes. Less than half of its wal_sender_timeout.
+    private static let longestSilence = Duration.seconds(2)
 
     /// - Parameter blocks: How many blocks of 1 MB it may hold. WAL has blocks of its own: base data on a slow disk must
     ///   not starve it into wal_sender_timeout.
     package init(destination: any WALDestination, blocks: Int = 4) {
         self.destination = destination
+        state = Monitor(State(course: WriteCourse(destination)))
         pool = BlockPool(blocks: blocks, blockSize: Self.blockSize)
     }
 
@@ -81,6 +101,34 @@ package final class WALWriter: Sendable {
         }
     }
 
+    /// As ``sync(after:)``; but it is done when this returns, if the writer is idle and it is little.
+    ///
+    /// - Parameter speak: Tells the server that we live. Called on the writer's thread, again and again, while the disk
+    ///   keeps the caller; never after the return.
+    /// - Returns: Whether the report has changed.
+    func syncAtOnce(after piece: Piece?, speak: @escaping @Sendable () -> Void) -> Bool {
+        let errand = Errand(began: clock.now, speak: speak)
+        let idle = state.change { state -> WriteCourse? in
+            let size = (state.course?.unsynced ?? 0) + (piece?.block.count ?? 0)
+            guard state.jobs.isEmpty, state.report.failure == nil, size <= Self.blockSize else { return nil }
+            state.errand = errand
+            return state.course.take()
+        }
+        guard var course = idle else {
+            sync(after: piece)
+            return false
+        }
+        let jobs: [WriteCourse.Job] = (piece.map { [.write($0)] } ?? []) + [.sync]
+        defer {
+            let isSpeaking = state.change { state in
+                state.errand = nil
+                return state.isSpeaking
+            }
+            if isSpeaking { state.wait { $0.isSpeaking ? nil : () } }
+        }
+        return perform(jobs, &course)
+    }
+
     package func putHistory(_ timeline: TimelineID, _ bytes: [UInt8]) {
         state.update { $0.jobs.append(.history(timeline, bytes)) }
     }
@@ -97,63 +145,93 @@ package final class WALWriter: Sendable {
 
     /// What has happened; `finished` since the last call.
     package func report() -> Report {
-        state.update { state in
-            let report = state.report
-            state.report.finished = []
-            return report
+        state.change { state in
+            defer { state.report.finished = [] }
+            return state.report
         }
+    }
+
+    // MARK: - On either thread
+
+    /// Does the jobs one after the other, and gives the course back. What fails for want of room is the next job again,
+    /// and what follows comes after it.
+    ///
+    /// - Returns: Whether the report has changed.
+    private func perform(_ jobs: [WriteCourse.Job], _ course: inout WriteCourse) -> Bool {
+        var isNews = false
+        for (index, job) in jobs.enumerated() {
+            do throws(WALDestinationError) {
+                let outcome = try course.perform(job)
+                if case .write(let piece) = job { pool.give(back: piece.block) }
+                let isLast = index == jobs.count - 1
+                let isWorthTelling = state.change { [course] state in
+                    if isLast { state.course = course }
+                    return state.report.note(outcome)
+                }
+                isNews = isNews || isWorthTelling
+            } catch {
+                state.update { [course] state in
+                    if error.isTemporary {
+                        state.report.stall = error
+                        state.jobs.insert(contentsOf: jobs[index...], at: 0)
+                        state.course = course
+                    } else {
+                        state.report.failure = state.report.failure ?? error
+                    }
+                }
+                return true
+            }
+        }
+        return isNews
     }
 
     // MARK: - On the writer thread
 
     private func run() {
-        var segment: WALSegmentName?
-        var written: LSN?
-        var finished: [WALSegmentName] = []
-        do throws(WALDestinationError) {
-            while let jobs = nextJobs() {
-                for (index, job) in jobs.enumerated() {
-                    switch job {
-                    case .write(let piece):
-                        defer { pool.give(back: piece.block) }
-                        try write(piece, &segment, &finished)
-                        written = piece.end
-                    case .sync where Self.isSyncedLater(jobs[(index + 1)...]): continue
-                    case .sync:
-                        var synced: LSN?
-                        try patiently { () throws(WALDestinationError) in synced = try destination.sync() }
-                        let position = synced
-                        tell { report in
-                            report.synced = position
-                            report.written = written
-                            report.finished += finished
-                        }
-                        finished = []
-                    case .history(let timeline, let bytes):
-                        try patiently { () throws(WALDestinationError) in try destination.putHistory(timeline, bytes) }
-                    case .suspend(let next):
-                        segment = nil
-                        written = next
-                        try patiently { () throws(WALDestinationError) in try destination.suspend() }
-                        tell { report in
-                            report.synced = nil
-                            // A stream that stops here waits for nothing more of the old timeline.
-                            report.written = next
-                            report.timelines += 1
-                        }
-                    }
-                }
+        while let (job, next) = nextJob() {
+            var course = next
+            if perform([job], &course) { progress.raise() }
+            guard let stall = state.read({ $0.report.stall }) else { continue }
+            // Repeats it until there is room, or nobody waits for it any more.
+            if state.wait(timeout: Self.retryPause, until: { $0.isClosed ? true : nil }) ?? false {
+                fail(stall)
             }
+        }
+        guard let course = state.change({ $0.report.failure == nil ? $0.course.take() : nil }) else { return }
+        do throws(WALDestinationError) {
             try destination.suspend()
-            tell { $0.finished += finished }
-        } catch {
-            tell { $0.failure = $0.failure ?? error }
+            state.change { $0.report.finished += course.finished }
+            progress.raise()
+        } catch { fail(error) }
+    }
+
+    private func fail(_ error: WALDestinationError) {
+        state.change { $0.report.failure = $0.report.failure ?? error }
+        progress.raise()
+    }
+
+    /// The next job with the course; nil when there will be none.
+    private func nextJob() -> (WriteCourse.Job, WriteCourse)? {
+        while true {
+            let next = state.wait(timeout: Self.longestSilence) { state -> (WriteCourse.Job, WriteCourse)?? in
+                if state.report.failure != nil { return .some(nil) }
+                guard let course = state.course else { return nil }
+                while let job = state.jobs.first {
+                    state.jobs.removeFirst()
+                    if case .sync = job, Self.isSyncedLater(state.jobs) { continue }
+                    state.course = nil
+                    return (job, course)
+                }
+                return state.isClosed ? .some(nil) : nil
+            }
+            if let next { return next }
+            speakInstead()
         }
     }
 
     /// Whether a sync can be left out: syncs that were asked for meanwhile are one. Not over the end of a timeline, behind
     /// which nothing is told of it any more.
-    private static func isSyncedLater(_ rest: ArraySlice<Job>) -> Bool {
+    private static func isSyncedLater(_ rest: [WriteCourse.Job]) -> Bool {
         for job in rest {
             switch job {
             case .sync: return true
@@ -164,50 +242,16 @@ package final class WALWriter: Sendable {
         return false
     }
 
-    private func write(
-        _ piece: Piece, _ current: inout WALSegmentName?, _ finished: inout [WALSegmentName]
-    ) throws(WALDestinationError) {
-        if current != piece.segment {
-            current = piece.segment
-            try patiently { () throws(WALDestinationError) in try destination.begin(WALSegment(piece.segment)) }
+    /// The server hears from us although the disk keeps the network thread.
+    private func speakInstead() {
+        let now = clock.now
+        let speak = state.change { state -> (@Sendable () -> Void)? in
+            guard let errand = state.errand, now - errand.began >= Self.longestSilence / 2 else { return nil }
+            state.isSpeaking = true
+            return errand.speak
         }
-        try patiently { () throws(WALDestinationError) in
-            try destination.write(piece.block.bytes, at: piece.offset)
-        }
-        if piece.end == piece.segment.endLSN {
-            try patiently { () throws(WALDestinationError) in try destination.finish(WALSegment(piece.segment)) }
-            current = nil
-            finished.append(piece.segment)
-        }
-    }
-
-    /// Repeats what failed for want of room, until there is some, or nobody waits for it any more.
-    private func patiently(_ body: () throws(WALDestinationError) -> Void) throws(WALDestinationError) {
-        while true {
-            do throws(WALDestinationError) {
-                try body()
-                if state.read({ $0.report.stall != nil }) { tell { $0.stall = nil } }
-                return
-            } catch  where error.isTemporary {
-                tell { $0.stall = error }
-                if state.wait(timeout: Self.retryPause, until: { $0.isClosed ? true : nil }) ?? false { throw error }
-            }
-        }
-    }
-
-    private func tell(_ change: (inout Report) -> Void) {
-        state.update { change(&$0.report) }
-        progress.raise()
-    }
-
-    private func nextJobs() -> [Job]? {
-        state.wait { state -> [Job]?? in
-            if !state.jobs.isEmpty {
-                let jobs = state.jobs
-                state.jobs = []
-                return .some(jobs)
-            }
-            return state.isClosed ? .some(nil) : nil
-        } ?? nil
+        guard let speak else { return }
+        speak()
+        state.update { $0.isSpeaking = false }
     }
 }
