@@ -32,6 +32,10 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     private let finisher = SegmentFinisher()
     var opened: Opened?
     private var current: (any SegmentOutput)?
+    /// Whether a segment may still be under the finisher's hands, and the current one without its name.
+    private var hasUnsettledNames = false
+    /// Whether the next segment's file was asked for.
+    private var hasNext = false
     /// Whether names have changed that are not on stable storage yet.
     var hasNewNames = false
     /// Everything before it has been written to files, and synced if they are.
@@ -96,6 +100,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         finisher.forget()
         current = nil
         _ = preparer.take()
+        hasNext = false
         // It may be left of a segment that was there already.
         try? opened?.directory.remove(SegmentPreparer.name)
         release()
@@ -116,6 +121,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         if let finished, segment.end <= finished { try finisher.wait() }
         if compression == .none {
             let hasPrepared = preparer.take()
+            hasNext = false
             current = try writing { () throws(FileIOError) in
                 try PlainSegment(
                     segment, in: opened.directory, mode: opened.origin.fileMode,
@@ -124,6 +130,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         } else {
             current = try makeCompressed(segment, opened)
         }
+        hasUnsettledNames = true
         if !finisher.isBusy { try current?.takeName() }
         if finished == nil { finished = segment.start }
         hasNewNames = true
@@ -150,7 +157,10 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
             do throws(WALDestinationError) { try plain.zeroAhead() } catch  where error.isTemporary {
                 // It only makes later syncs cheaper.
             }
-            preparer.prepare(size: opened.origin.segmentSize, in: opened.directory, mode: opened.origin.fileMode)
+            if !hasNext {
+                preparer.prepare(size: opened.origin.segmentSize, in: opened.directory, mode: opened.origin.fileMode)
+            }
+            hasNext = true
         }
         return LSN(rawValue: current.segment.start.rawValue + UInt64(current.written))
     }
@@ -168,6 +178,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
             try writing { () throws(FileIOError) in try opened.giveFinalName(names.complete, to: names.partial) }
         }
         finisher.start(finishing)
+        hasUnsettledNames = true
         self.current = nil
         finished = segment.end
         hasNewNames = true
@@ -205,8 +216,11 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     /// The segment before is finished, and the current one may show its name.
     private func settleNames() throws(WALDestinationError) {
+        // Most syncs come long after that.
+        guard hasUnsettledNames else { return }
         try finisher.wait()
         try current?.takeName()
+        hasUnsettledNames = false
     }
 }
 

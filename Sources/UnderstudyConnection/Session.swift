@@ -20,6 +20,7 @@ package import UnderstudyProtocol
 
     let connection: OpaquePointer
     let interrupt: Interrupt
+    private let ownInterrupts: [Interrupt]
     private let notices: NoticeBox
     /// The settings in effect before any host was left out: what was asked for as a whole.
     package internal(set) var givenSettings: [ConnectionParameters.Setting] = []
@@ -35,6 +36,7 @@ package import UnderstudyProtocol
     init(connection: OpaquePointer, interrupt: Interrupt, notices: NoticeBox) {
         unsafe self.connection = unsafe connection
         self.interrupt = interrupt
+        ownInterrupts = [interrupt]
         self.notices = notices
     }
 
@@ -196,7 +198,7 @@ package import UnderstudyProtocol
         let isCapped = isEncrypted && !isShielded && (timeout ?? .seconds(2)) > .seconds(1)
         let outcome = Interrupt.wait(
             socket: unsafe PQsocket(connection), events: .input,
-            interrupts: isShielded ? wakeUps : [interrupt] + wakeUps, timeout: isCapped ? .seconds(1) : timeout)
+            interrupts: isShielded ? [] : ownInterrupts, wakeUps, timeout: isCapped ? .seconds(1) : timeout)
         switch outcome {
         case .timedOut:
             hasLookedTwice = false

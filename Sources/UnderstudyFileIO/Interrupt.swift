@@ -36,26 +36,39 @@ package final class Interrupt: Sendable {
     ///
     /// - Parameters:
     ///   - events: poll(2) events wanted of `socket`.
+    ///   - more: Further ones, counted on from there; none of the two lists has to be made anew for each wait.
     ///   - timeout: nil waits without a limit.
     /// - Returns: What came first.
     package static func wait(
-        socket: CInt, events: Int16, interrupts: [Interrupt], timeout: Duration?
+        socket: CInt, events: Int16, interrupts: [Interrupt], _ more: [Interrupt] = [], timeout: Duration?
     ) -> Outcome {
-        var polls = [pollfd(fd: socket, events: events, revents: 0)]
-        for interrupt in interrupts {
-            polls.append(pollfd(fd: interrupt.rawDescriptor, events: Int16(POLLIN), revents: 0))
+        let count = 1 + interrupts.count + more.count
+        return unsafe withUnsafeTemporaryAllocation(of: pollfd.self, capacity: count) { polls in
+            // `count` elements are initialized below; pollfd is trivial and needs no end.
+            unsafe polls.initializeElement(at: 0, to: pollfd(fd: socket, events: events, revents: 0))
+            for index in 1..<count {
+                let interrupt =
+                    index <= interrupts.count ? interrupts[index - 1] : more[index - 1 - interrupts.count]
+                let descriptor = interrupt.rawDescriptor
+                unsafe polls.initializeElement(
+                    at: index, to: pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
+            }
+            let ready = unsafe poll(polls, timeout)
+            for index in 1..<count where unsafe polls[index].revents != 0 { return .interrupted(index - 1) }
+            return ready == 0 ? .timedOut : .ready
         }
+    }
+
+    /// poll(2), gone on with after a signal.
+    @unsafe private static func poll(_ polls: UnsafeMutableBufferPointer<pollfd>, _ timeout: Duration?) -> CInt {
         let clock = ContinuousClock()
-        let deadline = timeout.map { clock.now + $0 }
-        var ready: CInt
-        repeat {
-            let left = deadline.map { max(.zero, $0 - clock.now).pollMilliseconds }
-            ready = unsafe Glibc.poll(&polls, nfds_t(polls.count), left ?? -1)
-        } while ready < 0 && errno == EINTR
-        for (index, poll) in polls.dropFirst().enumerated() where poll.revents != 0 {
-            return .interrupted(index)
+        let deadline = timeout.map { $0 > .zero ? clock.now + $0 : clock.now }
+        var milliseconds = timeout?.pollMilliseconds ?? -1
+        while true {
+            let ready = unsafe Glibc.poll(polls.baseAddress, nfds_t(polls.count), milliseconds)
+            guard ready < 0 && errno == EINTR else { return ready }
+            if let deadline { milliseconds = max(.zero, deadline - clock.now).pollMilliseconds }
         }
-        return ready == 0 ? .timedOut : .ready
     }
 
     package enum Outcome: Equatable {

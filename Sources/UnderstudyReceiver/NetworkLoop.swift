@@ -1,3 +1,4 @@
+import Glibc
 package import UnderstudyConnection
 package import UnderstudyFileIO
 import UnderstudyProtocol
@@ -13,6 +14,7 @@ package struct NetworkLoop {
     let wishes: () -> StreamWishes
     let observe: (StreamEvent) -> Void
 
+    private let wakeUps: [Interrupt]
     let clock = ContinuousClock()
     let began: ContinuousClock.Instant
     var limit: RateLimit?
@@ -37,6 +39,7 @@ package struct NetworkLoop {
         self.session = session
         self.writer = writer
         self.wishesChanged = wishesChanged
+        wakeUps = [wishesChanged, writer.progress]
         self.machine = machine
         self.wishes = wishes
         self.observe = observe
@@ -122,7 +125,7 @@ package struct NetworkLoop {
             if let finishedAt, now - finishedAt >= Self.farewell { return false }
             let hasUnwritten = piece != nil
             let step = try session.takeCopyData(
-                timeout: hasUnwritten ? .zero : longestWait, wakeUps: [wishesChanged, writer.progress],
+                timeout: hasUnwritten ? .zero : longestWait, wakeUps: wakeUps,
                 failure: ReceiveError.init
             ) { bytes throws(ReceiveError) in try take(bytes) }
             switch step {
@@ -234,7 +237,11 @@ package struct NetworkLoop {
             }
         }
         // After what was to be told of the time before.
-        if isSynced { try noteReport() }
+        if isSynced {
+            try noteReport()
+            // The WAL sender is often woken on this very core, and there is nothing left to do here but to wait for it.
+            sched_yield()
+        }
     }
 
     private func tellPositions() {

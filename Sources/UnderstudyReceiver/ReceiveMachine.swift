@@ -99,11 +99,14 @@ package struct ReceiveMachine: Sendable {
     private var asked: Duration?
     private var stop: LSN?
     private var isFinished = false
+    /// Half of the policy's limit: a division of durations takes longer than a whole turn of the machine.
+    private let halfSilence: Duration?
 
     package init(
         start: LSN, timeline: TimelineID, segmentSize: WALSegmentSize, policy: Policy
     ) {
         self.policy = policy
+        halfSilence = policy.silenceLimit.map { $0 / 2 }
         self.segmentSize = segmentSize
         self.timeline = timeline
         received = start
@@ -187,8 +190,10 @@ package struct ReceiveMachine: Sendable {
     package func nextTick(now: Duration) -> Duration? {
         let status = policy.statusInterval.map { (lastStatus ?? now) + $0 }
         let sync = unsynced > 0 ? policy.isSynchronous ? now : lastSync + policy.syncInterval : nil
-        let silence = policy.silenceLimit.map { (asked ?? lastHeard) + $0 / 2 }
-        guard let due = [status, sync, silence].compactMap({ $0 }).min() else { return nil }
+        let silence = halfSilence.map { (asked ?? lastHeard) + $0 }
+        guard var due = status ?? sync ?? silence else { return nil }
+        if let sync { due = min(due, sync) }
+        if let silence { due = min(due, silence) }
         return max(.zero, due - now)
     }
 
@@ -231,8 +236,7 @@ package struct ReceiveMachine: Sendable {
     }
 
     private mutating func checkSilence(_ now: Duration) throws(ReceiveError) -> [Action] {
-        guard let limit = policy.silenceLimit else { return [] }
-        guard now - (asked ?? lastHeard) >= limit / 2 else { return [] }
+        guard let halfSilence, now - (asked ?? lastHeard) >= halfSilence else { return [] }
         if asked != nil { throw ReceiveError(.stalled(for: now - lastHeard)) }
         asked = now
         return [acknowledge(now, asking: true)]

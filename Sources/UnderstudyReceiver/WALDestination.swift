@@ -3,7 +3,7 @@ public import UnderstudyWAL
 
 /// Where received WAL goes: a directory, an object store, whatever a program makes of it.
 ///
-/// The archiver calls it on a thread of its own, one call at a time, in the order in which WAL arrives; a call may block.
+/// The archiver calls it on threads of its own, one call at a time, in the order in which WAL arrives; a call may block.
 /// What ``sync()`` returns is what the server is told as flushed, and may then be gone there: never return more than what
 /// survives a crash.
 ///

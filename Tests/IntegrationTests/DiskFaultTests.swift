@@ -76,6 +76,8 @@ struct DiskFault: Sendable, CustomTestStringConvertible, CustomStringConvertible
     var text: String
     /// Not every way of writing makes this call.
     var mayBeAbsent = false
+    /// Whether all later calls fail as well.
+    var isLasting = false
 
     var description: String { "\(call) fails with \(error)" }
     var testDescription: String { description }
@@ -83,9 +85,9 @@ struct DiskFault: Sendable, CustomTestStringConvertible, CustomStringConvertible
     /// Whether the loader, the C library or libpq make this call, too.
     var isMadeElsewhere: Bool { ["openat", "getdents64"].contains(call) }
 
-    /// strace's options for a failure of the thread's call of that number.
+    /// strace's options for a failure of each thread's call of that number.
     func injection(at count: Int) -> [String] {
-        ["trace=\(call)", "inject=\(call):error=\(error):when=\(count)"]
+        ["trace=\(call)", "inject=\(call):error=\(error):when=\(count)\(isLasting ? "+" : "")"]
     }
 
     static let all: [DiskFault] = {

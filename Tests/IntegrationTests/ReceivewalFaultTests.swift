@@ -7,7 +7,8 @@ struct ReceivewalFaultTests {
     /// Two segments of 1 MB, and the beginning of a third.
     private static let start: UInt64 = 0x300_0000, end: UInt64 = 0x320_0100
 
-    private static func server() throws -> ScriptedServer {
+    /// - Parameter endsFirst: Whether the server ends the stream before we do.
+    private static func server(endsFirst: Bool = false) throws -> ScriptedServer {
         var played = PlayedServer(.v16)
         played.segmentSize = [["1MB"]]
         var bytes = ServerBytes()
@@ -15,20 +16,23 @@ struct ReceivewalFaultTests {
         for position in stride(from: start, to: end, by: 0x2_0000) {
             bytes.wal(at: position, [UInt8](repeating: 0x5A, count: Int(min(0x2_0000, end - position))))
         }
-        var answer = ScriptedServer.Answer(bytes.bytes, holdsFrom: bytes.bytes.count)
         var tail = ServerBytes()
         tail.copyDone()
         tail.complete("START_STREAMING")
         tail.ready()
-        answer.tail = tail.bytes
+        var answer = ScriptedServer.Answer(bytes.bytes + tail.bytes)
+        if !endsFirst {
+            answer = ScriptedServer.Answer(bytes.bytes, holdsFrom: bytes.bytes.count)
+            answer.tail = tail.bytes
+        }
         played.answers["START_REPLICATION"] = answer
         return try played.serve()
     }
 
-    private func run(_ fault: DiskFault, at count: Int) throws -> (
+    private func run(_ fault: DiskFault, at count: Int, endsFirst: Bool = false) throws -> (
         ProgramResult, ScriptedServer, WALTarget, trace: String
     ) {
-        let server = try Self.server(), target = try WALTarget()
+        let server = try Self.server(endsFirst: endsFirst), target = try WALTarget()
         let trace = TestDirectory.freshPath("trace")
         let source = "host=127.0.0.1 port=\(server.port) user=r sslmode=disable gssencmode=disable"
         let result = try Program.run(
@@ -86,6 +90,14 @@ struct ReceivewalFaultTests {
             #expect(result.status == 0, comment)
             try expectAll(server, target, comment)
         }
+    }
+
+    @Test func `an end position is not reached on a disk that is full, even if the server ends first`() throws {
+        let fault = DiskFault(call: "pwrite64", error: "ENOSPC", text: "No space left on device", isLasting: true)
+        let (result, server, _, trace) = try run(fault, at: 1, endsFirst: true)
+        #expect(result.status == 1, "\(result)\n\(trace)")
+        #expect(result.errorOutput.contains("No space left on device"), "\(result)")
+        #expect((server.statuses.map(\.flushed).max() ?? 0) == 0, "\(result)")
     }
 
     /// After a failed sync the kernel may have dropped what was written, full disk or not.
