@@ -9,7 +9,8 @@ package import UnderstudyProtocol
 /// ends it with ``ConnectionError/Code/interrupted``. Used by one thread at a time.
 @safe package final class Session: @unchecked Sendable {
     // Sendable: libpq wants a connection used by one thread at a time. A session is made on one thread and may be
-    // handed to another by starting that thread with it; it is never shared.
+    // handed to another by starting that thread with it; it is never shared. Where a sync keeps a WAL receiver's network
+    // thread, its writer thread speaks in its place, and the network thread waits until that is over.
 
     package enum Kind: Sendable {
         /// A physical replication connection.

@@ -68,8 +68,9 @@ package final class WALWriter: Sendable {
     /// Pieces end at multiples of it, so that those which fill a block can be written past the page cache.
     package static let blockSize = 1 << 20
     private static let retryPause = Duration.milliseconds(500)
-    /// How long the server may hear nothing while the network thread writes. Less than half of its wal_sender_timeout.
-    private static let longestSilence = Duration.seconds(2)
+    /// How often the writer thread looks whether a sync keeps the network thread from speaking to the server, which so
+    /// hears nothing for at most one and a half times as long.
+    private static let lookInterval = Duration.seconds(2)
 
     /// - Parameter blocks: How many blocks of 1 MB it may hold. WAL has blocks of its own: base data on a slow disk must
     ///   not starve it into wal_sender_timeout.
@@ -213,7 +214,7 @@ package final class WALWriter: Sendable {
     /// The next job with the course; nil when there will be none.
     private func nextJob() -> (WriteCourse.Job, WriteCourse)? {
         while true {
-            let next = state.wait(timeout: Self.longestSilence) { state -> (WriteCourse.Job, WriteCourse)?? in
+            let next = state.wait(timeout: Self.lookInterval) { state -> (WriteCourse.Job, WriteCourse)?? in
                 if state.report.failure != nil { return .some(nil) }
                 guard let course = state.course else { return nil }
                 while let job = state.jobs.first {
@@ -246,7 +247,7 @@ package final class WALWriter: Sendable {
     private func speakInstead() {
         let now = clock.now
         let speak = state.change { state -> (@Sendable () -> Void)? in
-            guard let errand = state.errand, now - errand.began >= Self.longestSilence / 2 else { return nil }
+            guard let errand = state.errand, now - errand.began >= Self.lookInterval / 2 else { return nil }
             state.isSpeaking = true
             return errand.speak
         }
