@@ -50,13 +50,14 @@ struct ArchiverRun {
         let slot = try ArchiverSlot(
             archiver.slot, session, server, parameters: parameters, state: state, logger: logger)
         let history = try readHistory(session, server)
-        let holdings = try open(server, history)
+        let holdings = try open(server, history, slot)
         defer { archiver.destination.close() }
         note(holdings)
         let start = try ArchiverStart(
             options: options, identity: server.identity, segmentSize: server.segmentSize, history: history
         ).position(holdings: holdings, restart: slot.restart)
-        return try stream(session, server, slot, history, from: start)
+        let held = holdings.isDurable && start == holdings.next ? start.lsn : .invalid
+        return try stream(session, server, slot, history, from: start, held: held)
     }
 
     private func connect() throws(UnderstudyError) -> Session {
@@ -98,11 +99,13 @@ struct ArchiverRun {
         } catch { throw UnderstudyError(error) }
     }
 
-    private func open(_ server: ServerFacts, _ history: [UInt8]?) throws(UnderstudyError) -> WALHoldings {
+    private func open(
+        _ server: ServerFacts, _ history: [UInt8]?, _ slot: ArchiverSlot
+    ) throws(UnderstudyError) -> WALHoldings {
         let origin = WALOrigin(
             systemIdentifier: server.identity.systemIdentifier, segmentSize: Int(server.segmentSize.bytes),
             timeline: server.identity.timeline, history: history, fileMode: server.fileMode,
-            reliesOnAcknowledgement: archiver.slot != .none || options.synchronous)
+            reliesOnAcknowledgement: archiver.slot != .none || options.synchronous, restartLSN: slot.restart?.lsn)
         do throws(WALDestinationError) { return try archiver.destination.open(origin) } catch {
             var failure = UnderstudyError(error)
             if error.dependsOnServer { failure.code = .connection }
@@ -125,7 +128,8 @@ struct ArchiverRun {
     // MARK: - The stream
 
     private mutating func stream(
-        _ session: Session, _ server: ServerFacts, _ slot: ArchiverSlot, _ history: [UInt8]?, from start: WALPosition
+        _ session: Session, _ server: ServerFacts, _ slot: ArchiverSlot, _ history: [UInt8]?, from start: WALPosition,
+        held: LSN
     ) throws(UnderstudyError) -> Bool {
         let state = state
         let writer = WALWriter(destination: archiver.destination, blocks: Self.blocks)
@@ -144,7 +148,8 @@ struct ArchiverRun {
             var loop = NetworkLoop(
                 session: session, writer: writer,
                 machine: ReceiveMachine(
-                    start: start.lsn, timeline: start.timeline, segmentSize: server.segmentSize, policy: policy),
+                    start: start.lsn, timeline: start.timeline, segmentSize: server.segmentSize, held: held,
+                    reserved: min(slot.restart?.lsn ?? .invalid, server.identity.position), policy: policy),
                 bytesPerSecond: options.maxRate.map { UInt64($0) * 1024 }, wishesChanged: state.wishesChanged,
                 wishes: { [end = options.endLSN] in
                     var wishes = state.wishes

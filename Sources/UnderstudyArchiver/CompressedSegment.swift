@@ -13,13 +13,16 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
     // Sendable: the thread that writes it hands it over to the one that finishes it, and does not touch it again.
     let segment: WALSegment
     private(set) var written = 0
+    private(set) var inFile = 0
+    let identity: FileIdentity
 
     private let directory: ConfinedDirectory
     private let partial: RelativePath
     /// Under this name it is written now.
     private var name: RelativePath
-    /// How much the file under `partial` holds, while that is another one.
+    /// How much the file under `partial` holds, while that is another one, and which it is.
     private var older: UInt64 = 0
+    private let olderIdentity: FileIdentity?
     private var file: FileDescriptor?
     private var compressor: Compressor
     /// Plain bytes that the compressor has taken.
@@ -45,7 +48,8 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
             compressor = try Compressor(method, level: level, contentSize: UInt64(segment.size))
         } catch { throw WALDestinationError(error.message) }
         var older: UInt64 = 0
-        if directory.exists(partial) {
+        olderIdentity = try writing { () throws(FileIOError) in try directory.identity(of: partial) }
+        if olderIdentity != nil {
             older = try CompressedFile(.init(suffix: suffix), partial, in: directory).measure().bytes
             try syncing { () throws(FileIOError) in
                 // It counts until the new one takes its place, also after a crash.
@@ -54,10 +58,12 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
             name = Self.rewrittenName
         }
         let created = name
-        file = try writing { () throws(FileIOError) in
+        let opened = try writing { () throws(FileIOError) in
             if directory.exists(created) { try directory.remove(created) }
             return try directory.createFile(created, mode: mode)
         }
+        identity = try writing { () throws(FileIOError) in try opened.identity(path: directory.fullPath(created)) }
+        file = consume opened
         self.segment = segment
         self.directory = directory
         self.partial = partial
@@ -88,12 +94,16 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         guard needsSync else { return }
         try flush()
         try putAndSync()
+        inFile = taken
+        try checkName()
         if older > 0, UInt64(taken) >= older { try takePlace() }
     }
 
     func takeName() throws(WALDestinationError) {
         guard name == Self.newName else { return }
-        try writing { () throws(FileIOError) in _ = try directory.renameIfFree(name, to: partial) }
+        guard try writing({ () throws(FileIOError) in try directory.renameIfFree(name, to: partial) }) else {
+            throw inTheWay(directory.fullPath(partial))
+        }
         name = partial
     }
 
@@ -104,6 +114,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
             needsSync = true
         }
         if sync && needsSync { try putAndSync() } else { try put() }
+        inFile = taken
         try takePlace()
         try close()
     }
@@ -128,11 +139,21 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
 
     private func takePlace() throws(WALDestinationError) {
         guard name != partial else { return }
+        try checkName()
         try syncing { () throws(FileIOError) in
             try directory.rename(name, to: partial)
             try directory.sync()
         }
         name = partial
+    }
+
+    /// What was acknowledged lies in the older file until this one takes its place.
+    private func checkName() throws(WALDestinationError) {
+        let found = try writing { () throws(FileIOError) in try directory.identity(of: name) }
+        guard found == identity else { throw taken(path) }
+        guard name == Self.rewrittenName else { return }
+        let shown = try writing { () throws(FileIOError) in try directory.identity(of: partial) }
+        guard shown == olderIdentity else { throw taken(directory.fullPath(partial)) }
     }
 
     private func compressing(

@@ -59,7 +59,7 @@ enum LostWAL {
         -> Bool
     {
         do throws(ConnectionError) {
-            try session.send(ReplicationCommand.startReplication(slot: nil, from: position, timeline: timeline))
+            try session.startReplication(slot: nil, from: position, timeline: timeline)
             guard case .copyBoth = try session.nextResult() else { return false }
             // The server looks for the file when it sends its first bytes.
             var step = try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in })

@@ -10,6 +10,8 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
     // Sendable: the thread that writes it hands it over to the one that finishes it, and does not touch it again.
     let segment: WALSegment
     private(set) var written = 0
+    var inFile: Int { written }
+    let identity: FileIdentity
 
     private let directory: ConfinedDirectory
     private let partial: RelativePath
@@ -63,15 +65,20 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         self.zeroed = zeroed
         self.segment = segment
         self.directory = directory
+        let path = directory.fullPath(name)
+        let opened = try directory.openFile(name, flags: O_RDWR)
+        identity = try opened.identity(path: path)
         direct = try directory.openDirect(name)
-        file = try directory.openFile(name, flags: O_RDWR)
+        file = consume opened
     }
 
     /// Shows itself under the name of a partial segment; the one before must be finished by then, because stock tools go on
     /// with the newest.
     func takeName() throws(WALDestinationError) {
         guard name != partial else { return }
-        try writing { () throws(FileIOError) in _ = try directory.renameIfFree(name, to: partial) }
+        guard try writing({ () throws(FileIOError) in try directory.renameIfFree(name, to: partial) }) else {
+            throw inTheWay(directory.fullPath(partial))
+        }
         name = partial
     }
 
@@ -115,6 +122,9 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
     func sync() throws(WALDestinationError) {
         guard needsSync else { return }
         try syncing { () throws(FileIOError) in try file!.syncData(path: path) }
+        guard try writing({ () throws(FileIOError) in try directory.identity(of: name) }) == identity else {
+            throw taken(path)
+        }
         needsSync = false
     }
 

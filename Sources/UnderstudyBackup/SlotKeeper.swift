@@ -107,8 +107,7 @@ struct SlotKeeper {
         let start = identity.position.segmentStart(segmentSize)
         do throws(ConnectionError) {
             let position = session.serverVersion.readsSlots ? try readPosition(name, session) : nil
-            try session.send(
-                ReplicationCommand.startReplication(slot: name, from: start, timeline: identity.timeline))
+            try session.startReplication(slot: name, from: start, timeline: identity.timeline)
             guard case .copyBoth = try session.nextResult() else {
                 throw ConnectionError(.protocolViolation, "unexpected answer to START_REPLICATION")
             }

@@ -21,6 +21,8 @@ package struct NetworkLoop {
     /// The block that is being filled, and where it belongs.
     private var piece: WALWriter.Piece?
     private(set) var isFinished = false
+    /// Whether the stream can go on over a new connection only.
+    private var mustReconnect = false
     private var finishedAt: Duration?
     private var timelines = 0
     /// How far the timeline before came.
@@ -63,7 +65,7 @@ package struct NetworkLoop {
                 throw error
             }
             if isFinished { return true }
-            guard let next else { return false }
+            guard let next, !mustReconnect else { return false }
             try putHistory(next, after: left)
         }
     }
@@ -71,8 +73,7 @@ package struct NetworkLoop {
     /// - Returns: The next timeline, where the end of this one ended the stream.
     private mutating func streamTimeline(slot: String?) throws(ReceiveError) -> NextTimeline? {
         try connecting { () throws(ConnectionError) in
-            try session.send(
-                ReplicationCommand.startReplication(slot: slot, from: machine.received, timeline: machine.timeline))
+            try session.startReplication(slot: slot, from: machine.received, timeline: machine.timeline)
         }
         var reply = try connecting { () throws(ConnectionError) in try session.nextResult() }
         if case .copyBoth = reply {
@@ -113,7 +114,17 @@ package struct NetworkLoop {
         }
         ended = machine.received
         try perform(machine.handle(next.map { .endOfTimeline($0) } ?? .endOfStream, now: now), nil)
+        while machine.isLeaving { try waitForReport() }
         return next
+    }
+
+    /// Waits for the writer, between two timelines, where the server expects nothing of us.
+    private mutating func waitForReport() throws(ReceiveError) {
+        let outcome = Interrupt.wait(
+            socket: -1, events: 0, interrupts: [session.interruptOfSession] + wakeUps, timeout: nil)
+        guard case .interrupted(let index) = outcome else { return }
+        if index == 0 { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
+        try wake(index - 1)
     }
 
     /// Takes messages until the copy is over in both directions.
@@ -233,7 +244,7 @@ package struct NetworkLoop {
                 finishedAt = now
                 try connecting { () throws(ConnectionError) in try session.endCopy() }
             // The owner hears of it by what `run` returns.
-            case .reconnect: break
+            case .reconnect: mustReconnect = true
             }
         }
         // After what was to be told of the time before.
@@ -272,13 +283,15 @@ extension NetworkLoop {
     /// - Returns: Whether that was done at once, and is in the report.
     private mutating func sync() -> Bool {
         defer { piece = nil }
-        guard machine.isSynchronous, !isFinished else {
+        guard machine.isSynchronous, !isFinished, !machine.isLeaving else {
             writer.sync(after: piece)
             return false
         }
         let status = machine.status
-        // If the server is gone, the network thread will notice.
-        return writer.syncAtOnce(after: piece) { [session] in try? session.sendStatus(status) }
+        return writer.syncAtOnce(after: piece) { [session] in
+            // If the server is gone, the network thread will notice.
+            session.whileLent { try? session.sendStatus(status) }
+        }
     }
 
     private mutating func submit() {
@@ -308,8 +321,9 @@ extension NetworkLoop {
         try endIfStalled()
         // What was synced of the timeline before says nothing of this one.
         guard report.timelines == timelines else { return }
-        if let synced = report.synced { try perform(machine.handle(.synced(synced), now: now), nil) }
         if let written = report.written { try perform(machine.handle(.written(written), now: now), nil) }
+        if let synced = report.synced { try perform(machine.handle(.synced(synced), now: now), nil) }
+        if let settled = report.settled { try perform(machine.handle(.settled(settled), now: now), nil) }
     }
 }
 

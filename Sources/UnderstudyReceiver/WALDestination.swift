@@ -36,6 +36,10 @@ public protocol WALDestination: Sendable {
     /// - Returns: The position up to which all WAL since `open` survives a crash; nil if nothing does.
     func sync() throws(WALDestinationError) -> LSN?
 
+    /// Everything before it, since `open`, has been handed to the operating system and survives the end of this process; nil
+    /// if nothing is known beyond what ``sync()`` has returned. Told to the server as written.
+    var written: LSN? { get }
+
     /// The segment begun last is complete.
     func finish(_ segment: WALSegment) throws(WALDestinationError)
 
@@ -50,6 +54,8 @@ public protocol WALDestination: Sendable {
 }
 
 extension WALDestination {
+    public var written: LSN? { nil }
+
     public func close() {}
 }
 
@@ -87,10 +93,12 @@ public struct WALOrigin: Sendable {
     public var fileMode: UInt16
     /// Whether the server keeps or waits for what is acknowledged: there is a slot, or it commits synchronously.
     public var reliesOnAcknowledgement: Bool
+    /// Up to here the server was told before that everything is held: the slot's restart_lsn. nil if that is not known.
+    public var restartLSN: LSN?
 
     public init(
         systemIdentifier: String, segmentSize: Int, timeline: TimelineID, history: [UInt8]? = nil,
-        fileMode: UInt16 = 0o600, reliesOnAcknowledgement: Bool = false
+        fileMode: UInt16 = 0o600, reliesOnAcknowledgement: Bool = false, restartLSN: LSN? = nil
     ) {
         self.systemIdentifier = systemIdentifier
         self.segmentSize = segmentSize
@@ -98,6 +106,7 @@ public struct WALOrigin: Sendable {
         self.history = history
         self.fileMode = fileMode
         self.reliesOnAcknowledgement = reliesOnAcknowledgement
+        self.restartLSN = restartLSN
     }
 }
 
@@ -105,6 +114,9 @@ public struct WALOrigin: Sendable {
 public struct WALHoldings: Sendable, Equatable {
     /// Where the stream must begin so that nothing is missing: a segment's start. nil if nothing is held.
     public var next: WALPosition?
+    /// Whether everything before `next` survives a crash, as far as this was not told to the server before. Then the
+    /// server is told of it as soon as the stream begins, so that a slot moves before the first sync.
+    public var isDurable = false
     /// What was set aside because it is not of the server's past.
     public var divergence: Divergence?
     /// What else is to be said, a line each: files that are no use.
@@ -122,8 +134,9 @@ public struct WALHoldings: Sendable, Equatable {
         }
     }
 
-    public init(next: WALPosition? = nil) {
+    public init(next: WALPosition? = nil, isDurable: Bool = false) {
         self.next = next
+        self.isDurable = isDurable
     }
 }
 

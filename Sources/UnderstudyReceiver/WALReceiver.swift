@@ -46,6 +46,7 @@ package final class WALReceiver: Sendable {
     /// Begins to stream; ``finish(at:)`` or ``abandon()`` must follow.
     package func start(_ start: Start) {
         _ = OwnThread("wal receiver") { [self] in
+            session.takeTurn()
             let writing = writer.start()
             var result = Result { () throws(ReceiveError) in try stream(start) }
             writer.close()

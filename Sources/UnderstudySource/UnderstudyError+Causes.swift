@@ -102,6 +102,11 @@ extension UnderstudyError {
                     "Check the network, and whether the server and its storage respond; --stall-timeout sets how long it may be silent."
             )
         case .protocolViolation: self.init(.protocolViolation, error.message)
+        case .falseStatus:
+            self.init(
+                .connection, error.message,
+                detail: "This is a fault of Understudy. The server has not heard of it, and keeps what it kept.",
+                hint: "Report it, with the output of the run.")
         case .server: self.init(server: error, of: command)
         }
         if let detail = error.server?.detail { self.detail = detail }

@@ -65,7 +65,9 @@ struct ArchiveSurveyTests {
         let archive = try test.make()
         _ = try WALDirectory(archive.path).open(test.origin)
         let before = FileTree.snapshot(archive.path)
-        #expect(try WALDirectory(archive.path).open(test.origin) == WALHoldings(next: test.next))
+        #expect(
+            try WALDirectory(archive.path).open(test.origin)
+                == WALHoldings(next: test.next, isDurable: test.next != nil))
         #expect(FileTree.snapshot(archive.path) == before)
     }
 
@@ -96,7 +98,9 @@ struct ArchiveSurveyTests {
         try archive.put("\(file(9)).partial.gz", [1])
         try archive.put("00000001000000000000000a", [1])
         try TestDirectory.make(at: "\(archive.path)/\(file(9))")
-        #expect(try WALDirectory(archive.path).open(TestArchive.origin()) == WALHoldings(next: position(1, 0x400000)))
+        #expect(
+            try WALDirectory(archive.path).open(TestArchive.origin())
+                == WALHoldings(next: position(1, 0x400000), isDurable: true))
     }
 }
 
