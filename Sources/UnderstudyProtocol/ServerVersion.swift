@@ -48,6 +48,8 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
 
     package var showsSettings: Bool { from(100_000) }
     package var showsDirectoryMode: Bool { from(110_000) }
+    /// postgresql.auto.conf, where ALTER SYSTEM writes.
+    package var readsAutoConf: Bool { from(90400) }
     package var usesXlogName: Bool { !from(100_000) }
     package var walDirectoryName: String { usesXlogName ? "pg_xlog" : "pg_wal" }
     /// Whether the server accepts a standby only at `hot_standby` or above, or at `replica`.
