@@ -27,6 +27,7 @@ package final class BackupRun: @unchecked Sendable {
     var targets: BackupTargets?
     var slot: SlotKeeper?
     var receiver: WALReceiver?
+    var flushLimit: FlushLimit?
     var pool: WritePool?
 
     package init(
@@ -85,10 +86,12 @@ package final class BackupRun: @unchecked Sendable {
         // The second connection comes before anything is made: a server without a free sender says so now.
         let walSession = options.wal == .stream ? try connect() : nil
         if let walSession { try checkSameServer(walSession, server) }
+        var mayMove = false
         if let walSession {
+            if options.slot != .none { mayMove = try walSession.commitsWaitForNobody() }
             slot = try SlotKeeper(
                 options.slot, session: walSession, identity: server.identity, segmentSize: server.segmentSize,
-                logger: logger)
+                mayMove: mayMove, logger: logger)
         }
         if options.maxRate != nil && !server.version.limitsBackupRate {
             logger.warning("server version \(server.version) cannot limit its rate; it sends as fast as it can")
@@ -109,7 +112,7 @@ package final class BackupRun: @unchecked Sendable {
                 named: server.version.walDirectoryName, at: options.walDirectory)
             // What is acknowledged must not hang on a name that a crash may take away.
             if options.sync { try targets.syncNames() }
-            if let walSession { startWAL(walSession, server, into: directory, at: position) }
+            if let walSession { startWAL(walSession, server, into: directory, at: position, movesSlot: mayMove) }
         }
         // Without streamed WAL the server may wait for its archive before the copy is over.
         if options.wal != .none { expectNoSilence(session) }
@@ -132,6 +135,7 @@ package final class BackupRun: @unchecked Sendable {
             throw damage
         }
         if interrupt.isRaised { throw UnderstudyError(.cancelled, "the base backup was cancelled") }
+        try slot?.moveToEnd(end.position, session, segmentSize: server.segmentSize, logger: logger)
         logger.info("base backup completed")
         return BackupResult(
             startLSN: position.lsn, endLSN: end.position.lsn, timeline: end.position.timeline,
@@ -208,7 +212,8 @@ package final class BackupRun: @unchecked Sendable {
     }
 
     private func startWAL(
-        _ session: Session, _ server: ServerFacts, into directory: ConfinedDirectory, at position: BackupPosition
+        _ session: Session, _ server: ServerFacts, into directory: ConfinedDirectory, at position: BackupPosition,
+        movesSlot: Bool
     ) {
         logger.info("starting background WAL receiver")
         let writer = WALWriter(
@@ -218,10 +223,19 @@ package final class BackupRun: @unchecked Sendable {
             session: session, writer: writer, segmentSize: server.segmentSize,
             policy: .init(
                 statusInterval: options.statusInterval == .zero ? nil : options.statusInterval,
-                silenceLimit: options.stallTimeout, quietLimit: .seconds(2))
+                silenceLimit: options.stallTimeout, quietLimit: .seconds(2),
+                flushReport: .init(options.sync ? .synced : .written, limit: .invalid))
         ) { interrupt.raise() }
         self.receiver = receiver
         receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))
+        guard let name = slot?.streamed else { return }
+        if movesSlot {
+            flushLimit = FlushLimit(
+                of: receiver, parameters: parameters, identity: server.identity, patience: options.stallTimeout,
+                logger: logger)
+        } else {
+            logger.info("replication slot \"\(name)\" is not moved while the copy is not complete")
+        }
     }
 
     private func copy(
@@ -279,6 +293,7 @@ package final class BackupRun: @unchecked Sendable {
 
     private func finishWAL(at position: LSN) throws(UnderstudyError) {
         guard let receiver else { return }
+        flushLimit?.stop()
         logger.info("waiting for background process to finish streaming ...")
         do throws(ReceiveError) { try receiver.finish(at: position) } catch { throw UnderstudyError(error) }
         self.receiver = nil
@@ -296,7 +311,7 @@ package final class BackupRun: @unchecked Sendable {
     }
 
     private func nameManifest(_ targets: BackupTargets) throws(UnderstudyError) {
-        logger.info("renaming backup_manifest.tmp to backup_manifest")
+        logger.info("renaming \(ManifestVerifier.temporaryName) to \(ManifestVerifier.name)")
         do throws(FileIOError) {
             try targets.directory.rename(ManifestVerifier.temporaryName, to: ManifestVerifier.name)
             if options.sync { try targets.directory.sync() }

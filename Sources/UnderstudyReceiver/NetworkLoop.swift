@@ -165,6 +165,7 @@ package struct NetworkLoop {
         let wishes = wishes()
         try endIfStalled()
         try perform(machine.handle(.synchronous(wishes.isSynchronous), now: now), nil)
+        try perform(machine.handle(.flushLimit(wishes.flushLimit), now: now), nil)
         if let position = wishes.stop {
             submit()
             try perform(machine.handle(.stop(at: position), now: now), nil)

@@ -26,12 +26,15 @@ package struct ReceiveMachine: Sendable {
         package var quietLimit: Duration?
         /// Whether a server that ends the stream may be connected to again; if not, that is an error.
         package var reconnects: Bool
+        /// Which position is told as flushed.
+        package var flushReport: FlushReport
 
         package init(
             statusInterval: Duration? = .seconds(10), syncBytes: UInt64 = 16 << 20,
             syncInterval: Duration = .seconds(1), isSynchronous: Bool = false, silenceLimit: Duration? = nil,
-            quietLimit: Duration? = nil, reconnects: Bool = false
+            quietLimit: Duration? = nil, reconnects: Bool = false, flushReport: FlushReport = FlushReport()
         ) {
+            self.flushReport = flushReport
             self.silenceLimit = silenceLimit
             self.quietLimit = quietLimit
             self.reconnects = reconnects
@@ -62,6 +65,8 @@ package struct ReceiveMachine: Sendable {
         case endOfStream
         /// The server waits for what is acknowledged, or does not any more.
         case synchronous(Bool)
+        /// The limit of ``FlushReport`` is another now.
+        case flushLimit(LSN)
     }
 
     package enum Action: Sendable, Equatable {
@@ -86,6 +91,8 @@ package struct ReceiveMachine: Sendable {
     /// Everything before it is on stable storage.
     package private(set) var flushed = LSN.invalid
 
+    /// Everything before it was written to its file; invalid before the first report.
+    private var writtenOut = LSN.invalid
     private var syncRequested: LSN
     /// Everything before it has been written, and synced if that is possible.
     private var settled: LSN
@@ -146,12 +153,20 @@ package struct ReceiveMachine: Sendable {
                 flushed = position
                 actions.append(acknowledge(now))
             }
-        case .written(let position): settled = max(settled, position)
+        case .written(let position):
+            settled = max(settled, position)
+            let told = status.flushed
+            writtenOut = max(writtenOut, position)
+            if status.flushed != told { actions.append(acknowledge(now)) }
         case .tick:
             if let limit = policy.quietLimit, lastStatus.map({ now - $0 >= limit }) ?? true {
                 actions.append(acknowledge(now))
             }
         case .synchronous(let isSynchronous): policy.isSynchronous = isSynchronous
+        case .flushLimit(let limit):
+            let told = status.flushed
+            policy.flushReport.limit = limit
+            if status.flushed != told { actions.append(acknowledge(now)) }
         case .endOfStream:
             if isFinished { return [] }
             guard policy.reconnects else {
@@ -173,6 +188,7 @@ package struct ReceiveMachine: Sendable {
             syncRequested = received
             settled = min(settled, received)
             flushed = min(flushed, received)
+            writtenOut = min(writtenOut, received)
             // No acknowledgement: the copy that would carry it is over.
             return [.sync, .follow(timeline, from: received)]
         }
@@ -252,7 +268,14 @@ package struct ReceiveMachine: Sendable {
     /// What there is to tell the server.
     var status: StandbyStatus {
         // A new timeline begins at the start of its segment, and a sync of the old one may be reported later.
-        StandbyStatus(written: received, flushed: min(flushed, received), replyRequested: false)
+        StandbyStatus(written: received, flushed: min(reported, received), replyRequested: false)
+    }
+
+    private var reported: LSN {
+        switch policy.flushReport.basis {
+        case .synced: min(flushed, policy.flushReport.limit)
+        case .written: min(writtenOut, policy.flushReport.limit)
+        }
     }
 
     /// Whether somebody waits for every sync.
@@ -264,7 +287,7 @@ extension ReceiveMachine.Event {
     fileprivate var isSignOfLife: Bool {
         switch self {
         case .data, .keepalive, .tick, .endOfTimeline: true
-        case .drained, .synced, .written, .stop, .synchronous, .endOfStream: false
+        case .drained, .synced, .written, .stop, .synchronous, .endOfStream, .flushLimit: false
         }
     }
 }
