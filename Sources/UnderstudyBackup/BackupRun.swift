@@ -311,7 +311,8 @@ package final class BackupRun: @unchecked Sendable {
     }
 
     private func nameManifest(_ targets: BackupTargets) throws(UnderstudyError) {
-        logger.info("renaming \(ManifestVerifier.temporaryName) to \(ManifestVerifier.name)")
+        // The stock tool's words for this step, which callers may look for.
+        logger.info("renaming backup_manifest.tmp to backup_manifest")
         do throws(FileIOError) {
             try targets.directory.rename(ManifestVerifier.temporaryName, to: ManifestVerifier.name)
             if options.sync { try targets.directory.sync() }
