@@ -224,7 +224,8 @@ package final class BackupRun: @unchecked Sendable {
             policy: .init(
                 statusInterval: options.statusInterval == .zero ? nil : options.statusInterval,
                 silenceLimit: options.stallTimeout, quietLimit: .seconds(2),
-                flushReport: .init(options.sync ? .synced : .written, limit: .invalid))
+                flushReport: .init(
+                    options.sync ? .synced : .written, limit: movesSlot ? server.identity.position : .invalid))
         ) { interrupt.raise() }
         self.receiver = receiver
         receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))

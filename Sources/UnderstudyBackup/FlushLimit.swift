@@ -22,8 +22,8 @@ final class FlushLimit: Sendable {
     /// Begins to watch; ``stop()`` must follow.
     ///
     /// - Parameters:
-    ///   - receiver: Gets each new limit. It has none to begin with: its limit is invalid.
-    ///   - identity: Of the server.
+    ///   - receiver: Gets each new limit. Its first one is the position in `identity`.
+    ///   - identity: Where the server was before the setting was first seen empty.
     init(
         of receiver: WALReceiver, parameters: ConnectionParameters, identity: SystemIdentity, patience: Duration?,
         logger: Logger

@@ -10,8 +10,9 @@ package struct FlushReport: Sendable, Equatable {
     }
 
     package var basis: Basis
-    /// Nothing beyond it is told, and nothing at all while it is invalid: a WAL sender that was told no flush position is
-    /// not taken for a synchronous standby, whatever else it was told.
+    /// Nothing beyond it is told as flushed or written. While it is invalid no flush position is told: such a WAL sender is
+    /// not taken for a synchronous standby, whatever it is told as written. Once valid it may grow or become invalid; what
+    /// was told as written would fall if it became valid later.
     ///
     /// Source: `SyncRepGetCandidateStandbys` in `syncrep.c`.
     package var limit: LSN

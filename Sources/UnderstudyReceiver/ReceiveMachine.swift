@@ -268,14 +268,12 @@ package struct ReceiveMachine: Sendable {
     /// What there is to tell the server.
     var status: StandbyStatus {
         // A new timeline begins at the start of its segment, and a sync of the old one may be reported later.
-        StandbyStatus(written: received, flushed: min(reported, received), replyRequested: false)
-    }
-
-    private var reported: LSN {
-        switch policy.flushReport.basis {
-        case .synced: min(flushed, policy.flushReport.limit)
-        case .written: min(writtenOut, policy.flushReport.limit)
-        }
+        let limit = policy.flushReport.limit
+        let safe = policy.flushReport.basis == .synced ? flushed : writtenOut
+        return StandbyStatus(
+            // Beside a flush position the written one counts, too. Without one it is a figure for those who look.
+            written: limit == .invalid ? received : min(received, limit), flushed: min(safe, received, limit),
+            replyRequested: false)
     }
 
     /// Whether somebody waits for every sync.

@@ -7,9 +7,10 @@ import UnderstudyTestSupport
     /// A directory of programs whose pg_ctl does something first; `$2` is the data directory.
     private func programs(_ installation: PostgresInstallation, before script: String) throws -> String {
         let directory = try TestDirectory.make("bin", mode: 0o755)
-        try TestDirectory.write(
-            "#!/bin/sh\n\(script)\nexec \(installation.program("pg_ctl")) \"$@\"\n", to: "\(directory)/pg_ctl",
-            mode: 0o755)
+        // Not written by this process: a child started meanwhile would hold it open, and it could not be executed.
+        try Program.check(
+            "/bin/sh", ["-c", "cat > \(directory)/pg_ctl && chmod 755 \(directory)/pg_ctl"],
+            input: "#!/bin/sh\n\(script)\nexec \(installation.program("pg_ctl")) \"$@\"\n")
         try FileManager.default.createSymbolicLink(
             atPath: "\(directory)/psql", withDestinationPath: installation.program("psql"))
         return directory
@@ -34,8 +35,8 @@ import UnderstudyTestSupport
         try primary.append(["include_if_exists 'more.conf'", "archive_mode = always"], to: "postgresql.conf")
         let target = TestDirectory.freshPath("standby")
         let result = try start(primary, target, installation.programs)
+        try #require(result.status == 0, "\(result)")
         let standby = try Cluster(running: target, installation)
-        #expect(result.status == 0, "\(result)")
         try primary.sql("CREATE TABLE later AS SELECT 1")
         try primary.waitForReplay(on: standby)
         #expect(try standby.holds("SELECT pg_is_in_recovery() AND to_regclass('later') IS NOT NULL"))
@@ -109,8 +110,8 @@ import UnderstudyTestSupport
             Command.clone.arguments(primary.connectionString(), target)
                 + ["--start", "--port", String(Port.free()), "--bin-dir", programs],
             environment: ["PGPASSWORD": "secret", "PGAPPNAME": "ours", "CREDENTIALS": "secret", "TZ": "UTC"])
+        try #require(result.status == 0, "\(result)")
         let standby = try Cluster(running: target, .newest)
-        #expect(result.status == 0, "\(result)")
         let names = Set(try FileTree.text(seen).split(separator: "\n").map { String($0.prefix { $0 != "=" }) })
         // The shell of the script sets some of its own.
         #expect(

@@ -8,14 +8,14 @@ import UnderstudyTestSupport
         installation: PostgresInstallation
     ) throws {
         let primary = try Cluster(installation)
-        let names = ["backup_manifest.tmp", "start.log", "base/backup_manifest.tmp", "start.1.log"]
+        let names = ["backup_manifest.tmp", "start.log", "start.1.log"]
         for name in names { try primary.makeForeignFile(name, "of \(name)\n") }
         let target = TestDirectory.freshPath("standby")
         let result = try UnderstudyProgram.run(
             Command.clone.arguments(primary.connectionString(), target)
                 + ["--start", "--port", String(Port.free()), "--bin-dir", installation.programs])
+        try #require(result.status == 0, "\(result)")
         let standby = try Cluster(running: target, installation)
-        #expect(result.status == 0, "\(result)")
         for name in names { #expect(try FileTree.text("\(target)/\(name)") == "of \(name)\n") }
         #expect(FileTree.exists("\(target)/backup_manifest") && FileTree.exists("\(target)/start.2.log"))
         #expect(try standby.holds("SELECT pg_is_in_recovery()"))
