@@ -211,34 +211,6 @@ package final class BackupRun: @unchecked Sendable {
         return (position, archives)
     }
 
-    private func startWAL(
-        _ session: Session, _ server: ServerFacts, into directory: ConfinedDirectory, at position: BackupPosition,
-        movesSlot: Bool
-    ) {
-        logger.info("starting background WAL receiver")
-        let writer = WALWriter(
-            destination: BackupWALDirectory(directory: directory, fileMode: server.fileMode, syncs: options.sync))
-        let interrupt = interrupt
-        let receiver = WALReceiver(
-            session: session, writer: writer, segmentSize: server.segmentSize,
-            policy: .init(
-                statusInterval: options.statusInterval == .zero ? nil : options.statusInterval,
-                silenceLimit: options.stallTimeout, quietLimit: .seconds(2),
-                flushReport: .init(
-                    options.sync ? .synced : .written, limit: movesSlot ? server.identity.position : .invalid))
-        ) { interrupt.raise() }
-        self.receiver = receiver
-        receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))
-        guard let name = slot?.streamed else { return }
-        if movesSlot {
-            flushLimit = FlushLimit(
-                of: receiver, parameters: parameters, identity: server.identity, patience: options.stallTimeout,
-                logger: logger)
-        } else {
-            logger.info("replication slot \"\(name)\" is not moved while the copy is not complete")
-        }
-    }
-
     private func copy(
         _ session: Session, _ server: ServerFacts, _ targets: BackupTargets, _ layout: TablespaceLayout,
         _ plans: [CopyReader.ArchivePlan]
@@ -290,14 +262,6 @@ package final class BackupRun: @unchecked Sendable {
             return (position, damage)
         } catch { throw UnderstudyError(error) }
         return (position, nil)
-    }
-
-    private func finishWAL(at position: LSN) throws(UnderstudyError) {
-        guard let receiver else { return }
-        flushLimit?.stop()
-        logger.info("waiting for background process to finish streaming ...")
-        do throws(ReceiveError) { try receiver.finish(at: position) } catch { throw UnderstudyError(error) }
-        self.receiver = nil
     }
 
     private func makeDurable(_ targets: BackupTargets, hasManifest: Bool) throws(UnderstudyError) {

@@ -42,7 +42,8 @@ struct DirectorySink: TarSink {
         self.walRoot = walRoot
         walName = version.usesXlogName ? "pg_xlog" : "pg_wal"
         // In older ones they are somebody's own files, and come along like any other.
-        meaningful = Set((version.hasTablespaceMap ? ["tablespace_map"] : []) + (version.hasManifest ? ["backup_manifest"] : []))
+        meaningful = Set(
+            (version.hasTablespaceMap ? ["tablespace_map"] : []) + (version.hasManifest ? ["backup_manifest"] : []))
         self.premade = premade
         self.tablespaceLinks = tablespaceLinks
         root = dataRoot

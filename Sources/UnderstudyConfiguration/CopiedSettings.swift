@@ -63,7 +63,8 @@ package struct CopiedSettings: Sendable, Equatable {
                 tell(
                     name, "a standby stops there, and pauses or is promoted",
                     hint: findings.isEmpty
-                        ? "Before a start as a standby, take back all recovery targets: \(Self.resetCommand(directory))" : nil)
+                        ? "Before a start as a standby, take back all recovery targets: \(Self.resetCommand(directory))"
+                        : nil)
             }
             if otherTimeline(serverVersion: serverVersion) != nil {
                 tell("recovery_target_timeline", "a standby does not follow its primary to a newer timeline")
@@ -124,6 +125,7 @@ package struct CopiedSettings: Sendable, Equatable {
     private static func isOff(_ value: String) -> Bool {
         let word = value.lowercased()
         if word == "0" { return true }
-        return ["false", "no"].contains { !word.isEmpty && $0.hasPrefix(word) } || (word.count > 1 && "off".hasPrefix(word))
+        return ["false", "no"].contains { !word.isEmpty && $0.hasPrefix(word) }
+            || (word.count > 1 && "off".hasPrefix(word))
     }
 }

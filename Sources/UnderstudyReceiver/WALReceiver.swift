@@ -107,7 +107,8 @@ package final class WALReceiver: Sendable {
             machine: ReceiveMachine(
                 start: start.position.segmentStart(segmentSize), timeline: start.timeline, segmentSize: segmentSize,
                 policy: policy),
-            wishesChanged: wishesChanged, wishes: { [state] in state.read { StreamWishes(stop: $0.stop, flushLimit: $0.flushLimit) } },
+            wishesChanged: wishesChanged,
+            wishes: { [state] in state.read { StreamWishes(stop: $0.stop, flushLimit: $0.flushLimit) } },
             observe: { _ in })
         _ = try loop.run(slot: start.slot)
     }

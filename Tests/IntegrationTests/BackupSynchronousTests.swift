@@ -9,7 +9,8 @@ import UnderstudyTestSupport
 
     private func cluster(_ installation: PostgresInstallation, names: String) throws -> Cluster {
         let cluster = try Cluster(installation)
-        try cluster.sql("CREATE TABLE t (level text); CREATE TABLE fill AS SELECT repeat('x', 900) FROM generate_series(1, 20000)")
+        try cluster.sql(
+            "CREATE TABLE t (level text); CREATE TABLE fill AS SELECT repeat('x', 900) FROM generate_series(1, 20000)")
         try setNames(names, on: cluster)
         return cluster
     }
@@ -53,8 +54,10 @@ import UnderstudyTestSupport
         #expect(result.status == 0, "\(result)")
         let name = slot.last!
         let isUnused = name == "unused"
-        #expect(result.errorOutput.contains("warning: replication slot \"unused\" holds no WAL") == isUnused, "\(result)")
-        #expect(try primary.holds("SELECT restart_lsn IS NOT NULL FROM pg_replication_slots WHERE slot_name = '\(name)'"))
+        #expect(
+            result.errorOutput.contains("warning: replication slot \"unused\" holds no WAL") == isUnused, "\(result)")
+        #expect(
+            try primary.holds("SELECT restart_lsn IS NOT NULL FROM pg_replication_slots WHERE slot_name = '\(name)'"))
         if !isUnused { #expect(try waiting(on: primary) == commits.count) }
         let standby = try Cluster(copy: target, of: primary)
         try standby.start()
@@ -71,13 +74,13 @@ import UnderstudyTestSupport
         let sender = "FROM pg_stat_replication WHERE state = 'streaming'"
         let wal = try primary.sql("INSERT INTO t VALUES ('before'); SELECT pg_current_wal_lsn()")
         try eventually("a slot that moves: \(backup.errorOutput)") {
-            #expect(backup.isRunning)
+            try #require(backup.isRunning)
             return try primary.holds("SELECT restart_lsn >= '\(wal)' FROM pg_replication_slots")
         }
         try setNames("*", on: primary)
         let commits = try commit(on: primary)
         try eventually("the end of what is told: \(backup.errorOutput)") {
-            #expect(backup.isRunning)
+            try #require(backup.isRunning)
             return try primary.holds("SELECT flush_lsn IS NULL AND write_lsn IS NOT NULL \(sender)")
         }
         #expect(try waiting(on: primary) == commits.count)

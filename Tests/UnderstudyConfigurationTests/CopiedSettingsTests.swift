@@ -7,7 +7,10 @@ struct ConfigurationLineTests {
 
     static let cases: [(String, [ConfigurationLine])] = [
         ("", []), ("# recovery_target = 'x'", []), ("port = 5433", setting("port", "5433")),
-        ("  Recovery_Target_Time   '2020-01-01 00:00:00+00'  # why", setting("recovery_target_time", "2020-01-01 00:00:00+00")),
+        (
+            "  Recovery_Target_Time   '2020-01-01 00:00:00+00'  # why",
+            setting("recovery_target_time", "2020-01-01 00:00:00+00")
+        ),
         ("hot_standby off", setting("hot_standby", "off")), ("a='it''s'", setting("a", "it's")),
         (#"a = 'it\'s \\ \n \101 \x'"#, setting("a", "it's \\ \n A x")), ("a = ''", setting("a", "")),
         ("a = -1.5", setting("a", "-1.5")), ("delay=5min\r", setting("delay", "5min")),
@@ -85,7 +88,8 @@ struct CopiedSettingsTests {
         #expect(told(["hot_standby": "on", "hot_standby": "no"]) == ["hot_standby"])
     }
 
-    @Test("are off in all the words that the server takes for it", arguments: ["off", "of", "FALSE", "f", "no", "N", "0"])
+    @Test(
+        "are off in all the words that the server takes for it", arguments: ["off", "of", "FALSE", "f", "no", "N", "0"])
     func off(_ word: String) {
         #expect(told(["hot_standby": word]) == ["hot_standby"])
     }
@@ -103,7 +107,8 @@ struct CopiedSettingsTests {
             copied.findings(serverVersion: 150_000, areOverridden: false, directory: "/it's").first)
         #expect(
             finding.hint?.hasSuffix(
-                #"printf "recovery_target%s = ''\n" '' '_name' '_time' '_xid' '_lsn' >> '/it'\''s/postgresql.auto.conf'"#)
+                #"printf "recovery_target%s = ''\n" '' '_name' '_time' '_xid' '_lsn' >> '/it'\''s/postgresql.auto.conf'"#
+            )
                 == true)
     }
 }

@@ -145,7 +145,9 @@ package struct Recording: Sendable {
                 "START_REPLICATION": "31-start-replication",
             ]
             if command == "SHOW synchronous_standby_names" { return .rows([synchronousStandbyNames]) }
-            if command.hasPrefix("CREATE_REPLICATION_SLOT"), recording.major < 10 { return .rows(["s", "0/0", nil, nil]) }
+            if command.hasPrefix("CREATE_REPLICATION_SLOT"), recording.major < 10 {
+                return .rows(["s", "0/0", nil, nil])
+            }
             guard let found = usual.keys.first(where: { command.hasPrefix($0) }) else {
                 throw SupportError("nothing is recorded for \(command)")
             }
