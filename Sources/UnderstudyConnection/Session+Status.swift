@@ -15,9 +15,10 @@ struct ToldPositions: Equatable {
         written = .invalid
     }
 
+    /// - Parameter withdrawing: Whether no flush position may be told where one was, which moves no slot.
     /// - Returns: Why that must not be sent; nil if it may, and is noted.
-    mutating func note(_ status: StandbyStatus) -> String? {
-        if status.flushed < flushed {
+    mutating func note(_ status: StandbyStatus, withdrawing: Bool = false) -> String? {
+        if status.flushed < flushed, !withdrawing || status.flushed != .invalid {
             return "the flushed position would go back from \(flushed) to \(status.flushed)"
         }
         if status.written < written {
@@ -26,7 +27,7 @@ struct ToldPositions: Equatable {
         if status.written < status.flushed {
             return "the flushed position \(status.flushed) would be beyond the written one, \(status.written)"
         }
-        (written, flushed) = (status.written, status.flushed)
+        (written, flushed) = (status.written, max(flushed, status.flushed))
         return nil
     }
 }
@@ -44,8 +45,11 @@ extension Session {
     ///
     /// A position lower than one that was sent before is refused: the flushed one on the whole connection, the written one
     /// since the last START_REPLICATION.
-    package func sendStatus(_ status: StandbyStatus) throws(ConnectionError) {
-        if let flaw = told.note(status) {
+    ///
+    /// - Parameter withdrawing: Whether the server may be told no flush position though it was told one: it counts this
+    ///   connection no more among its synchronous standbys then, and moves no slot.
+    package func sendStatus(_ status: StandbyStatus, withdrawing: Bool = false) throws(ConnectionError) {
+        if let flaw = told.note(status, withdrawing: withdrawing) {
             throw ConnectionError(.falseStatus, "refused to report a false position to the server: \(flaw)")
         }
         var time = timespec()

@@ -77,7 +77,8 @@ package final class BackupWALDirectory: WALDestination, @unchecked Sendable {
     }
 
     package func sync() throws(WALDestinationError) -> LSN? {
-        guard syncs else { return nil }
+        // Who syncs nothing, and says so, holds what is written.
+        guard syncs else { return written }
         try finally { () throws(FileIOError) in
             try current?.sync()
             if hasNewNames {

@@ -176,6 +176,7 @@ package struct NetworkLoop {
         let wishes = wishes()
         try endIfStalled()
         try perform(machine.handle(.synchronous(wishes.isSynchronous), now: now), nil)
+        try perform(machine.handle(.flushLimit(wishes.flushLimit), now: now), nil)
         if let position = wishes.stop {
             submit()
             try perform(machine.handle(.stop(at: position), now: now), nil)
@@ -232,7 +233,10 @@ package struct NetworkLoop {
             case .sync: isSynced = sync()
             case .acknowledge(let status):
                 guard !isFinished else { continue }
-                try connecting { () throws(ConnectionError) in try session.sendStatus(status) }
+                let withdraws = machine.withdrawsFlush
+                try connecting { () throws(ConnectionError) in
+                    try session.sendStatus(status, withdrawing: withdraws)
+                }
                 acknowledged = status.flushed
                 tellPositions()
             case .follow(let timeline, let position):

@@ -27,12 +27,19 @@ package struct ReceiveMachine: Sendable {
         package var quietLimit: Duration?
         /// Whether a server that ends the stream may be connected to again; if not, that is an error.
         package var reconnects: Bool
+        /// Nothing beyond it is told as flushed or written. While it is invalid no flush position is told: such a WAL sender
+        /// is not taken for a synchronous standby, whatever it is told as written. Once valid it may grow, or become
+        /// invalid for good: what was told as flushed is withdrawn then, which moves no slot.
+        ///
+        /// Source: `SyncRepGetCandidateStandbys` in `syncrep.c`.
+        package var flushLimit: LSN
 
         package init(
             statusInterval: Duration? = .seconds(10), syncBytes: UInt64 = 16 << 20,
             syncInterval: Duration = .seconds(1), isSynchronous: Bool = false, silenceLimit: Duration? = nil,
-            quietLimit: Duration? = nil, reconnects: Bool = false
+            quietLimit: Duration? = nil, reconnects: Bool = false, flushLimit: LSN = .unlimited
         ) {
+            self.flushLimit = flushLimit
             self.silenceLimit = silenceLimit
             self.quietLimit = quietLimit
             self.reconnects = reconnects
@@ -65,6 +72,8 @@ package struct ReceiveMachine: Sendable {
         case endOfStream
         /// The server waits for what is acknowledged, or does not any more.
         case synchronous(Bool)
+        /// The limit of ``Policy/flushLimit`` is another now.
+        case flushLimit(LSN)
     }
 
     package enum Action: Sendable, Equatable {
@@ -175,6 +184,9 @@ package struct ReceiveMachine: Sendable {
                 actions.append(acknowledge(now))
             }
         case .synchronous(let isSynchronous): policy.isSynchronous = isSynchronous
+        case .flushLimit(let limit):
+            policy.flushLimit = limit
+            if leavingFor == nil, status.flushed != toldFlushed { actions.append(acknowledge(now)) }
         case .endOfStream:
             if isFinished { return [] }
             guard policy.reconnects else {
@@ -295,9 +307,15 @@ package struct ReceiveMachine: Sendable {
 
     /// What there is to tell the server.
     var status: StandbyStatus {
-        let told = flushed >= reserved ? flushed : .invalid
-        return StandbyStatus(written: max(written, told), flushed: told, replyRequested: false)
+        let limit = policy.flushLimit
+        let told = flushed >= reserved ? min(flushed, limit) : .invalid
+        // Beside a flush position the written one counts, too. Without one it is a figure for those who look.
+        let shown = limit == .invalid ? written : min(written, limit)
+        return StandbyStatus(written: max(shown, told), flushed: told, replyRequested: false)
     }
+
+    /// Whether a flush position that was told is to be taken back altogether.
+    var withdrawsFlush: Bool { policy.flushLimit == .invalid }
 
     /// Whether the old timeline is still to be synced before the next one is followed.
     var isLeaving: Bool { leavingFor != nil }
@@ -306,12 +324,17 @@ package struct ReceiveMachine: Sendable {
     var isSynchronous: Bool { policy.isSynchronous }
 }
 
+extension LSN {
+    /// A limit that limits nothing.
+    package static let unlimited = LSN(rawValue: .max)
+}
+
 extension ReceiveMachine.Event {
     /// Whether it is of a stream that the server has not ended.
     fileprivate var needsCopy: Bool {
         switch self {
         case .data, .keepalive, .drained, .tick, .endOfTimeline, .endOfStream: true
-        case .synced, .written, .settled, .stop, .synchronous: false
+        case .synced, .written, .settled, .stop, .synchronous, .flushLimit: false
         }
     }
 
@@ -319,7 +342,7 @@ extension ReceiveMachine.Event {
     fileprivate var isSignOfLife: Bool {
         switch self {
         case .data, .keepalive, .tick, .endOfTimeline: true
-        case .drained, .synced, .written, .settled, .stop, .synchronous, .endOfStream: false
+        case .drained, .synced, .written, .settled, .stop, .synchronous, .flushLimit, .endOfStream: false
         }
     }
 }

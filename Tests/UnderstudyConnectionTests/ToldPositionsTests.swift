@@ -28,6 +28,15 @@ struct ToldPositionsTests {
         #expect(told == before)
     }
 
+    @Test("may be withdrawn where that is meant, and are not lower afterwards")
+    mutating func withdrawn() {
+        #expect(told.note(status(20, 20)) == nil)
+        #expect(told.note(status(30, 19), withdrawing: true) != nil)
+        #expect(told.note(status(30, 0), withdrawing: true) == nil)
+        #expect(told.note(status(30, 19)) != nil)
+        #expect(told.note(status(30, 20)) == nil)
+    }
+
     @Test("are refused where more is flushed than written")
     mutating func flushedBeyondWritten() {
         #expect(told.note(status(19, 20)) == "the flushed position 0/14 would be beyond the written one, 0/13")
