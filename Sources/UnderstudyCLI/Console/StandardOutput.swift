@@ -59,15 +59,18 @@ final class StandardOutput: Sendable {
 
     /// Waits until all that was said is written, or until a reader has taken nothing for a while.
     @Sendable func drain() {
-        var seen = state.read { $0.writes }
+        let clock = ContinuousClock()
+        var seen = state.read { $0.writes }, since = clock.now
         while true {
-            let patience = state.read { $0.isHurried } ? Self.shortPatience : Self.patience
-            let writes = state.wait(timeout: patience) { state in
-                state.isEmpty || state.isHurried && patience != Self.shortPatience || state.writes != seen
-                    ? state.writes : nil
+            let (isDone, writes, isHurried) = state.read { ($0.isEmpty, $0.writes, $0.isHurried) }
+            if writes != seen { (seen, since) = (writes, clock.now) }
+            let deadline = since + (isHurried ? Self.shortPatience : Self.patience)
+            if isDone || clock.now >= deadline { return }
+            // The thread wakes it again and again: the time counts from the last write.
+            _ = state.wait(timeout: deadline - clock.now) { state in
+                let isNews = state.isEmpty || state.writes != seen || state.isHurried != isHurried
+                return isNews || clock.now >= deadline ? true : nil
             }
-            guard let writes, !state.read({ $0.isEmpty }) else { return }
-            seen = writes
         }
     }
 
