@@ -56,7 +56,7 @@ struct LimitTests {
     }
 
     @Test func `without threads a run is an error, never a crash`() throws {
-        let successes = try [1, 2, 3, 5, 6, 7, 16].map {
+        let successes = try [1, 3, 5, 7, 16].map {
             try run("--nproc", $0, words: ["could not start thread"])
         }
         #expect(successes.first == 1)
@@ -64,14 +64,14 @@ struct LimitTests {
     }
 
     @Test func `without descriptors a run is an error, never a crash`() throws {
-        let successes = try [3, 4, 6, 8, 10, 12, 14, 40].map {
+        let successes = try [4, 8, 11, 14, 40].map {
             try run("--nofile", $0, words: ["Too many open files"])
         }
         #expect(successes.last == 7)
     }
 
     @Test func `without memory a run is an error, never a crash`() throws {
-        let successes = try [100, 150, 200, 250, 300, 1000].map {
+        let successes = try [100, 200, 300, 1000].map {
             try run("--as", $0 * 1_000_000, words: ["MB of memory", "emory"])
         }
         #expect(successes.first == 1)
