@@ -108,7 +108,8 @@ struct RateWindow {
         let rate = bytesPerSecond
         guard let bytes, rate > 0, let first = samples.first, let last = samples.last, last.at - first.at >= .seconds(1)
         else { return nil }
-        return .seconds(Double(bytes) / Double(rate))
+        // A server may announce any number; a duration has bounds.
+        return .seconds(min(Double(bytes) / Double(rate), 1e12))
     }
 }
 

@@ -77,4 +77,39 @@ struct LimitTests {
         #expect(successes.first == 1)
         #expect(successes.last == 7)
     }
+
+    @Test func `a running archiver needs no further thread, and waits for one to connect again`() throws {
+        let directory = "\(parent)/running"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: directory)
+        let user = ["--reuid=909999", "--regid=910000", "--clear-groups", "--"]
+        let program = try Program(
+            "/usr/bin/setpriv",
+            user + [
+                UnderstudyProgram.path, "receivewal", "-d", "host=127.0.0.1 port=\(cluster.port) user=postgres", "-D",
+                directory, "-w", "-v",
+            ], environment: UnderstudyProgram.environment, asCaller: true)
+        try eventually("the stream") { try cluster.holds("SELECT count(*) = 1 FROM pg_stat_replication") }
+        func limit(_ number: Int) throws {
+            try Program.check(
+                "/usr/bin/setpriv",
+                user + ["/usr/bin/prlimit", "--pid=\(program.processID)", "--nproc=\(number):500"], asCaller: true)
+        }
+        try limit(1)
+        for _ in 0..<3 {
+            _ = try cluster.sql("CREATE TABLE IF NOT EXISTS filler (number int); INSERT INTO filler VALUES (1)")
+            _ = try cluster.sql("SELECT pg_switch_wal()")
+        }
+        try eventually("three segments: \(FileTree.names(directory))") {
+            FileTree.names(directory).count { $0.count == 24 } >= 3
+        }
+        _ = try cluster.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_replication")
+        try eventually("the shortage: \(program.errorOutput)") {
+            program.errorOutput.contains("could not start thread")
+        }
+        try limit(400)
+        try eventually("the stream again") { try cluster.holds("SELECT count(*) = 1 FROM pg_stat_replication") }
+        program.send(2)
+        #expect(program.wait().status == 0)
+    }
 }
