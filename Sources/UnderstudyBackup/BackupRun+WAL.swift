@@ -12,7 +12,7 @@ extension BackupRun {
     func startWAL(
         _ session: Session, _ server: ServerFacts, into directory: ConfinedDirectory, at position: BackupPosition,
         movesSlot: Bool
-    ) {
+    ) throws(UnderstudyError) {
         logger.info("starting background WAL receiver")
         let writer = WALWriter(
             destination: BackupWALDirectory(directory: directory, fileMode: server.fileMode, syncs: options.sync))
@@ -24,8 +24,10 @@ extension BackupRun {
                 silenceLimit: options.stallTimeout, quietLimit: .seconds(2),
                 flushLimit: movesSlot ? server.identity.position : .invalid)
         ) { interrupt.raise() }
+        do throws(FileIOError) {
+            try receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))
+        } catch { throw UnderstudyError(error) }
         self.receiver = receiver
-        receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))
         guard let name = slot?.streamed else { return }
         if movesSlot {
             flushLimit = FlushLimit(

@@ -112,7 +112,7 @@ package final class BackupRun: @unchecked Sendable {
                 named: server.version.walDirectoryName, at: options.walDirectory)
             // What is acknowledged must not hang on a name that a crash may take away.
             if options.sync { try targets.syncNames() }
-            if let walSession { startWAL(walSession, server, into: directory, at: position, movesSlot: mayMove) }
+            if let walSession { try startWAL(walSession, server, into: directory, at: position, movesSlot: mayMove) }
         }
         // Without streamed WAL the server may wait for its archive before the copy is over.
         if options.wal != .none { expectNoSilence(session) }
@@ -223,7 +223,7 @@ package final class BackupRun: @unchecked Sendable {
             algorithm: hasManifest ? ChecksumAlgorithm(rawValue: options.manifestChecksum.rawValue) : nil
         ) { interrupt.raise() }
         self.pool = pool
-        let writers = pool.start()
+        let writers = try pool.start()
         defer {
             pool.close()
             for writer in writers { writer.join() }

@@ -17,7 +17,8 @@ import UnderstudyWAL
 /// Asked is over a new connection each time: the stream's own is busy, and one more that is held would take another's place.
 final class FlushLimit: Sendable {
     private let stopped = Interrupt()
-    private let thread: OwnThread
+    /// nil where none could be had: then nothing watches, and nothing is told.
+    private let thread: OwnThread?
 
     /// Begins to watch; ``stop()`` must follow.
     ///
@@ -29,7 +30,7 @@ final class FlushLimit: Sendable {
         logger: Logger
     ) {
         let stopped = stopped
-        thread = OwnThread("flush limit") {
+        thread = try? OwnThread("flush limit") {
             var pause = Self.firstPause
             while Interrupt.wait(socket: -1, events: 0, interrupts: [stopped], timeout: pause) == .timedOut {
                 pause = min(pause * 2, Self.longestPause)
@@ -47,6 +48,7 @@ final class FlushLimit: Sendable {
                 receiver.limitFlush(to: look.identity.position)
             }
         }
+        if thread == nil { receiver.limitFlush(to: .invalid) }
     }
 
     private static let firstPause = Duration.seconds(1)
@@ -55,7 +57,7 @@ final class FlushLimit: Sendable {
 
     func stop() {
         stopped.raise()
-        thread.join()
+        thread?.join()
     }
 
     /// The position comes first: what was written before it was written before nobody waited.

@@ -7,7 +7,7 @@ public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertib
         private enum Value: Hashable, Sendable {
             case options, target, connection, authentication, passwordNeeded, server, protocolViolation, slot, wal,
                 noSpace, fileSystem
-            case verification, damagedPages, configuration, start, notInRecovery, cancelled
+            case verification, damagedPages, configuration, start, notInRecovery, resources, cancelled
         }
 
         private var value: Value
@@ -44,6 +44,8 @@ public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertib
         public static let start = Code(value: .start)
         /// The started server is no standby: it has left recovery. It was stopped, if that could be done, and is kept.
         public static let notInRecovery = Code(value: .notInRecovery)
+        /// No more threads, file descriptors or memory can be had.
+        public static let resources = Code(value: .resources)
         /// The task was cancelled.
         public static let cancelled = Code(value: .cancelled)
     }

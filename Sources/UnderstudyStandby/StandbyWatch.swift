@@ -33,8 +33,8 @@ struct StandbyWatch: Sendable {
         var look = Look()
         // A role without pg_read_all_stats sees no status of the receiver; the server's own user mostly does.
         var row = (try? await askDirectly(postmaster)) ?? nil
-        if row?[2] == nil, let better = await askByPsql(postmaster) { row = better }
-        if let row {
+        if row?.count != 3 || row?[2] == nil, let better = await askByPsql(postmaster) { row = better }
+        if let row, row.count == 3 {
             look.answersQueries = row[0] == "t"
             look.isInRecovery = row[0].map { $0 == "t" }
             look.isReplayPaused = row[3] == "t"
@@ -71,7 +71,8 @@ struct StandbyWatch: Sendable {
         parameters["port"] = "\(postmaster.port)"
         let target = parameters, question = question, interrupt = interrupt
         let database = login["dbname"] ?? "postgres"
-        return try await OwnThread.run("standby watch", interrupt: interrupt) { () throws(ConnectionError) in
+        return try await OwnThread.run("standby watch", interrupt: interrupt, failure: ConnectionError.init(thread:)) {
+            () throws(ConnectionError) in
             let session = try Session.connect(
                 target, kind: .ordinary(database: database), applicationName: "understudy", interrupt: interrupt,
                 patience: .seconds(5))

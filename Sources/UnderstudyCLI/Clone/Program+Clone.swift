@@ -20,6 +20,7 @@ extension Program {
             return fail(error, console: Console(program: program, verbose: false, write: write))
         }
         let console = Console(program: program, verbose: plan.verbose, write: write)
+        output?.startQueue()
         for warning in plan.warnings { console.warning(warning.message, hint: warning.hint) }
         let reporter = ProgressReporter(
             ProgressWriter(style: style(of: plan), pointsToFast: plan.options.backup.checkpoint == .spread),
