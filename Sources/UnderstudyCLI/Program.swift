@@ -1,5 +1,6 @@
 import Glibc
 import Understudy
+import UnderstudyFileIO
 
 /// The program: reads the command line, lets the library work, and prints.
 public struct Program: Sendable {
@@ -9,6 +10,7 @@ public struct Program: Sendable {
     public static func run(_ arguments: [String]) async -> Int32 {
         // A reader of our output that has gone away is an error of write(2), not a reason to die without cleaning up.
         _ = signal(SIGPIPE, SIG_IGN)
+        FileLimit.raise()
         let program = Program(
             users: .system, write: StandardStreams.write, errorsAreTerminal: StandardStreams.errorsAreTerminal)
         return await program.run(arguments)
