@@ -18,6 +18,8 @@ struct ArchiverRun {
     private var random = SystemRandomNumberGenerator()
     private var complaints = Complaints()
     private var lastTimeline: TimelineID?
+    /// How far the archive went when the connection was made.
+    private var held: WALPosition?
 
     var state: ArchiverState { archiver.state }
     var options: WALArchiver.Options { archiver.options }
@@ -50,13 +52,17 @@ struct ArchiverRun {
         let slot = try ArchiverSlot(
             archiver.slot, session, server, parameters: parameters, state: state, logger: logger)
         let history = try readHistory(session, server)
-        let holdings = try open(server, history)
+        let holdings = try open(server, history, slot)
         defer { archiver.destination.close() }
         note(holdings)
         let start = try ArchiverStart(
             options: options, identity: server.identity, segmentSize: server.segmentSize, history: history
         ).position(holdings: holdings, restart: slot.restart)
-        return try stream(session, server, slot, history, from: start)
+        try ArchiveEnd(holdings, of: archiver.destination, session, server, logger: logger).check()
+        held = holdings.end
+        // Not before it was compared.
+        let durable = holdings.isDurable && start == holdings.next ? start.lsn : .invalid
+        return try stream(session, server, slot, history, from: start, durable: durable)
     }
 
     private func connect() throws(UnderstudyError) -> Session {
@@ -98,11 +104,14 @@ struct ArchiverRun {
         } catch { throw UnderstudyError(error) }
     }
 
-    private func open(_ server: ServerFacts, _ history: [UInt8]?) throws(UnderstudyError) -> WALHoldings {
+    private func open(
+        _ server: ServerFacts, _ history: [UInt8]?, _ slot: ArchiverSlot
+    ) throws(UnderstudyError) -> WALHoldings {
         let origin = WALOrigin(
             systemIdentifier: server.identity.systemIdentifier, segmentSize: Int(server.segmentSize.bytes),
-            timeline: server.identity.timeline, history: history, fileMode: server.fileMode,
-            reliesOnAcknowledgement: archiver.slot != .none || options.synchronous)
+            timeline: server.identity.timeline, position: server.identity.position, history: history,
+            fileMode: server.fileMode,
+            reliesOnAcknowledgement: archiver.slot != .none || options.synchronous, restartLSN: slot.restart?.lsn)
         do throws(WALDestinationError) { return try archiver.destination.open(origin) } catch {
             var failure = UnderstudyError(error)
             if error.dependsOnServer { failure.code = .connection }
@@ -125,7 +134,8 @@ struct ArchiverRun {
     // MARK: - The stream
 
     private mutating func stream(
-        _ session: Session, _ server: ServerFacts, _ slot: ArchiverSlot, _ history: [UInt8]?, from start: WALPosition
+        _ session: Session, _ server: ServerFacts, _ slot: ArchiverSlot, _ history: [UInt8]?, from start: WALPosition,
+        durable: LSN
     ) throws(UnderstudyError) -> Bool {
         let state = state
         let writer = WALWriter(destination: archiver.destination, blocks: Self.blocks)
@@ -144,7 +154,8 @@ struct ArchiverRun {
             var loop = NetworkLoop(
                 session: session, writer: writer,
                 machine: ReceiveMachine(
-                    start: start.lsn, timeline: start.timeline, segmentSize: server.segmentSize, policy: policy),
+                    start: start.lsn, timeline: start.timeline, segmentSize: server.segmentSize, held: durable,
+                    reserved: min(slot.restart?.lsn ?? .invalid, server.identity.position), policy: policy),
                 bytesPerSecond: options.maxRate.map { UInt64($0) * 1024 }, wishesChanged: state.wishesChanged,
                 wishes: { [end = options.endLSN] in
                     var wishes = state.wishes
@@ -153,6 +164,7 @@ struct ArchiverRun {
                     return wishes
                 },
                 observe: { event in observer.handle(event) })
+            loop.pageCheck = FirstPageCheck(systemIdentifier: server.identity.systemIdentifier)
             isDone = try loop.run(slot: slot.name)
         } catch {
             if error.code == .stoppedWhileStalled {
@@ -184,7 +196,9 @@ struct ArchiverRun {
         if let failure = report.failure, !failure.isTemporary || endsShort { throw UnderstudyError(failure) }
         if var failure {
             if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }
-            throw try LostWAL.explain(failure, session, server, start, slot: archiver.slot.name)
+            let past = history.flatMap { try? TimelineHistory(parsing: $0, of: server.identity.timeline) }
+            throw try LostWAL.explain(
+                failure, session, server, start, slot: archiver.slot.name, history: past, held: held?.lsn)
         }
         return isDone
     }

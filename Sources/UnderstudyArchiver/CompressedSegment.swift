@@ -13,13 +13,17 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
     // Sendable: the thread that writes it hands it over to the one that finishes it, and does not touch it again.
     let segment: WALSegment
     private(set) var written = 0
+    private(set) var inFile = 0
+    let identity: FileIdentity
 
     private let directory: ConfinedDirectory
     private let partial: RelativePath
     /// Under this name it is written now.
     private var name: RelativePath
-    /// How much the file under `partial` holds, while that is another one.
+    /// How much the file under `partial` holds, while that is another one (and which it is), or a partial file of an older
+    /// timeline.
     private var older: UInt64 = 0
+    private let olderIdentity: FileIdentity?
     private var file: FileDescriptor?
     private var compressor: Compressor
     /// Plain bytes that the compressor has taken.
@@ -36,7 +40,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
 
     init(
         _ segment: WALSegment, _ method: CompressionMethod, level: Int?, suffix: String,
-        in directory: ConfinedDirectory, mode: UInt16
+        in directory: ConfinedDirectory, mode: UInt16, heldElsewhere: Int = 0
     ) throws(WALDestinationError) {
         let partial = RelativePath(segment.name + suffix + ArchivedSegment.partialSuffix)
         // Shown when the segment before is finished.
@@ -44,9 +48,10 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         do throws(CompressionError) {
             compressor = try Compressor(method, level: level, contentSize: UInt64(segment.size))
         } catch { throw WALDestinationError(error.message) }
-        var older: UInt64 = 0
-        if directory.exists(partial) {
-            older = try CompressedFile(.init(suffix: suffix), partial, in: directory).measure().bytes
+        var older = UInt64(heldElsewhere)
+        olderIdentity = try writing { () throws(FileIOError) in try directory.identity(of: partial) }
+        if olderIdentity != nil {
+            older = try Self.held(partial, in: directory, segment)
             try syncing { () throws(FileIOError) in
                 // It counts until the new one takes its place, also after a crash.
                 try directory.openFile(partial, flags: O_RDWR).sync(path: directory.fullPath(partial))
@@ -54,15 +59,36 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
             name = Self.rewrittenName
         }
         let created = name
-        file = try writing { () throws(FileIOError) in
+        let opened = try writing { () throws(FileIOError) in
             if directory.exists(created) { try directory.remove(created) }
             return try directory.createFile(created, mode: mode)
         }
+        identity = try writing { () throws(FileIOError) in try opened.identity(path: directory.fullPath(created)) }
+        file = consume opened
         self.segment = segment
         self.directory = directory
         self.partial = partial
         self.name = name
         self.older = older
+    }
+
+    var isHeldBack: Bool { name == Self.newName && UInt64(taken) < older }
+
+    /// How much WAL a file holds: not what a copy of a server's file has behind that.
+    private static func held(
+        _ name: RelativePath, in directory: ConfinedDirectory, _ segment: WALSegment
+    ) throws(WALDestinationError) -> UInt64 {
+        if let size = WALSegmentSize(bytes: UInt64(segment.size)),
+            let file = ArchivedSegment(fileName: "\(name)", size: size),
+            let extent = try ArchivedContents(file, in: directory).extent()
+        {
+            return UInt64(extent.end)
+        }
+        return try CompressedFile(
+            .init(suffix: String("\(name)".dropFirst(24).dropLast(ArchivedSegment.partialSuffix.count))), name,
+            in: directory
+        )
+        .measure().bytes
     }
 
     private var path: String { directory.fullPath(name) }
@@ -88,12 +114,18 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         guard needsSync else { return }
         try flush()
         try putAndSync()
+        inFile = taken
+        try checkName()
         if older > 0, UInt64(taken) >= older { try takePlace() }
     }
 
     func takeName() throws(WALDestinationError) {
+        guard name == Self.newName, !isHeldBack else { return }
+        if older > 0 { try self.sync() }
         guard name == Self.newName else { return }
-        try writing { () throws(FileIOError) in _ = try directory.renameIfFree(name, to: partial) }
+        guard try writing({ () throws(FileIOError) in try directory.renameIfFree(name, to: partial) }) else {
+            throw inTheWay(directory.fullPath(partial))
+        }
         name = partial
     }
 
@@ -104,6 +136,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
             needsSync = true
         }
         if sync && needsSync { try putAndSync() } else { try put() }
+        inFile = taken
         try takePlace()
         try close()
     }
@@ -128,11 +161,21 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
 
     private func takePlace() throws(WALDestinationError) {
         guard name != partial else { return }
+        try checkName()
         try syncing { () throws(FileIOError) in
             try directory.rename(name, to: partial)
             try directory.sync()
         }
         name = partial
+    }
+
+    /// What was acknowledged lies in the older file until this one takes its place.
+    private func checkName() throws(WALDestinationError) {
+        let found = try writing { () throws(FileIOError) in try directory.identity(of: name) }
+        guard found == identity else { throw taken(path) }
+        guard name == Self.rewrittenName else { return }
+        let shown = try writing { () throws(FileIOError) in try directory.identity(of: partial) }
+        guard shown == olderIdentity else { throw taken(directory.fullPath(partial)) }
     }
 
     private func compressing(
@@ -172,11 +215,11 @@ extension ArchivedSegment.Compression {
 
 extension WALDirectory {
     func makeCompressed(
-        _ segment: WALSegment, _ opened: Opened
+        _ segment: WALSegment, _ opened: Opened, heldElsewhere: Int
     ) throws(WALDestinationError) -> (any SegmentOutput)? {
         guard let (method, level) = compression.methodAndLevel else { return nil }
         return try CompressedSegment(
             segment, method, level: level, suffix: compression.kind.rawValue, in: opened.directory,
-            mode: opened.origin.fileMode)
+            mode: opened.origin.fileMode, heldElsewhere: heldElsewhere)
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import UnderstudyCompression
 import UnderstudyFileIO
 import UnderstudyReceiver
@@ -51,13 +52,21 @@ struct HistoryFile {
         let temporary = RelativePath("\(name).tmp"), path = directory.fullPath(temporary)
         let file = try writing { () throws(FileIOError) -> FileDescriptor? in
             if directory.exists(name) {
-                if try self.content() == content { return nil }
+                if try self.content() == content {
+                    // Whoever put it here may have died before it was on stable storage.
+                    if sync { try directory.openFile(name, flags: O_RDONLY).sync(path: directory.fullPath(name)) }
+                    return nil
+                }
                 _ = try setAside(mode: mode)
             }
             if directory.exists(temporary) { try directory.remove(temporary) }
             return try directory.createFile(temporary, mode: mode)
         }
-        guard let file else { return }
+        guard let file else {
+            return try syncing { () throws(FileIOError) in
+                if sync { try directory.sync() }
+            }
+        }
         try writing { () throws(FileIOError) in try unsafe file.write(bytes.span.bytes, at: 0, path: path) }
         try syncing { () throws(FileIOError) in
             if sync { try file.sync(path: path) }

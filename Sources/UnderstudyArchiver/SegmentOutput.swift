@@ -9,14 +9,23 @@ protocol SegmentOutput: AnyObject, Sendable {
     /// Writes the bytes that belong at `offset`; what of them was taken before an error is not taken again.
     func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError)
 
-    /// Puts what was written on stable storage.
+    /// Puts what was written on stable storage, and makes sure that it is found under its name.
     func sync() throws(WALDestinationError)
 
     /// Bytes from the segment's start that have been written.
     var written: Int { get }
 
+    /// Bytes from the segment's start that are in the file, whatever happens to this process.
+    var inFile: Int { get }
+
+    /// The file that is written, whatever its name.
+    var identity: FileIdentity { get }
+
     /// Shows the file under its name for partial ones, if it has not got that yet.
     func takeName() throws(WALDestinationError)
+
+    /// Whether it must not show its name yet: an older file holds more of this segment.
+    var isHeldBack: Bool { get }
 
     /// Completes the file and closes it. It has its name for partial ones still.
     ///
@@ -25,6 +34,26 @@ protocol SegmentOutput: AnyObject, Sendable {
 
     /// Closes the file as it is.
     func close() throws(WALDestinationError)
+}
+
+extension SegmentOutput {
+    /// The file that was written is not the one that has its name.
+    func taken(_ path: String) -> WALDestinationError {
+        let end = LSN(rawValue: segment.start.rawValue + UInt64(written))
+        return WALDestinationError(
+            "file \"\(path)\" was removed or replaced while it was being written",
+            detail: "WAL from \(segment.start) to \(end) (timeline \(segment.timeline)) is missing in the archive.",
+            hint:
+                "Keep other programs from moving or removing files that are being written, and start again: what the server still has is fetched once more."
+        )
+    }
+
+    /// Another program has made a file of the name that this one was to get.
+    func inTheWay(_ path: String) -> WALDestinationError {
+        WALDestinationError(
+            "file \"\(path)\" was made by another program while the segment was being written",
+            hint: "Let one program only write into the archive, move that file elsewhere, and start again.")
+    }
 }
 
 /// Runs work on files; a lack of room may pass.

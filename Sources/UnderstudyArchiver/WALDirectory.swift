@@ -40,21 +40,25 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     var hasNewNames = false
     /// Everything before it has been written to files, and synced if they are.
     private var finished: LSN?
+    /// Complete segments that end here or before were synced by this process.
+    var durable = LSN.invalid
     private var sinceSync = 0
+    private var hasLookedAtAll = false
+    /// The last one that came.
+    private var history: TimelineHistory?
 
     /// What is known of one connection.
     struct Opened: Sendable {
         var directory: ConfinedDirectory
         var origin: WALOrigin
         var size: WALSegmentSize
-        /// Whether a segment is synced when it is finished.
-        var syncsFinished: Bool
     }
 
     /// - Parameters:
     ///   - path: A directory that exists.
-    ///   - sync: Whether what is received is put on stable storage at once, and acknowledged then. Without it that happens
-    ///     when a segment is finished, if the server relies on what is acknowledged; else never.
+    ///   - sync: Whether what is received is put on stable storage at once, and acknowledged then. Without it WAL is never
+    ///     synced: with a slot it is acknowledged when it is written, and a crash of the machine may lose it; without one,
+    ///     nothing is acknowledged.
     public init(_ path: String, compression: WALCompression = .none, sync: Bool = true) {
         self.path = path
         self.compression = compression
@@ -74,14 +78,15 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
                 "directory \"\(path)\" is in use by another archiver",
                 hint: "Give each archiver a directory of its own, or stop the other one first.")
         }
-        opened = Opened(
-            directory: directory, origin: origin, size: size,
-            syncsFinished: syncsAtOnce || origin.reliesOnAcknowledgement)
+        opened = Opened(directory: directory, origin: origin, size: size)
         current = nil
         finished = nil
         sinceSync = 0
-        var survey = ArchiveSurvey(directory: directory, origin: origin, size: size)
-        return try survey.holdings()
+        var survey = ArchiveSurvey(directory: directory, origin: origin, size: size, looksAtAll: !hasLookedAtAll)
+        var holdings = try survey.holdings()
+        hasLookedAtAll = true
+        holdings.isDurable = try makeDurable(holdings.next, directory, origin, size)
+        return holdings
     }
 
     private func openDirectory() throws(WALDestinationError) -> ConfinedDirectory {
@@ -119,16 +124,17 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         if current != nil { try suspend() }
         // It may be the one that is being finished.
         if let finished, segment.end <= finished { try finisher.wait() }
+        let heldElsewhere = finished == nil ? try opened.heldOfOlderTimeline(of: segment, history) : 0
         if compression == .none {
             let hasPrepared = preparer.take()
             hasNext = false
             current = try writing { () throws(FileIOError) in
                 try PlainSegment(
                     segment, in: opened.directory, mode: opened.origin.fileMode,
-                    prepared: hasPrepared ? SegmentPreparer.name : nil)
+                    prepared: hasPrepared ? SegmentPreparer.name : nil, heldElsewhere: heldElsewhere)
             }
         } else {
-            current = try makeCompressed(segment, opened)
+            current = try makeCompressed(segment, opened, heldElsewhere: heldElsewhere)
         }
         hasUnsettledNames = true
         if !finisher.isBusy { try current?.takeName() }
@@ -143,11 +149,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     public func sync() throws(WALDestinationError) -> LSN? {
         try settleNames()
-        guard syncsAtOnce else {
-            guard opened?.syncsFinished == true else { return nil }
-            try syncNames()
-            return finished
-        }
+        guard syncsAtOnce else { return opened?.origin.reliesOnAcknowledgement == true ? written : nil }
         try current?.sync()
         try syncNames()
         let isLive = sinceSync < WALDirectory.liveLimit
@@ -157,12 +159,17 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
             do throws(WALDestinationError) { try plain.zeroAhead() } catch  where error.isTemporary {
                 // It only makes later syncs cheaper.
             }
-            if !hasNext {
+            // One that is held back may still have the name of a prepared file.
+            if !hasNext, !hasUnsettledNames {
                 preparer.prepare(size: opened.origin.segmentSize, in: opened.directory, mode: opened.origin.fileMode)
+                hasNext = true
             }
-            hasNext = true
         }
         return LSN(rawValue: current.segment.start.rawValue + UInt64(current.written))
+    }
+
+    public var written: LSN? {
+        current.map { LSN(rawValue: $0.segment.start.rawValue + UInt64($0.inFile)) } ?? finished
     }
 
     /// A stream that brings less than this between two syncs is taken for one that has caught up.
@@ -172,10 +179,11 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         guard let current, let opened else { return }
         try settleNames()
         let names = (partial: fileName(segment, isPartial: true), complete: fileName(segment, isPartial: false))
+        let sync = syncsAtOnce
         let finishing: @Sendable () throws(WALDestinationError) -> Void = {
             () throws(WALDestinationError) in
-            try current.complete(sync: opened.syncsFinished)
-            try writing { () throws(FileIOError) in try opened.giveFinalName(names.complete, to: names.partial) }
+            try current.complete(sync: sync)
+            try opened.giveFinalName(names.complete, to: names.partial, of: current)
         }
         finisher.start(finishing)
         hasUnsettledNames = true
@@ -198,8 +206,9 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     public func putHistory(_ timeline: TimelineID, _ content: [UInt8]) throws(WALDestinationError) {
         guard let opened else { return }
+        history = try? TimelineHistory(parsing: content, of: timeline)
         try HistoryFile(timeline, compression: compression, in: opened.directory).put(
-            content, mode: opened.origin.fileMode, sync: syncsAtOnce)
+            content, mode: opened.origin.fileMode, sync: syncsAtOnce || opened.origin.reliesOnAcknowledgement)
     }
 
     // MARK: - Names
@@ -220,24 +229,8 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         guard hasUnsettledNames else { return }
         try finisher.wait()
         try current?.takeName()
-        hasUnsettledNames = false
-    }
-}
-
-extension WALDirectory.Opened {
-    /// Names a finished file. One that has the name is the same WAL, or it is set aside.
-    fileprivate func giveFinalName(_ complete: RelativePath, to partial: RelativePath) throws(FileIOError) {
-        // After an error this may be done already.
-        guard directory.exists(partial) else { return }
-        if try !directory.renameIfFree(partial, to: complete) {
-            if try !directory.haveEqualContent(complete, partial) {
-                _ = try directory.setAside(complete, mode: origin.fileMode)
-            }
-            try directory.rename(partial, to: complete)
-        }
-        // Some wait for a file to be closed after writing (IN_CLOSE_WRITE) under its last name.
-        let again = try directory.openFile(complete, flags: O_RDWR)
-        try again.close(path: directory.fullPath(complete))
+        hasUnsettledNames = current?.isHeldBack ?? false
+        hasNewNames = true
     }
 }
 

@@ -93,7 +93,8 @@ public final class WALStream: AsyncSequence, Sendable {
         return stream
     }
 
-    /// Tells the server that everything before this position is on stable storage here. Never goes back.
+    /// Tells the server that everything before this position is on stable storage here. Never goes back, and never beyond
+    /// what was received.
     public func acknowledge(_ position: LSN) {
         state.update { $0.acknowledged = Swift.max($0.acknowledged, position) }
         wakeUp.raise()
@@ -174,6 +175,7 @@ private final class Pump: @unchecked Sendable {
     private let wakeUp: Interrupt
     private var session: Session?
     private var position = WALPosition(timeline: TimelineID(rawValue: 1), lsn: .invalid)
+    private var start = LSN.invalid
     private let clock = ContinuousClock()
     private static let statusInterval = Duration.seconds(10)
 
@@ -186,13 +188,13 @@ private final class Pump: @unchecked Sendable {
         _ parameters: ConnectionParameters, _ start: WALPosition, _ slot: String?, _ logger: Logger
     ) throws(UnderstudyError) {
         position = start
+        self.start = start.lsn
         do throws(ConnectionError) {
             let session = try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
                 patience: .seconds(300)
             ) { message in logger.pass(on: message) }
-            try session.send(
-                ReplicationCommand.startReplication(slot: slot, from: start.lsn, timeline: start.timeline))
+            try session.startReplication(slot: slot, from: start.lsn, timeline: start.timeline)
             self.session = session
         } catch { throw UnderstudyError(error) }
         guard try nextResult() == .copyBoth else {
@@ -205,6 +207,7 @@ private final class Pump: @unchecked Sendable {
         acknowledged: () -> LSN, hasRoom: () -> Bool, take: (WALStream.Message, Int) -> Void
     ) throws(UnderstudyError) -> WALPosition? {
         guard let session else { return nil }
+        session.takeTurn()
         var told = LSN.invalid, lastStatus = clock.now - Self.statusInterval
         while true {
             let flushed = acknowledged()
@@ -252,8 +255,10 @@ private final class Pump: @unchecked Sendable {
         }
     }
 
-    private func send(_ flushed: LSN) throws(UnderstudyError) {
-        let status = StandbyStatus(written: position.lsn, flushed: flushed)
+    /// Nothing is written here: what the program has on stable storage is all that is known to survive.
+    private func send(_ acknowledged: LSN) throws(UnderstudyError) {
+        let held = min(acknowledged, position.lsn)
+        let status = StandbyStatus(written: max(start, held), flushed: held)
         do throws(ConnectionError) { try session?.sendStatus(status) } catch { throw UnderstudyError(error) }
     }
 

@@ -19,6 +19,7 @@ extension BackupRun {
 
     func cleanUp(after error: UnderstudyError) -> UnderstudyError {
         interrupt.raise()
+        flushLimit?.stop()
         if let receiver {
             _ = receiver.abandon()
             self.receiver = nil

@@ -27,6 +27,7 @@ package final class BackupRun: @unchecked Sendable {
     var targets: BackupTargets?
     var slot: SlotKeeper?
     var receiver: WALReceiver?
+    var flushLimit: FlushLimit?
     var pool: WritePool?
 
     package init(
@@ -85,10 +86,12 @@ package final class BackupRun: @unchecked Sendable {
         // The second connection comes before anything is made: a server without a free sender says so now.
         let walSession = options.wal == .stream ? try connect() : nil
         if let walSession { try checkSameServer(walSession, server) }
+        var mayMove = false
         if let walSession {
+            if options.slot != .none { mayMove = try walSession.commitsWaitForNobody() }
             slot = try SlotKeeper(
                 options.slot, session: walSession, identity: server.identity, segmentSize: server.segmentSize,
-                logger: logger)
+                mayMove: mayMove, logger: logger)
         }
         var madeSlot: UnfinishedRecord.Slot?
         if let name = slot?.made, let walSession { madeSlot = leftSlot(name, walSession, server) }
@@ -108,7 +111,7 @@ package final class BackupRun: @unchecked Sendable {
                 named: server.version.walDirectoryName, at: options.walDirectory)
             // What is acknowledged must not hang on a name that a crash may take away.
             if options.sync { try targets.syncNames() }
-            if let walSession { startWAL(walSession, server, into: directory, at: position) }
+            if let walSession { startWAL(walSession, server, into: directory, at: position, movesSlot: mayMove) }
         }
         // Without streamed WAL the server may wait for its archive before the copy is over.
         if options.wal != .none { expectNoSilence(session) }
@@ -131,6 +134,7 @@ package final class BackupRun: @unchecked Sendable {
             throw damage
         }
         if interrupt.isRaised { throw UnderstudyError(.cancelled, "the base backup was cancelled") }
+        try slot?.moveToEnd(end.position, session, segmentSize: server.segmentSize, logger: logger)
         logger.info("base backup completed")
         return BackupResult(
             startLSN: position.lsn, endLSN: end.position.lsn, timeline: end.position.timeline,
@@ -210,23 +214,6 @@ package final class BackupRun: @unchecked Sendable {
         return (position, archives)
     }
 
-    private func startWAL(
-        _ session: Session, _ server: ServerFacts, into directory: ConfinedDirectory, at position: BackupPosition
-    ) {
-        logger.info("starting background WAL receiver")
-        let writer = WALWriter(
-            destination: BackupWALDirectory(directory: directory, fileMode: server.fileMode, syncs: options.sync))
-        let interrupt = interrupt
-        let receiver = WALReceiver(
-            session: session, writer: writer, segmentSize: server.segmentSize,
-            policy: .init(
-                statusInterval: options.statusInterval == .zero ? nil : options.statusInterval,
-                silenceLimit: options.stallTimeout, quietLimit: .seconds(2))
-        ) { interrupt.raise() }
-        self.receiver = receiver
-        receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))
-    }
-
     private func copy(
         _ session: Session, _ server: ServerFacts, _ targets: BackupTargets, _ layout: TablespaceLayout,
         _ plans: [CopyReader.ArchivePlan]
@@ -281,13 +268,6 @@ package final class BackupRun: @unchecked Sendable {
         return (position, nil)
     }
 
-    private func finishWAL(at position: LSN) throws(UnderstudyError) {
-        guard let receiver else { return }
-        logger.info("waiting for background process to finish streaming ...")
-        do throws(ReceiveError) { try receiver.finish(at: position) } catch { throw UnderstudyError(error) }
-        self.receiver = nil
-    }
-
     private func makeDurable(_ targets: BackupTargets, hasManifest: Bool) throws(UnderstudyError) {
         if interrupt.isRaised { throw UnderstudyError(.cancelled, "the base backup was cancelled") }
         meter.enter(.syncing)
@@ -300,6 +280,7 @@ package final class BackupRun: @unchecked Sendable {
     }
 
     private func nameManifest(_ targets: BackupTargets) throws(UnderstudyError) {
+        // The stock tool's words for this step, which callers may look for.
         logger.info("renaming backup_manifest.tmp to backup_manifest")
         do throws(FileIOError) {
             try targets.directory.rename(ManifestVerifier.temporaryName, to: ManifestVerifier.name)

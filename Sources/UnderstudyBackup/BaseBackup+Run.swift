@@ -24,7 +24,9 @@ extension BaseBackup {
                     logger: logger)
                 return try run.run(inspect: { _, _ in }) { completed throws(UnderstudyError) in
                     guard options.writeRecoverySettings else { return }
-                    try RecoveryFiles(completed, parameters: try parameters()).write()
+                    let recovery = RecoveryFiles(completed, parameters: try parameters(), overridesCopied: false)
+                    recovery.warn(logger)
+                    try recovery.write()
                 }
             }
             meter.finish(.done)

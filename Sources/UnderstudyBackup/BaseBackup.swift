@@ -121,7 +121,7 @@ extension BaseBackup {
         public var manifestForceEncode = false
         /// Whether the server estimates the size beforehand; without it there is no fraction and no estimate of the end.
         public var estimateSize = true
-        /// Whether the backup is on stable storage when `run` returns.
+        /// Whether the backup is on stable storage when `run` returns. If not, a slot moves with what was written.
         public var sync = true
         public var syncMethod = SyncMethod.automatic
         /// Whether a run that fails removes what it made.

@@ -56,6 +56,8 @@ struct DirectorySink: TarSink {
     /// Where the members below pg_wal go if not into the data directory.
     private let walRoot: MemberRoot.Open?
     private let walName: StaticString
+    /// Names that a server of this version gives a meaning to, and leaves out unless it was asked for them.
+    private let meaningful: Set<String>
     private let premade: Set<String>
     /// OID of each announced tablespace, and the link's target here.
     private let tablespaceLinks: [UInt32: String]
@@ -72,6 +74,9 @@ struct DirectorySink: TarSink {
         self.dataRoot = try dataRoot.open()
         self.walRoot = if let walRoot { try walRoot.open() } else { nil }
         walName = version.usesXlogName ? "pg_xlog" : "pg_wal"
+        // In older ones they are somebody's own files, and come along like any other.
+        meaningful = Set(
+            (version.hasTablespaceMap ? ["tablespace_map"] : []) + (version.hasManifest ? ["backup_manifest"] : []))
         self.premade = premade
         self.tablespaceLinks = tablespaceLinks
         root = self.dataRoot
@@ -130,7 +135,7 @@ struct DirectorySink: TarSink {
     }
 
     private func file(_ entry: TarEntry) throws(UnderstudyError) -> FileToWrite {
-        if root.manifestPrefix == nil, ["tablespace_map", "backup_manifest"].contains(entry.path.string) {
+        if root.manifestPrefix == nil, let name = entry.path.string, meaningful.contains(name) {
             throw UnderstudyError(
                 .protocolViolation, "server sent file \"\(entry.path)\", which was not asked for",
                 detail: "In a plain backup a server would misread it.")

@@ -2,8 +2,8 @@ import UnderstudyArchive
 import UnderstudyFileIO
 import UnderstudySource
 
-/// Takes the backup manifest as it arrives: keeps it as `backup_manifest.tmp`, and compares every file in it with
-/// what has arrived.
+/// Takes the backup manifest as it arrives: keeps it under a name of its own, and compares every file in it
+/// with what has arrived.
 struct ManifestVerifier: ~Copyable {
     private var reader: ManifestReader
     private var comparison: Comparison
@@ -11,7 +11,8 @@ struct ManifestVerifier: ~Copyable {
     private let path: String
     private var offset: Int64 = 0
 
-    static let temporaryName: RelativePath = "backup_manifest.tmp"
+    /// Every server leaves names that begin so out of a base backup, so no file of the copy can have it.
+    static let temporaryName: RelativePath = "pgsql_tmp.understudy.backup_manifest"
     static let name: RelativePath = "backup_manifest"
 
     /// - Parameter ledger: Complete: every writer is done.

@@ -1,4 +1,5 @@
 import Glibc
+package import Logging
 package import UnderstudyConfiguration
 package import UnderstudyConnection
 package import UnderstudyFileIO
@@ -13,10 +14,35 @@ package struct RecoveryFiles {
     /// A password file that the standby is to use.
     package var passfile: String?
     package var port: Int?
+    /// What the copy has brought along.
+    private let copied: CopiedSettings
+    /// Whether settings that came along and would end or hide a standby are set anew.
+    private let overridesCopied: Bool
 
-    package init(_ completed: BackupRun.Completed, parameters: ConnectionParameters) {
+    /// - Parameter configFile: The configuration file that the standby will have, where it is not the copy's own.
+    package init(
+        _ completed: BackupRun.Completed, parameters: ConnectionParameters, configFile: String? = nil,
+        overridesCopied: Bool
+    ) {
         self.completed = completed
         self.parameters = parameters
+        self.overridesCopied = overridesCopied
+        copied = CopiedSettings(
+            in: completed.directory.path, configFile: configFile, hasAutoConf: completed.server.version.readsAutoConf)
+    }
+
+    /// Names the settings that came along and are worth knowing of.
+    package func warn(_ logger: Logger) {
+        let version = completed.server.version.number
+        for finding in copied.findings(
+            serverVersion: version, areOverridden: overridesCopied, directory: completed.directory.path)
+        {
+            logger.warning("\(finding.message)", metadata: finding.hint.map { ["hint": "\($0)"] })
+        }
+        let targets = copied.recoveryTargets(serverVersion: version)
+        if overridesCopied && !targets.isEmpty {
+            logger.notice("recovery target that came along is taken back: \(targets.joined(separator: ", "))")
+        }
     }
 
     /// How the standby will connect.
@@ -35,9 +61,14 @@ package struct RecoveryFiles {
     /// Writes them; returns the settings that found no file to stand in.
     @discardableResult
     package func write() throws(UnderstudyError) -> [StandbyConfiguration.FileEdit] {
-        let configuration = StandbyConfiguration(
-            serverVersion: completed.server.version.number, primaryConnInfo: connection.conninfo,
-            slotName: completed.slotName, port: port)
+        let version = completed.server.version.number
+        var configuration = StandbyConfiguration(
+            serverVersion: version, primaryConnInfo: connection.conninfo, slotName: completed.slotName, port: port)
+        if !overridesCopied {
+            configuration.resetsRecoveryTarget = false
+            configuration.followsLatestTimeline = copied.otherTimeline(serverVersion: version) == nil
+            configuration.hotStandby = !copied.forbidsQueries
+        }
         var left: [StandbyConfiguration.FileEdit] = []
         for edit in configuration.edits {
             if try !Self.apply(edit, in: completed.directory, mode: completed.server.fileMode) { left.append(edit) }

@@ -13,15 +13,18 @@ struct SlotKeeper {
     private(set) var streamed: String?
     /// A permanent slot that this run has made.
     private(set) var made: String?
+    /// Whether the permanent slot may hold no WAL at all: it was never used, as far as can be told, and could not be moved.
+    private(set) var mayHoldNothing = false
 
     /// Provides the slot over the connection that will stream the WAL.
     ///
     /// - Parameters:
     ///   - identity: Where the server is now.
     ///   - segmentSize: Of the server's WAL.
+    ///   - mayMove: Whether a flush position may be reported: see ``FlushLimit``.
     init(
         _ wanted: BaseBackup.Slot, session: Session, identity: SystemIdentity, segmentSize: WALSegmentSize,
-        logger: Logger
+        mayMove: Bool, logger: Logger
     ) throws(UnderstudyError) {
         let version = session.serverVersion
         switch wanted {
@@ -35,9 +38,10 @@ struct SlotKeeper {
         case .existing(let name):
             try Self.requireSlots(version)
             // A slot that cannot be used shows now, not when the copy is on its way.
-            _ = try Self.probe(name, session, identity, segmentSize, reserving: false)
+            let position = try Self.probe(name, session, identity, segmentSize)
             permanent = name
             streamed = name
+            if position == nil { try reserve(name, session, identity, segmentSize, mayMove: mayMove, logger) }
         case .create(let name), .createOrTakeOver(let name):
             try Self.requireSlots(version)
             permanent = name
@@ -45,24 +49,24 @@ struct SlotKeeper {
             do throws(UnderstudyError) {
                 try Self.create(name, temporary: false, session)
             } catch  where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
-                let position = try Self.probe(name, session, identity, segmentSize, reserving: false)
+                let position = try Self.probe(name, session, identity, segmentSize)
                 logger.notice("taking over replication slot \"\(name)\"")
                 // It holds all that this run needs. If the run fails, it must still hold what it held before.
                 if position != nil {
                     streamed = nil
-                } else if version.readsSlots {
-                    logger.notice(
-                        "replication slot \"\(name)\" held no WAL, because it was never used or was lost; it does from now on"
-                    )
-                    _ = try Self.probe(name, session, identity, segmentSize, reserving: true)
+                } else {
+                    try reserve(name, session, identity, segmentSize, mayMove: mayMove, logger)
                 }
                 return
             }
             made = name
             logger.info("created replication slot \"\(name)\"")
             if !version.reservesWALOnSlotCreation {
+                // 9.4 and 9.5 can only be told by a flush position, and commits may be waiting that must not return because of
+                // it. None of them is before the first segment that a cluster has, and from there on the slot holds all.
+                let lowest = LSN(rawValue: segmentSize.bytes)
                 do throws(UnderstudyError) {
-                    _ = try Self.probe(name, session, identity, segmentSize, reserving: true)
+                    _ = try Self.probe(name, session, identity, segmentSize, reserving: lowest)
                 } catch {
                     // Nobody else would know of it.
                     _ = try? session.runShielded(ReplicationCommand.dropSlot(name))
@@ -70,6 +74,29 @@ struct SlotKeeper {
                 }
             }
         }
+    }
+
+    /// Lets an existing slot hold WAL that, as far as can be told, holds none.
+    private mutating func reserve(
+        _ name: String, _ session: Session, _ identity: SystemIdentity, _ segmentSize: WALSegmentSize, mayMove: Bool,
+        _ logger: Logger
+    ) throws(UnderstudyError) {
+        let isKnown = session.serverVersion.readsSlots
+        guard mayMove else {
+            mayHoldNothing = true
+            logger.warning(
+                """
+                replication slot "\(name)" holds no WAL until the copy is complete\(isKnown ? "" : ", if it was never used"): \
+                it would have to be told of flushed WAL, by which commits that wait for a synchronous standby could return
+                """)
+            return
+        }
+        // Before 15 nobody tells whether it holds some, which must not be let go.
+        guard isKnown else { return }
+        logger.notice(
+            "replication slot \"\(name)\" held no WAL, because it was never used or was lost; it does from now on")
+        _ = try Self.probe(
+            name, session, identity, segmentSize, reserving: identity.position.segmentStart(segmentSize))
     }
 
     private static func requireSlots(_ version: ServerVersion) throws(UnderstudyError) {
@@ -97,26 +124,18 @@ struct SlotKeeper {
 
     /// Streams for a moment from a slot: the server says whether it is physical, inactive, and its WAL still there.
     ///
-    /// - Parameter reserving: Acknowledges where the server is now, so that a slot of 9.4 or 9.5 holds the WAL
-    ///   from there on. Without it the slot stays as it is.
-    /// - Returns: The position from which the slot holds WAL, where the server tells it (from 15).
+    /// - Parameter reserving: Told as flushed, so that the slot holds the WAL from there on. Where it is invalid, the
+    ///   slot stays as it is.
+    /// - Returns: The position from which the slot held WAL, where the server tells it (from 15).
     private static func probe(
         _ name: String, _ session: Session, _ identity: SystemIdentity, _ segmentSize: WALSegmentSize,
-        reserving: Bool
+        reserving: LSN = .invalid
     ) throws(UnderstudyError) -> LSN? {
-        let start = identity.position.segmentStart(segmentSize)
         do throws(ConnectionError) {
             let position = session.serverVersion.readsSlots ? try readPosition(name, session) : nil
-            try session.send(
-                ReplicationCommand.startReplication(slot: name, from: start, timeline: identity.timeline))
-            guard case .copyBoth = try session.nextResult() else {
-                throw ConnectionError(.protocolViolation, "unexpected answer to START_REPLICATION")
-            }
-            let flushed = reserving ? start : .invalid
-            try session.sendStatus(StandbyStatus(written: flushed, flushed: flushed))
-            try session.endCopy()
-            while try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in }) != .ended {}
-            while try session.nextResult() != .none {}
+            try tell(
+                name, session, flushed: reserving, from: identity.position.segmentStart(segmentSize),
+                timeline: identity.timeline)
             return position
         } catch {
             var failure = UnderstudyError(error, of: .slot)
@@ -126,6 +145,42 @@ struct SlotKeeper {
                     "Choose another name, or drop this slot on the primary: SELECT pg_drop_replication_slot('\(name)');"
             }
             throw failure
+        }
+    }
+
+    /// Streams for a moment from a slot, and tells it a flush position.
+    private static func tell(
+        _ name: String, _ session: Session, flushed: LSN, from start: LSN, timeline: TimelineID
+    ) throws(ConnectionError) {
+        try session.startReplication(slot: name, from: start, timeline: timeline)
+        guard case .copyBoth = try session.nextResult() else {
+            throw ConnectionError(.protocolViolation, "unexpected answer to START_REPLICATION")
+        }
+        try session.sendStatus(StandbyStatus(written: flushed, flushed: flushed))
+        try session.endCopy()
+        while try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in }) != .ended {}
+        while try session.nextResult() != .none {}
+    }
+
+    /// Moves the permanent slot to the end of the backup, now that the copy is complete: it holds what a standby made of it
+    /// needs. Where commits may be waiting, only a slot is moved that may hold nothing otherwise.
+    ///
+    /// - Parameter session: A connection that is idle.
+    func moveToEnd(
+        _ end: BackupPosition, _ session: Session, segmentSize: WALSegmentSize, logger: Logger
+    ) throws(UnderstudyError) {
+        // One that was taken over, too: where a killed run had left it, that run's leftovers would take it along.
+        guard let permanent else { return }
+        do throws(UnderstudyError) {
+            let isNeeded = mayHoldNothing
+            guard try isNeeded ? true : session.commitsWaitForNobody() else { return }
+            do throws(ConnectionError) {
+                try Self.tell(
+                    permanent, session, flushed: end.lsn, from: end.lsn.segmentStart(segmentSize),
+                    timeline: end.timeline)
+            } catch { throw UnderstudyError(error, of: .slot) }
+        } catch  where error.code != .cancelled {
+            logger.warning("could not move replication slot \"\(permanent)\" to \(end.lsn): \(error.message)")
         }
     }
 

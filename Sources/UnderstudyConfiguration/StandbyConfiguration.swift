@@ -62,6 +62,11 @@ public struct StandbyConfiguration: Sendable, Equatable {
     public var port: Int?
     /// Whether the standby answers queries while it recovers.
     public var hotStandby: Bool
+    /// Whether recovery targets that came along in the copy are taken back (servers from 12; before, they stand in the
+    /// recovery.conf that is made anew). With one of them a standby stops there, and pauses or promotes itself.
+    public var resetsRecoveryTarget = true
+    /// Whether the standby follows its primary to newer timelines, whatever the copy's own files say.
+    public var followsLatestTimeline = true
     /// More settings for the standby, behind all others.
     public var settings: [Setting]
 
@@ -111,7 +116,14 @@ public struct StandbyConfiguration: Sendable, Equatable {
                 lines += ConfigurationText.line("primary_slot_name", "")
             }
         }
-        return lines + ConfigurationText.line("recovery_target_timeline", "latest")
+        if followsLatestTimeline || facts.usesRecoveryConf {
+            lines += ConfigurationText.line("recovery_target_timeline", "latest")
+        }
+        if resetsRecoveryTarget && !facts.usesRecoveryConf {
+            // All of them or none: an empty one takes back another one's value only together with the others.
+            for name in CopiedSettings.recoveryTargets { lines += ConfigurationText.line(name, "") }
+        }
+        return lines
     }
 
     private var serverLines: String {

@@ -34,6 +34,8 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
         case stalled
         /// The server sent what the protocol does not allow.
         case protocolViolation
+        /// A position that was to be reported is lower than one before: a fault of this program, kept from the server.
+        case falseStatus
         /// The interrupt was raised.
         case interrupted
     }

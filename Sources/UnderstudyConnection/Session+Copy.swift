@@ -1,7 +1,7 @@
 import CUnderstudyPQ
 import Glibc
 package import UnderstudyFileIO
-package import UnderstudyProtocol
+import UnderstudyProtocol
 
 extension Session {
     package enum CopyStep: Sendable, Equatable {
@@ -61,16 +61,6 @@ extension Session {
         }
         guard status == 1 else { throw lost("could not send copy data") }
         try flush()
-    }
-
-    /// Sends a standby status update, with the time of this machine's clock.
-    package func sendStatus(_ status: StandbyStatus) throws(ConnectionError) {
-        var time = timespec()
-        // clock_gettime fills the struct.
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        // Since 2000-01-01 UTC.
-        let microseconds = (Int64(time.tv_sec) - 946_684_800) * 1_000_000 + Int64(time.tv_nsec) / 1000
-        try sendCopyData(status.encoded(microseconds: microseconds))
     }
 
     /// Sends CopyDone: PQputCopyEnd.

@@ -1,5 +1,6 @@
 import CUnderstudyPQ
 import Glibc
+import Synchronization
 package import UnderstudyFileIO
 package import UnderstudyProtocol
 
@@ -8,9 +9,8 @@ package import UnderstudyProtocol
 /// Every call that waits does so in poll(2), on the socket and on the interrupt: an interrupt that is raised
 /// ends it with ``ConnectionError/Code/interrupted``. Used by one thread at a time.
 @safe package final class Session: @unchecked Sendable {
-    // Sendable: libpq wants a connection used by one thread at a time. A session is made on one thread and may be
-    // handed to another by starting that thread with it; it is never shared. Where a sync keeps a WAL receiver's network
-    // thread, its writer thread speaks in its place, and the network thread waits until that is over.
+    // Sendable: libpq wants a connection used by one thread at a time. Each access to it makes sure that the thread is
+    // `user`; another thread takes the turn when it is started with the session, or while the user waits for it.
 
     package enum Kind: Sendable {
         /// A physical replication connection.
@@ -19,7 +19,11 @@ package import UnderstudyProtocol
         case ordinary(database: String)
     }
 
-    let connection: OpaquePointer
+    private let handle: OpaquePointer
+    /// The thread that may use the connection: pthread_self(3).
+    private let user = Atomic<UInt>(UInt(pthread_self()))
+    /// What the server was told last.
+    var told = ToldPositions()
     let interrupt: Interrupt
     private let ownInterrupts: [Interrupt]
     private let notices: NoticeBox
@@ -35,14 +39,34 @@ package import UnderstudyProtocol
     var silentSince: ContinuousClock.Instant?
 
     init(connection: OpaquePointer, interrupt: Interrupt, notices: NoticeBox) {
-        unsafe self.connection = unsafe connection
+        unsafe handle = unsafe connection
         self.interrupt = interrupt
         ownInterrupts = [interrupt]
         self.notices = notices
     }
 
     deinit {
-        unsafe PQfinish(connection)
+        unsafe PQfinish(handle)
+    }
+
+    /// libpq's connection, for the thread whose turn it is: what two threads did to it at once would be undefined.
+    var connection: OpaquePointer {
+        guard user.load(ordering: .acquiring) == UInt(pthread_self()) else {
+            fatalError("a connection is used by a thread that has not got it")
+        }
+        return unsafe handle
+    }
+
+    /// The session is this thread's from here on: whoever had it must be done with it.
+    package func takeTurn() {
+        user.store(UInt(pthread_self()), ordering: .releasing)
+    }
+
+    /// Lends the session to this thread, while the one whose it is waits for the return.
+    package func whileLent(_ body: () -> Void) {
+        let owner = user.exchange(UInt(pthread_self()), ordering: .acquiringAndReleasing)
+        body()
+        user.store(owner, ordering: .releasing)
     }
 
     package var serverVersion: ServerVersion {

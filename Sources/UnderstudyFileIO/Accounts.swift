@@ -9,14 +9,31 @@ package func groups(ofUser user: UInt32, group: UInt32) -> [UInt32] {
     return Array(groups.prefix(Int(count)))
 }
 
-/// The name of a user: getpwuid_r(3).
+/// The name of a user.
 package func userName(_ user: UInt32) -> String? {
-    var entry = unsafe passwd()
-    var found: UnsafeMutablePointer<passwd>?
-    // The name lies in the buffer, which outlives its use.
-    return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 14) { buffer in
-        guard unsafe getpwuid_r(user, &entry, buffer.baseAddress!, buffer.count, &found) == 0, unsafe found != nil
-        else { return nil }
-        return unsafe String(cString: entry.pw_name)
+    Account(user: user)?.name
+}
+
+/// What the system knows of a user: getpwuid_r(3).
+package struct Account: Sendable, Equatable {
+    package let name: String
+    package let home: String
+    package let shell: String
+
+    /// nil where there is no such user.
+    package init?(user: UInt32) {
+        var entry = unsafe passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        // The strings lie in the buffer, which outlives their use.
+        let account = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 14) {
+            buffer -> (String, String, String)? in
+            guard unsafe getpwuid_r(user, &entry, buffer.baseAddress!, buffer.count, &found) == 0, unsafe found != nil
+            else { return nil }
+            return unsafe (
+                String(cString: entry.pw_name), String(cString: entry.pw_dir), String(cString: entry.pw_shell)
+            )
+        }
+        guard let account else { return nil }
+        (name, home, shell) = account
     }
 }

@@ -2,7 +2,7 @@ import CUnderstudyLinux
 import Glibc
 
 /// Which file or directory it is, whatever its path.
-package struct FileIdentity: Sendable, Equatable {
+package struct FileIdentity: Hashable, Sendable {
     /// The number of the device. The kernel may give it another one when the machine starts again.
     package var device: UInt64
     package var inode: UInt64
@@ -43,8 +43,35 @@ package struct NotedDirectory: Sendable, Equatable {
     }
 }
 
+extension FileDescriptor {
+    package func identity(path: @autoclosure () -> String) throws(FileIOError) -> FileIdentity {
+        var info = stat()
+        // fstat fills the struct.
+        _ = try SystemCall.run { unsafe fstat(rawValue, &info) }.orThrow("could not stat file", path())
+        return FileIdentity(info)
+    }
+}
+
 extension ConfinedDirectory {
     package func identity() throws(FileIOError) -> FileIdentity { FileIdentity(try ownStatus()) }
+
+    /// What has this name; nil if nothing has.
+    package func identity(of relative: RelativePath) throws(FileIOError) -> FileIdentity? {
+        do throws(FileIOError) { return FileIdentity(try status(of: relative)) } catch  where error.number == ENOENT {
+            return nil
+        }
+    }
+
+    /// Whether the path that it was opened by still leads to it.
+    package func isAtItsPath() throws(FileIOError) -> Bool {
+        var found = stat(), own = stat()
+        // stat and fstat fill the structs.
+        let result = SystemCall.run { unsafe stat(path, &found) }
+        if case .failure(let errno) = result, errno.number == ENOENT || errno.number == ENOTDIR { return false }
+        _ = try result.orThrow("could not stat directory", path)
+        _ = try SystemCall.run { unsafe fstat(rawDescriptor, &own) }.orThrow("could not stat directory", path)
+        return FileIdentity(found) == FileIdentity(own)
+    }
 
     /// Removes this directory and those above it that were made with it, as far as they are empty and still the same.
     ///

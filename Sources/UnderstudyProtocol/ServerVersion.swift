@@ -41,13 +41,19 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     package var limitsBackupRate: Bool { from(90400) }
     package var verifiesPageChecksums: Bool { from(110_000) }
     package var hasManifest: Bool { from(130_000) }
+    /// tablespace_map, in place of symbolic links where it is asked for.
+    package var hasTablespaceMap: Bool { from(90500) }
     /// One parenthesised list of options instead of bare keywords, and one copy stream instead of one per archive.
     package var hasOptionLists: Bool { from(150_000) }
 
     // MARK: - The rest
 
     package var showsSettings: Bool { from(100_000) }
+    /// Whether in_hot_standby tells a standby; before, what it has in common with a primary that is told to be read-only.
+    package var tellsHotStandby: Bool { from(140_000) }
     package var showsDirectoryMode: Bool { from(110_000) }
+    /// postgresql.auto.conf, where ALTER SYSTEM writes.
+    package var readsAutoConf: Bool { from(90400) }
     package var usesXlogName: Bool { !from(100_000) }
     package var walDirectoryName: String { usesXlogName ? "pg_xlog" : "pg_wal" }
     /// Whether the server accepts a standby only at `hot_standby` or above, or at `replica`.

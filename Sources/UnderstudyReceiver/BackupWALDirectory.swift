@@ -13,8 +13,7 @@ package final class BackupWALDirectory: WALDestination, @unchecked Sendable {
     private var current: OpenSegment?
     /// Whether names were added to the directory that are not on stable storage yet.
     private var hasNewNames = false
-    /// Everything before it has been handed to the operating system.
-    private var written = LSN.invalid
+    package private(set) var written: LSN?
 
     private final class OpenSegment {
         let segment: WALSegment
@@ -78,7 +77,8 @@ package final class BackupWALDirectory: WALDestination, @unchecked Sendable {
     }
 
     package func sync() throws(WALDestinationError) -> LSN? {
-        guard syncs else { return nil }
+        // Who syncs nothing, and says so, holds what is written.
+        guard syncs else { return written }
         try finally { () throws(FileIOError) in
             try current?.sync()
             if hasNewNames {

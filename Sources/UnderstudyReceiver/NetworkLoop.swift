@@ -21,6 +21,8 @@ package struct NetworkLoop {
     /// The block that is being filled, and where it belongs.
     private var piece: WALWriter.Piece?
     private(set) var isFinished = false
+    /// Whether the stream can go on over a new connection only.
+    private var mustReconnect = false
     private var finishedAt: Duration?
     private var timelines = 0
     /// How far the timeline before came.
@@ -28,6 +30,8 @@ package struct NetworkLoop {
     private var isStalled = false
     private var serverPosition = LSN.invalid
     private var acknowledged = LSN.invalid
+    /// Holds the first page of each segment against its name; nil to take what comes.
+    package var pageCheck: FirstPageCheck?
 
     /// - Parameters:
     ///   - bytesPerSecond: The most that is taken; nil for no limit.
@@ -63,7 +67,7 @@ package struct NetworkLoop {
                 throw error
             }
             if isFinished { return true }
-            guard let next else { return false }
+            guard let next, !mustReconnect else { return false }
             try putHistory(next, after: left)
         }
     }
@@ -71,8 +75,7 @@ package struct NetworkLoop {
     /// - Returns: The next timeline, where the end of this one ended the stream.
     private mutating func streamTimeline(slot: String?) throws(ReceiveError) -> NextTimeline? {
         try connecting { () throws(ConnectionError) in
-            try session.send(
-                ReplicationCommand.startReplication(slot: slot, from: machine.received, timeline: machine.timeline))
+            try session.startReplication(slot: slot, from: machine.received, timeline: machine.timeline)
         }
         var reply = try connecting { () throws(ConnectionError) in try session.nextResult() }
         if case .copyBoth = reply {
@@ -113,7 +116,17 @@ package struct NetworkLoop {
         }
         ended = machine.received
         try perform(machine.handle(next.map { .endOfTimeline($0) } ?? .endOfStream, now: now), nil)
+        while machine.isLeaving { try waitForReport() }
         return next
+    }
+
+    /// Waits for the writer, between two timelines, where the server expects nothing of us.
+    private mutating func waitForReport() throws(ReceiveError) {
+        let outcome = Interrupt.wait(
+            socket: -1, events: 0, interrupts: [session.interruptOfSession] + wakeUps, timeout: nil)
+        guard case .interrupted(let index) = outcome else { return }
+        if index == 0 { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
+        try wake(index - 1)
     }
 
     /// Takes messages until the copy is over in both directions.
@@ -165,6 +178,7 @@ package struct NetworkLoop {
         let wishes = wishes()
         try endIfStalled()
         try perform(machine.handle(.synchronous(wishes.isSynchronous), now: now), nil)
+        try perform(machine.handle(.flushLimit(wishes.flushLimit), now: now), nil)
         if let position = wishes.stop {
             submit()
             try perform(machine.handle(.stop(at: position), now: now), nil)
@@ -221,7 +235,10 @@ package struct NetworkLoop {
             case .sync: isSynced = sync()
             case .acknowledge(let status):
                 guard !isFinished else { continue }
-                try connecting { () throws(ConnectionError) in try session.sendStatus(status) }
+                let withdraws = machine.withdrawsFlush
+                try connecting { () throws(ConnectionError) in
+                    try session.sendStatus(status, withdrawing: withdraws)
+                }
                 acknowledged = status.flushed
                 tellPositions()
             case .follow(let timeline, let position):
@@ -233,7 +250,7 @@ package struct NetworkLoop {
                 finishedAt = now
                 try connecting { () throws(ConnectionError) in try session.endCopy() }
             // The owner hears of it by what `run` returns.
-            case .reconnect: break
+            case .reconnect: mustReconnect = true
             }
         }
         // After what was to be told of the time before.
@@ -257,6 +274,7 @@ package struct NetworkLoop {
 
 extension NetworkLoop {
     private mutating func write(_ bytes: RawSpan, _ segment: WALSegmentName, _ offset: Int) throws(ReceiveError) {
+        if offset < FirstPageCheck.byteCount { try pageCheck?.take(bytes, segment, offset) }
         var rest = bytes, offset = offset
         while rest.byteCount > 0 {
             if piece == nil { piece = WALWriter.Piece(block: try takeBlock(), segment: segment, offset: offset) }
@@ -272,13 +290,15 @@ extension NetworkLoop {
     /// - Returns: Whether that was done at once, and is in the report.
     private mutating func sync() -> Bool {
         defer { piece = nil }
-        guard machine.isSynchronous, !isFinished else {
+        guard machine.isSynchronous, !isFinished, !machine.isLeaving else {
             writer.sync(after: piece)
             return false
         }
         let status = machine.status
-        // If the server is gone, the network thread will notice.
-        return writer.syncAtOnce(after: piece) { [session] in try? session.sendStatus(status) }
+        return writer.syncAtOnce(after: piece) { [session] in
+            // If the server is gone, the network thread will notice.
+            session.whileLent { try? session.sendStatus(status) }
+        }
     }
 
     private mutating func submit() {
@@ -308,8 +328,9 @@ extension NetworkLoop {
         try endIfStalled()
         // What was synced of the timeline before says nothing of this one.
         guard report.timelines == timelines else { return }
-        if let synced = report.synced { try perform(machine.handle(.synced(synced), now: now), nil) }
         if let written = report.written { try perform(machine.handle(.written(written), now: now), nil) }
+        if let synced = report.synced { try perform(machine.handle(.synced(synced), now: now), nil) }
+        if let settled = report.settled { try perform(machine.handle(.settled(settled), now: now), nil) }
     }
 }
 

@@ -4,9 +4,10 @@ package import UnderstudyWAL
 
 /// The rules of receiving WAL, apart from clock and I/O: takes events, returns what is to be done.
 ///
-/// What it guarantees: positions follow each other without gap or overlap; the flush position in a status update
-/// is never beyond what ``Event/synced(_:)`` has reported; a stop ends the stream only after everything up to
-/// it has been synced and acknowledged.
+/// What it guarantees: WAL follows without gap or overlap. The flush position in a status update is never beyond what
+/// ``Event/synced(_:)`` has reported, nor the written one beyond that and ``Event/written(_:)``; on one connection the
+/// flush position never falls, nor the written one on one timeline. A timeline is left when all of it is synced. A stop
+/// ends the stream only after everything up to it has been synced and acknowledged.
 package struct ReceiveMachine: Sendable {
     package struct Policy: Sendable {
         /// How often a status update is sent unasked; nil for never.
@@ -26,12 +27,19 @@ package struct ReceiveMachine: Sendable {
         package var quietLimit: Duration?
         /// Whether a server that ends the stream may be connected to again; if not, that is an error.
         package var reconnects: Bool
+        /// Nothing beyond it is told as flushed or written. While it is invalid no flush position is told: such a WAL sender
+        /// is not taken for a synchronous standby, whatever it is told as written. Once valid it may grow, or become
+        /// invalid for good: what was told as flushed is withdrawn then, which moves no slot.
+        ///
+        /// Source: `SyncRepGetCandidateStandbys` in `syncrep.c`.
+        package var flushLimit: LSN
 
         package init(
             statusInterval: Duration? = .seconds(10), syncBytes: UInt64 = 16 << 20,
             syncInterval: Duration = .seconds(1), isSynchronous: Bool = false, silenceLimit: Duration? = nil,
-            quietLimit: Duration? = nil, reconnects: Bool = false
+            quietLimit: Duration? = nil, reconnects: Bool = false, flushLimit: LSN = .unlimited
         ) {
+            self.flushLimit = flushLimit
             self.silenceLimit = silenceLimit
             self.quietLimit = quietLimit
             self.reconnects = reconnects
@@ -50,8 +58,10 @@ package struct ReceiveMachine: Sendable {
         case drained
         /// Everything before this position is on stable storage.
         case synced(LSN)
-        /// Everything before this position is written, and will not get safer by another sync now.
+        /// Everything before this position is in the hands of the operating system.
         case written(LSN)
+        /// Everything before this position is written, and will not get safer by another sync now.
+        case settled(LSN)
         /// Time has passed in which nobody listened to the server.
         case tick
         /// The stream is to end once it has come to this position.
@@ -62,6 +72,8 @@ package struct ReceiveMachine: Sendable {
         case endOfStream
         /// The server waits for what is acknowledged, or does not any more.
         case synchronous(Bool)
+        /// The limit of ``Policy/flushLimit`` is another now.
+        case flushLimit(LSN)
     }
 
     package enum Action: Sendable, Equatable {
@@ -83,8 +95,16 @@ package struct ReceiveMachine: Sendable {
     package private(set) var timeline: TimelineID
     /// The position behind the last byte received.
     package private(set) var received: LSN
-    /// Everything before it is on stable storage.
-    package private(set) var flushed = LSN.invalid
+    /// Everything before it is on stable storage, on the timeline or on those from which it came.
+    package private(set) var flushed: LSN
+    /// Everything before it is in the hands of the operating system.
+    private var written: LSN
+    /// The server holds WAL from here on already, so less is not told.
+    private let reserved: LSN
+    /// The flush position that was told last on this connection.
+    private var toldFlushed = LSN.invalid
+    /// The timeline that follows once everything is synced: there is no copy in which anything could be told.
+    private var leavingFor: NextTimeline?
 
     private var syncRequested: LSN
     /// Everything before it has been written, and synced if that is possible.
@@ -102,20 +122,31 @@ package struct ReceiveMachine: Sendable {
     /// Half of the policy's limit: a division of durations takes longer than a whole turn of the machine.
     private let halfSilence: Duration?
 
+    /// - Parameters:
+    ///   - start: A segment's start.
+    ///   - held: Everything before it is on stable storage from the beginning; invalid if that is not known.
+    ///   - reserved: Where the slot begins: a lower flush position is not told; invalid if that is not known.
     package init(
-        start: LSN, timeline: TimelineID, segmentSize: WALSegmentSize, policy: Policy
+        start: LSN, timeline: TimelineID, segmentSize: WALSegmentSize, held: LSN = .invalid,
+        reserved: LSN = .invalid, policy: Policy
     ) {
         self.policy = policy
         halfSilence = policy.silenceLimit.map { $0 / 2 }
         self.segmentSize = segmentSize
         self.timeline = timeline
         received = start
+        flushed = held
+        // Behind it nothing is, and before it the stream has nothing to say.
+        written = start
+        self.reserved = reserved
         syncRequested = start
         settled = start
     }
 
     /// - Parameter now: Time since some fixed moment; never goes backwards.
     package mutating func handle(_ event: Event, now: Duration) throws(ReceiveError) -> [Action] {
+        // Between two timelines the server says nothing, and nothing can be said to it.
+        if leavingFor != nil, event.needsCopy { return [] }
         var actions: [Action] = []
         if event.isSignOfLife {
             lastHeard = now
@@ -144,14 +175,18 @@ package struct ReceiveMachine: Sendable {
             settled = max(settled, position)
             if position > flushed {
                 flushed = position
-                actions.append(acknowledge(now))
+                if leavingFor == nil { actions.append(acknowledge(now)) }
             }
-        case .written(let position): settled = max(settled, position)
+        case .written(let position): written = max(written, position)
+        case .settled(let position): settled = max(settled, position)
         case .tick:
             if let limit = policy.quietLimit, lastStatus.map({ now - $0 >= limit }) ?? true {
                 actions.append(acknowledge(now))
             }
         case .synchronous(let isSynchronous): policy.isSynchronous = isSynchronous
+        case .flushLimit(let limit):
+            policy.flushLimit = limit
+            if leavingFor == nil, status.flushed != toldFlushed { actions.append(acknowledge(now)) }
         case .endOfStream:
             if isFinished { return [] }
             guard policy.reconnects else {
@@ -168,14 +203,10 @@ package struct ReceiveMachine: Sendable {
                     "server ended timeline \(timeline) at \(next.position) for timeline \(next.timeline), but had sent WAL up to \(received)"
                 )
             }
-            timeline = next.timeline
-            received = next.position.segmentStart(segmentSize)
-            syncRequested = received
-            settled = min(settled, received)
-            flushed = min(flushed, received)
-            // No acknowledgement: the copy that would carry it is over.
-            return [.sync, .follow(timeline, from: received)]
+            leavingFor = next
+            if settled < received { actions = requestSync(now) }
         }
+        if leavingFor != nil { return try actions + leave() }
         if let interval = policy.statusInterval, lastStatus.map({ now - $0 >= interval }) ?? true {
             actions.append(acknowledge(now))
         }
@@ -184,6 +215,30 @@ package struct ReceiveMachine: Sendable {
             actions.append(.finish)
         }
         return actions
+    }
+
+    /// Follows the next timeline, if all that came of the old one is synced.
+    private mutating func leave() throws(ReceiveError) -> [Action] {
+        guard let next = leavingFor, settled >= received else { return [] }
+        leavingFor = nil
+        // The server sent more than became its past, and was told so: what holds for the new timeline would be less.
+        if toldFlushed > next.position {
+            guard policy.reconnects else {
+                throw ReceiveError(
+                    .endedEarly,
+                    "server's timeline \(timeline) ended at \(next.position), before \(toldFlushed), which was acknowledged"
+                )
+            }
+            return [.reconnect]
+        }
+        timeline = next.timeline
+        received = next.position.segmentStart(segmentSize)
+        syncRequested = received
+        settled = received
+        // What lies before the fork is held on the timelines from which the new one came.
+        flushed = min(flushed, next.position)
+        written = max(flushed, received)
+        return [.follow(timeline, from: received)]
     }
 
     /// When the next tick is due even if nothing arrives; nil for never.
@@ -245,26 +300,49 @@ package struct ReceiveMachine: Sendable {
     private mutating func acknowledge(_ now: Duration, asking: Bool = false) -> Action {
         lastStatus = now
         var status = status
+        toldFlushed = status.flushed
         status.replyRequested = asking
         return .acknowledge(status)
     }
 
     /// What there is to tell the server.
     var status: StandbyStatus {
-        // A new timeline begins at the start of its segment, and a sync of the old one may be reported later.
-        StandbyStatus(written: received, flushed: min(flushed, received), replyRequested: false)
+        let limit = policy.flushLimit
+        let told = flushed >= reserved ? min(flushed, limit) : .invalid
+        // Beside a flush position the written one counts, too. Without one it is a figure for those who look.
+        let shown = limit == .invalid ? written : min(written, limit)
+        return StandbyStatus(written: max(shown, told), flushed: told, replyRequested: false)
     }
+
+    /// Whether a flush position that was told is to be taken back altogether.
+    var withdrawsFlush: Bool { policy.flushLimit == .invalid }
+
+    /// Whether the old timeline is still to be synced before the next one is followed.
+    var isLeaving: Bool { leavingFor != nil }
 
     /// Whether somebody waits for every sync.
     var isSynchronous: Bool { policy.isSynchronous }
 }
 
+extension LSN {
+    /// A limit that limits nothing.
+    package static let unlimited = LSN(rawValue: .max)
+}
+
 extension ReceiveMachine.Event {
+    /// Whether it is of a stream that the server has not ended.
+    fileprivate var needsCopy: Bool {
+        switch self {
+        case .data, .keepalive, .drained, .tick, .endOfTimeline, .endOfStream: true
+        case .synced, .written, .settled, .stop, .synchronous, .flushLimit: false
+        }
+    }
+
     /// Whether the server's silence begins anew. It does too where nobody listened, because the disk was slow.
     fileprivate var isSignOfLife: Bool {
         switch self {
         case .data, .keepalive, .tick, .endOfTimeline: true
-        case .drained, .synced, .written, .stop, .synchronous, .endOfStream: false
+        case .drained, .synced, .written, .settled, .stop, .synchronous, .flushLimit, .endOfStream: false
         }
     }
 }

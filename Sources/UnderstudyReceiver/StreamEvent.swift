@@ -39,8 +39,13 @@ package struct StreamWishes: Sendable, Equatable {
     /// Whether it is to end even if there is no room for what has come.
     package var endsWithoutRoom: Bool
     package var isSynchronous: Bool
+    /// The limit up to which a flush position is told.
+    package var flushLimit: LSN
 
-    package init(stop: LSN? = nil, endsWithoutRoom: Bool = false, isSynchronous: Bool = false) {
+    package init(
+        stop: LSN? = nil, endsWithoutRoom: Bool = false, isSynchronous: Bool = false, flushLimit: LSN = .unlimited
+    ) {
+        self.flushLimit = flushLimit
         self.stop = stop
         self.endsWithoutRoom = endsWithoutRoom
         self.isSynchronous = isSynchronous

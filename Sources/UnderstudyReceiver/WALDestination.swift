@@ -36,6 +36,10 @@ public protocol WALDestination: Sendable {
     /// - Returns: The position up to which all WAL since `open` survives a crash; nil if nothing does.
     func sync() throws(WALDestinationError) -> LSN?
 
+    /// Everything before it, since `open`, has been handed to the operating system and survives the end of this process; nil
+    /// if nothing is known beyond what ``sync()`` has returned. Told to the server as written.
+    var written: LSN? { get }
+
     /// The segment begun last is complete.
     func finish(_ segment: WALSegment) throws(WALDestinationError)
 
@@ -50,6 +54,8 @@ public protocol WALDestination: Sendable {
 }
 
 extension WALDestination {
+    public var written: LSN? { nil }
+
     public func close() {}
 }
 
@@ -81,23 +87,30 @@ public struct WALOrigin: Sendable {
     /// Bytes in a segment.
     public var segmentSize: Int
     public var timeline: TimelineID
+    /// How far the server's WAL goes on that timeline; nil where that is not known.
+    public var position: LSN?
     /// The history file of that timeline; nil for timeline 1, and where the server has lost it.
     public var history: [UInt8]?
     /// The mode of its files: 0600, or 0640 with group access.
     public var fileMode: UInt16
     /// Whether the server keeps or waits for what is acknowledged: there is a slot, or it commits synchronously.
     public var reliesOnAcknowledgement: Bool
+    /// Up to here the server was told before that everything is held: the slot's restart_lsn. nil if that is not known.
+    public var restartLSN: LSN?
 
     public init(
-        systemIdentifier: String, segmentSize: Int, timeline: TimelineID, history: [UInt8]? = nil,
-        fileMode: UInt16 = 0o600, reliesOnAcknowledgement: Bool = false
+        systemIdentifier: String, segmentSize: Int, timeline: TimelineID, position: LSN? = nil,
+        history: [UInt8]? = nil, fileMode: UInt16 = 0o600, reliesOnAcknowledgement: Bool = false,
+        restartLSN: LSN? = nil
     ) {
+        self.position = position
         self.systemIdentifier = systemIdentifier
         self.segmentSize = segmentSize
         self.timeline = timeline
         self.history = history
         self.fileMode = fileMode
         self.reliesOnAcknowledgement = reliesOnAcknowledgement
+        self.restartLSN = restartLSN
     }
 }
 
@@ -105,10 +118,30 @@ public struct WALOrigin: Sendable {
 public struct WALHoldings: Sendable, Equatable {
     /// Where the stream must begin so that nothing is missing: a segment's start. nil if nothing is held.
     public var next: WALPosition?
+    /// Whether everything before `next` survives a crash, as far as this was not told to the server before. Then the
+    /// server is told of it as soon as the stream begins, so that a slot moves before the first sync.
+    public var isDurable = false
     /// What was set aside because it is not of the server's past.
     public var divergence: Divergence?
     /// What else is to be said, a line each: files that are no use.
     public var warnings: [String] = []
+    /// Behind the last byte that is held, as far as it can be seen: it may be one of a segment that is not complete. nil
+    /// where nothing is known.
+    public var end: WALPosition?
+    /// The last bytes that are held, of a few segments, up to the server's position. The server must have the same bytes
+    /// there, as far as it still has any, or nothing more is received: it would be of another life of the server.
+    public var tail: [Piece] = []
+
+    /// Some bytes of WAL.
+    public struct Piece: Sendable, Equatable {
+        public var start: WALPosition
+        public var bytes: [UInt8]
+
+        public init(start: WALPosition, bytes: [UInt8]) {
+            self.start = start
+            self.bytes = bytes
+        }
+    }
 
     public struct Divergence: Sendable, Equatable {
         /// The timeline and position at which the server's history leaves ours.
@@ -122,8 +155,9 @@ public struct WALHoldings: Sendable, Equatable {
         }
     }
 
-    public init(next: WALPosition? = nil) {
+    public init(next: WALPosition? = nil, isDurable: Bool = false) {
         self.next = next
+        self.isDurable = isDurable
     }
 }
 

@@ -18,11 +18,12 @@ package final class WALReceiver: Sendable {
 
     private struct State {
         var stop: LSN?
+        var flushLimit: LSN
         var result: Result<Void, ReceiveError>?
     }
 
-    private let state = Monitor(State())
-    private let stopAsked = Interrupt()
+    private let state: Monitor<State>
+    private let wishesChanged = Interrupt()
     private let session: Session
     private let writer: WALWriter
     private let segmentSize: WALSegmentSize
@@ -40,12 +41,14 @@ package final class WALReceiver: Sendable {
         self.writer = writer
         self.segmentSize = segmentSize
         self.policy = policy
+        state = Monitor(State(flushLimit: policy.flushLimit))
         self.onFailure = onFailure
     }
 
     /// Begins to stream; ``finish(at:)`` or ``abandon()`` must follow.
     package func start(_ start: Start) {
         _ = OwnThread("wal receiver") { [self] in
+            session.takeTurn()
             let writing = writer.start()
             var result = Result { () throws(ReceiveError) in try stream(start) }
             writer.close()
@@ -60,10 +63,16 @@ package final class WALReceiver: Sendable {
         }
     }
 
+    /// Sets how far the stream may tell WAL as flushed: see ``ReceiveMachine/Policy/flushLimit``.
+    package func limitFlush(to position: LSN) {
+        state.update { $0.flushLimit = position }
+        wishesChanged.raise()
+    }
+
     /// Ends the stream once it has come to `position` and everything up to it is synced, and waits for that.
     package func finish(at position: LSN) throws(ReceiveError) {
         state.update { $0.stop = position }
-        stopAsked.raise()
+        wishesChanged.raise()
         try result().get()
     }
 
@@ -99,7 +108,8 @@ package final class WALReceiver: Sendable {
             machine: ReceiveMachine(
                 start: start.position.segmentStart(segmentSize), timeline: start.timeline, segmentSize: segmentSize,
                 policy: policy),
-            wishesChanged: stopAsked, wishes: { [state] in StreamWishes(stop: state.read { $0.stop }) },
+            wishesChanged: wishesChanged,
+            wishes: { [state] in state.read { StreamWishes(stop: $0.stop, flushLimit: $0.flushLimit) } },
             observe: { _ in })
         _ = try loop.run(slot: start.slot)
     }

@@ -28,8 +28,10 @@ package final class WALWriter: Sendable {
     package struct Report: Sendable {
         /// Everything before it is on stable storage, on the timeline that is being written; nil before the first sync.
         var synced: LSN?
-        /// How far everything was written at the last sync, on that timeline; at its beginning, where it begins.
+        /// Everything before it is in the hands of the operating system, on that timeline; nil if that is not known.
         var written: LSN?
+        /// How far everything was written at the last sync, on that timeline; at its beginning, where it begins.
+        var settled: LSN?
         /// Grows with each timeline.
         var timelines = 0
         /// Segments that were finished, and synced after that, since the last look.
@@ -44,14 +46,19 @@ package final class WALWriter: Sendable {
             stall = nil
             switch outcome {
             case .done: return wasStalled
-            case .synced(let durable, let written, let finished):
+            // It is told with the next sync, or when the server asks.
+            case .written(let position):
+                written = position ?? written
+                return wasStalled
+            case .synced(let durable, let settled, let finished):
                 synced = durable
-                self.written = written
+                self.settled = settled
                 self.finished += finished
             case .timelineEnded(let next):
                 synced = nil
+                written = nil
                 // A stream that stops here waits for nothing more of the old timeline.
-                written = next
+                settled = next
                 timelines += 1
             }
             return true
@@ -111,9 +118,12 @@ package final class WALWriter: Sendable {
         let errand = Errand(began: clock.now, speak: speak)
         let idle = state.change { state -> WriteCourse? in
             let size = (state.course?.unsynced ?? 0) + (piece?.block.count ?? 0)
-            guard state.jobs.isEmpty, state.report.failure == nil, size <= Self.blockSize else { return nil }
+            guard state.jobs.isEmpty, state.report.failure == nil, size <= Self.blockSize,
+                let course = state.course.take()
+            else { return nil }
+            // Only now: what is left here is done by the writer thread again and again.
             state.errand = errand
-            return state.course.take()
+            return course
         }
         guard var course = idle else {
             sync(after: piece)
@@ -151,6 +161,9 @@ package final class WALWriter: Sendable {
             return state.report
         }
     }
+
+    /// Whether the writer thread may have to speak to the server in place of the network thread.
+    var hasErrand: Bool { state.read { $0.errand != nil } }
 
     // MARK: - On either thread
 

@@ -25,11 +25,13 @@ struct WriteCourse: Sendable {
     enum Outcome {
         /// Nothing that is to be told.
         case done
+        /// How far the destination has handed it to the operating system; nil if it does not say.
+        case written(LSN?)
         /// - Parameters:
         ///   - durable: What the destination says of it; nil if nothing is.
-        ///   - written: Everything before it was written by then.
+        ///   - settled: Everything before it was written by then.
         ///   - finished: Segments that were finished since the last sync.
-        case synced(durable: LSN?, written: LSN?, finished: [WALSegmentName])
+        case synced(durable: LSN?, settled: LSN?, finished: [WALSegmentName])
         case timelineEnded(next: LSN)
     }
 
@@ -49,14 +51,14 @@ struct WriteCourse: Sendable {
         switch job {
         case .write(let piece):
             try write(piece)
-            return .done
+            return .written(destination.written)
         case .sync:
             let durable = try destination.sync()
             defer {
                 finished = []
                 unsynced = 0
             }
-            return .synced(durable: durable, written: written, finished: finished)
+            return .synced(durable: durable, settled: written, finished: finished)
         case .history(let timeline, let bytes):
             try destination.putHistory(timeline, bytes)
             return .done

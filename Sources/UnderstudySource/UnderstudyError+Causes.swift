@@ -26,7 +26,16 @@ extension UnderstudyError {
         } else {
             self.init(
                 error.code == .protocolViolation ? .protocolViolation : .wal, error.message,
-                hint: error.code == .endedEarly ? "The server was probably shut down: try again when it is up." : nil)
+                hint: Self.hint(for: error.code))
+        }
+    }
+
+    private static func hint(for code: ReceiveError.Code) -> String? {
+        switch code {
+        case .endedEarly: "The server was probably shut down: try again when it is up."
+        case .otherWAL:
+            "What it sent was not kept. Check the server's files in pg_wal: some may have been copied or renamed there."
+        default: nil
         }
     }
 
@@ -106,6 +115,11 @@ extension UnderstudyError {
                     "Check the network, and whether the server and its storage respond; --stall-timeout sets how long it may be silent."
             )
         case .protocolViolation: self.init(.protocolViolation, error.message)
+        case .falseStatus:
+            self.init(
+                .connection, error.message,
+                detail: "This is a fault of Understudy. The server has not heard of it, and keeps what it kept.",
+                hint: "Report it, with the output of the run.")
         case .server: self.init(server: error, of: command)
         }
         if let detail = error.server?.detail { self.detail = detail }

@@ -115,7 +115,8 @@ final class CloneRun: @unchecked Sendable {
             login[setting.keyword] = setting.value
         }
         self.login = login
-        var recovery = RecoveryFiles(completed, parameters: parameters)
+        var recovery = RecoveryFiles(
+            completed, parameters: parameters, configFile: options.configFile.map(absolutePath), overridesCopied: true)
         recovery.port = options.port
         recovery.passfile = passwordFile?.path
         let connection = recovery.connection
@@ -124,6 +125,7 @@ final class CloneRun: @unchecked Sendable {
                 "left out of primary_conninfo, because server version \(version) does not know or cannot use it: \(connection.dropped.joined(separator: ", "))"
             )
         }
+        recovery.warn(logger)
         try writePasswordFile(recovery, connection)
         if options.generateConfig { try generateConfiguration(completed) }
         hasConfiguration = completed.directory.exists("postgresql.conf")
@@ -234,6 +236,7 @@ final class CloneRun: @unchecked Sendable {
             }
             last = await watch.look(at: postmaster)
             if Task.isCancelled { throw UnderstudyError(.cancelled, "the clone was cancelled") }
+            try await StandbyEffect(server: server).check(last)
             if last.isStreaming && last.answersQueries {
                 return StandbyState(
                     processID: postmaster.processID, port: postmaster.port,

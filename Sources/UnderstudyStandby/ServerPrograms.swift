@@ -51,22 +51,15 @@ struct ServerPrograms: Sendable {
     }
 
     private static var path: [String] {
-        // The environment is not changed while the program runs.
-        guard let path = unsafe getenv("PATH") else { return [] }
-        return unsafe String(cString: path).split(separator: ":").map(String.init)
+        ServerEnvironment.ofThisProcess("PATH")?.split(separator: ":").map(String.init) ?? []
     }
 
     /// The version of the programs in a directory: no file beside them tells it, so one of them is asked.
-    ///
-    /// Not by Subprocess: this runs on the clone's own thread, which cannot await.
     private static func majorVersion(of directory: String) -> String? {
-        let program = StandbyServer.quoted("\(directory)/pg_ctl")
-        guard let stream = unsafe popen("\(program) --version 2>/dev/null", "r") else { return nil }
-        defer { unsafe pclose(stream) }
-        var buffer = [CChar](repeating: 0, count: 256)
-        guard unsafe fgets(&buffer, CInt(buffer.count), stream) != nil else { return nil }
-        let line = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return majorVersion(inVersionLine: line)
+        let run = ServerProgramRun(
+            program: "\(directory)/pg_ctl", arguments: ["--version"], environment: ServerEnvironment())
+        guard case .success((_, let output)) = run.resultOnOwnThread() else { return nil }
+        return output.split(separator: "\n").first.flatMap { majorVersion(inVersionLine: String($0)) }
     }
 
     /// `pg_ctl (PostgreSQL) 15.18 (Debian …)` has 15, `pg_ctl (PostgreSQL) 9.6.24` has 9.6, and 19beta1 has 19.

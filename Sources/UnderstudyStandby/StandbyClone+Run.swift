@@ -10,7 +10,8 @@ extension StandbyClone {
     /// When it returns, the copy is on stable storage, verified against the server's manifest (from 13), and has
     /// its recovery settings; with `options.start` the standby streams. When it throws, what it made is removed,
     /// slot included, unless `options.backup.cleanUp` is off; but a copy that was completed and did not start or
-    /// stream (``UnderstudyError/Code/start``) is kept, and a started server is left running. Cancelling the task
+    /// stream (``UnderstudyError/Code/start``) is kept, and a started server is left running, unless it has left
+    /// recovery (``UnderstudyError/Code/notInRecovery``): then it is stopped. Cancelling the task
     /// stops a server that was started, and removes everything.
     ///
     /// - Parameter progress: Called at each change of phase and at most ten times a second, not on a hot path.

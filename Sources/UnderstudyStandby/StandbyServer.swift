@@ -1,15 +1,9 @@
 import Glibc
-import Subprocess
 import Synchronization
 import UnderstudyBackup
 import UnderstudyFileIO
-
-#if canImport(System)
-    import System
-#else
-    import SystemPackage
-    import UnderstudySource
-#endif
+import UnderstudySource
+import UnderstudyWAL
 
 /// The server of a copy: how it is started and stopped with pg_ctl.
 struct StandbyServer: Sendable {
@@ -21,10 +15,11 @@ struct StandbyServer: Sendable {
     /// PGPASSFILE of the server, for those whose primary_conninfo cannot name a password file (before 10).
     var passfile: String?
 
-    var logPath: String { "\(directory)/\(Self.logName)" }
-    private static let logName: RelativePath = "start.log"
-    /// Where the log of this start begins in the file.
-    private let logStart: Int64
+    var logPath: String { "\(directory)/\(logName)" }
+    /// A name that nothing in the copy has: what came along from the primary stays as it is.
+    private let logName: RelativePath
+    /// What pg_control of the copy held before any start.
+    private let controlBytes: [UInt8]?
 
     init(
         programs: ServerPrograms, directory: String, configFile: String? = nil, owner: BaseBackup.Owner? = nil,
@@ -35,17 +30,33 @@ struct StandbyServer: Sendable {
         self.configFile = configFile
         self.owner = owner
         self.passfile = passfile
-        logStart = (try? ConfinedDirectory(path: directory).sizeAndMode(of: Self.logName).size) ?? 0
+        let files = try? ConfinedDirectory(path: directory)
+        logName = Self.freeLogName { files?.exists($0) ?? false }
+        controlBytes = Self.controlBytes(directory)
+    }
+
+    /// `start.log`, or the first of `start.1.log` and so on that is free.
+    static func freeLogName(_ isTaken: (RelativePath) -> Bool) -> RelativePath {
+        var name: RelativePath = "start.log", number = 0
+        while isTaken(name) {
+            number += 1
+            name = "start.\(number).log"
+        }
+        return name
     }
 
     /// The command as a user types it.
     var startCommand: String {
-        var words: [String] = []
+        command((passfile.map { ["env", "PGPASSFILE=\($0)"] } ?? []) + [programs.pgCtl] + startArguments(wait: nil))
+    }
+
+    var stopCommand: String { command([programs.pgCtl, "-D", directory, "-m", "fast", "stop"]) }
+
+    private func command(_ words: [String]) -> String {
+        var prefix: [String] = []
         // Whoever may give files to others is root, as whom no server runs.
-        if let owner, geteuid() == 0, let name = userName(owner.user) { words = ["runuser", "-u", name, "--"] }
-        if let passfile { words += ["env", "PGPASSFILE=\(passfile)"] }
-        words += [programs.pgCtl] + startArguments(wait: nil)
-        return words.map(Self.quoted).joined(separator: " ")
+        if let owner, geteuid() == 0, let name = userName(owner.user) { prefix = ["runuser", "-u", name, "--"] }
+        return (prefix + words).map(Self.quoted).joined(separator: " ")
     }
 
     private func startArguments(wait: Duration?) -> [String] {
@@ -86,9 +97,36 @@ struct StandbyServer: Sendable {
     /// - Returns: Whether no server runs there any more.
     func stopImmediately() async -> Bool {
         guard postmaster() != nil else { return true }
-        let result = await run(programs.pgCtl, ["-D", directory, "-m", "immediate", "-w", "stop"])
+        return await stop("immediate")
+    }
+
+    private func stop(_ mode: String) async -> Bool {
+        let result = await run(programs.pgCtl, ["-D", directory, "-m", mode, "-w", "stop"])
         guard case .success((0, _)) = result else { return postmaster() == nil }
         return true
+    }
+
+    /// Stops the server in order, if that can be done, and else at once.
+    ///
+    /// - Returns: Whether no server runs there any more.
+    func stop() async -> Bool {
+        guard postmaster() != nil else { return true }
+        if await stop("fast") { return true }
+        return await stop("immediate")
+    }
+
+    /// Whether the server that was started here is a standby no more: what pg_control says since the start, without any
+    /// login. nil where it cannot be read, or was not written yet.
+    var hasLeftRecovery: Bool? {
+        // A copy holds the primary's state. The server writes its own before it replays anything.
+        guard let bytes = Self.controlBytes(directory), bytes != controlBytes,
+            let control = try? ControlFile(parsing: bytes)
+        else { return nil }
+        return control.state == .inProduction
+    }
+
+    private static func controlBytes(_ directory: String) -> [UInt8]? {
+        try? ConfinedDirectory(path: directory).read("global/pg_control", atMost: 8192)
     }
 
     /// A server that is being started can be stopped only when it has written postmaster.pid.
@@ -128,48 +166,31 @@ struct StandbyServer: Sendable {
         return !lines[last...].contains { $0.contains("FATAL:") || $0.contains("ERROR:") }
     }
 
-    /// What was written to the log since the start; the copy may have brought an older part of it along.
-    private func log() -> String {
-        read(Self.logName, from: logStart) ?? ""
+    /// Whether the log says that replay has stopped, in a server whose messages are English and go to the log of the start.
+    var logTellsOfPause: Bool {
+        log().split(separator: "\n").contains {
+            $0.contains("LOG:") && ($0.contains("recovery has paused") || $0.contains("pausing at the end of recovery"))
+        }
     }
 
-    private func read(_ name: RelativePath, from offset: Int64 = 0) -> String? {
-        guard let bytes = try? ConfinedDirectory(path: directory).read(name, from: offset, atMost: 1 << 20) else {
-            return nil
-        }
+    private func log() -> String {
+        read(logName) ?? ""
+    }
+
+    private func read(_ name: RelativePath) -> String? {
+        guard let bytes = try? ConfinedDirectory(path: directory).read(name, atMost: 1 << 20) else { return nil }
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Runs a program to its end: cancelling the task does not kill it, for half a start helps nobody.
     private func run(_ program: String, _ arguments: [String]) async -> Result<(Int32, String), UnderstudyError> {
-        await Task { await runToEnd(program, arguments) }.value
-    }
-
-    private func runToEnd(_ program: String, _ arguments: [String]) async -> Result<(Int32, String), UnderstudyError> {
-        var options = PlatformOptions()
-        // A group of its own: what the user types at the terminal must not end a start half-way.
-        options.processGroupID = 0
-        if let owner {
-            options.userID = owner.user
-            options.groupID = owner.group
-            options.supplementaryGroups = groups(ofUser: owner.user, group: owner.group)
-        }
-        var environment = Environment.inherit
-        if let passfile { environment = environment.updating(["PGPASSFILE": passfile]) }
-        do {
-            let result = try await Subprocess.run(
-                .path(FilePath(program)), arguments: Arguments(arguments), environment: environment,
-                workingDirectory: FilePath(directory), platformOptions: options, output: .string(limit: 1 << 16),
-                error: .combinedWithOutput)
-            guard case .exited(let status) = result.terminationStatus else {
-                return .success((-1, result.standardOutput))
-            }
-            return .success((status, result.standardOutput))
-        } catch {
-            return .failure(
-                UnderstudyError(
-                    .start, "could not run \"\(program)\": \(error)",
-                    hint: "The copy is complete and kept; start it with: \(startCommand)"))
+        let environment = ServerEnvironment(owner: owner, passfile: passfile)
+        let result = await ServerProgramRun(
+            program: program, arguments: arguments, directory: directory, owner: owner, environment: environment
+        ).result()
+        return result.mapError { error in
+            var error = error
+            error.hint = "The copy is complete and kept; start it with: \(startCommand)"
+            return error
         }
     }
 

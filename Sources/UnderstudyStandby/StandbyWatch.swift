@@ -21,6 +21,9 @@ struct StandbyWatch: Sendable {
     struct Look: Sendable, Equatable {
         var isStreaming = false
         var answersQueries = false
+        /// nil where nobody lets us ask.
+        var isInRecovery: Bool?
+        var isReplayPaused = false
         /// How far the standby has received WAL.
         var received: LSN?
     }
@@ -33,12 +36,15 @@ struct StandbyWatch: Sendable {
         if row?[2] == nil, let better = await askByPsql(postmaster) { row = better }
         if let row {
             look.answersQueries = row[0] == "t"
+            look.isInRecovery = row[0].map { $0 == "t" }
+            look.isReplayPaused = row[3] == "t"
             look.received = row[1].flatMap { LSN($0) }
             look.isStreaming = row[2] == "streaming"
         } else if postmaster.status == "ready" {
             // Nobody lets us ask, but the server says that it lets clients in.
             look.answersQueries = true
         }
+        if row == nil { look.isReplayPaused = server.logTellsOfPause }
         if let title = Self.receiverTitle(childOf: postmaster.processID) {
             look.isStreaming = true
             look.received = max(look.received ?? .invalid, title)
@@ -51,7 +57,11 @@ struct StandbyWatch: Sendable {
     private var question: String {
         let position = version.usesXlogName ? "pg_last_xlog_receive_location()" : "pg_last_wal_receive_lsn()"
         let status = version.hasReceiverView ? "(SELECT status FROM pg_catalog.pg_stat_wal_receiver LIMIT 1)" : "NULL"
-        return "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.\(position), \(status)"
+        let pause = version.usesXlogName ? "pg_is_xlog_replay_paused()" : "pg_is_wal_replay_paused()"
+        return """
+            SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.\(position), \(status), \
+            CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.\(pause) END
+            """
     }
 
     private func askDirectly(_ postmaster: PostmasterFile) async throws -> [String?]? {
@@ -74,7 +84,7 @@ struct StandbyWatch: Sendable {
         let fields = output.split(separator: "\n").first.map {
             $0.split(separator: "|", omittingEmptySubsequences: false).map { Optional(String($0)) }
         }
-        guard let fields, fields.count == 3 else { return nil }
+        guard let fields, fields.count == 4 else { return nil }
         return fields.map { $0 == "" ? nil : $0 }
     }
 

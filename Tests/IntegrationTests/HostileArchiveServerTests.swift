@@ -34,10 +34,10 @@ import UnderstudyTestSupport
         .member(
             "a file called as the mark of an unfinished backup", .fileSystem, word: "pgsql_tmp.understudy",
             tar: TarBuilder.file("pgsql_tmp.understudy", [1])),
-        .member("a manifest as a file", tar: TarBuilder.file("backup_manifest", [1])),
+        .member("a manifest as a file", versions: [.v14, .v16], tar: TarBuilder.file("backup_manifest", [1])),
         .member(
             "a manifest on its way as a file", .fileSystem, .protocolViolation, versions: [.v14, .v16],
-            tar: TarBuilder.file("backup_manifest.tmp", [1])),
+            tar: TarBuilder.file("pgsql_tmp.understudy.backup_manifest", [1])),
         .member("a tablespace map", tar: TarBuilder.file("tablespace_map", [1])),
         .member(
             "a segment that is being streamed", .fileSystem, .protocolViolation,

@@ -176,6 +176,18 @@ import UnderstudyTestSupport
         try expectKept(try clean(cluster, places), "it holds WAL from", cluster)
     }
 
+    @Test func `a slot that a later clone has taken over is kept, even before its standby is started`() throws {
+        let cluster = try Cluster(.newest)
+        let places = try Places(cluster)
+        _ = try kill(.clone, cluster, places)
+        let parent = try TestDirectory.make("later")
+        let later = try UnderstudyProgram.run(
+            Command.clone.arguments(cluster.connectionString(), "\(parent)/target")
+                + ["-T", "\(places.space)=\(parent)/mapped"])
+        #expect(later.status == 0 && later.errorOutput.contains("taking over replication slot"), "\(later)")
+        try expectKept(try clean(cluster, places), "it holds WAL from", cluster)
+    }
+
     @Test func `a slot of the same name that holds older WAL, or none, is kept`() throws {
         let cluster = try Cluster(.newest)
         try cluster.sql("SELECT pg_create_physical_replication_slot('old', true)")

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 import UnderstudyTestSupport
@@ -74,18 +75,63 @@ import UnderstudyTestSupport
         #expect(!result.errorOutput.contains("error: "), "\(result)")
     }
 
-    @Test func `with a slot and --no-sync only finished segments are acknowledged`() throws {
-        let cluster = try Cluster.keepingWAL(.newest)
+    @Test(arguments: PostgresInstallation.outermost)
+    func `with a slot and --no-sync the slot moves with what is written`(installation: PostgresInstallation) throws {
+        let cluster = try Cluster.keepingWAL(installation)
         try cluster.makeSlot()
         let archive = try WALArchive()
         let program = try archive.receive(from: cluster, ["-S", "archive", "--no-sync", "-s", "1"])
-        try archive.wait(for: try cluster.finishSegment(), program)
-        let end = try cluster.position()
-        try eventually("the segment's end: \(program.errorOutput)") {
-            try cluster.holds(
-                "SELECT coalesce(bool_or((flush_lsn - '0/0'::pg_lsn) % 1048576 = 0), false) FROM pg_stat_replication")
-        }
-        #expect(try cluster.holds("SELECT bool_and(flush_lsn <= '\(end)') FROM pg_stat_replication"))
+        try cluster.waitForStream(program)
+        try cluster.writeWAL(kilobytes: 1200)
+        let position = try cluster.position()
+        try cluster.waitForFlush(of: position, program)
+        #expect(try cluster.holds("SELECT bool_and(restart_lsn >= '\(position)') FROM pg_replication_slots"))
         #expect(program.stop().status == 0)
+    }
+
+    @Test func `without a slot and with --no-sync nothing is reported as flushed, but what is written`() throws {
+        let cluster = try Cluster.keepingWAL(.newest)
+        let archive = try WALArchive()
+        let program = try archive.receive(from: cluster, ["--no-sync", "-s", "1"])
+        try cluster.waitForStream(program)
+        try archive.wait(for: try cluster.finishSegment(), program)
+        let position = try cluster.position()
+        try eventually("what is written: \(program.errorOutput)") {
+            try cluster.holds("SELECT coalesce(bool_or(write_lsn >= '\(position)'), false) FROM pg_stat_replication")
+        }
+        #expect(try cluster.holds("SELECT bool_and(flush_lsn IS NULL) FROM pg_stat_replication"))
+        #expect(program.stop().status == 0)
+    }
+
+    @Test(arguments: ["none", "gzip"])
+    func `a file that is taken away while it is written ends the run, which says what is missing`(
+        method: String
+    ) throws {
+        let cluster = try Cluster.keepingWAL(.newest)
+        let archive = try WALArchive()
+        var program = try archive.receive(from: cluster, ["-Z", method])
+        try cluster.waitForStream(program)
+        try archive.wait(for: try cluster.finishSegment(), program)
+        try cluster.writeWAL(kilobytes: 100)
+        try cluster.waitForFlush(of: try cluster.position(), program)
+        let partial = try #require(archive.partials.first)
+        try FileManager.default.removeItem(atPath: "\(archive.path)/\(partial)")
+        // It may be noticed with the next sync, or when the segment ends.
+        try cluster.finishSegment()
+        let result = program.wait()
+        #expect(result.status == 1, "\(result)")
+        let lines = [
+            "\(partial)\" was removed or replaced while it was being written",
+            "(timeline 1) is missing in the archive.",
+        ]
+        for line in lines { #expect(result.errorOutput.contains(line), "\(result)") }
+        #expect(!archive.segments.contains { partial.hasPrefix($0) }, "\(archive.names)")
+        // The server has it still.
+        let last = try cluster.finishSegment()
+        program = try archive.receive(from: cluster, ["-Z", method])
+        try archive.wait(for: last, program)
+        #expect(program.stop().status == 0)
+        #expect(archive.gaps(segmentMegabytes: 1) == [])
+        #expect(try archive.differences(from: cluster) == [])
     }
 }

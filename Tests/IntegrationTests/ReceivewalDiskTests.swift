@@ -30,8 +30,9 @@ struct ReceivewalDiskTests {
         let before = try sender(cluster)
         try fill(disk, cluster, program)
         let position = try cluster.position()
-        // NULL as long as nothing was.
-        let lag = "SELECT coalesce(flush_lsn < '\(position)', true) FROM pg_stat_replication"
+        // NULL as long as nothing was. What is in memory is not written either: a commit that waits for that must wait.
+        let lag =
+            "SELECT coalesce(flush_lsn < '\(position)', true) AND coalesce(write_lsn < '\(position)', true) FROM pg_stat_replication"
         #expect(try cluster.holds(lag))
         #expect(program.errorOutput.contains("warning: could not "), "\(program.errorOutput)")
         // More comes than blocks in memory hold.

@@ -83,9 +83,9 @@ struct ManifestVerifierTests {
     func agrees(_ piece: Int) throws {
         let bytes = try text(sound())
         #expect(try verify(bytes, piece: piece) == 3)
-        #expect(FileTree.names(directory.path) == ["backup_manifest.tmp"])
-        #expect(try directory.read("backup_manifest.tmp", atMost: 1 << 20) == bytes)
-        #expect(try FileTree.mode("\(directory.path)/backup_manifest.tmp") == 0o640)
+        #expect(FileTree.names(directory.path) == ["pgsql_tmp.understudy.backup_manifest"])
+        #expect(try directory.read("pgsql_tmp.understudy.backup_manifest", atMost: 1 << 20) == bytes)
+        #expect(try FileTree.mode("\(directory.path)/pgsql_tmp.understudy.backup_manifest") == 0o640)
     }
 
     private func flaw(_ change: (inout [Entry]) throws -> Void) throws -> UnderstudyError? {
@@ -144,7 +144,7 @@ struct ManifestVerifierTests {
         let digit = try #require(bytes.firstRange(of: Array("2024".utf8)))
         changed[digit.lowerBound] = UInt8(ascii: "3")
         for damaged in [changed, Array(bytes.dropLast(10)), Array(bytes.dropLast()), []] {
-            try? directory.remove("backup_manifest.tmp")
+            try? directory.remove("pgsql_tmp.understudy.backup_manifest")
             let error = #expect(throws: UnderstudyError.self) { try verify(damaged) }
             #expect(error?.code == .protocolViolation)
         }
@@ -152,7 +152,7 @@ struct ManifestVerifierTests {
 
     @Test("a member that has its temporary name is not written over")
     func taken() throws {
-        try TestDirectory.write("in the way", to: "\(directory.path)/backup_manifest.tmp")
+        try TestDirectory.write("in the way", to: "\(directory.path)/pgsql_tmp.understudy.backup_manifest")
         let error = #expect(throws: UnderstudyError.self) { try verify(text(sound())) }
         #expect(error?.code == .fileSystem)
     }

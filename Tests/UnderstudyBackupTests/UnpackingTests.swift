@@ -56,6 +56,18 @@ struct UnpackingTests {
         }
     }
 
+    @Test(
+        "names that a server of this version gives no meaning to are anybody's",
+        arguments: [("backup_manifest", 120_000), ("backup_manifest.tmp", 150_000), ("tablespace_map", 90_400)])
+    func foreignNames(_ name: String, _ version: Int) throws {
+        let unpacking = try Unpacking(.init(version: ServerVersion(number: version)))
+        var archive = TarBytes()
+        archive.file(name, .pattern(7, seed: 1))
+        try unpacking.unpack(archive)
+        try unpacking.drain()
+        #expect(try unpacking.content(name) == .pattern(7, seed: 1))
+    }
+
     @Test("a file of another content has another checksum", arguments: ChecksumAlgorithm.allCases)
     func checksums(_ algorithm: ChecksumAlgorithm) throws {
         let unpacking = try Unpacking(.init(algorithm: algorithm))

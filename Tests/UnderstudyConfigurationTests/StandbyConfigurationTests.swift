@@ -59,12 +59,29 @@ import UnderstudyConfiguration
                         \(Self.connInfo)
                         primary_slot_name = 's1'
                         recovery_target_timeline = 'latest'
+                        recovery_target = ''
+                        recovery_target_name = ''
+                        recovery_target_time = ''
+                        recovery_target_xid = ''
+                        recovery_target_lsn = ''
                         hot_standby = 'on'
                         port = '5433'
 
                         """, kind: .append),
                 FileEdit(name: "standby.signal", content: "", kind: .create),
             ])
+    }
+
+    @Test("a target of recovery and the timeline can be left as the copy has them, but for recovery.conf, which is new")
+    func leavesTargets() throws {
+        for version in [110_000, 120_000] {
+            var configuration = StandbyConfiguration(serverVersion: version, primaryConnInfo: "host=a")
+            configuration.resetsRecoveryTarget = false
+            configuration.followsLatestTimeline = false
+            let text = configuration.edits.map(\.content).joined()
+            #expect(text.contains("recovery_target_timeline = 'latest'") == (version < 120_000))
+            #expect(!text.contains("recovery_target = "))
+        }
     }
 
     @Test("without a slot the name that the primary's file may hold is taken back")

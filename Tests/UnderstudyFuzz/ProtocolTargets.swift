@@ -70,7 +70,8 @@ func fuzzReceiving(_ bytes: [UInt8]) {
         policy: .init(
             statusInterval: .seconds(10), syncBytes: 1 << 16, silenceLimit: .seconds(60), quietLimit: .seconds(5),
             reconnects: bytes.count % 2 == 0))
-    var synced = start, settled = start, now = Duration.zero, written = start.rawValue
+    var disk = Positions(start)
+    var now = Duration.zero, written = start.rawValue
     var rest = bytes[...]
     while let code = rest.popFirst(), let value = rest.popFirst() {
         let amount = UInt64(value) << (code >> 4)
@@ -79,42 +80,77 @@ func fuzzReceiving(_ bytes: [UInt8]) {
             case 0, 1: .data(start: machine.received, count: Int(amount))
             case 2: .keepalive(replyRequested: value & 1 == 1)
             case 3: .drained
-            case 4, 12: .synced(min(machine.received, LSN(rawValue: synced.rawValue + amount)))
+            case 4: .synced(min(machine.received, LSN(rawValue: disk.synced.rawValue + amount)))
+            case 12: .written(min(machine.received, LSN(rawValue: disk.written.rawValue + amount)))
             case 5, 13: .tick
             case 6, 14: .stop(at: LSN(rawValue: start.rawValue + UInt64(value) << 8))
-            case 8: .written(min(machine.received, LSN(rawValue: settled.rawValue + amount)))
+            case 8: .settled(min(machine.received, LSN(rawValue: disk.settled.rawValue + amount)))
             case 9: .synchronous(value & 1 == 1)
             case 10: .endOfStream
             case 11: .endOfTimeline(endOfTimeline(machine, UInt32(value), back: amount))
             default: .data(start: LSN(rawValue: start.rawValue + UInt64(value) << 8), count: Int(code))
             }
-        switch event {
-        case .synced(let position):
-            synced = position
-            settled = max(settled, position)
-        case .written(let position): settled = max(settled, position)
-        default: break
-        }
+        disk.note(event)
         now += .milliseconds(Int(value) * 40)
         guard let actions = try? machine.handle(event, now: now) else { return }
         for action in actions {
             switch action {
-            case .acknowledge(let status):
-                precondition(status.flushed <= synced && status.flushed <= status.written)
+            case .acknowledge(let status): disk.check(status)
             case .write(let range, let segment, let offset):
                 precondition(segment.startLSN.rawValue + UInt64(offset) == written, "a gap or an overlap")
                 precondition(segment.timeline == machine.timeline, "WAL of another timeline")
                 written += UInt64(range.count)
-            case .finish: precondition(settled >= machine.received, "the end, but not all is written")
+            case .finish: precondition(disk.settled >= machine.received, "the end, but not all is written")
             case .follow(_, let position):
                 precondition(position.rawValue <= written && position.isSegmentStart(.default))
+                precondition(disk.settled.rawValue >= written, "a timeline is left before all of it is synced")
                 written = position.rawValue
-                synced = min(synced, position)
-                settled = min(settled, position)
+                disk.follow(from: position)
             case .reconnect: return
             case .sync: break
             }
         }
+    }
+}
+
+/// What the disk holds, and what the server was told of it.
+private struct Positions {
+    var synced: LSN
+    var written: LSN
+    var settled: LSN
+    private var fork = LSN(rawValue: .max)
+    private var told = (written: LSN.invalid, flushed: LSN.invalid)
+
+    init(_ start: LSN) {
+        (synced, written, settled) = (start, start, start)
+    }
+
+    mutating func note(_ event: ReceiveMachine.Event) {
+        switch event {
+        case .synced(let position):
+            synced = max(synced, position)
+            settled = max(settled, position)
+        case .written(let position): written = max(written, position)
+        case .settled(let position): settled = max(settled, position)
+        case .endOfTimeline(let next): fork = next.position
+        default: break
+        }
+    }
+
+    mutating func check(_ status: StandbyStatus) {
+        precondition(status.flushed <= synced && status.flushed <= status.written, "more is flushed than was synced")
+        precondition(status.written <= max(written, synced), "more is written than is written")
+        precondition(status.flushed >= told.flushed, "the flushed position goes back")
+        precondition(status.written >= told.written, "the written position goes back")
+        told = (status.written, status.flushed)
+    }
+
+    /// What lies before the fork is held on the timeline that is left.
+    mutating func follow(from position: LSN) {
+        precondition(told.flushed <= fork, "more was acknowledged than became the past")
+        synced = min(synced, fork)
+        (written, settled) = (max(synced, position), position)
+        told.written = .invalid
     }
 }
 

@@ -102,7 +102,7 @@ struct AcknowledgementTests {
             try machine.handle(.data(start: Stream.lsn(1000), count: 999), now: .zero) == [
                 .write(0..<999, segment: Stream.segment(3), offset: 1000)
             ])
-        #expect(try machine.handle(.synced(Stream.lsn(1000)), now: .zero) == [Stream.status(1999, 1000)])
+        #expect(try machine.handle(.synced(Stream.lsn(1000)), now: .zero) == [Stream.status(1000, 1000)])
         #expect(
             try machine.handle(.data(start: Stream.lsn(1999), count: 500), now: .zero) == [
                 .write(0..<500, segment: Stream.segment(3), offset: 1999), .sync,
@@ -146,12 +146,12 @@ struct AcknowledgementTests {
     func flushed() throws {
         var machine = Stream.machine()
         _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
-        #expect(try machine.handle(.synced(Stream.lsn(60)), now: .zero) == [Stream.status(100, 60)])
+        #expect(try machine.handle(.synced(Stream.lsn(60)), now: .zero) == [Stream.status(60, 60)])
         #expect(try machine.handle(.synced(Stream.lsn(60)), now: .zero) == [])
         #expect(try machine.handle(.synced(Stream.lsn(40)), now: .zero) == [])
         #expect(machine.flushed == Stream.lsn(60))
-        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(100, 60), .sync])
-        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(100, 60)])
+        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(60, 60), .sync])
+        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(60, 60)])
     }
 
     @Test("a keepalive that asks for a reply gets one at once, another gets none")
@@ -162,8 +162,8 @@ struct AcknowledgementTests {
         _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
         #expect(try machine.handle(.keepalive(replyRequested: false), now: .zero) == [])
         // A server that shuts down waits for the acknowledgement of all of it.
-        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(100, nil), .sync])
-        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(100, nil)])
+        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(0, nil), .sync])
+        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(0, nil)])
         #expect(try machine.handle(.synced(Stream.lsn(100)), now: .zero) == [Stream.status(100, 100)])
     }
 
@@ -178,26 +178,50 @@ struct AcknowledgementTests {
         #expect(try machine.handle(.tick, now: .seconds(19)) == [])
         #expect(
             try machine.handle(.data(start: Stream.lsn(0), count: 1), now: .seconds(20)) == [
-                .write(0..<1, segment: Stream.segment(3), offset: 0), Stream.status(1, nil),
+                .write(0..<1, segment: Stream.segment(3), offset: 0), Stream.status(0, nil),
             ])
         #expect(machine.nextTick(now: .seconds(40)) == .zero)
     }
 
-    @Test("what is written but not synced is never told as flushed")
+    @Test("what is written but not synced is told as written, never as flushed; what is only received, as neither")
     func unsynced() throws {
         var machine = Stream.machine(statusInterval: .seconds(10))
         _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
-        #expect(try machine.handle(.written(Stream.lsn(100)), now: .seconds(1)) == [])
-        #expect(try machine.handle(.tick, now: .seconds(10)) == [Stream.status(100, nil)])
+        #expect(try machine.handle(.tick, now: .seconds(10)) == [Stream.status(0, nil)])
+        #expect(try machine.handle(.written(Stream.lsn(70)), now: .seconds(11)) == [])
+        #expect(try machine.handle(.tick, now: .seconds(20)) == [Stream.status(70, nil)])
         #expect(
-            try machine.handle(.keepalive(replyRequested: true), now: .seconds(11)) == [
-                Stream.status(100, nil), .sync,
+            try machine.handle(.keepalive(replyRequested: true), now: .seconds(21)) == [
+                Stream.status(70, nil), .sync,
             ])
-        #expect(try machine.handle(.written(Stream.lsn(100)), now: .seconds(12)) == [])
+        #expect(try machine.handle(.settled(Stream.lsn(100)), now: .seconds(22)) == [])
         #expect(machine.flushed == .invalid)
-        // A later sync may reach less than what is written.
-        #expect(try machine.handle(.synced(Stream.lsn(30)), now: .seconds(13)) == [Stream.status(100, 30)])
-        #expect(try machine.handle(.written(Stream.lsn(100)), now: .seconds(13)) == [])
-        #expect(machine.flushed == Stream.lsn(30))
+        // A later sync may reach less than what is written, or more than what was said of it.
+        #expect(try machine.handle(.synced(Stream.lsn(30)), now: .seconds(23)) == [Stream.status(70, 30)])
+        #expect(try machine.handle(.synced(Stream.lsn(90)), now: .seconds(23)) == [Stream.status(90, 90)])
+        // Neither goes back.
+        #expect(try machine.handle(.written(Stream.lsn(80)), now: .seconds(23)) == [])
+        #expect(try machine.handle(.keepalive(replyRequested: true), now: .seconds(23)) == [Stream.status(90, 90)])
+    }
+}
+
+@Suite("The rules of receiving WAL: what is held when a stream begins")
+struct HeldTests {
+    @Test("is told at once, as the stock tool does")
+    func held() throws {
+        var machine = Stream.machine(statusInterval: .seconds(10), held: Stream.start)
+        #expect(machine.flushed == Stream.start)
+        #expect(try machine.handle(.tick, now: .zero) == [Stream.status(0, 0)])
+        _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
+        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(0, 0), .sync])
+    }
+
+    @Test("is not told where the slot is further already, until more is synced than that")
+    func reserved() throws {
+        var machine = Stream.machine(statusInterval: .seconds(10), held: Stream.start, reserved: Stream.lsn(500))
+        #expect(try machine.handle(.tick, now: .zero) == [Stream.status(0, nil)])
+        _ = try machine.handle(.data(start: Stream.lsn(0), count: 1000), now: .zero)
+        #expect(try machine.handle(.synced(Stream.lsn(499)), now: .zero) == [Stream.status(0, nil)])
+        #expect(try machine.handle(.synced(Stream.lsn(500)), now: .zero) == [Stream.status(500, 500)])
     }
 }

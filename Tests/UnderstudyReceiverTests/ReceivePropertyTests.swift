@@ -9,7 +9,7 @@ private struct Rig {
     /// What the writer has to tell of a sync, or of the end of a timeline.
     struct Report {
         var synced: LSN?
-        var written: LSN
+        var settled: LSN
     }
 
     let policy: ReceiveMachine.Policy
@@ -29,9 +29,15 @@ private struct Rig {
     var pending: [Report] = []
     /// Up to where a sync was asked for.
     var asked = Stream.start
-    /// What was reported as synced, and as written.
+    /// What was reported as synced, as in the hands of the system, and as settled.
     var synced = LSN.invalid
+    var inSystem = Stream.start
     var settled = Stream.start
+    /// The positions that the server was told last, on this connection and on this timeline.
+    var toldFlushed = LSN.invalid
+    var toldWritten = LSN.invalid
+    /// Where the timeline ends that is to be left when all of it is synced.
+    var fork: LSN?
     var lastStatus: Duration?
     var isFinished = false
     var switches = 0
@@ -61,10 +67,13 @@ private struct Rig {
                 written = LSN(rawValue: written.rawValue + UInt64(range.count))
             case .sync:
                 asked = written
-                pending.append(Report(synced: syncsToDisk ? written : nil, written: written))
+                pending.append(Report(synced: syncsToDisk ? written : nil, settled: written))
             case .acknowledge(let status):
-                #expect(status.written == written)
+                #expect(fork == nil)
+                #expect(status.written <= max(inSystem, synced))
                 #expect(status.flushed <= synced && status.flushed <= status.written)
+                #expect(status.flushed >= toldFlushed && status.written >= toldWritten)
+                (toldFlushed, toldWritten) = (status.flushed, status.written)
                 if !syncsToDisk { #expect(status.flushed == .invalid) }
                 lastStatus = now
             case .follow(let timeline, let position): follow(timeline, position)
@@ -77,14 +86,16 @@ private struct Rig {
         }
     }
 
-    /// What the writer reports of the old timeline from here on is not passed on, but that it is done with it.
+    /// Everything of the old timeline is synced by now, and what lies before the fork stays so.
     private mutating func follow(_ timeline: TimelineID, _ position: LSN) {
         #expect(timeline == machine.timeline && position == machine.received)
         #expect(position.isSegmentStart(segmentSize) && position <= written)
-        pending = [Report(synced: nil, written: position)]
-        (written, sent, asked) = (position, position, position)
-        synced = min(synced, position)
-        settled = min(settled, position)
+        #expect(settled >= written && toldFlushed <= fork!)
+        pending = []
+        (written, sent, asked, settled) = (position, position, position, position)
+        synced = min(synced, fork!)
+        (inSystem, toldWritten) = (max(synced, position), .invalid)
+        fork = nil
     }
 
     /// Over a new connection, the stream goes on where the last segment began.
@@ -93,7 +104,8 @@ private struct Rig {
         machine = ReceiveMachine(
             start: position, timeline: machine.timeline, segmentSize: segmentSize, policy: policy)
         (written, sent, asked, settled) = (position, position, position, position)
-        synced = .invalid
+        (synced, inSystem, toldFlushed, toldWritten) = (.invalid, position, .invalid, .invalid)
+        fork = nil
         pending = []
         lastStatus = nil
         connections += 1
@@ -104,6 +116,11 @@ private struct Rig {
 
     mutating func step() throws {
         now += .milliseconds(Int.random(in: 0...400, using: &random))
+        // Between two timelines only the writer has something to tell.
+        if fork != nil {
+            if !pending.isEmpty { try report(pending.removeFirst()) }
+            return
+        }
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<50:
             let count = Int.random(in: 0...(1 << Int.random(in: 0...22, using: &random)), using: &random)
@@ -120,7 +137,11 @@ private struct Rig {
         case 75..<80:
             try handle(.keepalive(replyRequested: true))
             #expect(lastStatus == now && asked == written)
-        case 80..<90 where !pending.isEmpty: try report(pending.removeFirst())
+        case 80..<87 where !pending.isEmpty: try report(pending.removeFirst())
+        case 87..<90:
+            inSystem = LSN(
+                rawValue: UInt64.random(in: inSystem.rawValue...max(inSystem, written).rawValue, using: &random))
+            try handle(.written(inSystem))
         case 90..<95 where !isStopKnown && sent.rawValue > stop.rawValue / 2:
             isStopKnown = true
             try handle(.stop(at: stop))
@@ -140,14 +161,16 @@ private struct Rig {
             settled = max(settled, position)
             try handle(.synced(position))
         }
-        settled = max(settled, report.written)
-        try handle(.written(report.written))
+        settled = max(settled, report.settled)
+        try handle(.settled(report.settled))
     }
 
     private mutating func switchTimeline() throws {
         switches += 1
         let back = UInt64.random(in: 0...min(4 << 20, written.rawValue - Stream.start.rawValue), using: &random)
-        let row = ["\(machine.timeline.rawValue + 1)", "\(LSN(rawValue: written.rawValue - back))"]
+        let fork = LSN(rawValue: written.rawValue - back)
+        let row = ["\(machine.timeline.rawValue + 1)", "\(fork)"]
+        self.fork = fork
         try handle(
             .endOfTimeline(NextTimeline(ResultSet(columns: ["next_tli", "next_tli_startpos"], rows: [row]))))
     }

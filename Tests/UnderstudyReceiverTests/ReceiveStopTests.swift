@@ -27,7 +27,7 @@ struct StopTests {
         _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
         #expect(try machine.handle(.stop(at: Stream.lsn(stop)), now: .zero) == [.sync])
         #expect(try machine.handle(.tick, now: .zero) == [])
-        #expect(try machine.handle(.synced(Stream.lsn(50)), now: .zero) == [Stream.status(100, 50)])
+        #expect(try machine.handle(.synced(Stream.lsn(50)), now: .zero) == [Stream.status(50, 50)])
         #expect(try machine.handle(.synced(Stream.lsn(100)), now: .zero) == [Stream.status(100, 100), .finish])
         #expect(try machine.handle(.tick, now: .zero) == [])
     }
@@ -63,8 +63,8 @@ struct StopTests {
         var machine = Stream.machine()
         _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
         #expect(try machine.handle(.stop(at: Stream.lsn(100)), now: .zero) == [.sync])
-        #expect(try machine.handle(.written(Stream.lsn(99)), now: .zero) == [])
-        #expect(try machine.handle(.written(Stream.lsn(100)), now: .zero) == [.finish])
+        #expect(try machine.handle(.settled(Stream.lsn(99)), now: .zero) == [])
+        #expect(try machine.handle(.settled(Stream.lsn(100)), now: .zero) == [.finish])
         #expect(machine.flushed == .invalid)
     }
 
@@ -73,8 +73,8 @@ struct StopTests {
         var machine = Stream.machine()
         _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
         #expect(try machine.handle(.stop(at: .invalid), now: .zero) == [.sync])
-        #expect(try machine.handle(.synced(Stream.lsn(60)), now: .zero) == [Stream.status(100, 60)])
-        #expect(try machine.handle(.written(Stream.lsn(100)), now: .zero) == [.finish])
+        #expect(try machine.handle(.synced(Stream.lsn(60)), now: .zero) == [Stream.status(60, 60)])
+        #expect(try machine.handle(.settled(Stream.lsn(100)), now: .zero) == [.finish])
         #expect(machine.flushed == Stream.lsn(60))
     }
 }

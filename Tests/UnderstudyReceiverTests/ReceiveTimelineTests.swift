@@ -13,42 +13,72 @@ struct TimelineSwitchTests {
             try NextTimeline(ResultSet(columns: ["next_tli", "next_tli_startpos"], rows: [row])))
     }
 
-    @Test("at its end the stream goes on with the next one, from the start of the segment")
+    @Test("at its end all of it is synced, then the stream goes on with the next one, from the start of the segment")
     func follow() throws {
         let size = Int(WALSegmentSize.default.bytes)
         var machine = Stream.machine(syncBytes: .max)
         _ = try machine.handle(.data(start: Stream.lsn(0), count: size + 1000), now: .zero)
+        #expect(try machine.handle(next(2, size + 900), now: .zero) == [.sync])
+        #expect(machine.timeline == TimelineID(rawValue: 1) && machine.isLeaving)
+        #expect(try machine.handle(.synced(Stream.lsn(size + 999)), now: .zero) == [])
         #expect(
-            try machine.handle(next(2, size + 900), now: .zero) == [
-                .sync, .follow(TimelineID(rawValue: 2), from: Stream.lsn(size)),
+            try machine.handle(.synced(Stream.lsn(size + 1000)), now: .zero) == [
+                .follow(TimelineID(rawValue: 2), from: Stream.lsn(size))
             ])
-        #expect(machine.timeline == TimelineID(rawValue: 2))
+        #expect(machine.timeline == TimelineID(rawValue: 2) && !machine.isLeaving)
         #expect(
             try machine.handle(.data(start: Stream.lsn(size), count: 10), now: .zero) == [
                 .write(0..<10, segment: Stream.segment(4, timeline: 2), offset: 0)
             ])
     }
 
-    @Test("nothing is acknowledged between two timelines: there is no copy to do it in")
+    @Test("nothing is said between two timelines: there is no copy to do it in")
     func noStatusBetween() throws {
-        var machine = Stream.machine(statusInterval: .seconds(10))
+        var machine = Stream.machine(statusInterval: .seconds(10), silenceLimit: .seconds(60), quietLimit: .seconds(2))
         _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
+        #expect(try machine.handle(next(2, 100), now: .seconds(60)) == [.sync])
+        #expect(try machine.handle(.tick, now: .seconds(600)) == [])
+        #expect(try machine.handle(.drained, now: .seconds(600)) == [])
+        #expect(try machine.handle(.synchronous(true), now: .seconds(600)) == [])
         #expect(
-            try machine.handle(next(2, 100), now: .seconds(60)) == [
-                .sync, .follow(TimelineID(rawValue: 2), from: Stream.lsn(0)),
+            try machine.handle(.synced(Stream.lsn(100)), now: .seconds(600)) == [
+                .follow(TimelineID(rawValue: 2), from: Stream.lsn(0))
             ])
-        #expect(try machine.handle(.tick, now: .seconds(60)) == [Stream.status(0, nil)])
+        #expect(try machine.handle(.tick, now: .seconds(600)) == [Stream.status(100, 100)])
     }
 
-    @Test("what was synced of the old timeline is not told of the new one")
-    func notBeyondReceived() throws {
+    @Test("what lies before the fork stays flushed, while the new timeline brings it again")
+    func heldBeforeFork() throws {
         var machine = Stream.machine()
         _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
-        _ = try machine.handle(.synced(Stream.lsn(100)), now: .zero)
-        _ = try machine.handle(next(2, 80), now: .zero)
-        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(0, 0)])
-        _ = try machine.handle(.data(start: Stream.lsn(0), count: 50), now: .zero)
-        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(50, 0), .sync])
+        _ = try machine.handle(.synced(Stream.lsn(60)), now: .zero)
+        #expect(try machine.handle(next(2, 80), now: .zero) == [.sync])
+        #expect(
+            try machine.handle(.synced(Stream.lsn(100)), now: .zero) == [
+                .follow(TimelineID(rawValue: 2), from: Stream.lsn(0))
+            ])
+        // What lies behind it is not of the new one.
+        #expect(machine.flushed == Stream.lsn(80))
+        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(80, 80)])
+        _ = try machine.handle(.data(start: Stream.lsn(0), count: 200), now: .zero)
+        #expect(try machine.handle(.synced(Stream.lsn(50)), now: .zero) == [])
+        #expect(try machine.handle(.keepalive(replyRequested: true), now: .zero) == [Stream.status(80, 80), .sync])
+        #expect(try machine.handle(.synced(Stream.lsn(200)), now: .zero) == [Stream.status(200, 200)])
+    }
+
+    @Test("where more was acknowledged than became the past of the next one, the connection ends with it")
+    func acknowledgedBeyondFork() throws {
+        for reconnects in [true, false] {
+            var machine = Stream.machine(reconnects: reconnects)
+            _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
+            #expect(try machine.handle(.synced(Stream.lsn(100)), now: .zero) == [Stream.status(100, 100)])
+            if reconnects {
+                #expect(try machine.handle(next(2, 99), now: .zero) == [.reconnect])
+            } else {
+                let error = #expect(throws: ReceiveError.self) { try machine.handle(next(2, 99), now: .zero) }
+                #expect(error?.code == .endedEarly)
+            }
+        }
     }
 
     @Test("a stop waits for what was written of the old timeline, and for nothing else")
@@ -56,11 +86,15 @@ struct TimelineSwitchTests {
         let size = Int(WALSegmentSize.default.bytes)
         var machine = Stream.machine(syncBytes: .max, syncInterval: .seconds(3600))
         _ = try machine.handle(.data(start: Stream.lsn(0), count: size + 1000), now: .zero)
-        _ = try machine.handle(next(2, size + 900), now: .zero)
+        #expect(try machine.handle(next(2, size + 900), now: .zero) == [.sync])
         #expect(try machine.handle(.stop(at: .invalid), now: .zero) == [])
+        #expect(
+            try machine.handle(.settled(Stream.lsn(size + 1000)), now: .zero) == [
+                .follow(TimelineID(rawValue: 2), from: Stream.lsn(size))
+            ])
+        #expect(try machine.handle(.stop(at: .invalid), now: .zero) == [.finish])
         // What the server sends of the new one is left out.
         #expect(try machine.handle(.data(start: Stream.lsn(size), count: 10), now: .zero) == [])
-        #expect(try machine.handle(.written(Stream.lsn(size)), now: .zero) == [.finish])
     }
 
     @Test("what was asked to be synced of the old timeline is no sync of the new one")
@@ -69,6 +103,7 @@ struct TimelineSwitchTests {
         var machine = Stream.machine(syncBytes: 1000)
         _ = try machine.handle(.data(start: Stream.lsn(0), count: size + 500), now: .zero)
         _ = try machine.handle(next(2, size + 500), now: .zero)
+        _ = try machine.handle(.synced(Stream.lsn(size + 500)), now: .zero)
         #expect(
             try machine.handle(.data(start: Stream.lsn(size), count: 1000), now: .zero) == [
                 .write(0..<1000, segment: Stream.segment(4, timeline: 2), offset: 0), .sync,

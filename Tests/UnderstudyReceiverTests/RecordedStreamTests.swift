@@ -43,8 +43,8 @@ import UnderstudyWAL
                     written += bytes[(25 + range.lowerBound)..<(25 + range.upperBound)]
                 case .sync: asked = machine.received
                 case .acknowledge(let status):
-                    // Only a keepalive that asks is answered; nothing has been synced yet.
-                    #expect(status == StandbyStatus(written: machine.received, flushed: .invalid))
+                    // Only a keepalive that asks is answered; nothing has been written or synced yet.
+                    #expect(status == StandbyStatus(written: start, flushed: .invalid))
                 default: Issue.record("\(action)")
                 }
             }
@@ -55,7 +55,7 @@ import UnderstudyWAL
             let actions = try cut.handle(.synced(asked), now: .zero)
             #expect(cut.flushed == asked)
             #expect(
-                actions == [.acknowledge(StandbyStatus(written: cut.received, flushed: min(asked, cut.received)))])
+                actions == [.acknowledge(StandbyStatus(written: asked, flushed: asked))])
         }
         #expect(written == (try recording.wal(session.name)))
         #expect(machine.received == LSN(facts.end_lsn))

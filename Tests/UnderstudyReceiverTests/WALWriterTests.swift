@@ -85,24 +85,42 @@ struct WALWriterTests {
     func positions() throws {
         let rig = WriterRig()
         let thread = rig.writer.start()
-        #expect(rig.writer.report().synced == nil && rig.writer.report().written == nil)
+        #expect(rig.writer.report().synced == nil && rig.writer.report().settled == nil)
         // Nothing of it survives a crash; then a part; then all.
         try rig.write([1, 2], segment: 3, at: 0)
         rig.writer.sync()
-        var report = try rig.report { $0.written != nil }
-        #expect(report.synced == nil && report.written == rig.lsn(3, 2))
+        var report = try rig.report { $0.settled != nil }
+        #expect(report.synced == nil && report.settled == rig.lsn(3, 2))
         rig.destination.setSynced(rig.lsn(3, 1))
         rig.writer.sync()
         report = try rig.report { $0.synced != nil }
-        #expect(report.synced == rig.lsn(3, 1) && report.written == rig.lsn(3, 2))
-        // Written alone is reported by no write, only by a sync.
+        #expect(report.synced == rig.lsn(3, 1) && report.settled == rig.lsn(3, 2))
+        // A write alone settles nothing; a sync does.
         try rig.write([3], segment: 3, at: 2)
         try rig.destination.wait(for: .write, count: 2)
-        #expect(rig.writer.report().written == rig.lsn(3, 2))
+        #expect(rig.writer.report().settled == rig.lsn(3, 2))
         rig.destination.setSynced(rig.lsn(3, 3))
         rig.writer.sync()
-        report = try rig.report { $0.written == rig.lsn(3, 3) }
+        report = try rig.report { $0.settled == rig.lsn(3, 3) }
         #expect(report.synced == rig.lsn(3, 3) && report.timelines == 0)
+        rig.writer.close()
+        thread.join()
+    }
+
+    @Test("reports as written what the destination says of it, and nothing where it says nothing")
+    func written() throws {
+        let rig = WriterRig()
+        let thread = rig.writer.start()
+        try rig.write([1, 2], segment: 3, at: 0)
+        rig.writer.sync()
+        #expect(try rig.report { $0.settled != nil }.written == nil)
+        rig.destination.setWritten(rig.lsn(3, 3))
+        try rig.write([3, 4], segment: 3, at: 2)
+        rig.writer.sync()
+        #expect(try rig.report { $0.settled == rig.lsn(3, 4) }.written == rig.lsn(3, 3))
+        // Of the next timeline nothing is written yet.
+        rig.writer.endTimeline(next: rig.lsn(3, 0))
+        #expect(try rig.report { $0.timelines == 1 }.written == nil)
         rig.writer.close()
         thread.join()
     }
@@ -118,12 +136,12 @@ struct WALWriterTests {
         rig.writer.endTimeline(next: rig.lsn(4, 0))
         let report = try rig.report { $0.timelines == 1 }
         // Nothing of the new one is synced; what came before it is written.
-        #expect(report.synced == nil && report.written == rig.lsn(4, 0))
+        #expect(report.synced == nil && report.settled == rig.lsn(4, 0))
         rig.destination.setSynced(rig.lsn(4, 1))
         try rig.write([3], segment: 4, timeline: 2, at: 0)
         rig.writer.sync()
         let next = try rig.report { $0.synced != nil }
-        #expect(next.timelines == 1 && next.synced == rig.lsn(4, 1) && next.written == rig.lsn(4, 1))
+        #expect(next.timelines == 1 && next.synced == rig.lsn(4, 1) && next.settled == rig.lsn(4, 1))
         rig.writer.close()
         thread.join()
     }
@@ -178,12 +196,12 @@ struct BackupWriterTests {
         #expect(writer.report().synced == nil)
         writer.progress.clear()
         writer.sync()
-        while writer.report().written == nil {
+        while writer.report().settled == nil {
             #expect(
                 Interrupt.wait(socket: -1, events: 0, interrupts: [writer.progress], timeout: nil) == .interrupted(0))
             writer.progress.clear()
         }
-        #expect(writer.report().written == LSN(rawValue: UInt64(bytes.count)))
+        #expect(writer.report().settled == LSN(rawValue: UInt64(bytes.count)))
         // Without syncing, nothing survives a crash.
         #expect(writer.report().synced == (syncs ? LSN(rawValue: UInt64(bytes.count)) : nil))
         writer.close()
@@ -210,7 +228,7 @@ struct BackupWriterTests {
         thread.join()
         #expect(writer.progress.isRaised)
         let report = writer.report()
-        #expect(report.synced == nil && report.written == nil)
+        #expect(report.synced == nil && report.settled == nil)
         #expect(report.failure?.file?.path == "\(wal.directory.path)/000000010000000000000001")
         #expect(report.failure?.isTemporary == false)
         #expect(try FileTree.text("\(wal.directory.path)/000000010000000000000001") == "in the way")

@@ -40,7 +40,7 @@ struct WALWriterTroubleTests {
         #expect(calls[first...].allSatisfy { $0 == wanted[first] })
         #expect(rig.writer.report().stall != nil)
         rig.destination.fail(kind, with: nil)
-        let recovered = try rig.report { $0.timelines == 1 && $0.written == rig.lsn(4, 1) }
+        let recovered = try rig.report { $0.timelines == 1 && $0.settled == rig.lsn(4, 1) }
         #expect(recovered.stall == nil && recovered.failure == nil)
         rig.writer.close()
         thread.join()
@@ -58,7 +58,7 @@ struct WALWriterTroubleTests {
         let thread = rig.writer.start()
         _ = try rig.report { $0.stall != nil }
         rig.destination.fail(.write, with: nil)
-        #expect(try rig.report { $0.stall == nil }.written == nil)
+        #expect(try rig.report { $0.stall == nil }.settled == nil)
         rig.writer.close()
         thread.join()
     }
@@ -76,7 +76,7 @@ struct WALWriterTroubleTests {
         #expect(rig.destination.calls == Array(wanted[...first]))
         // Nothing is reported as written or synced that a sync did not reach.
         #expect(report.timelines == 0 && report.synced == nil)
-        #expect(report.written == (kind == .suspend ? rig.lsn(4, 0) : nil))
+        #expect(report.settled == (kind == .suspend ? rig.lsn(4, 0) : nil))
         #expect(report.finished.count == (kind == .suspend ? 1 : 0))
     }
 

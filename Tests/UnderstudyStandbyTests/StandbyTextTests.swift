@@ -1,5 +1,6 @@
 import Testing
 import UnderstudyBackup
+import UnderstudyFileIO
 import UnderstudyProtocol
 import UnderstudyTestSupport
 import UnderstudyWAL
@@ -217,5 +218,53 @@ struct ReceiverTitleTests {
         ] as [(String, String?)])
     func position(_ title: String, _ position: String?) {
         #expect(StandbyWatch.position(inTitle: title) == position.flatMap { LSN($0) })
+    }
+}
+
+@Suite("The environment of a server that is started")
+struct ServerEnvironmentTests {
+    private static let ours = [
+        "PATH": "/bin", "LANG": "de_DE.UTF-8", "LC_MESSAGES": "C", "TZ": "UTC", "HOME": "/root", "USER": "root",
+        "LOGNAME": "root", "SHELL": "/bin/zsh", "PGPASSWORD": "secret", "PGHOST": "primary", "PGPASSFILE": "/ours",
+        "PGSERVICE": "s", "AWS_SECRET_ACCESS_KEY": "secret", "LD_LIBRARY_PATH": "/lib", "PGOPTIONS": "-c x=y",
+    ]
+
+    private func variables(_ owner: BaseBackup.Owner? = nil, passfile: String? = nil) -> [String: String] {
+        ServerEnvironment(owner: owner, passfile: passfile) { Self.ours[$0] }.variables
+    }
+
+    @Test("has where programs lie, language, time zone and user, and nothing else of ours")
+    func own() {
+        let kept = ["PATH", "LANG", "LC_MESSAGES", "TZ", "HOME", "USER", "LOGNAME", "SHELL"]
+        #expect(variables() == Self.ours.filter { kept.contains($0.key) })
+    }
+
+    @Test("is that of another user, if it runs as one")
+    func another() {
+        // Every Debian has the user nobody with this number.
+        let variables = variables(.init(user: 65534, group: 65534))
+        #expect(variables["USER"] == "nobody" && variables["LOGNAME"] == "nobody")
+        #expect(variables["HOME"] == "/nonexistent" && variables["SHELL"] == "/usr/sbin/nologin")
+        #expect(variables["PATH"] == "/bin" && variables["PGPASSWORD"] == nil)
+    }
+
+    @Test("names the password file that the server is to use, not ours")
+    func passfile() {
+        #expect(variables(passfile: "/standby")["PGPASSFILE"] == "/standby")
+    }
+
+    @Test("has a path where we have none")
+    func path() {
+        #expect(ServerEnvironment { _ in nil }.variables == ["PATH": "/usr/local/bin:/usr/bin:/bin"])
+    }
+}
+
+@Suite("The log of a start")
+struct StartLogTests {
+    @Test("has a name that nothing in the copy has")
+    func name() {
+        #expect(StandbyServer.freeLogName { _ in false } == "start.log")
+        #expect(StandbyServer.freeLogName { $0 == "start.log" } == "start.1.log")
+        #expect(StandbyServer.freeLogName { ["start.log", "start.1.log"].contains($0) } == "start.2.log")
     }
 }

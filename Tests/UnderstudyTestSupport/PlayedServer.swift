@@ -4,6 +4,7 @@ package struct PlayedServer: Sendable {
     package var identity: [[String?]] = [["7711123260964962612", "1", "0/3000138", nil]]
     package var segmentSize: [[String?]] = [["16MB"]]
     package var directoryMode: [[String?]] = [["0700"]]
+    package var synchronousStandbyNames: [[String?]] = [[""]]
     package var start: [[String?]] = [["0/3000028", "1"]]
     package var end: [[String?]] = [["0/3000138", "1"]]
     /// OID, location, size in kB.
@@ -58,7 +59,7 @@ package struct PlayedServer: Sendable {
             ("pg_tblspc/16385/PG_16/1", 5),
         ])
         var message = ServerBytes()
-        message.wal(at: 0x300_0000, [UInt8](repeating: 0, count: 0x2000))
+        message.wal(at: 0x300_0000, ServerBytes.walPages(at: 0x300_0000, count: 0x2000, fill: 0))
         wal = [message.bytes]
     }
 
@@ -118,6 +119,7 @@ package struct PlayedServer: Sendable {
         case "SHOW wal_segment_size": bytes.rows(segmentSize.first?.count ?? 1, segmentSize)
         case "SHOW data_directory_mode": bytes.rows(directoryMode.first?.count ?? 1, directoryMode)
         case "SHOW wal_level": bytes.rows(1, [["replica"]])
+        case "SHOW synchronous_standby_names": bytes.rows(1, synchronousStandbyNames)
         case let text where text.hasPrefix("CREATE_REPLICATION_SLOT"):
             bytes.rows(4, [["slot", "0/3000000", nil, nil]])
         case let text where text.hasPrefix("READ_REPLICATION_SLOT"): bytes.rows(3, [["physical", "0/3000000", "1"]])

@@ -130,8 +130,12 @@ package struct Recording: Sendable {
 
     /// A server that answers as recorded.
     ///
-    /// - Parameter sessions: The session that answers commands which begin so, where it is not the usual one.
-    package func serve(startup: String = "01-startup", _ sessions: [String: String] = [:]) throws -> ScriptedServer {
+    /// - Parameters:
+    ///   - sessions: The session that answers commands which begin so, where it is not the usual one.
+    ///   - synchronousStandbyNames: What SHOW tells of that setting, which was not recorded.
+    package func serve(
+        startup: String = "01-startup", _ sessions: [String: String] = [:], synchronousStandbyNames: String = ""
+    ) throws -> ScriptedServer {
         let recording = self
         return try ScriptedServer(startup: answer(startup)) { command in
             let usual = [
@@ -140,6 +144,10 @@ package struct Recording: Sendable {
                 "CREATE_REPLICATION_SLOT": "05-create-slot-temporary", "BASE_BACKUP": "20-base-backup",
                 "START_REPLICATION": "31-start-replication",
             ]
+            if command == "SHOW synchronous_standby_names" { return .rows([synchronousStandbyNames]) }
+            if command.hasPrefix("CREATE_REPLICATION_SLOT"), recording.major < 10 {
+                return .rows(["s", "0/0", nil, nil])
+            }
             guard let found = usual.keys.first(where: { command.hasPrefix($0) }) else {
                 throw SupportError("nothing is recorded for \(command)")
             }

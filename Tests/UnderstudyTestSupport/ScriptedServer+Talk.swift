@@ -51,3 +51,13 @@ extension ScriptedServer {
         }
     }
 }
+
+extension ScriptedServer.Answer {
+    /// The answer of one row, made up.
+    package static func rows(_ row: [String?]) -> Self {
+        var bytes = ServerBytes()
+        bytes.rows(row.count, [row])
+        bytes.ready()
+        return .init(bytes.bytes)
+    }
+}

@@ -40,6 +40,7 @@ enum DestinationKind: Sendable, CustomTestStringConvertible {
 
 extension WALCompression {
     static let each: [WALCompression] = [.none, .gzip(), .lz4(), .zstd()]
+    static let compressed: [WALCompression] = [.gzip(), .lz4(), .zstd()]
 }
 
 /// A destination, and a way to see what it holds.

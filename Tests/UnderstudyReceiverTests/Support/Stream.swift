@@ -18,18 +18,19 @@ enum Stream {
     static func machine(
         statusInterval: Duration? = nil, syncBytes: UInt64 = 16 << 20, syncInterval: Duration = .seconds(1),
         isSynchronous: Bool = false, segmentSize: WALSegmentSize = .default, silenceLimit: Duration? = nil,
-        quietLimit: Duration? = nil, reconnects: Bool = false
+        quietLimit: Duration? = nil, reconnects: Bool = false, held: LSN = .invalid, reserved: LSN = .invalid
     ) -> ReceiveMachine {
         ReceiveMachine(
-            start: start, timeline: TimelineID(rawValue: 1), segmentSize: segmentSize,
+            start: start, timeline: TimelineID(rawValue: 1), segmentSize: segmentSize, held: held, reserved: reserved,
             policy: .init(
                 statusInterval: statusInterval, syncBytes: syncBytes, syncInterval: syncInterval,
                 isSynchronous: isSynchronous, silenceLimit: silenceLimit, quietLimit: quietLimit,
                 reconnects: reconnects))
     }
 
-    static func status(_ written: Int, _ flushed: Int?, asking: Bool = false) -> ReceiveMachine.Action {
+    static func status(_ written: Int?, _ flushed: Int?, asking: Bool = false) -> ReceiveMachine.Action {
         .acknowledge(
-            StandbyStatus(written: lsn(written), flushed: flushed.map(lsn) ?? .invalid, replyRequested: asking))
+            StandbyStatus(
+                written: written.map(lsn) ?? .invalid, flushed: flushed.map(lsn) ?? .invalid, replyRequested: asking))
     }
 }

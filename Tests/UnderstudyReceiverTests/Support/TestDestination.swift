@@ -33,6 +33,7 @@ final class TestDestination: WALDestination {
         var trouble: [Kind: WALDestinationError] = [:]
         var held: Kind?
         var synced: LSN?
+        var written: LSN?
     }
 
     private let state = Monitor(State())
@@ -58,6 +59,13 @@ final class TestDestination: WALDestination {
     func setSynced(_ position: LSN?) {
         state.update { $0.synced = position }
     }
+
+    /// What is in the hands of the system from now on.
+    func setWritten(_ position: LSN?) {
+        state.update { $0.written = position }
+    }
+
+    var written: LSN? { state.read { $0.written } }
 
     /// Waits until there have been this many calls of a kind.
     func wait(for kind: Kind, count: Int = 1) throws {

@@ -1,0 +1,31 @@
+import Glibc
+
+/// The bytes of a regular file, by any path that leads to it; nil where it is none, cannot be read or is longer. What waits
+/// when it is opened, as a pipe does, is not waited for.
+package func bytesOfRegularFile(_ path: String, atMost limit: Int) -> [UInt8]? {
+    let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+    guard let raw = try? SystemCall.run({ unsafe open(path, flags) }).orThrow("could not open file", path) else {
+        return nil
+    }
+    let file = FileDescriptor(owning: raw)
+    var info = stat()
+    // fstat fills the struct.
+    guard unsafe fstat(file.rawValue, &info) == 0, info.st_mode & S_IFMT == S_IFREG, info.st_size <= limit else {
+        return nil
+    }
+    var bytes = [UInt8](repeating: 0, count: limit)
+    var count = 0
+    while count < limit {
+        let start = count
+        // At most the rest of the array is written.
+        let result = unsafe bytes.withUnsafeMutableBytes { buffer in
+            SystemCall.run {
+                unsafe pread(file.rawValue, buffer.baseAddress! + start, limit - start, off_t(start))
+            }
+        }
+        guard let got = try? result.orThrow("could not read file", path) else { return nil }
+        if got == 0 { break }
+        count += got
+    }
+    return Array(bytes.prefix(count))
+}

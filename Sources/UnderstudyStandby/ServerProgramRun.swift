@@ -1,0 +1,65 @@
+import Subprocess
+import UnderstudyBackup
+import UnderstudyFileIO
+
+#if canImport(System)
+    import System
+#else
+    import SystemPackage
+    import UnderstudySource
+#endif
+
+/// One run of a program that belongs to a server: pg_ctl, psql.
+struct ServerProgramRun: Sendable {
+    var program: String
+    var arguments: [String]
+    /// Where it runs; nil for where this process does.
+    var directory: String?
+    /// Whom it runs as; nil for this process's user.
+    var owner: BaseBackup.Owner?
+    /// All that it finds in its environment.
+    var environment: ServerEnvironment
+
+    /// Runs the program to its end: cancelling the task does not kill it, for half a start helps nobody.
+    ///
+    /// - Returns: Its exit status, -1 where a signal ended it, and what it said.
+    func result() async -> Result<(Int32, String), UnderstudyError> {
+        await Task { await runToEnd() }.value
+    }
+
+    /// As ``result()``, for a thread that is no task's: it waits.
+    func resultOnOwnThread() -> Result<(Int32, String), UnderstudyError> {
+        let finished = Monitor<Result<(Int32, String), UnderstudyError>?>(nil)
+        Task {
+            let result = await runToEnd()
+            finished.update { $0 = result }
+        }
+        // Without a timeout the wait ends only with a value.
+        return finished.wait { $0 }!
+    }
+
+    private func runToEnd() async -> Result<(Int32, String), UnderstudyError> {
+        var options = PlatformOptions()
+        // A group of its own: what the user types at the terminal must not end a start half-way.
+        options.processGroupID = 0
+        if let owner {
+            options.userID = owner.user
+            options.groupID = owner.group
+            options.supplementaryGroups = groups(ofUser: owner.user, group: owner.group)
+        }
+        var variables: [Environment.Key: String] = [:]
+        for (name, value) in environment.variables { variables[Environment.Key(stringLiteral: name)] = value }
+        do {
+            let result = try await Subprocess.run(
+                .path(FilePath(program)), arguments: Arguments(arguments), environment: .custom(variables),
+                workingDirectory: directory.map { FilePath($0) }, platformOptions: options,
+                output: .string(limit: 1 << 16), error: .combinedWithOutput)
+            guard case .exited(let status) = result.terminationStatus else {
+                return .success((-1, result.standardOutput))
+            }
+            return .success((status, result.standardOutput))
+        } catch {
+            return .failure(UnderstudyError(.start, "could not run \"\(program)\": \(error)"))
+        }
+    }
+}
