@@ -21,6 +21,7 @@
 
 const int understudy_O_DIRECT = O_DIRECT;
 const int understudy_O_PATH = O_PATH;
+const int understudy_O_TMPFILE = O_TMPFILE;
 
 int understudy_open_confined(int dir, const char *path, int flags, unsigned mode) {
     struct open_how how = {
@@ -30,6 +31,16 @@ int understudy_open_confined(int dir, const char *path, int flags, unsigned mode
     };
     return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
 }
+
+int understudy_open_same_mount(int dir, const char *path, int flags) {
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)flags,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+    };
+    return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+}
+
+int understudy_openat_parent(int dir) { return openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC); }
 
 int understudy_preallocate(int fd, int64_t length) { return fallocate(fd, 0, 0, length); }
 

@@ -8,7 +8,8 @@ extension BackupRun {
     /// A writer or the WAL stream that fails raises the interrupt: then theirs is the cause.
     func rootCause(_ error: UnderstudyError) -> UnderstudyError {
         guard error.code == .cancelled else { return error }
-        do throws(UnderstudyError) { try pool?.throwFailure() } catch { return error }
+        // A writer that was interrupted has no cause of its own.
+        do throws(UnderstudyError) { try pool?.throwFailure() } catch { if error.code != .cancelled { return error } }
         if let failure = receiver?.failure {
             let cause = UnderstudyError(failure)
             if cause.code != .cancelled { return cause }

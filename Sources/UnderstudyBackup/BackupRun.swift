@@ -76,11 +76,11 @@ package final class BackupRun: @unchecked Sendable {
         _ inspect: (Session, ServerFacts) throws(UnderstudyError) -> Void,
         _ complete: (Completed) throws(UnderstudyError) -> Void
     ) throws(UnderstudyError) -> BackupResult {
-        let leftSlot = try checkOptions()
+        let left = try checkOptions()
         let session = try connect()
         parameters = parameters.pinned(to: session)
         let server = try ServerFacts(session, logger: logger)
-        if let leftSlot { try leftovers.dropSlot(leftSlot, session, server.identity) }
+        if let left { try dropSlot(of: left, session, server) }
         try inspect(session, server)
         try checkWALLevel(session, server)
         // The second connection comes before anything is made: a server without a free sender says so now.
@@ -93,17 +93,16 @@ package final class BackupRun: @unchecked Sendable {
                 options.slot, session: walSession, identity: server.identity, segmentSize: server.segmentSize,
                 mayMove: mayMove, logger: logger)
         }
+        var madeSlot: UnfinishedRecord.Slot?
+        if let name = slot?.made, let walSession { madeSlot = leftSlot(name, walSession, server) }
         if options.maxRate != nil && !server.version.limitsBackupRate {
             logger.warning("server version \(server.version) cannot limit its rate; it sends as fast as it can")
         }
         let (position, archives) = try startBackup(session, server)
         let targets = try BackupTargets(
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
-            syncMethod: options.syncMethod, leftovers: leftovers)
+            syncMethod: options.syncMethod, leftovers: leftovers, slot: madeSlot, interrupt: interrupt)
         self.targets = targets
-        if let name = slot?.made {
-            try targets.note(.init(name: name, systemIdentifier: server.identity.systemIdentifier))
-        }
         let layout = try TablespaceLayout(archives, options: options, dataDirectory: path)
         let plans = try layout.makeRoots(targets, archives)
         try SpaceCheck.check(plans)
@@ -143,18 +142,22 @@ package final class BackupRun: @unchecked Sendable {
             systemIdentifier: server.identity.systemIdentifier)
     }
 
-    /// - Returns: The slot of an earlier run that has left its files here, if those are to be removed.
-    private func checkOptions() throws(UnderstudyError) -> UnfinishedRecord.Slot? {
+    /// - Returns: The earlier run that has left its files here, if those are to be removed.
+    private func checkOptions() throws(UnderstudyError) -> UnfinishedDirectory? {
         try BackupOptionRules.check(options, dataDirectory: path)
         let left = try leftovers.check(path, what: "directory")
         if let wal = options.walDirectory { try leftovers.check(wal, what: "WAL directory") }
         for mapping in options.tablespaceMappings {
             try leftovers.check(mapping.new, what: "tablespace directory")
         }
-        return left?.record.slot
+        return left
     }
 
-    private var leftovers: Leftovers { Leftovers(removes: options.forceClean, logger: logger) }
+    var leftovers: Leftovers {
+        Leftovers(
+            removes: options.forceClean, trust: MarkTrust(owner: options.owner?.fileOwner), interrupt: interrupt,
+            logger: logger)
+    }
 
     private func connect() throws(UnderstudyError) -> Session {
         let logger = logger
@@ -220,7 +223,8 @@ package final class BackupRun: @unchecked Sendable {
         let hasManifest = options.manifest && server.version.hasManifest
         let pool = WritePool(
             ledger: ledger,
-            algorithm: hasManifest ? ChecksumAlgorithm(rawValue: options.manifestChecksum.rawValue) : nil
+            algorithm: hasManifest ? ChecksumAlgorithm(rawValue: options.manifestChecksum.rawValue) : nil,
+            interrupt: interrupt
         ) { interrupt.raise() }
         self.pool = pool
         let writers = try pool.start()
@@ -228,7 +232,7 @@ package final class BackupRun: @unchecked Sendable {
             pool.close()
             for writer in writers { writer.join() }
         }
-        let sink = DirectorySink(
+        let sink = try DirectorySink(
             dataRoot: targets.root(targets.data, prefix: nil),
             walRoot: targets.wal.map { targets.root($0, prefix: nil) }, premade: targets.premade,
             version: server.version, tablespaceLinks: layout.links, filler: BatchFiller(pool: pool))

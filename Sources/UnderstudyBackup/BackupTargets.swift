@@ -1,3 +1,4 @@
+import Glibc
 import UnderstudyArchive
 import UnderstudyConfiguration
 import UnderstudyFileIO
@@ -5,39 +6,51 @@ import UnderstudyProtocol
 import UnderstudySource
 
 /// The directories that a backup fills: the data directory, the WAL directory if it is apart, the tablespaces.
+///
+/// Data and WAL directory stay open. Tablespaces, of which there may be thousands, are open while something is done to
+/// them.
 final class BackupTargets {
     let data: OwnedDirectory
-    private var others: [OwnedDirectory] = []
+    private var others: [OwnedDirectory.Closed] = []
     private(set) var wal: OwnedDirectory?
     /// Directories in the data directory that were made before the archive that has them arrives.
     private(set) var premade: Set<String> = []
-    private var trees: [Tree] = []
+    /// By the number of the device: opened before the first byte is written, so that no failure goes unseen.
+    private var wholeFileSystems: [UInt64: DurableTree] = [:]
+    private var syncedEach: [OwnedDirectory.Closed] = []
+    /// The real path of each directory and those above it, with the path of that directory.
+    private var realPaths: [String: String] = [:], realParents: [String: String] = [:]
     private let owner: FileOwner?
     private let mode: UInt16
     private let syncs: Bool
     private let syncMethod: BaseBackup.SyncMethod
     private let leftovers: Leftovers
+    private let interrupt: Interrupt?
     /// The mark of this run.
     private let run = UnfinishedRecord.ofNewRun()
-
-    private struct Tree {
-        let durable: DurableTree
-        let device: UInt64
-    }
+    /// Whether the mark of the data directory says that all is complete, or is gone.
+    private var isComplete = false
 
     /// Makes the data directory, or takes one that is empty.
+    ///
+    /// - Parameters:
+    ///   - slot: A permanent slot that this run has made, noted for the case that it is killed.
+    ///   - interrupt: Looked at before each directory.
     init(
         path: String, mode: UInt16, owner: FileOwner?, syncs: Bool, syncMethod: BaseBackup.SyncMethod = .automatic,
-        leftovers: Leftovers = .refuse
+        leftovers: Leftovers = .refuse, slot: UnfinishedRecord.Slot? = nil, interrupt: Interrupt? = nil
     ) throws(UnderstudyError) {
         self.mode = mode
         self.owner = owner
         self.syncs = syncs
         self.syncMethod = syncMethod
         self.leftovers = leftovers
+        self.interrupt = interrupt
         try leftovers.clear(path, what: "directory")
+        var record = run
+        record.slot = slot
         do throws(OwnedDirectory.Refusal) {
-            data = try OwnedDirectory(path, mode: mode, owner: owner, run: run, syncs: syncs)
+            data = try OwnedDirectory(path, mode: mode, owner: owner, run: record, syncs: syncs)
         } catch { throw UnderstudyError(error, what: "directory") }
         do throws(UnderstudyError) { try remember(data) } catch {
             try? data.restore()
@@ -49,17 +62,37 @@ final class BackupTargets {
 
     private func remember(_ owned: OwnedDirectory) throws(UnderstudyError) {
         do throws(FileIOError) {
-            try owned.directory.takeOwnership()
-            trees.append(
-                Tree(
-                    durable: DurableTree(root: owned.directory, syncsEachFile: syncMethod.syncsEachFile),
-                    device: try owned.directory.freeSpace().device))
+            let tree = DurableTree(root: owned.directory, syncsEachFile: syncMethod.syncsEachFile)
+            let device = try owned.directory.identity().device
+            if tree.syncsEachFile {
+                syncedEach.append(owned.closed)
+            } else if wholeFileSystems[device] == nil {
+                wholeFileSystems[device] = tree
+            }
         } catch { throw UnderstudyError(error) }
+        if let path = realPath(owned.directory.path) {
+            realPaths[path] = owned.directory.path
+            for parent in Self.parents(of: path) { realParents[parent] = owned.directory.path }
+        }
+    }
+
+    /// The directories above a path that has neither links nor doubled slashes.
+    private static func parents(of path: String) -> [String] {
+        var parents: [String] = [], path = path
+        while path != "/" {
+            path = OwnedDirectory.parent(of: path)
+            parents.append(path)
+        }
+        return parents
+    }
+
+    private func checkInterrupt() throws(UnderstudyError) {
+        if let interrupt, interrupt.isRaised { throw UnderstudyError(.cancelled, "interrupted") }
     }
 
     /// Makes the WAL directory, in the data directory or at `path` with a link to it.
     func makeWALDirectory(named name: String, at path: String?) throws(UnderstudyError) -> ConfinedDirectory {
-        if let path { wal = try makeOther(path, what: "WAL directory") }
+        if let path { wal = try makeOther(path, what: "WAL directory").directory }
         do throws(FileIOError) {
             let directory: ConfinedDirectory
             if let path, let wal {
@@ -76,93 +109,134 @@ final class BackupTargets {
     }
 
     func makeTablespace(at path: String) throws(UnderstudyError) -> MemberRoot {
-        root(try makeOther(path, what: "tablespace directory"), prefix: nil)
+        let made = try makeOther(path, what: "tablespace directory")
+        return MemberRoot(
+            place: .closed(made.directory.closed), manifestPrefix: nil, syncsEachFile: syncs && made.syncsEachFile)
     }
 
     /// Makes the directory of a tablespace that lies in the data directory itself (servers from 15 can have them).
     func makeInPlaceTablespace(_ oid: UInt32) throws(UnderstudyError) -> MemberRoot {
+        try checkInterrupt()
         do throws(FileIOError) {
             if premade.insert("pg_tblspc").inserted { try directory.makeDirectory("pg_tblspc", mode: mode) }
             let path = "pg_tblspc/\(oid)"
             try directory.makeDirectory(RelativePath(path), mode: mode)
             premade.insert(path)
             var root = root(data, prefix: nil)
-            root.directory = try directory.openDirectory(RelativePath(path))
+            root.place = .beneath(directory, RelativePath(path))
             return root
         } catch { throw UnderstudyError(error) }
     }
 
-    /// Notes a permanent slot in the mark, for the case that this run is killed.
-    func note(_ slot: UnfinishedRecord.Slot) throws(UnderstudyError) {
-        do throws(FileIOError) { try data.mark?.add(slot) } catch { throw UnderstudyError(error) }
-    }
-
-    private func makeOther(_ path: String, what: String) throws(UnderstudyError) -> OwnedDirectory {
+    private func makeOther(
+        _ path: String, what: String
+    ) throws(UnderstudyError) -> (directory: OwnedDirectory, syncsEachFile: Bool) {
+        try checkInterrupt()
         try leftovers.clear(path, what: what)
         do throws(FileIOError) { try data.mark?.addOther(path) } catch { throw UnderstudyError(error) }
         let owned: OwnedDirectory
         do throws(OwnedDirectory.Refusal) {
-            owned = try OwnedDirectory(path, mode: mode, owner: owner, run: run, syncs: syncs)
+            owned = try OwnedDirectory(
+                path, mode: mode, owner: owner, run: run, data: data.closed.noted, syncs: syncs)
         } catch { throw UnderstudyError(error, what: what) }
-        others.append(owned)
-        try remember(owned)
+        others.append(owned.closed)
         // By their texts they were compared before; a symbolic link may still lead from one into another.
-        for earlier in [data] + others.dropLast() {
-            guard let one = realPath(owned.directory.path), let other = realPath(earlier.directory.path),
-                pathIsInside(one, other) || pathIsInside(other, one)
-            else { continue }
+        if let real = realPath(path),
+            let other = ([real] + Self.parents(of: real)).lazy.compactMap({ self.realPaths[$0] }).first
+                ?? realParents[real]
+        {
             throw UnderstudyError(
-                .target, "\(what) \"\(path)\" leads into \"\(earlier.directory.path)\" by a symbolic link",
+                .target, "\(what) \"\(path)\" leads into \"\(other)\" by a symbolic link",
                 hint: "Choose a directory of its own.")
         }
-        return owned
+        try remember(owned)
+        let tree = DurableTree(root: owned.directory, syncsEachFile: syncMethod.syncsEachFile)
+        return (owned, tree.syncsEachFile)
     }
 
     func root(_ owned: OwnedDirectory, prefix: MemberPath?) -> MemberRoot {
-        let syncsEach = syncs && (trees.first { $0.durable.root === owned.directory }?.durable.syncsEachFile ?? true)
-        return MemberRoot(directory: owned.directory, manifestPrefix: prefix, syncsEachFile: syncsEach)
+        let tree = DurableTree(root: owned.directory, syncsEachFile: syncMethod.syncsEachFile)
+        return MemberRoot(
+            place: .open(owned.directory), manifestPrefix: prefix, syncsEachFile: syncs && tree.syncsEachFile)
     }
 
     /// Puts the directories themselves on stable storage.
     func syncNames() throws(UnderstudyError) {
-        do throws(FileIOError) {
-            for owned in [data] + others {
-                try owned.directory.sync()
-                try owned.syncParents()
-            }
-        } catch { throw UnderstudyError(error) }
+        for closed in [data.closed] + others {
+            try checkInterrupt()
+            do throws(FileIOError) {
+                try closed.open().sync()
+                try closed.syncParents()
+            } catch { throw UnderstudyError(error) }
+        }
     }
 
     /// Puts everything on stable storage, the directories' own entries included.
     func sync() throws(UnderstudyError) {
         do throws(FileIOError) {
-            var synced: Set<UInt64> = []
-            for tree in trees {
-                // One syncfs covers all trees on a file system.
-                if !tree.durable.syncsEachFile && !synced.insert(tree.device).inserted { continue }
-                try tree.durable.sync()
+            // One syncfs covers all that is on a file system.
+            for tree in wholeFileSystems.values { try tree.sync() }
+            for closed in syncedEach {
+                try DurableTree(root: closed.open(), syncsEachFile: true).sync(interrupt: interrupt)
             }
-            for owned in [data] + others { try owned.syncParents() }
         } catch { throw UnderstudyError(error) }
+        for closed in [data.closed] + others {
+            try checkInterrupt()
+            do throws(FileIOError) { try closed.syncParents() } catch { throw UnderstudyError(error) }
+        }
     }
 
-    /// Says that everything is complete: takes away the marks, that of the data directory last.
+    /// Says that everything is complete, and takes away the marks, that of the data directory last.
+    ///
+    /// From the first step on the backup is complete, whatever happens to this process: what marks are left then are
+    /// known as the rest of a complete one.
     func removeMarks() throws(UnderstudyError) {
+        try checkInterrupt()
+        isComplete = true
+        do throws(FileIOError) { try data.mark?.set(.complete) } catch { throw UnderstudyError(error) }
+        for closed in others {
+            try checkInterrupt()
+            do throws(FileIOError) {
+                let directory = try closed.open()
+                try directory.remove(UnfinishedMark.name)
+                if syncs { try directory.sync() }
+            } catch { throw UnderstudyError(error) }
+        }
         do throws(FileIOError) {
-            for owned in others + [data] {
-                try owned.mark?.remove()
-                if syncs { try owned.directory.sync() }
-            }
+            try data.mark?.remove()
+            if syncs { try directory.sync() }
         } catch { throw UnderstudyError(error) }
     }
 
     /// Leaves everything as it was. What cannot be removed is returned.
     func restore() -> [FileIOError] {
+        let mark = isComplete ? markAgain() : nil
         var failures: [FileIOError] = []
         // The other way round than they were made, so that parents are empty when their turn comes.
-        for owned in others.reversed() + [data] {
-            do throws(FileIOError) { try owned.restore() } catch { failures.append(error) }
+        for closed in others.reversed() {
+            do throws(FileIOError) { try OwnedDirectory(reopening: closed).restore() } catch {
+                if error.number != ENOENT || realPath(closed.path) != nil { failures.append(error) }
+            }
         }
-        return failures
+        // Its mark names the others: it stays as long as one of them could not be restored.
+        do throws(FileIOError) { if failures.isEmpty { try data.restore() } else { try data.clear() } } catch {
+            failures.append(error)
+        }
+        return withExtendedLifetime(mark) { failures }
+    }
+
+    /// Before something that was complete is removed, it is marked as unfinished again. Until all marks are there, that of
+    /// the data directory says that all is complete.
+    private func markAgain() -> UnfinishedMark? {
+        // Of a standby that was started and stopped again. What has them is not removed by the next run.
+        for name: RelativePath in ["postmaster.opts", "postmaster.pid"] { try? directory.remove(name) }
+        // Where there is no room for a mark, things are removed all the same.
+        let mark = try? data.markAgain { record in
+            record.others = others.map(\.noted.path)
+            record.stage = .complete
+        }
+        for closed in others { _ = try? OwnedDirectory(reopening: closed).markAgain { $0.stage = .filling } }
+        try? mark?.set(.filling)
+        return mark
     }
 }

@@ -144,7 +144,7 @@ struct CopyReader: ~Copyable {
             throw UnderstudyError(.protocolViolation, "server sent an archive twice, or behind the manifest")
         }
         tar = TarReader(expectsTrailer: session.serverVersion.hasOptionLists)
-        sink.beginArchive(archives[index].root)
+        try sink.beginArchive(archives[index].root)
     }
 
     private mutating func endArchive() throws(UnderstudyError) {

@@ -5,11 +5,44 @@ import UnderstudySource
 
 /// A directory that members of an archive go to, and what the manifest calls it.
 struct MemberRoot: Sendable {
-    var directory: ConfinedDirectory
+    enum Place: Sendable {
+        case open(ConfinedDirectory)
+        case closed(OwnedDirectory.Closed)
+        case beneath(ConfinedDirectory, RelativePath)
+    }
+
+    var place: Place
     /// Before the member's path in the manifest; nil for the data directory.
     var manifestPrefix: MemberPath?
     /// Whether files in it must be synced one by one.
     var syncsEachFile: Bool
+
+    var path: String {
+        switch place {
+        case .open(let directory): directory.path
+        case .closed(let directory): directory.path
+        case .beneath(let directory, let relative): directory.fullPath(relative)
+        }
+    }
+
+    /// Opens the directory, which is closed again when nobody holds it any more: there may be thousands.
+    func open() throws(UnderstudyError) -> Open {
+        do throws(FileIOError) {
+            let directory =
+                switch place {
+                case .open(let directory): directory
+                case .closed(let directory): try directory.open()
+                case .beneath(let directory, let relative): try directory.openDirectory(relative)
+                }
+            return Open(directory: directory, manifestPrefix: manifestPrefix, syncsEachFile: syncsEachFile)
+        } catch { throw UnderstudyError(error) }
+    }
+
+    struct Open: Sendable {
+        let directory: ConfinedDirectory
+        let manifestPrefix: MemberPath?
+        let syncsEachFile: Bool
+    }
 }
 
 /// Writes the members of the archives into directories: the plain format.
@@ -19,9 +52,9 @@ struct MemberRoot: Sendable {
 struct DirectorySink: TarSink {
     typealias Failure = UnderstudyError
 
-    private let dataRoot: MemberRoot
+    private let dataRoot: MemberRoot.Open
     /// Where the members below pg_wal go if not into the data directory.
-    private let walRoot: MemberRoot?
+    private let walRoot: MemberRoot.Open?
     private let walName: StaticString
     /// Names that a server of this version gives a meaning to, and leaves out unless it was asked for them.
     private let meaningful: Set<String>
@@ -30,29 +63,29 @@ struct DirectorySink: TarSink {
     private let tablespaceLinks: [UInt32: String]
 
     /// The archive that is being read.
-    private var root: MemberRoot
+    private var root: MemberRoot.Open
     private var filler: BatchFiller
     private var isFile = false
 
     init(
         dataRoot: MemberRoot, walRoot: MemberRoot?, premade: Set<String>, version: ServerVersion,
         tablespaceLinks: [UInt32: String], filler: BatchFiller
-    ) {
-        self.dataRoot = dataRoot
-        self.walRoot = walRoot
+    ) throws(UnderstudyError) {
+        self.dataRoot = try dataRoot.open()
+        self.walRoot = if let walRoot { try walRoot.open() } else { nil }
         walName = version.usesXlogName ? "pg_xlog" : "pg_wal"
         // In older ones they are somebody's own files, and come along like any other.
         meaningful = Set(
             (version.hasTablespaceMap ? ["tablespace_map"] : []) + (version.hasManifest ? ["backup_manifest"] : []))
         self.premade = premade
         self.tablespaceLinks = tablespaceLinks
-        root = dataRoot
+        root = self.dataRoot
         self.filler = filler
     }
 
     /// What follows are members of the archive that belongs here.
-    mutating func beginArchive(_ root: MemberRoot) {
-        self.root = root
+    mutating func beginArchive(_ root: MemberRoot) throws(UnderstudyError) {
+        self.root = try root.open()
     }
 
     mutating func drain() throws(UnderstudyError) {
@@ -119,7 +152,7 @@ struct DirectorySink: TarSink {
     }
 
     /// The root and the path in it; nil for the root itself.
-    private func route(_ path: MemberPath) -> (MemberRoot, RelativePath?) {
+    private func route(_ path: MemberPath) -> (MemberRoot.Open, RelativePath?) {
         guard root.manifestPrefix == nil, let walRoot, isOfWALDirectory(path) else {
             return (root, RelativePath(bytes: path.bytes))
         }

@@ -169,7 +169,8 @@ struct SlotKeeper {
     func moveToEnd(
         _ end: BackupPosition, _ session: Session, segmentSize: WALSegmentSize, logger: Logger
     ) throws(UnderstudyError) {
-        guard let permanent, streamed != nil else { return }
+        // One that was taken over, too: where a killed run had left it, that run's leftovers would take it along.
+        guard let permanent else { return }
         do throws(UnderstudyError) {
             let isNeeded = mayHoldNothing
             guard try isNeeded ? true : session.commitsWaitForNobody() else { return }

@@ -74,11 +74,10 @@ enum SpaceCheck {
         for plan in plans {
             guard let size = plan.announced.size else { continue }
             let space: (device: UInt64, bytes: UInt64)
-            do throws(FileIOError) { space = try plan.root.directory.freeSpace() } catch {
-                throw UnderstudyError(error)
-            }
+            let directory = try plan.root.open().directory
+            do throws(FileIOError) { space = try directory.freeSpace() } catch { throw UnderstudyError(error) }
             let sum = (needed[space.device]?.bytes ?? 0).addingSaturated(size)
-            needed[space.device] = (sum, space.bytes, plan.root.directory.path)
+            needed[space.device] = (sum, space.bytes, plan.root.path)
         }
         for (bytes, free, path) in needed.values where bytes > free {
             throw UnderstudyError(

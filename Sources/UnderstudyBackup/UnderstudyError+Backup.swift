@@ -7,13 +7,13 @@ extension UnderstudyError {
         self.init(.protocolViolation, "could not read what the server sent: \(error.message)", detail: error.detail)
     }
 
-    package init(_ refusal: OwnedDirectory.Refusal, what: String) {
+    package init(_ refusal: OwnedDirectory.Refusal, what: String, trust: MarkTrust = MarkTrust()) {
         switch refusal {
         case .notEmpty(let path):
             self.init(
                 .target, "\(what) \"\(path)\" exists but is not empty",
                 hint: "Name a directory that does not exist yet, or empty this one.")
-        case .unfinished(let directory): self.init(directory, what: what)
+        case .unfinished(let directory): self.init(directory, what: what, trust: trust)
         case .notADirectory(let path):
             self.init(
                 .target, "\"\(path)\" is not a directory",

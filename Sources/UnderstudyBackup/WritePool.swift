@@ -54,6 +54,7 @@ final class WritePool: Sendable {
     private let blocks: BlockPool
     private let ledger: Ledger
     private let algorithm: ChecksumAlgorithm?
+    private let interrupt: Interrupt?
     private let onFailure: @Sendable () -> Void
 
     /// 24 MiB: two blocks for each writer to work on, and some to fill meanwhile.
@@ -61,13 +62,16 @@ final class WritePool: Sendable {
     private static let blockSize = 2 << 20
     static let writers = 2
 
+    /// - Parameter interrupt: Looked at before each file.
     init(
-        ledger: Ledger, algorithm: ChecksumAlgorithm?, onFailure: @escaping @Sendable () -> Void
+        ledger: Ledger, algorithm: ChecksumAlgorithm?, interrupt: Interrupt? = nil,
+        onFailure: @escaping @Sendable () -> Void
     ) {
         state = Monitor(State(lanes: Array(repeating: Lane(), count: Self.writers)))
         blocks = BlockPool(blocks: Self.blockCount, blockSize: Self.blockSize)
         self.ledger = ledger
         self.algorithm = algorithm
+        self.interrupt = interrupt
         self.onFailure = onFailure
     }
 
@@ -141,7 +145,7 @@ final class WritePool: Sendable {
 
     private func run(_ lane: Int) {
         do throws(ArchiveError) {
-            var writer = FileWriter(digest: try FileDigest(algorithm), ledger: ledger)
+            var writer = FileWriter(digest: try FileDigest(algorithm), ledger: ledger, interrupt: interrupt)
             while let batch = next(lane) {
                 if state.read({ $0.failure == nil }) {
                     do throws(UnderstudyError) { try writer.perform(batch) } catch { fail(error) }
@@ -175,19 +179,24 @@ final class WritePool: Sendable {
 private struct FileWriter: ~Copyable {
     private var digest: FileDigest
     private let ledger: Ledger
+    private let interrupt: Interrupt?
     private var file: OutputFile?
     private var target: FileToWrite?
 
-    init(digest: consuming FileDigest, ledger: Ledger) {
+    init(digest: consuming FileDigest, ledger: Ledger, interrupt: Interrupt?) {
         self.digest = digest
         self.ledger = ledger
+        self.interrupt = interrupt
     }
 
     mutating func perform(_ batch: Batch) throws(UnderstudyError) {
         do throws(FileIOError) {
+            // A batch may hold a thousand files, and the sync of each take a while.
+            try checkInterrupt()
             for command in batch.commands {
                 switch command {
                 case .open(let target):
+                    try checkInterrupt()
                     file = try OutputFile(
                         in: target.directory, target.relative, mode: target.mode, size: target.size)
                     self.target = target
@@ -203,8 +212,13 @@ private struct FileWriter: ~Copyable {
         } catch { throw UnderstudyError(error) }
     }
 
+    private func checkInterrupt() throws(FileIOError) {
+        if let interrupt, interrupt.isRaised { throw .interrupted(target?.directory.path ?? "") }
+    }
+
     private mutating func close() throws(FileIOError) {
         guard let target else { return }
+        try checkInterrupt()
         try file.take()?.finish(sync: target.sync)
         let checksum: FileChecksum?
         // A digest that fails leaves the file without a checksum, which the manifest will not agree with.

@@ -13,6 +13,7 @@ public struct Program: Sendable {
     public static func run(_ arguments: [String]) -> Int32 {
         // A reader of our output that has gone away is an error of write(2), not a reason to die without cleaning up.
         _ = signal(SIGPIPE, SIG_IGN)
+        FileLimit.raise()
         let output = StandardOutput(program: Personality(calledAs: arguments.first ?? "").program)
         let executor = CallingThread()
         let program = Program(

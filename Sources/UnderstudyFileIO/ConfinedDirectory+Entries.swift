@@ -1,3 +1,4 @@
+import CUnderstudyLinux
 import Glibc
 
 extension ConfinedDirectory {
@@ -38,34 +39,53 @@ extension ConfinedDirectory {
         try entries().isEmpty
     }
 
-    /// Removes everything in the directory that can be removed, following no symbolic link. The directory itself
-    /// stays. Throws the first failure at the end.
+    /// Removes everything in the directory that can be removed, following no symbolic link and entering no other file
+    /// system. The directory itself stays. Throws the first failure at the end.
     ///
-    /// - Parameter last: What goes when everything else has gone, and stays if that could not.
-    package func removeContents(last: RelativePath? = nil) throws(FileIOError) {
+    /// - Parameters:
+    ///   - kept: What stays.
+    ///   - interrupt: Ends it between two files.
+    package func removeContents(except kept: RelativePath? = nil, interrupt: Interrupt? = nil) throws(FileIOError) {
         var failure: FileIOError?
-        let entries = try entries()
-        for entry in entries where entry.name != last {
+        for entry in try entries() where entry.name != kept {
+            if let interrupt, interrupt.isRaised { throw .interrupted(path) }
             do throws(FileIOError) {
-                if entry.kind == .directory { try emptyDirectory(entry.name) }
+                if entry.kind == .directory { try emptyDirectory(entry.name, interrupt) }
                 try remove(entry.name, isDirectory: entry.kind == .directory)
-            } catch { failure = failure ?? error }
+            } catch {
+                if error.isInterruption { throw error }
+                failure = failure ?? error
+            }
         }
-        if failure == nil, let last, entries.contains(where: { $0.name == last }) { try remove(last) }
         if let failure { throw failure }
     }
 
     /// Empties a directory in it, also one that its mode has closed to its owner.
-    private func emptyDirectory(_ name: RelativePath) throws(FileIOError) {
+    private func emptyDirectory(_ name: RelativePath, _ interrupt: Interrupt?) throws(FileIOError) {
         do throws(FileIOError) {
-            try openDirectory(name).removeContents()
+            try openOnSameMount(name).removeContents(interrupt: interrupt)
         } catch  where error.number == EACCES {
             let place = try Place(name, in: self)
             _ = try SystemCall.run {
                 unsafe fchmodat(place.directory, place.name.cString, 0o700, AT_SYMLINK_NOFOLLOW)
             }.orThrow("could not set permissions on directory", fullPath(name))
-            try openDirectory(name).removeContents()
+            try openOnSameMount(name).removeContents(interrupt: interrupt)
         }
+    }
+
+    /// Opens a directory in it, unless another file system is mounted there: that is nobody's to empty.
+    private func openOnSameMount(_ name: RelativePath) throws(FileIOError) -> ConfinedDirectory {
+        let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC
+        let result = SystemCall.run { unsafe understudy_open_same_mount(rawDescriptor, name.cString, flags) }
+        if case .failure(let errno) = result, errno.number == ENOSYS || errno.number == EPERM {
+            let directory = try openDirectory(name)
+            guard try directory.identity().device == identity().device else {
+                throw FileIOError("could not open directory", fullPath(name), number: EXDEV)
+            }
+            return directory
+        }
+        let raw = try result.orThrow("could not open directory", fullPath(name))
+        return ConfinedDirectory(path: fullPath(name), taking: FileDescriptor(owning: raw))
     }
 
     private func kind(of name: RelativePath, type: UInt8) throws(FileIOError) -> Entry.Kind {

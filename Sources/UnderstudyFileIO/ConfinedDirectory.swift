@@ -14,9 +14,11 @@ package final class ConfinedDirectory: Sendable {
 
     /// Opens a directory that exists.
     ///
-    /// - Parameter owner: Whom everything made in it will belong to; nil for the process's own user.
-    package init(path: String, owner: FileOwner? = nil) throws(FileIOError) {
-        let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC
+    /// - Parameters:
+    ///   - owner: Whom everything made in it will belong to; nil for the process's own user.
+    ///   - followsLink: Whether the path itself may be a symbolic link; those above it always may.
+    package init(path: String, owner: FileOwner? = nil, followsLink: Bool = true) throws(FileIOError) {
+        let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (followsLink ? 0 : O_NOFOLLOW)
         let raw = try SystemCall.run { unsafe open(path, flags) }.orThrow("could not open directory", path)
         self.path = path
         self.owner = owner
@@ -68,6 +70,34 @@ package final class ConfinedDirectory: Sendable {
             throw error
         }
         return file
+    }
+
+    /// Makes a regular file that belongs to the process's own user, whoever has the others.
+    func createOwnFile(_ relative: RelativePath, mode: UInt16) throws(FileIOError) -> FileDescriptor {
+        let raw = try openBeneath(relative, O_WRONLY | O_CREAT | O_EXCL, mode: mode & 0o7777)
+            .orThrow("could not create file", fullPath(relative))
+        return FileDescriptor(owning: raw)
+    }
+
+    /// Makes a regular file without a name, which goes when it is closed: O_TMPFILE of open(2). nil where the file system
+    /// has none.
+    func createNamelessFile(mode: UInt16) throws(FileIOError) -> FileDescriptor? {
+        let result = SystemCall.run {
+            unsafe understudy_openat(
+                rawDescriptor, ".", understudy_O_TMPFILE | O_WRONLY | O_CLOEXEC, UInt32(mode))
+        }
+        if case .failure(let errno) = result, [EOPNOTSUPP, EISDIR, EINVAL, ENOENT].contains(errno.number) {
+            return nil
+        }
+        return FileDescriptor(owning: try result.orThrow("could not create file in", path))
+    }
+
+    /// Gives a file without a name one that nothing has yet.
+    func name(_ file: borrowing FileDescriptor, _ relative: RelativePath) throws(FileIOError) {
+        let source = "/proc/self/fd/\(file.rawValue)", place = try Place(relative, in: self)
+        _ = try SystemCall.run {
+            unsafe linkat(AT_FDCWD, source, place.directory, place.name.cString, AT_SYMLINK_FOLLOW)
+        }.orThrow("could not create file", fullPath(relative))
     }
 
     /// Makes a regular file for writing through the page cache.
@@ -212,7 +242,7 @@ package final class ConfinedDirectory: Sendable {
         return (UInt64(try ownStatus().st_dev), UInt64(available))
     }
 
-    private func ownStatus() throws(FileIOError) -> stat {
+    func ownStatus() throws(FileIOError) -> stat {
         var info = stat()
         // fstat fills the struct.
         _ = try SystemCall.run { unsafe fstat(descriptor.rawValue, &info) }.orThrow("could not stat directory", path)
@@ -243,22 +273,6 @@ extension ConfinedDirectory {
         _ relative: RelativePath, from offset: Int64 = 0, atMost limit: Int
     ) throws(FileIOError) -> [UInt8] {
         let path = fullPath(relative)
-        let file = try openFile(relative, flags: O_RDONLY)
-        var bytes = [UInt8](repeating: 0, count: limit)
-        var count = 0
-        while count < limit {
-            let start = count
-            // At most the rest of the array is written.
-            let result = unsafe bytes.withUnsafeMutableBytes { buffer in
-                SystemCall.run {
-                    unsafe pread(
-                        file.rawValue, buffer.baseAddress! + start, limit - start, off_t(offset) + off_t(start))
-                }
-            }
-            let got = try result.orThrow("could not read file", path)
-            if got == 0 { break }
-            count += got
-        }
-        return Array(bytes.prefix(count))
+        return try openFile(relative, flags: O_RDONLY).read(from: offset, atMost: limit, path: path)
     }
 }

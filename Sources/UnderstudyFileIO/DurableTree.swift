@@ -19,19 +19,24 @@ package struct DurableTree: Sendable {
     }
 
     /// Puts everything under the root on stable storage.
-    package func sync() throws(FileIOError) {
+    ///
+    /// - Parameter interrupt: Ends it between two directories; what was synced by then is of no use.
+    package func sync(interrupt: Interrupt? = nil) throws(FileIOError) {
         if syncsEachFile {
-            try Self.syncDirectories(root)
+            try Self.syncDirectories(root, interrupt)
         } else {
             _ = try SystemCall.run { understudy_syncfs(root.rawDescriptor) }
                 .orThrow("could not synchronize file system of", root.path)
         }
     }
 
-    private static func syncDirectories(_ directory: ConfinedDirectory) throws(FileIOError) {
+    private static func syncDirectories(
+        _ directory: ConfinedDirectory, _ interrupt: Interrupt?
+    ) throws(FileIOError) {
         for entry in try directory.entries() where entry.kind == .directory {
-            try syncDirectories(directory.openDirectory(entry.name))
+            try syncDirectories(directory.openDirectory(entry.name), interrupt)
         }
+        if let interrupt, interrupt.isRaised { throw .interrupted(directory.path) }
         try directory.sync()
     }
 

@@ -40,6 +40,27 @@ package struct FileDescriptor: ~Copyable, Sendable {
         }
     }
 
+    /// Bytes from an offset on, fewer than the limit where the file ends.
+    package func read(
+        from offset: Int64 = 0, atMost limit: Int, path: @autoclosure () -> String
+    ) throws(FileIOError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: limit)
+        var count = 0
+        while count < limit {
+            let start = count
+            // At most the rest of the array is written.
+            let result = unsafe bytes.withUnsafeMutableBytes { buffer in
+                SystemCall.run {
+                    unsafe pread(rawValue, buffer.baseAddress! + start, limit - start, off_t(offset) + off_t(start))
+                }
+            }
+            let got = try result.orThrow("could not read file", path())
+            if got == 0 { break }
+            count += got
+        }
+        return Array(bytes.prefix(count))
+    }
+
     /// fsync(2). A failure is final: the pages may be gone, and trying again would report a false success.
     package func sync(path: @autoclosure () -> String) throws(FileIOError) {
         _ = try SystemCall.run { fsync(rawValue) }.orThrow("could not fsync file", path())

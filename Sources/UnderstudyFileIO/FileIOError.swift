@@ -18,6 +18,13 @@ package struct FileIOError: Error, Sendable, CustomStringConvertible {
     /// Whether room was lacking. The only failures of a write that may be tried again.
     package var isNoSpace: Bool { number == ENOSPC || number == EDQUOT }
 
+    /// The run was told to stop before all files in `path` had their turn.
+    package static func interrupted(_ path: String) -> FileIOError {
+        FileIOError("did not finish with", path, number: ECANCELED)
+    }
+
+    package var isInterruption: Bool { number == ECANCELED }
+
     /// Whether the file system has room for bytes, but none for a further file: statvfs(3) now, of the nearest directory
     /// that is there.
     package var lacksInodes: Bool {

@@ -1,13 +1,45 @@
+import CUnderstudyLinux
 import Glibc
 
-/// Which file or directory a name or a descriptor stands for, whatever it is called: fstat(2).
+/// Which file or directory it is, whatever its path.
 package struct FileIdentity: Hashable, Sendable {
+    /// The number of the device. The kernel may give it another one when the machine starts again.
     package var device: UInt64
     package var inode: UInt64
 
+    package init(device: UInt64, inode: UInt64) {
+        self.device = device
+        self.inode = inode
+    }
+
     init(_ info: stat) {
-        device = UInt64(info.st_dev)
-        inode = UInt64(info.st_ino)
+        self.init(device: UInt64(info.st_dev), inode: UInt64(info.st_ino))
+    }
+
+    /// Whether it is the same as one that was noted.
+    ///
+    /// - Parameter isSameBoot: Whether the machine has run on since; else devices cannot be compared.
+    func matches(_ noted: FileIdentity, isSameBoot: Bool) -> Bool {
+        inode == noted.inode && (device == noted.device || !isSameBoot)
+    }
+
+    /// Another one with each start of the machine; nil where the kernel does not tell it.
+    package static let boot: String? = {
+        let text = try? ConfinedDirectory(path: "/proc/sys/kernel/random").read("boot_id", atMost: 64)
+        guard let text else { return nil }
+        let boot = String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        return boot.isEmpty ? nil : boot
+    }()
+}
+
+/// A directory, and where it was.
+package struct NotedDirectory: Sendable, Equatable {
+    package var path: String
+    package var identity: FileIdentity
+
+    package init(path: String, identity: FileIdentity) {
+        self.path = path
+        self.identity = identity
     }
 }
 
@@ -21,6 +53,8 @@ extension FileDescriptor {
 }
 
 extension ConfinedDirectory {
+    package func identity() throws(FileIOError) -> FileIdentity { FileIdentity(try ownStatus()) }
+
     /// What has this name; nil if nothing has.
     package func identity(of relative: RelativePath) throws(FileIOError) -> FileIdentity? {
         do throws(FileIOError) { return FileIdentity(try status(of: relative)) } catch  where error.number == ENOENT {
@@ -37,5 +71,48 @@ extension ConfinedDirectory {
         _ = try result.orThrow("could not stat directory", path)
         _ = try SystemCall.run { unsafe fstat(rawDescriptor, &own) }.orThrow("could not stat directory", path)
         return FileIdentity(found) == FileIdentity(own)
+    }
+
+    /// Removes this directory and those above it that were made with it, as far as they are empty and still the same.
+    ///
+    /// Each is reached from the one below, so no link can lead elsewhere.
+    ///
+    /// - Parameters:
+    ///   - made: Outermost first; the last one is this directory.
+    ///   - mayRemove: Whether directories of this user are removed.
+    func removeWithParents(_ made: [NotedDirectory], isSameBoot: Bool, mayRemove: (UInt32) -> Bool) {
+        var current = rawDescriptor
+        var parents: [Parent] = []
+        for noted in made.reversed() {
+            var info = stat(), named = stat()
+            let name = RelativePath(noted.path.lastComponent)
+            // fstat and fstatat fill the structs.
+            guard unsafe fstat(current, &info) == 0, mayRemove(info.st_uid),
+                FileIdentity(info).matches(noted.identity, isSameBoot: isSameBoot)
+            else { return }
+            let raw = understudy_openat_parent(current)
+            guard raw >= 0 else { return }
+            parents.append(Parent(FileDescriptor(owning: raw)))
+            guard unsafe fstatat(raw, name.cString, &named, AT_SYMLINK_NOFOLLOW) == 0,
+                FileIdentity(named) == FileIdentity(info), unsafe unlinkat(raw, name.cString, AT_REMOVEDIR) == 0
+            else { return }
+            current = raw
+        }
+    }
+
+    /// Keeps a directory above open.
+    final class Parent {
+        private let descriptor: FileDescriptor
+
+        init(_ descriptor: consuming FileDescriptor) {
+            self.descriptor = descriptor
+        }
+    }
+}
+
+extension String {
+    /// What stands behind the last slash, slashes at the end left out.
+    var lastComponent: String {
+        split(separator: "/").last.map(String.init) ?? self
     }
 }

@@ -13,16 +13,45 @@ package final class OwnedDirectory: Sendable {
         case failed(attempt: String, path: String, number: CInt)
     }
 
+    /// What is known of the directory while it is not open.
+    package struct Closed: Sendable {
+        package let path: String
+        package let identity: FileIdentity
+        /// What was made, outermost first; empty where the directory was there.
+        fileprivate let made: [NotedDirectory]
+        /// Mode and owner of a directory that was there.
+        fileprivate let before: ModeAndOwner?
+        fileprivate let owner: FileOwner?
+        fileprivate let syncs: Bool
+        fileprivate let record: UnfinishedRecord?
+
+        /// As an entry of a mark.
+        package var noted: NotedDirectory { NotedDirectory(path: absolutePath(path), identity: identity) }
+
+        /// Opens it. An error if something else has its path by now.
+        package func open() throws(FileIOError) -> ConfinedDirectory {
+            let directory = try ConfinedDirectory(path: path, owner: owner)
+            guard try directory.identity() == identity else {
+                throw FileIOError("could not find again directory", path, number: ESTALE)
+            }
+            return directory
+        }
+
+        /// Puts the entries of what was made, in the directories above, on stable storage.
+        package func syncParents() throws(FileIOError) {
+            for noted in made {
+                try ConfinedDirectory(path: OwnedDirectory.parent(of: noted.path)).sync()
+            }
+        }
+    }
+
     package let directory: ConfinedDirectory
-    /// What was made, outermost first; empty where the directory was there.
-    private let made: [String]
-    /// Mode and owner of a directory that was there.
-    private let before: ModeAndOwner?
-    /// Says that it is unfinished; nil where nobody asked for a mark.
+    package let closed: Closed
+    /// Says that it is unfinished; nil where nobody asked for a mark, or it is gone.
     package let mark: UnfinishedMark?
 
     /// Looks whether the directory could be used, and touches nothing.
-    package static func check(_ path: String) throws(Refusal) {
+    package static func check(_ path: String, trust: MarkTrust = MarkTrust()) throws(Refusal) {
         var info = stat()
         if unsafe stat(path, &info) == 0 {
             guard info.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path) }
@@ -31,7 +60,7 @@ package final class OwnedDirectory: Sendable {
                 throw .init(error)
             }
             guard isEmpty else {
-                throw UnfinishedDirectory.find(path).map { .unfinished($0) } ?? .notEmpty(path)
+                throw UnfinishedDirectory.find(path, trust: trust).map { .unfinished($0) } ?? .notEmpty(path)
             }
             try checkWritable(path)
         } else if errno == ENOENT {
@@ -70,86 +99,73 @@ package final class OwnedDirectory: Sendable {
     ///
     /// - Parameters:
     ///   - run: Who fills it. With this the directory is marked as unfinished.
+    ///   - data: The data directory of the run, if this is another one.
     ///   - syncs: Whether the mark is on stable storage when this returns.
     package init(
-        _ path: String, mode: UInt16 = 0o700, owner: FileOwner? = nil, run: UnfinishedRecord? = nil, syncs: Bool = false
+        _ path: String, mode: UInt16 = 0o700, owner: FileOwner? = nil, run: UnfinishedRecord? = nil,
+        data: NotedDirectory? = nil, syncs: Bool = false
     ) throws(Refusal) {
-        try Self.check(path)
-        var missing: [String] = []
-        var place = path
-        var info = stat()
-        while unsafe stat(place, &info) != 0 && errno == ENOENT {
-            missing.insert(place, at: 0)
-            place = Self.parent(of: place)
-        }
-        var made: [String] = []
+        try Self.check(path, trust: MarkTrust(owner: owner))
+        let making = Making(mode: mode, owner: owner, syncs: syncs)
         do throws(FileIOError) {
-            for place in missing {
-                _ = try SystemCall.run { unsafe mkdir(place, mode_t(mode)) }
-                    .orThrow("could not create directory", place)
-                made.append(place)
-                let directory = try ConfinedDirectory(path: place, owner: owner)
-                // The umask takes bits away: only bits beyond the owner's can be missing.
-                if mode & 0o077 != 0 { try directory.setMode(mode) }
-                try directory.takeOwnership()
+            let (directory, made) = try making.make(path)
+            let before: ModeAndOwner?
+            do throws(FileIOError) { before = made.isEmpty ? try directory.modeAndOwner() : nil } catch {
+                directory.removeWithParents(made, isSameBoot: true) { _ in true }
+                throw error
             }
-            directory = try ConfinedDirectory(path: path, owner: owner)
-            self.made = made
-            before = made.isEmpty ? try directory.modeAndOwner() : nil
-            if var run {
-                run.made = made
-                run.before = before
-                mark = try UnfinishedMark(in: directory, run, syncs: syncs)
-            } else {
-                mark = nil
-            }
-            // A server refuses a data directory that others may read. One that belongs to somebody else keeps its mode:
-            // a backup can lie there, though no server of ours will start on it.
-            if let before, before.mode != mode, geteuid() == 0 || geteuid() == before.owner.user {
-                do throws(FileIOError) { try directory.setMode(mode) } catch {
-                    try? mark?.remove()
-                    throw error
-                }
+            let undoing = Undoing(directory: directory, made: made, before: before, isSameBoot: true)
+            do throws(FileIOError) {
+                let identity = try directory.identity()
+                var record = run
+                record?.directory = identity
+                record?.made = made
+                record?.before = before
+                record?.data = data
+                mark = try making.mark(directory, record, before)
+                self.directory = directory
+                closed = Closed(
+                    path: path, identity: identity, made: made, before: before, owner: owner, syncs: syncs,
+                    record: record)
+            } catch {
+                var undoing = undoing
+                undoing.removesContents = false
+                try? undoing.run(nil)
+                throw error
             }
         } catch {
-            Self.remove(made)
-            throw .init(error)
+            throw error.number == ENOTEMPTY ? .notEmpty(path) : .init(error)
         }
     }
 
-    /// Takes the place of a run that is gone, to undo what it did.
-    init(_ directory: ConfinedDirectory, left record: UnfinishedRecord) {
-        self.directory = directory
-        made = record.made
-        before = record.before
-        mark = nil
+    /// Opens again what this process has made or taken before.
+    package init(reopening closed: Closed) throws(FileIOError) {
+        directory = try closed.open()
+        self.closed = closed
+        mark =
+            if closed.record != nil, directory.exists(UnfinishedMark.name) {
+                try UnfinishedMark(reopening: directory, syncs: closed.syncs)
+            } else { nil }
+    }
+
+    /// The mark, made anew if it is gone.
+    ///
+    /// - Parameter change: What is different from when the first mark was made.
+    package func markAgain(_ change: (inout UnfinishedRecord) -> Void) throws(FileIOError) -> UnfinishedMark? {
+        if let mark, directory.exists(UnfinishedMark.name) { return mark }
+        guard var record = closed.record else { return nil }
+        change(&record)
+        return try UnfinishedMark(inFilled: directory, record, syncs: false)
     }
 
     /// Leaves things as they were before. The mark goes last: a run that is killed here leaves it behind too.
     package func restore() throws(FileIOError) {
-        var failure: FileIOError?
-        do throws(FileIOError) { try directory.removeContents(last: UnfinishedMark.name) } catch { failure = error }
-        // Whatever could not be removed, the rest is put back all the same.
-        do throws(FileIOError) {
-            if let before, try directory.modeAndOwner().mode != before.mode { try directory.setMode(before.mode) }
-            if let before { try directory.setOwner(before.owner) }
-        } catch { failure = failure ?? error }
-        Self.remove(made)
-        if let failure { throw failure }
+        try Undoing(directory: directory, made: closed.made, before: closed.before, isSameBoot: true).run(nil)
     }
 
-    /// Puts the entries of what was made, in the directories above, on stable storage.
-    package func syncParents() throws(FileIOError) {
-        for place in made {
-            try ConfinedDirectory(path: Self.parent(of: place)).sync()
-        }
-    }
-
-    /// Removes empty directories, innermost first; one that others have filled meanwhile stays.
-    private static func remove(_ made: [String]) {
-        for place in made.reversed() {
-            _ = unsafe rmdir(place)
-        }
+    /// Removes what is in it, and keeps its mark.
+    package func clear() throws(FileIOError) {
+        try directory.removeContents(except: UnfinishedMark.name)
     }
 
     package static func parent(of path: String) -> String {

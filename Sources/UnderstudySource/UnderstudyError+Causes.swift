@@ -5,6 +5,10 @@ package import UnderstudyReceiver
 
 extension UnderstudyError {
     package init(_ error: FileIOError, else code: Code = .fileSystem) {
+        if error.isInterruption {
+            self.init(.cancelled, "interrupted")
+            return
+        }
         self.init(
             error.isNoSpace ? .noSpace : error.isShortage ? .resources : code, error.description, hint: error.cure)
     }

@@ -141,12 +141,14 @@ struct FaultyRun {
     /// Runs it under strace with these expressions.
     ///
     /// - Parameter paths: Counts calls on these alone, and none on what lies in them; all calls if empty.
-    func result(_ expressions: [String], on paths: [String] = []) throws -> (ProgramResult, trace: String) {
+    func result(
+        _ expressions: [String], on paths: [String] = [], _ more: [String] = []
+    ) throws -> (ProgramResult, trace: String) {
         let trace = TestDirectory.freshPath("trace")
         let result = try Program.run(
             "/usr/bin/strace",
             ["-f", "-qq", "-y", "-o", trace] + paths.flatMap { ["-P", $0] } + expressions.flatMap { ["-e", $0] }
-                + [UnderstudyProgram.path] + arguments, environment: UnderstudyProgram.environment)
+                + [UnderstudyProgram.path] + arguments + more, environment: UnderstudyProgram.environment)
         return (result, try FileTree.text(trace))
     }
 

@@ -10,14 +10,16 @@ import UnderstudyTestSupport
     /// A run's places: data directory, WAL directory, and one tablespace.
     private struct Places {
         let parent: String
+        let name: String
         let space: String
         var target: String { "\(parent)/deep/target" }
         var wal: String { "\(parent)/wal" }
         var mapped: String { "\(parent)/mapped" }
 
-        init(_ cluster: Cluster) throws {
+        init(_ cluster: Cluster, _ name: String = "space") throws {
             parent = try TestDirectory.make("parent")
-            space = try cluster.makeTablespace("space")
+            self.name = name
+            space = try cluster.makeTablespace(name)
         }
 
         func arguments(_ command: Command, _ cluster: Cluster) -> [String] {
@@ -144,6 +146,69 @@ import UnderstudyTestSupport
         #expect(try verify(places.target, of: cluster, ["-n"]).status == 0)
     }
 
+    /// Takes a backup over the killed one's files, without a slot of its own.
+    private func clean(_ cluster: Cluster, _ places: Places) throws -> ProgramResult {
+        let result = try UnderstudyProgram.run(
+            ["basebackup", "-d", cluster.connectionString(), "-D", places.target, "-c", "fast", "--force-clean"]
+                + ["-T", "\(places.space)=\(places.mapped)"])
+        #expect(result.status == 0, "\(result)")
+        return result
+    }
+
+    private func expectKept(_ result: ProgramResult, _ reason: String, _ cluster: Cluster) throws {
+        #expect(
+            result.errorOutput.contains(
+                "replication slot \"standby1\" of the unfinished base backup is kept: \(reason)"),
+            "\(result)")
+        #expect(result.errorOutput.contains("SELECT pg_drop_replication_slot('standby1');"), "\(result)")
+        #expect(try cluster.slots().contains("standby1"))
+    }
+
+    @Test(arguments: PostgresInstallation.outermost)
+    func `a slot that has moved on since serves somebody else, and is kept`(
+        installation: PostgresInstallation
+    ) throws {
+        let cluster = try Cluster(installation)
+        let places = try Places(cluster)
+        _ = try kill(.basebackup, cluster, places)
+        try cluster.sql("SELECT pg_switch_wal(); CREATE TABLE t AS SELECT 1")
+        try cluster.sql("SELECT pg_replication_slot_advance('standby1', pg_current_wal_lsn())")
+        try expectKept(try clean(cluster, places), "it holds WAL from", cluster)
+    }
+
+    @Test func `a slot that a later clone has taken over is kept, even before its standby is started`() throws {
+        let cluster = try Cluster(.newest)
+        let places = try Places(cluster)
+        _ = try kill(.clone, cluster, places)
+        let parent = try TestDirectory.make("later")
+        let later = try UnderstudyProgram.run(
+            Command.clone.arguments(cluster.connectionString(), "\(parent)/target")
+                + ["-T", "\(places.space)=\(parent)/mapped"])
+        #expect(later.status == 0 && later.errorOutput.contains("taking over replication slot"), "\(later)")
+        try expectKept(try clean(cluster, places), "it holds WAL from", cluster)
+    }
+
+    @Test func `a slot of the same name that holds older WAL, or none, is kept`() throws {
+        let cluster = try Cluster(.newest)
+        try cluster.sql("SELECT pg_create_physical_replication_slot('old', true)")
+        try cluster.sql("SELECT pg_switch_wal(); CREATE TABLE t AS SELECT 1; CHECKPOINT")
+        for reason in ["it holds WAL from", "it holds no WAL"] {
+            let places = try Places(cluster, "space_\(reason.count)")
+            _ = try kill(.basebackup, cluster, places)
+            try cluster.sql("SELECT pg_drop_replication_slot('standby1')")
+            try cluster.sql(
+                reason.hasSuffix("no WAL")
+                    ? "SELECT pg_create_physical_replication_slot('standby1')"
+                    : "SELECT pg_copy_physical_replication_slot('old', 'standby1')")
+            let result = try UnderstudyProgram.run(
+                places.arguments(.basebackup, cluster).filter { $0 != "-C" && $0 != "-S" && $0 != "standby1" }
+                    + ["--force-clean", "--no-slot", "-r", "1048576"])
+            try expectKept(result, reason, cluster)
+            try cluster.sql("SELECT pg_drop_replication_slot('standby1'); DROP TABLE in_\(places.name)")
+            try cluster.sql("DROP TABLESPACE \(places.name)")
+        }
+    }
+
     @Test func `a slot of another server is not dropped here, but named`() throws {
         let cluster = try Cluster(.newest)
         let places = try Places(cluster)
@@ -153,11 +218,77 @@ import UnderstudyTestSupport
         let text = try FileTree.text(mark)
         try #require(text.contains(identifier))
         try TestDirectory.write(text.replacingOccurrences(of: identifier, with: "1"), to: mark)
-        let result = try UnderstudyProgram.run(
-            ["basebackup", "-d", cluster.connectionString(), "-D", places.target, "-c", "fast", "--force-clean"]
-                + ["-T", "\(places.space)=\(places.mapped)"])
-        #expect(result.status == 0, "\(result)")
+        let result = try clean(cluster, places)
         #expect(result.errorOutput.contains("of another server, where replication slot \"standby1\""), "\(result)")
         #expect(try cluster.slots() == ["standby1"])
+    }
+
+    @Test(arguments: [("# comment\nrun 1\n", "an older version"), ("format 9\n", "does not know its format \"9\"")])
+    func `a mark of another format is refused with words`(text: String, words: String) throws {
+        let cluster = try Cluster(.newest)
+        let places = try Places(cluster)
+        try TestDirectory.make(at: "\(places.parent)/deep")
+        try TestDirectory.make(at: places.target)
+        try TestDirectory.write(text, to: "\(places.target)/\(Self.mark)")
+        let before = FileTree.snapshot(places.parent)
+        let result = try UnderstudyProgram.run(places.arguments(.basebackup, cluster) + ["--force-clean"])
+        expectRefused(result, words, "rm -rf '\(places.target)'", "pg_drop_replication_slot")
+        #expect(FileTree.snapshot(places.parent) == before)
+    }
+
+    @Test(.enabled(if: Account.isRoot, "only root can act for others"))
+    func `root acts on what it has left in directories of the user that --owner names, and on no other`() throws {
+        let cluster = try Cluster(.newest)
+        let places = try Places(cluster)
+        let arguments = places.arguments(.clone, cluster) + ["--owner", "postgres"]
+        let program = try Program(
+            UnderstudyProgram.path, arguments + ["-r", "32"], environment: UnderstudyProgram.environment,
+            asCaller: true)
+        try cluster.waitUntilCopying(program)
+        try eventually("files of the tablespace") {
+            FileTree.names(places.mapped).contains { $0.hasPrefix("PG_") }
+        }
+        program.send(SIGKILL)
+        #expect(program.wait().status == 128 + SIGKILL)
+        let before = FileTree.snapshot(places.parent)
+        func run(_ owner: String?) throws -> ProgramResult {
+            try Program.run(
+                UnderstudyProgram.path,
+                places.arguments(.clone, cluster) + ["--force-clean"] + (owner.map { ["--owner", $0] } ?? []),
+                environment: UnderstudyProgram.environment, asCaller: true)
+        }
+        for owner in [nil, "nobody"] {
+            expectRefused(try run(owner), "the directory belongs to user \"postgres\"", "--owner postgres")
+        }
+        // The mark is root's.
+        expectRefused(
+            try UnderstudyProgram.run(places.arguments(.clone, cluster) + ["--force-clean"]), "cannot be relied on")
+        #expect(FileTree.snapshot(places.parent) == before)
+        let result = try run("postgres")
+        #expect(result.status == 0, "\(result)")
+        #expect(!FileTree.snapshot(places.parent).contains { $0.contains(Self.mark) })
+    }
+
+    @Test(.enabled(if: Account.isRoot, "only root can act for others"))
+    func `root believes no mark of another user, and gives nothing away`() throws {
+        let cluster = try Cluster(.newest)
+        let places = try Places(cluster)
+        // A run of user postgres is killed; root comes upon its marks in a place that is open to all.
+        _ = try kill(.basebackup, cluster, places)
+        let shared = "\(places.parent)/shared"
+        try TestDirectory.make(at: shared, mode: 0o1777)
+        try #require(unsafe chown(shared, 0, 0) == 0 && chmod(shared, 0o1777) == 0)
+        try FileManager.default.copyItem(
+            atPath: "\(places.target)/\(Self.mark)", toPath: "\(shared)/\(Self.mark)")
+        try #require(unsafe chown("\(shared)/\(Self.mark)", Account.postgres!.user, Account.postgres!.group) == 0)
+        let before = FileTree.snapshot(places.parent)
+        for directory in [places.target, shared] {
+            let result = try Program.run(
+                UnderstudyProgram.path,
+                ["basebackup", "-d", cluster.connectionString(), "-D", directory, "-c", "fast", "--force-clean"],
+                environment: UnderstudyProgram.environment, asCaller: true)
+            expectRefused(result, "it belongs to user \"postgres\"")
+        }
+        #expect(FileTree.snapshot(places.parent) == before)
     }
 }

@@ -149,7 +149,7 @@ struct TablespaceLayoutTests {
         let layout = try TablespaceLayout(announced, options: options, dataDirectory: "\(base)/data")
         let plans = try layout.makeRoots(targets, announced)
         #expect(
-            plans.map(\.root.directory.path) == ["\(base)/ts", "\(base)/data/pg_tblspc/2", "\(base)/data"])
+            plans.map(\.root.path) == ["\(base)/ts", "\(base)/data/pg_tblspc/2", "\(base)/data"])
         #expect(plans.map(\.root.manifestPrefix?.string) == ["pg_tblspc/1", "pg_tblspc/2", nil])
         #expect(targets.premade == ["pg_tblspc", "pg_tblspc/2"])
         #expect(targets.restore().isEmpty)

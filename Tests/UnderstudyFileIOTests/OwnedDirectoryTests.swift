@@ -25,7 +25,7 @@ struct OwnedDirectoryTests {
         #expect(FileTree.names(base).isEmpty)
         let owned = try OwnedDirectory(path)
         try fill(owned)
-        try owned.syncParents()
+        try owned.closed.syncParents()
         #expect(FileTree.exists("\(path)/dir/file"))
         try owned.restore()
         #expect(FileTree.names(base).isEmpty)
@@ -150,6 +150,19 @@ struct DurableTreeTests {
         try tree.root.makeSymbolicLink("a/link", to: "/nowhere")
         _ = try tree.root.createFile("a/b/file", mode: 0o600)
         try tree.sync()
+    }
+
+    @Test("looks at the interrupt before each directory that it syncs")
+    func interrupted() throws {
+        let tree = DurableTree(
+            root: try ConfinedDirectory(path: TestDirectory.make("durable")), syncsEachFile: true)
+        try tree.root.makeDirectory("a", mode: 0o700)
+        let interrupt = Interrupt()
+        try tree.sync(interrupt: interrupt)
+        interrupt.raise()
+        let error = #expect(throws: FileIOError.self) { try tree.sync(interrupt: interrupt) }
+        #expect(error?.isInterruption == true)
+        #expect(error?.path == "\(tree.root.path)/a")
     }
 
     @Test(

@@ -4,41 +4,6 @@ import UnderstudyTestSupport
 
 @testable import UnderstudyFileIO
 
-@Suite("The record of an unfinished directory")
-struct UnfinishedRecordTests {
-    private static let full: UnfinishedRecord = {
-        var record = UnfinishedRecord.ofNewRun()
-        record.made = ["/srv/a", "/srv/a/with space", "/srv/a/with\nline end and 100 % ä"]
-        record.before = ModeAndOwner(mode: 0o1755, owner: FileOwner(user: 12, group: 4_294_967_294))
-        record.others = ["/srv/other", "/srv/o\u{7F}ther"]
-        record.slot = .init(name: "standby_1", systemIdentifier: "7234567890123456789")
-        return record
-    }()
-
-    @Test func `is read as it was written`() {
-        #expect(UnfinishedRecord(reading: Self.full.text) == Self.full)
-        let bare = UnfinishedRecord(run: "1")
-        #expect(UnfinishedRecord(reading: bare.text) == bare)
-    }
-
-    @Test func `two runs are never taken for one`() {
-        #expect(UnfinishedRecord.ofNewRun().run != UnfinishedRecord.ofNewRun().run)
-    }
-
-    @Test func `cut at any byte, holds the facts whose lines are whole, and no others`() {
-        let record = Self.full, whole = UnfinishedRecord(reading: record.text)
-        let bytes = Array(record.text.utf8)
-        for length in bytes.indices {
-            let cut = UnfinishedRecord(reading: String(decoding: bytes[..<length], as: UTF8.self))
-            #expect(whole.made.starts(with: cut.made))
-            #expect(whole.others.starts(with: cut.others))
-            #expect(cut.before == nil || cut.before == whole.before)
-            #expect(cut.slot == nil || cut.slot == whole.slot)
-            #expect(cut.run.isEmpty || cut.run == whole.run)
-        }
-    }
-}
-
 @Suite("A directory that a run has left unfinished")
 struct UnfinishedDirectoryTests {
     private let base: String
@@ -49,12 +14,17 @@ struct UnfinishedDirectoryTests {
     }
 
     /// What a killed run leaves: the lock goes with the object.
-    private func abandon(_ path: String, others: [String] = []) throws {
-        let owned = try OwnedDirectory(path, run: run, syncs: true)
+    @discardableResult
+    private func abandon(
+        _ path: String, others: [String] = [], data: NotedDirectory? = nil, stage: UnfinishedRecord.Stage? = nil
+    ) throws -> NotedDirectory {
+        let owned = try OwnedDirectory(path, run: run, data: data, syncs: true)
         for other in others { try owned.mark?.addOther(other) }
+        if let stage { try owned.mark?.set(stage) }
         _ = try owned.directory.createFile("file", mode: 0o600)
         try owned.directory.makeDirectory("dir", mode: 0o700)
         _ = try owned.directory.createFile("dir/file", mode: 0o600)
+        return owned.closed.noted
     }
 
     private func unfinished(_ path: String) throws -> UnfinishedDirectory {
@@ -67,7 +37,7 @@ struct UnfinishedDirectoryTests {
         let found = try unfinished(path)
         #expect(found.state == .abandoned)
         #expect(found.record.process == Int(getpid()))
-        #expect(found.record.made == ["\(base)/a", path])
+        #expect(found.record.made.map(\.path) == ["\(base)/a", path])
         #expect(throws: OwnedDirectory.Refusal.unfinished(found)) { try OwnedDirectory.check(path) }
         #expect(throws: OwnedDirectory.Refusal.unfinished(found)) { _ = try OwnedDirectory(path) }
         #expect(FileTree.exists("\(path)/dir/file"))
@@ -81,7 +51,7 @@ struct UnfinishedDirectoryTests {
 
     @Test func `is empty again, with its mode, if it was there before`() throws {
         let path = "\(base)/target"
-        try TestDirectory.make(at: path, mode: 0o755)
+        try #require(unsafe mkdir(path, 0o755) == 0)
         let before = FileTree.snapshot(base)
         try abandon(path)
         #expect(FileTree.snapshot(base) != before)
@@ -90,21 +60,76 @@ struct UnfinishedDirectoryTests {
     }
 
     @Test func `takes the other directories of its run along, and nothing else`() throws {
-        let names = ["ours", "foreign", "unmarked", "absent"]
-        try abandon("\(base)/ours")
+        let names = ["ours", "foreign", "unmarked", "absent", "bare"]
+        let data = try abandon("\(base)/target", others: names.map { "\(base)/\($0)" })
+        try abandon("\(base)/ours", data: data)
         do {
-            let owned = try OwnedDirectory("\(base)/foreign", run: .ofNewRun())
+            let owned = try OwnedDirectory("\(base)/foreign", run: .ofNewRun(), data: data)
             _ = try owned.directory.createFile("precious", mode: 0o600)
         }
         try TestDirectory.make(at: "\(base)/unmarked", mode: 0o700)
         try TestDirectory.write("precious", to: "\(base)/unmarked/precious")
-        try abandon("\(base)/target", others: names.map { "\(base)/\($0)" })
+        // Killed when it had just made its mark.
+        try TestDirectory.make(at: "\(base)/bare", mode: 0o700)
+        _ = try ConfinedDirectory(path: "\(base)/bare").createOwnFile(UnfinishedMark.name, mode: 0o600)
         let found = try unfinished("\(base)/target")
-        #expect(found.others.map(\.path) == ["\(base)/ours"])
+        #expect(found.others() == ["\(base)/ours", "\(base)/bare"])
         try found.remove()
-        #expect(FileTree.names(base).sorted() == ["foreign", "unmarked"])
+        #expect(FileTree.names(base).sorted() == ["bare", "foreign", "unmarked"])
+        #expect(FileTree.names("\(base)/bare") == [])
         #expect(FileTree.exists("\(base)/foreign/precious"))
         #expect(FileTree.exists("\(base)/unmarked/precious"))
+    }
+
+    @Test func `that is complete keeps all but the marks`() throws {
+        let data = try abandon("\(base)/target", others: ["\(base)/ours"], stage: .complete)
+        try abandon("\(base)/ours", data: data)
+        for name in ["target", "ours"] { #expect(try unfinished("\(base)/\(name)").state == .complete) }
+        let found = try unfinished("\(base)/target")
+        #expect(throws: FileIOError.self) { try found.remove() }
+        try found.removeMarks()
+        for name in ["target", "ours"] {
+            #expect(FileTree.names("\(base)/\(name)") == ["dir", "file"])
+        }
+    }
+
+    @Test func `beside a data directory without a mark is part of something complete`() throws {
+        let data = try abandon("\(base)/target", others: ["\(base)/ours"])
+        try abandon("\(base)/ours", data: data)
+        #expect(try unfinished("\(base)/ours").state == .abandoned)
+        try ConfinedDirectory(path: "\(base)/target").remove(UnfinishedMark.name)
+        #expect(try unfinished("\(base)/ours").state == .complete)
+        // As long as that is there, and is that one.
+        try ConfinedDirectory(path: base).rename("target", to: "moved")
+        #expect(try unfinished("\(base)/ours").state == .abandoned)
+        try abandon("\(base)/target")
+        #expect(try unfinished("\(base)/ours").state == .abandoned)
+    }
+
+    @Test func `is not removed to its end if that is interrupted, and keeps its mark`() throws {
+        let path = "\(base)/target", interrupt = Interrupt()
+        try abandon(path)
+        interrupt.raise()
+        let error = #expect(throws: FileIOError.self) { try unfinished(path).remove(interrupt: interrupt) }
+        #expect(error?.isInterruption == true)
+        #expect(FileTree.exists("\(path)/dir/file"))
+        #expect(try unfinished(path).state == .abandoned)
+    }
+
+    @Test(
+        "which other file systems are mounted in is emptied up to those",
+        .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"))
+    func mounted() throws {
+        let path = "\(base)/target"
+        try abandon(path)
+        let fileSystem = try MountedFileSystem(.small(bytes: 1 << 20))
+        try TestDirectory.write("precious", to: "\(fileSystem.path)/precious")
+        try Program.check("/bin/mount", ["--bind", fileSystem.path, "\(path)/dir"], asCaller: true)
+        defer { _ = try? Program.check("/bin/umount", ["\(path)/dir"], asCaller: true) }
+        let error = #expect(throws: FileIOError.self) { try unfinished(path).remove() }
+        #expect(error?.number == EXDEV)
+        #expect(FileTree.exists("\(fileSystem.path)/precious"))
+        #expect(try unfinished(path).state == .abandoned)
     }
 
     @Test func `is in use as long as its run holds it`() throws {
@@ -126,10 +151,10 @@ struct UnfinishedDirectoryTests {
         #expect(try unfinished(path).state == .served)
     }
 
-    @Test func `with an empty mark is ours all the same`() throws {
+    @Test func `with an empty mark and nothing else is ours all the same`() throws {
         let path = "\(base)/target"
         try TestDirectory.make(at: path, mode: 0o700)
-        try TestDirectory.write("", to: "\(path)/\(UnfinishedMark.name)")
+        _ = try ConfinedDirectory(path: path).createOwnFile(UnfinishedMark.name, mode: 0o600)
         try unfinished(path).remove()
         #expect(FileTree.names(path) == [])
     }

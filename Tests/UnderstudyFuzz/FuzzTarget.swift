@@ -5,7 +5,7 @@
 import Glibc
 
 enum FuzzTarget: String, CaseIterable {
-    case tar, manifest, messages, history, control, wal, texts, archived, compressed
+    case tar, manifest, messages, history, control, wal, texts, marks, archived, compressed
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -16,6 +16,7 @@ enum FuzzTarget: String, CaseIterable {
         case .control: fuzzControl(bytes)
         case .wal: fuzzReceiving(bytes)
         case .texts: fuzzTexts(bytes)
+        case .marks: fuzzMarks(bytes)
         case .archived: fuzzArchived(bytes)
         case .compressed: fuzzCompressed(bytes)
         }

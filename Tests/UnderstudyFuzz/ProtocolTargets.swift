@@ -1,5 +1,4 @@
 import UnderstudyConfiguration
-import UnderstudyFileIO
 import UnderstudyProtocol
 import UnderstudyReceiver
 
@@ -163,11 +162,4 @@ private func endOfTimeline(_ machine: ReceiveMachine, _ number: UInt32, back: UI
         preconditionFailure("the row of a timeline is not read")
     }
     return next
-}
-
-/// Texts of ours that somebody else may have changed.
-func fuzzTexts(_ bytes: [UInt8]) {
-    let text = String(decoding: bytes, as: UTF8.self)
-    let record = UnfinishedRecord(reading: text)
-    precondition(UnfinishedRecord(reading: record.text).made == record.made, "a mark changes when it is written again")
 }

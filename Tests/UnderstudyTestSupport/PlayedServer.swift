@@ -122,6 +122,7 @@ package struct PlayedServer: Sendable {
         case "SHOW synchronous_standby_names": bytes.rows(1, synchronousStandbyNames)
         case let text where text.hasPrefix("CREATE_REPLICATION_SLOT"):
             bytes.rows(4, [["slot", "0/3000000", nil, nil]])
+        case let text where text.hasPrefix("READ_REPLICATION_SLOT"): bytes.rows(3, [["physical", "0/3000000", "1"]])
         case let text where text.hasPrefix("DROP_REPLICATION_SLOT"): bytes.complete("DROP_REPLICATION_SLOT")
         case let text where text.hasPrefix("START_REPLICATION"): return stream()
         case let text where text.hasPrefix("BASE_BACKUP"): return backup(hasManifest: command.contains("MANIFEST"))

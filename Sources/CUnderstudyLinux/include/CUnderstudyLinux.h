@@ -11,12 +11,19 @@
 
 extern const int understudy_O_DIRECT;
 extern const int understudy_O_PATH;
+extern const int understudy_O_TMPFILE;
 
 /// openat2(2) that resolves `path` beneath `dir` and follows no symbolic link at all.
 int understudy_open_confined(int dir, const char *path, int flags, unsigned mode);
 
 /// openat(2), whose variable arguments Swift cannot pass.
 int understudy_openat(int dir, const char *path, int flags, unsigned mode);
+
+/// Like understudy_open_confined, and stays on the same mount.
+int understudy_open_same_mount(int dir, const char *path, int flags);
+
+/// openat(2) of the directory above, as a place for names (O_PATH).
+int understudy_openat_parent(int dir);
 
 /// fallocate(2) from the start of the file, which gets the size `length`.
 int understudy_preallocate(int fd, int64_t length);

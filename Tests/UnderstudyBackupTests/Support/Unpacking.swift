@@ -59,7 +59,7 @@ final class Unpacking {
         let failures = failures
         pool = WritePool(ledger: ledger, algorithm: layout.algorithm) { failures.raise() }
         writers = try pool.start()
-        sink = DirectorySink(
+        sink = try DirectorySink(
             dataRoot: targets.root(targets.data, prefix: nil),
             walRoot: targets.wal.map { [targets] in targets.root($0, prefix: nil) }, premade: targets.premade,
             version: layout.version, tablespaceLinks: links, filler: BatchFiller(pool: pool))
@@ -72,7 +72,7 @@ final class Unpacking {
 
     /// Unpacks one archive; nil is the one of the data directory.
     func unpack(_ archive: TarBytes, tablespace: UInt32? = nil, piece: Int = 32768) throws {
-        sink.beginArchive(tablespace.map { roots[$0]! } ?? targets.root(targets.data, prefix: nil))
+        try sink.beginArchive(tablespace.map { roots[$0]! } ?? targets.root(targets.data, prefix: nil))
         var reader = TarReader()
         for start in stride(from: 0, to: archive.bytes.count, by: piece) {
             let end = min(archive.bytes.count, start + piece)

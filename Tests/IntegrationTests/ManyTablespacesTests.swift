@@ -1,0 +1,45 @@
+import Glibc
+import Testing
+import UnderstudyTestSupport
+
+@Suite(.disabled(if: isStock)) struct ManyTablespacesTests {
+    @Test
+    func `more tablespaces than files that may be open are no trouble, and the limit is raised as far as it goes`()
+        throws
+    {
+        let cluster = try Cluster(.newest)
+        let parent = try TestDirectory.make("parent"), count = 100
+        let places = try (0..<count).map { _ in try TestDirectory.make("space") }
+        var statements = "SET allow_in_place_tablespaces = on;\n"
+        for (number, place) in places.enumerated() {
+            statements += "CREATE TABLESPACE outside\(number) LOCATION '\(place)';\n"
+            statements += "CREATE TABLESPACE inside\(number) LOCATION '';\n"
+        }
+        try Program.check(
+            cluster.installation.program("psql"), ["-q", "-v", "ON_ERROR_STOP=1", "-d", cluster.connectionString()],
+            input: statements)
+        let mappings = places.enumerated().flatMap { ["-T", "\($0.element)=\(parent)/\($0.offset)"] }
+        for (options, isRaised) in [(["-r", "32"], true), ([], false)] {
+            let limits = isRaised ? "ulimit -Sn 64 && ulimit -Hn 80" : "ulimit -n 64"
+            let program = try Program(
+                "/bin/bash",
+                ["-c", "\(limits) && exec \"$0\" \"$@\"", UnderstudyProgram.path]
+                    + Command.basebackup.arguments(cluster.connectionString(), "\(parent)/target") + mappings + options,
+                environment: UnderstudyProgram.environment)
+            if isRaised {
+                try cluster.waitUntilCopying(program)
+                let limit = try FileTree.text("/proc/\(program.processID)/limits").split(separator: "\n")
+                    .first { $0.hasPrefix("Max open files") }
+                #expect(limit?.split(separator: " ").dropFirst(3).prefix(2) == ["80", "80"])
+                program.send(SIGTERM)
+                #expect(program.wait().status == 1)
+                #expect(FileTree.names(parent) == [])
+            } else {
+                let result = program.wait()
+                #expect(result.status == 0, "\(result)")
+                #expect(try verify("\(parent)/target", of: cluster, ["-n"]).status == 0)
+                #expect(FileTree.names("\(parent)/target/pg_tblspc").count == 2 * count)
+            }
+        }
+    }
+}
