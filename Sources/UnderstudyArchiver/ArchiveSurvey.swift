@@ -5,20 +5,31 @@ import UnderstudyWAL
 
 /// Finds out what a directory holds, whether it is of the server's past, and where the stream must go on.
 ///
-/// Only the newest files are looked into: what lies behind a good one was good when that was begun.
+/// Only the newest files are looked into: what lies behind a good one was good when that was begun. Nothing is moved before
+/// all that can be refused has been.
 struct ArchiveSurvey {
     let directory: ConfinedDirectory
     let origin: WALOrigin
     let size: WALSegmentSize
 
-    private var found = WALHoldings()
+    /// Whether the first page of every file is looked at, and what is missing is said: once in a run.
+    let looksAtAll: Bool
+
+    var found = WALHoldings()
     private var aside: [ArchivedSegment] = []
     private var fork: WALPosition?
+    /// Files that hold none of the WAL that their names say.
+    var misnamed: [ArchivedSegment] = []
+    /// A file that holds WAL behind the fork, and how far it is of the server's past.
+    private var forked: (segment: ArchivedSegment, end: LSN)?
+    /// A file with the name of a complete segment that is none.
+    private var incomplete: ArchivedSegment?
 
-    init(directory: ConfinedDirectory, origin: WALOrigin, size: WALSegmentSize) {
+    init(directory: ConfinedDirectory, origin: WALOrigin, size: WALSegmentSize, looksAtAll: Bool = true) {
         self.directory = directory
         self.origin = origin
         self.size = size
+        self.looksAtAll = looksAtAll
     }
 
     mutating func holdings() throws(WALDestinationError) -> WALHoldings {
@@ -33,25 +44,44 @@ struct ArchiveSurvey {
         try checkOrigin(segments)
         let history = try readHistory()
         let givenTwice = try timelinesGivenTwice(history)
-        for segment in segments {
+        var past: [ArchivedSegment] = []
+        for (index, segment) in segments.enumerated() {
             let contents = ArchivedContents(segment, in: directory)
             guard try isUsable(contents) else { continue }
+            if try !hasItsName(contents, history) {
+                misnamed.append(segment)
+                continue
+            }
             switch relation(of: segment, history, givenTwice) {
             case .future: throw Self.ahead(segment, origin)
             case .diverged:
                 note(segment, history)
                 continue
             case .pastUpTo(let end):
+                if try contents.hasContent(from: end) {
+                    note(end, of: segment)
+                    forked = (segment, end)
+                } else if !segment.isPartial {
+                    incomplete = segment
+                }
                 // What it holds up to there comes again.
-                if try contents.hasContent(from: end) { note(segment, history) }
                 found.next = WALPosition(timeline: segment.segment.timeline, lsn: segment.segment.startLSN)
             case .past:
                 found.next = WALPosition(timeline: segment.segment.timeline, lsn: segment.nextLSN)
+                if !segment.isPartial, try contents.extent()?.isWhole != true {
+                    incomplete = segment
+                    found.next?.lsn = segment.segment.startLSN
+                }
             }
+            past = Array(segments[index...])
             break
         }
         if found.next == nil, let history, let oldest = aside.last { found.next = fork(of: history, before: oldest) }
+        let relations = past.map { relation(of: $0, history, givenTwice) }
+        try readTail(Array(zip(past, relations)))
+        if looksAtAll { try lookAtAll(past, history) }
         try setAside(givenTwice)
+        if looksAtAll { try removeStale(past) }
         return found
     }
 
@@ -148,9 +178,11 @@ struct ArchiveSurvey {
     private mutating func note(_ segment: ArchivedSegment, _ history: TimelineHistory?) {
         aside.append(segment)
         // Files come newest first: the last one noted is nearest to the fork.
-        let timeline = segment.segment.timeline
-        fork = WALPosition(
-            timeline: timeline, lsn: history?.switchLSN(of: timeline) ?? segment.segment.startLSN)
+        note(history?.switchLSN(of: segment.segment.timeline) ?? segment.segment.startLSN, of: segment)
+    }
+
+    private mutating func note(_ fork: LSN, of segment: ArchivedSegment) {
+        self.fork = WALPosition(timeline: segment.segment.timeline, lsn: fork)
     }
 
     /// Where the stream takes the place of an archive that is set aside as a whole: it must not begin behind that.
@@ -162,12 +194,13 @@ struct ArchiveSurvey {
     }
 
     private mutating func setAside(_ givenTwice: [TimelineID]) throws(WALDestinationError) {
+        try setMisnamedAside()
+        if let incomplete { try makePartial(incomplete) }
         guard let fork else { return }
         var names: [String] = []
-        for segment in aside {
-            let name = RelativePath(segment.fileName)
-            names.append(
-                try writing { () throws(FileIOError) in try directory.setAside(name, mode: origin.fileMode) })
+        for segment in aside { names.append(try setAside(segment)) }
+        if let (segment, end) = forked {
+            names.append(try ForkedFile(segment, upTo: end, in: directory, mode: origin.fileMode).divide())
         }
         for timeline in givenTwice.reversed() {
             let name = try writing { () throws(FileIOError) in
@@ -176,5 +209,10 @@ struct ArchiveSurvey {
             if let name { names.append(name) }
         }
         found.divergence = WALHoldings.Divergence(fork: fork, names: names.reversed())
+    }
+
+    func setAside(_ segment: ArchivedSegment) throws(WALDestinationError) -> String {
+        let name = RelativePath(segment.fileName)
+        return try writing { () throws(FileIOError) in try directory.setAside(name, mode: origin.fileMode) }
     }
 }

@@ -7,7 +7,7 @@ struct ArchivedContents {
     let segment: ArchivedSegment
     let directory: ConfinedDirectory
 
-    private var name: RelativePath { RelativePath(segment.fileName) }
+    var name: RelativePath { RelativePath(segment.fileName) }
 
     init(_ segment: ArchivedSegment, in directory: ConfinedDirectory) {
         self.segment = segment

@@ -18,6 +18,8 @@ struct ArchiverRun {
     private var random = SystemRandomNumberGenerator()
     private var complaints = Complaints()
     private var lastTimeline: TimelineID?
+    /// How far the archive went when the connection was made.
+    private var archiveEnd: WALPosition?
 
     var state: ArchiverState { archiver.state }
     var options: WALArchiver.Options { archiver.options }
@@ -56,6 +58,8 @@ struct ArchiverRun {
         let start = try ArchiverStart(
             options: options, identity: server.identity, segmentSize: server.segmentSize, history: history
         ).position(holdings: holdings, restart: slot.restart)
+        try ArchiveEnd(holdings, of: archiver.destination, session, server, logger: logger).check()
+        archiveEnd = holdings.end
         let held = holdings.isDurable && start == holdings.next ? start.lsn : .invalid
         return try stream(session, server, slot, history, from: start, held: held)
     }
@@ -104,8 +108,9 @@ struct ArchiverRun {
     ) throws(UnderstudyError) -> WALHoldings {
         let origin = WALOrigin(
             systemIdentifier: server.identity.systemIdentifier, segmentSize: Int(server.segmentSize.bytes),
-            timeline: server.identity.timeline, history: history, fileMode: server.fileMode,
-            reliesOnAcknowledgement: archiver.slot != .none || options.synchronous, restartLSN: slot.restart?.lsn)
+            timeline: server.identity.timeline, position: server.identity.position, history: history,
+            fileMode: server.fileMode, reliesOnAcknowledgement: archiver.slot != .none || options.synchronous,
+            restartLSN: slot.restart?.lsn)
         do throws(WALDestinationError) { return try archiver.destination.open(origin) } catch {
             var failure = UnderstudyError(error)
             if error.dependsOnServer { failure.code = .connection }
@@ -158,6 +163,7 @@ struct ArchiverRun {
                     return wishes
                 },
                 observe: { event in observer.handle(event) })
+            loop.pageCheck = FirstPageCheck(systemIdentifier: server.identity.systemIdentifier)
             isDone = try loop.run(slot: slot.name)
         } catch {
             if error.code == .stoppedWhileStalled {
@@ -189,7 +195,9 @@ struct ArchiverRun {
         if let failure = report.failure, !failure.isTemporary || endsShort { throw UnderstudyError(failure) }
         if var failure {
             if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }
-            throw try LostWAL.explain(failure, session, server, start, slot: archiver.slot.name)
+            let past = history.flatMap { try? TimelineHistory(parsing: $0, of: server.identity.timeline) }
+            throw try LostWAL.explain(
+                failure, session, server, start, slot: archiver.slot.name, history: past, held: archiveEnd?.lsn)
         }
         return isDone
     }

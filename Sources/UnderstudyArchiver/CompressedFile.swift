@@ -35,7 +35,8 @@ struct CompressedFile {
     /// The first plain bytes, as far as there are any.
     func prefix(_ limit: Int) throws(WALDestinationError) -> [UInt8] {
         var bytes: [UInt8] = []
-        _ = try decode { piece in
+        // Often of thousands of files, and little of each.
+        _ = try decode(step: 1 << 14) { piece in
             for index in 0..<min(piece.byteCount, limit - bytes.count) { bytes.append(piece.byte(at: index)) }
             return bytes.count < limit
         }
@@ -56,10 +57,41 @@ struct CompressedFile {
         return found
     }
 
-    /// - Parameter take: Gets the plain bytes piece by piece, until it returns false.
+    /// Hands out pages of this size from the first one on, the last one as far as it goes, until `take` returns false.
+    func pages(of size: Int, _ take: ([UInt8]) throws(WALDestinationError) -> Bool) throws(WALDestinationError) {
+        var page: [UInt8] = []
+        page.reserveCapacity(size)
+        var failure: WALDestinationError?
+        func hand() -> Bool {
+            do throws(WALDestinationError) { return try take(page) } catch {
+                failure = error
+                return false
+            }
+        }
+        var isWanted = true
+        _ = try decode { piece in
+            var rest = piece
+            while rest.byteCount > 0 {
+                let count = min(size - page.count, rest.byteCount)
+                // The bytes are copied within the call.
+                unsafe rest.extracting(..<count).withUnsafeBytes { unsafe page.append(contentsOf: $0) }
+                rest = rest.extracting(count...)
+                guard page.count == size else { break }
+                isWanted = hand()
+                page.removeAll(keepingCapacity: true)
+                if !isWanted { return false }
+            }
+            return true
+        }
+        if isWanted, !page.isEmpty { _ = hand() }
+        if let failure { throw failure }
+    }
+
+    /// - Parameters:
+    ///   - step: So many bytes of the file are read at once.
+    ///   - take: Gets the plain bytes piece by piece, until it returns false.
     /// - Returns: Whether the end was reached and nothing was damaged.
-    private func decode(_ take: (RawSpan) -> Bool) throws(WALDestinationError) -> Bool {
-        let step = 1 << 18
+    private func decode(step: Int = 1 << 18, _ take: (RawSpan) -> Bool) throws(WALDestinationError) -> Bool {
         var offset: Int64 = 0
         do throws(CompressionError) {
             var decompressor = try Decompressor(method)

@@ -20,7 +20,8 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
     private let partial: RelativePath
     /// Under this name it is written now.
     private var name: RelativePath
-    /// How much the file under `partial` holds, while that is another one, and which it is.
+    /// How much the file under `partial` holds, while that is another one, and which it is; or how much a partial file of an
+    /// older timeline holds.
     private var older: UInt64 = 0
     private let olderIdentity: FileIdentity?
     private var file: FileDescriptor?
@@ -39,7 +40,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
 
     init(
         _ segment: WALSegment, _ method: CompressionMethod, level: Int?, suffix: String,
-        in directory: ConfinedDirectory, mode: UInt16
+        in directory: ConfinedDirectory, mode: UInt16, heldElsewhere: Int = 0
     ) throws(WALDestinationError) {
         let partial = RelativePath(segment.name + suffix + ArchivedSegment.partialSuffix)
         // Shown when the segment before is finished.
@@ -47,10 +48,10 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         do throws(CompressionError) {
             compressor = try Compressor(method, level: level, contentSize: UInt64(segment.size))
         } catch { throw WALDestinationError(error.message) }
-        var older: UInt64 = 0
         olderIdentity = try writing { () throws(FileIOError) in try directory.identity(of: partial) }
+        var older = UInt64(heldElsewhere)
         if olderIdentity != nil {
-            older = try CompressedFile(.init(suffix: suffix), partial, in: directory).measure().bytes
+            older = try Self.held(partial, in: directory, segment)
             try syncing { () throws(FileIOError) in
                 // It counts until the new one takes its place, also after a crash.
                 try directory.openFile(partial, flags: O_RDWR).sync(path: directory.fullPath(partial))
@@ -69,6 +70,25 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         self.partial = partial
         self.name = name
         self.older = older
+    }
+
+    var isHeldBack: Bool { name == Self.newName && UInt64(taken) < older }
+
+    /// How much WAL a file holds: not what a copy of a server's file has behind that.
+    private static func held(
+        _ name: RelativePath, in directory: ConfinedDirectory, _ segment: WALSegment
+    ) throws(WALDestinationError) -> UInt64 {
+        if let size = WALSegmentSize(bytes: UInt64(segment.size)),
+            let file = ArchivedSegment(fileName: "\(name)", size: size),
+            let extent = try ArchivedContents(file, in: directory).extent()
+        {
+            return UInt64(extent.end)
+        }
+        return try CompressedFile(
+            .init(suffix: String("\(name)".dropFirst(24).dropLast(ArchivedSegment.partialSuffix.count))), name,
+            in: directory
+        )
+        .measure().bytes
     }
 
     private var path: String { directory.fullPath(name) }
@@ -96,10 +116,12 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         try putAndSync()
         inFile = taken
         try checkName()
-        if older > 0, UInt64(taken) >= older { try takePlace() }
+        if name == Self.rewrittenName, UInt64(taken) >= older { try takePlace() }
     }
 
     func takeName() throws(WALDestinationError) {
+        guard name == Self.newName, !isHeldBack else { return }
+        if older > 0 { try self.sync() }
         guard name == Self.newName else { return }
         guard try writing({ () throws(FileIOError) in try directory.renameIfFree(name, to: partial) }) else {
             throw inTheWay(directory.fullPath(partial))
@@ -193,11 +215,11 @@ extension ArchivedSegment.Compression {
 
 extension WALDirectory {
     func makeCompressed(
-        _ segment: WALSegment, _ opened: Opened
+        _ segment: WALSegment, _ opened: Opened, heldElsewhere: Int
     ) throws(WALDestinationError) -> (any SegmentOutput)? {
         guard let (method, level) = compression.methodAndLevel else { return nil }
         return try CompressedSegment(
             segment, method, level: level, suffix: compression.kind.rawValue, in: opened.directory,
-            mode: opened.origin.fileMode)
+            mode: opened.origin.fileMode, heldElsewhere: heldElsewhere)
     }
 }

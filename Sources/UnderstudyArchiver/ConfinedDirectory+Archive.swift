@@ -7,15 +7,19 @@ extension ConfinedDirectory {
 
     /// Moves a file into `diverged`, under its name with the time behind it, durably.
     ///
-    /// - Parameter mode: Of the archive's files.
+    /// - Parameters:
+    ///   - mode: Of the archive's files.
+    ///   - original: The name that it gets there, where the file has another one.
     /// - Returns: The new name, from the archive on.
-    func setAside(_ name: RelativePath, mode: UInt16) throws(FileIOError) -> String {
+    func setAside(
+        _ name: RelativePath, as original: RelativePath? = nil, mode: UInt16
+    ) throws(FileIOError) -> String {
         let aside = RelativePath(Self.asideName)
         if !exists(aside) {
             try makeDirectory(aside, mode: mode & 0o040 == 0 ? 0o700 : 0o750)
             try sync()
         }
-        let base = "\(Self.asideName)/\(name).\(Self.timeText(time(nil)))"
+        let base = "\(Self.asideName)/\(original ?? name).\(Self.timeText(time(nil)))"
         var new = base, attempt = 1
         while try !renameIfFree(name, to: RelativePath(new)) {
             attempt += 1

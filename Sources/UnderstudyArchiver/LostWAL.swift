@@ -6,9 +6,13 @@ import UnderstudyWAL
 
 /// The server has removed WAL that the archive lacks: says which, and what to do.
 enum LostWAL {
-    /// - Parameter session: As the failed stream left it; it may be of no more use.
+    /// - Parameters:
+    ///   - session: As the failed stream left it; it may be of no more use.
+    ///   - history: Of the server's timeline, where it is known.
+    ///   - held: How far the archive goes, where that is known: a partial segment holds something behind its start.
     static func explain(
-        _ error: UnderstudyError, _ session: Session, _ server: ServerFacts, _ start: WALPosition, slot: String?
+        _ error: UnderstudyError, _ session: Session, _ server: ServerFacts, _ start: WALPosition, slot: String?,
+        history: TimelineHistory? = nil, held: LSN? = nil
     ) throws(UnderstudyError) -> UnderstudyError {
         guard error.sqlState == "58P01" || error.message.contains("has already been removed") else { return error }
         var failure = error
@@ -16,10 +20,10 @@ enum LostWAL {
         // The server's position was asked for before the stream began.
         var position = server.identity.position
         if let now = try? currentPosition(session, server) { position = now }
-        let oldest = try? oldestAvailable(session, server, start, before: position)
+        let oldest = try? oldestAvailable(session, server, start, before: position, history)
         let end = oldest.map { "up to \($0)" } ?? "up to a position that the server does not tell"
         failure.detail =
-            "WAL from \(start.lsn) \(end) (timeline \(start.timeline)) is not in the archive, and lost to it."
+            "WAL from \(max(start.lsn, held ?? start.lsn)) \(end) (timeline \(start.timeline)) is not in the archive, and lost to it."
         let next = oldest ?? position.segmentStart(server.segmentSize)
         failure.hint =
             "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with --start-lsn=\(next)"
@@ -28,7 +32,7 @@ enum LostWAL {
     }
 
     private static func currentPosition(_ session: Session, _ server: ServerFacts) throws -> LSN? {
-        try end(of: session)
+        try session.endCommand()
         let identity = try session.ask(ReplicationCommand.identifySystem) { rows throws(ProtocolError) in
             try SystemIdentity(rows)
         }
@@ -37,16 +41,18 @@ enum LostWAL {
 
     /// The first segment from which the server streams, found by halving.
     private static func oldestAvailable(
-        _ session: Session, _ server: ServerFacts, _ start: WALPosition, before position: LSN
+        _ session: Session, _ server: ServerFacts, _ start: WALPosition, before position: LSN,
+        _ history: TimelineHistory?
     ) throws(ConnectionError) -> LSN? {
-        try end(of: session)
+        try session.endCommand()
         let size = server.segmentSize
         var missing = start.lsn.segmentNumber(size)
         var present = position.segmentNumber(size)
-        guard present > missing, start.timeline == server.identity.timeline else { return nil }
+        guard present > missing, history != nil || start.timeline == server.identity.timeline else { return nil }
         while present - missing > 1 {
             let middle = missing + (present - missing) / 2
-            if try streams(session, LSN(rawValue: middle * size.bytes), start.timeline) {
+            let lsn = LSN(rawValue: middle * size.bytes)
+            if try streams(session, lsn, history?.timeline(of: lsn) ?? start.timeline) {
                 present = middle
             } else {
                 missing = middle
@@ -58,40 +64,8 @@ enum LostWAL {
     private static func streams(_ session: Session, _ position: LSN, _ timeline: TimelineID) throws(ConnectionError)
         -> Bool
     {
-        do throws(ConnectionError) {
-            try session.startReplication(slot: nil, from: position, timeline: timeline)
-            guard case .copyBoth = try session.nextResult() else { return false }
-            // The server looks for the file when it sends its first bytes.
-            var step = try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in })
-            if step == .data { try session.endCopy() }
-            while step != .ended {
-                step = try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in })
-            }
-            while try hasResult(session) {}
-            return true
-        } catch {
-            guard error.code == .server else { throw error }
-            try end(of: session)
-            return false
-        }
-    }
-
-    /// Takes what is left of a command that failed.
-    private static func end(of session: Session) throws(ConnectionError) {
-        while true {
-            do throws(ConnectionError) {
-                if try !hasResult(session) { return }
-            } catch {
-                guard error.code == .server else { throw error }
-            }
-        }
-    }
-
-    /// Takes a result; false when there is none left.
-    private static func hasResult(_ session: Session) throws(ConnectionError) -> Bool {
-        let reply = try session.nextResult()
-        // libpq would return it again and again.
-        if reply.isCopy { throw ConnectionError(.protocolViolation, "unexpected copy") }
-        return reply != .none
+        // The server looks for the file when it sends its first bytes.
+        if case .bytes = try session.sample(position, on: timeline, count: 1) { return true }
+        return false
     }
 }

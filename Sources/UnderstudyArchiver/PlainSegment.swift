@@ -25,6 +25,8 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
     private var needsSync = false
     /// Before it the file consists of written blocks, so that a sync has nothing to record but data.
     private var zeroed: Int
+    /// So much of it is in a partial file of an older timeline, which counts until this one holds as much.
+    private let heldElsewhere: Int
 
     /// So much is zeroed at once ahead of a stream that comes in small pieces.
     private static let zeroStep = 16 << 20
@@ -32,10 +34,14 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
     /// Begins the file anew, or goes on with one that is there: its content is of the same WAL, so each byte is written over
     /// by its like and nothing that is held is ever gone.
     ///
-    /// - Parameter prepared: A file of full size, on stable storage, that it may be; nil to make one.
+    /// - Parameters:
+    ///   - prepared: A file of full size, on stable storage, that it may be; nil to make one.
+    ///   - heldElsewhere: It does not show its name before it holds so much.
     init(
-        _ segment: WALSegment, in directory: ConfinedDirectory, mode: UInt16, prepared: RelativePath?
+        _ segment: WALSegment, in directory: ConfinedDirectory, mode: UInt16, prepared: RelativePath?,
+        heldElsewhere: Int = 0
     ) throws(FileIOError) {
+        self.heldElsewhere = heldElsewhere
         partial = RelativePath(segment.name + ArchivedSegment.partialSuffix)
         var name = partial
         var zeroed = 0
@@ -75,12 +81,15 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
     /// Shows itself under the name of a partial segment; the one before must be finished by then, because stock tools go on
     /// with the newest.
     func takeName() throws(WALDestinationError) {
-        guard name != partial else { return }
+        guard name != partial, !isHeldBack else { return }
+        if heldElsewhere > 0 { try sync() }
         guard try writing({ () throws(FileIOError) in try directory.renameIfFree(name, to: partial) }) else {
             throw inTheWay(directory.fullPath(partial))
         }
         name = partial
     }
+
+    var isHeldBack: Bool { name != partial && written < heldElsewhere }
 
     /// A new file, until it has its full size.
     static let newName: RelativePath = ".understudy-new"
@@ -150,6 +159,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         try syncing { () throws(FileIOError) in
             try direct.take()?.close(path: path)
             try file.take()?.close(path: path)
+            if isHeldBack { try directory.remove(name) }
         }
     }
 }

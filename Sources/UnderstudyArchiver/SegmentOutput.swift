@@ -24,6 +24,9 @@ protocol SegmentOutput: AnyObject, Sendable {
     /// Shows the file under its name for partial ones, if it has not got that yet.
     func takeName() throws(WALDestinationError)
 
+    /// Whether it must not show its name yet: an older file holds more of this segment.
+    var isHeldBack: Bool { get }
+
     /// Completes the file and closes it. It has its name for partial ones still.
     ///
     /// - Parameter sync: Whether it must be on stable storage before.

@@ -43,6 +43,9 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     /// Complete segments that end here or before were synced by this process.
     var durable = LSN.invalid
     private var sinceSync = 0
+    private var hasLookedAtAll = false
+    /// The last one that came.
+    private var history: TimelineHistory?
 
     /// What is known of one connection.
     struct Opened: Sendable {
@@ -79,8 +82,9 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         current = nil
         finished = nil
         sinceSync = 0
-        var survey = ArchiveSurvey(directory: directory, origin: origin, size: size)
+        var survey = ArchiveSurvey(directory: directory, origin: origin, size: size, looksAtAll: !hasLookedAtAll)
         var holdings = try survey.holdings()
+        hasLookedAtAll = true
         holdings.isDurable = try makeDurable(holdings.next, directory, origin, size)
         return holdings
     }
@@ -120,16 +124,17 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         if current != nil { try suspend() }
         // It may be the one that is being finished.
         if let finished, segment.end <= finished { try finisher.wait() }
+        let heldElsewhere = finished == nil ? try opened.heldOfOlderTimeline(of: segment, history) : 0
         if compression == .none {
             let hasPrepared = preparer.take()
             hasNext = false
             current = try writing { () throws(FileIOError) in
                 try PlainSegment(
                     segment, in: opened.directory, mode: opened.origin.fileMode,
-                    prepared: hasPrepared ? SegmentPreparer.name : nil)
+                    prepared: hasPrepared ? SegmentPreparer.name : nil, heldElsewhere: heldElsewhere)
             }
         } else {
-            current = try makeCompressed(segment, opened)
+            current = try makeCompressed(segment, opened, heldElsewhere: heldElsewhere)
         }
         hasUnsettledNames = true
         if !finisher.isBusy { try current?.takeName() }
@@ -154,10 +159,11 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
             do throws(WALDestinationError) { try plain.zeroAhead() } catch  where error.isTemporary {
                 // It only makes later syncs cheaper.
             }
-            if !hasNext {
+            // One that is held back may still have the name of a prepared file.
+            if !hasNext, !hasUnsettledNames {
                 preparer.prepare(size: opened.origin.segmentSize, in: opened.directory, mode: opened.origin.fileMode)
+                hasNext = true
             }
-            hasNext = true
         }
         return LSN(rawValue: current.segment.start.rawValue + UInt64(current.written))
     }
@@ -200,6 +206,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     public func putHistory(_ timeline: TimelineID, _ content: [UInt8]) throws(WALDestinationError) {
         guard let opened else { return }
+        history = try? TimelineHistory(parsing: content, of: timeline)
         try HistoryFile(timeline, compression: compression, in: opened.directory).put(
             content, mode: opened.origin.fileMode, sync: syncsAtOnce || opened.origin.reliesOnAcknowledgement)
     }
@@ -222,7 +229,8 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         guard hasUnsettledNames else { return }
         try finisher.wait()
         try current?.takeName()
-        hasUnsettledNames = false
+        hasUnsettledNames = current?.isHeldBack ?? false
+        hasNewNames = true
     }
 }
 

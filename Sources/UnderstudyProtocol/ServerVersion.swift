@@ -47,6 +47,8 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     // MARK: - The rest
 
     package var showsSettings: Bool { from(100_000) }
+    /// Whether in_hot_standby tells a standby; before, what it has in common with a primary that is told to be read-only.
+    package var tellsHotStandby: Bool { from(140_000) }
     package var showsDirectoryMode: Bool { from(110_000) }
     package var usesXlogName: Bool { !from(100_000) }
     package var walDirectoryName: String { usesXlogName ? "pg_xlog" : "pg_wal" }

@@ -30,6 +30,8 @@ package struct NetworkLoop {
     private var isStalled = false
     private var serverPosition = LSN.invalid
     private var acknowledged = LSN.invalid
+    /// Holds the first page of each segment against its name; nil to take what comes.
+    package var pageCheck: FirstPageCheck?
 
     /// - Parameters:
     ///   - bytesPerSecond: The most that is taken; nil for no limit.
@@ -268,6 +270,7 @@ package struct NetworkLoop {
 
 extension NetworkLoop {
     private mutating func write(_ bytes: RawSpan, _ segment: WALSegmentName, _ offset: Int) throws(ReceiveError) {
+        if offset < FirstPageCheck.byteCount { try pageCheck?.take(bytes, segment, offset) }
         var rest = bytes, offset = offset
         while rest.byteCount > 0 {
             if piece == nil { piece = WALWriter.Piece(block: try takeBlock(), segment: segment, offset: offset) }

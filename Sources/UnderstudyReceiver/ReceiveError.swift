@@ -8,6 +8,8 @@ package struct ReceiveError: Error, Sendable, CustomStringConvertible {
         case endedEarly
         /// The stop was asked for while the destination had no room; everything synced has been acknowledged.
         case stoppedWhileStalled
+        /// What the server sends is not the WAL that its position and timeline say.
+        case otherWAL
     }
 
     package var code: Code

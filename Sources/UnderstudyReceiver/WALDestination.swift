@@ -87,6 +87,8 @@ public struct WALOrigin: Sendable {
     /// Bytes in a segment.
     public var segmentSize: Int
     public var timeline: TimelineID
+    /// How far the server's WAL goes on that timeline; nil where that is not known.
+    public var position: LSN?
     /// The history file of that timeline; nil for timeline 1, and where the server has lost it.
     public var history: [UInt8]?
     /// The mode of its files: 0600, or 0640 with group access.
@@ -97,9 +99,11 @@ public struct WALOrigin: Sendable {
     public var restartLSN: LSN?
 
     public init(
-        systemIdentifier: String, segmentSize: Int, timeline: TimelineID, history: [UInt8]? = nil,
-        fileMode: UInt16 = 0o600, reliesOnAcknowledgement: Bool = false, restartLSN: LSN? = nil
+        systemIdentifier: String, segmentSize: Int, timeline: TimelineID, position: LSN? = nil,
+        history: [UInt8]? = nil, fileMode: UInt16 = 0o600, reliesOnAcknowledgement: Bool = false,
+        restartLSN: LSN? = nil
     ) {
+        self.position = position
         self.systemIdentifier = systemIdentifier
         self.segmentSize = segmentSize
         self.timeline = timeline
@@ -121,6 +125,23 @@ public struct WALHoldings: Sendable, Equatable {
     public var divergence: Divergence?
     /// What else is to be said, a line each: files that are no use.
     public var warnings: [String] = []
+    /// Behind the last byte that is held, as far as it can be seen: it may be one of a segment that is not complete. nil
+    /// where nothing is known.
+    public var end: WALPosition?
+    /// The last bytes that are held, of a few segments, up to the server's position. The server must have the same bytes
+    /// there, as far as it still has any, or nothing more is received: it would be of another life of the server.
+    public var tail: [Piece] = []
+
+    /// Some bytes of WAL.
+    public struct Piece: Sendable, Equatable {
+        public var start: WALPosition
+        public var bytes: [UInt8]
+
+        public init(start: WALPosition, bytes: [UInt8]) {
+            self.start = start
+            self.bytes = bytes
+        }
+    }
 
     public struct Divergence: Sendable, Equatable {
         /// The timeline and position at which the server's history leaves ours.

@@ -22,7 +22,16 @@ extension UnderstudyError {
         } else {
             self.init(
                 error.code == .protocolViolation ? .protocolViolation : .wal, error.message,
-                hint: error.code == .endedEarly ? "The server was probably shut down: try again when it is up." : nil)
+                hint: Self.hint(for: error.code))
+        }
+    }
+
+    private static func hint(for code: ReceiveError.Code) -> String? {
+        switch code {
+        case .endedEarly: "The server was probably shut down: try again when it is up."
+        case .otherWAL:
+            "What it sent was not kept. Check the server's files in pg_wal: some may have been copied or renamed there."
+        default: nil
         }
     }
 

@@ -64,7 +64,8 @@ package struct ArchivedSegment: Hashable, Sendable {
     package enum Relation: Equatable, Sendable {
         /// All of it is of the server's past, or may become it.
         case past
-        /// It is up to this position, where the server's past leaves its timeline; behind it, it may hold something else.
+        /// It is up to this position, where the server's past leaves its timeline; behind it, it may hold something else,
+        /// and a complete one does.
         case pastUpTo(LSN)
         /// It holds WAL that the server does not have, or only from another timeline.
         case diverged
@@ -78,8 +79,7 @@ package struct ArchivedSegment: Hashable, Sendable {
         guard let end = history.end(of: segment.timeline) else { return .diverged }
         if segment.endLSN <= end { return .past }
         if segment.startLSN >= end { return .diverged }
-        // A complete one has WAL up to its end, so also behind the switch.
-        return isPartial ? .pastUpTo(end) : .diverged
+        return .pastUpTo(end)
     }
 }
 
@@ -90,6 +90,11 @@ extension TimelineHistory {
         contains(ancestor) ? ancestors.lazy.filter { $0.timeline >= ancestor }.map(\.switchLSN).min() : nil
     }
 
+    /// Where a timeline of this history begins; nil for the first one, and for one that is not in it.
+    package func beginning(of other: TimelineID) -> LSN? {
+        contains(other) ? ancestors.last { $0.timeline < other }?.switchLSN : nil
+    }
+
     /// Whether two histories tell the same of the timelines before `timeline`. They do not where a number was given
     /// twice: by two servers that were promoted without knowing of each other.
     package func agrees(with other: TimelineHistory, before timeline: TimelineID) -> Bool {
@@ -97,33 +102,5 @@ extension TimelineHistory {
             history.ancestors.filter { $0.timeline < timeline }.map { ($0.timeline, $0.switchLSN) }
         }
         return past(self).elementsEqual(past(other)) { $0 == $1 }
-    }
-}
-
-/// The first page of a segment file.
-///
-/// Source: PostgreSQL's xlog_internal.h, XLogLongPageHeaderData: magic (2 bytes), flags (2), timeline (4), address (8),
-/// remaining length (4), padding (4), system identifier (8), segment size (4), page size (4); the server's byte order.
-package struct WALPageHeader: Equatable, Sendable {
-    package let systemIdentifier: String
-    package let segmentSize: UInt64
-    package let address: LSN
-
-    package static let byteCount = 40
-    private static let isLong: UInt64 = 0x0002
-
-    /// Nil where the bytes are no such header: too few, zeros, or of a machine with another byte order.
-    package init?(_ bytes: [UInt8]) {
-        guard bytes.count >= Self.byteCount else { return nil }
-        func number(_ offset: Int, _ count: Int) -> UInt64 {
-            (0..<count).reduce(0) { $0 | UInt64(bytes[offset + $1]) << UInt64(8 * $1) }
-        }
-        // 9.3 began with 0xD075; every version since has another number of the same form.
-        guard number(0, 2) >> 8 == 0xD0 || number(0, 2) >> 8 == 0xD1, number(2, 2) & Self.isLong != 0 else {
-            return nil
-        }
-        systemIdentifier = String(number(24, 8))
-        segmentSize = number(32, 4)
-        address = LSN(rawValue: number(8, 8))
     }
 }

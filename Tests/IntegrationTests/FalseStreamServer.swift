@@ -47,7 +47,7 @@ struct FalseStreamServer: Sendable, CustomTestStringConvertible {
 
     /// What is right of each stream.
     static let good: ClosedRange<UInt64> = 0x300_0000...0x300_0100
-    static let filling = [UInt8](repeating: 0x5A, count: 0x100)
+    static let filling = ServerBytes.walPages(at: good.lowerBound, count: 0x100)
 
     /// What is right, what `make` adds, and then nothing more: the connection stays.
     static func streaming(_ make: (inout ServerBytes) -> Void) -> ScriptedServer.Answer {
@@ -108,9 +108,8 @@ struct FalseStreamTest {
         }
         let flushed = Int((server.statuses.map(\.flushed).max() ?? 0) & 0xFFF)
         guard flushed > 0 else { return }
-        let wanted = try Program.check(
-            "/bin/sh", ["-c", "head -c \(flushed) /dev/zero | tr '\\0' Z | sha256sum"]
-        ).output.prefix(64)
+        let octal = FalseStreamServer.filling.prefix(flushed).map { "\\0" + String($0, radix: 8) }.joined()
+        let wanted = try Program.check("/bin/sh", ["-c", "printf '%b' '\(octal)' | sha256sum"]).output.prefix(64)
         #expect(try target.look(at: first, bytes: flushed).sha256 == wanted, "\(result)")
     }
 }

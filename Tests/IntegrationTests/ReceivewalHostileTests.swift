@@ -48,6 +48,19 @@ import UnderstudyTestSupport
 
     // MARK: - Streams
 
+    /// Other bytes in the place of ``FalseStreamServer/filling``.
+    private static func other(_ name: String, word: String, _ bytes: () -> [UInt8]) -> Case {
+        let content = bytes()
+        return Case(name, word: word) {
+            var stream = ServerBytes()
+            stream.copyBoth()
+            // In pieces, as it may come.
+            stream.wal(at: good.lowerBound, Array(content[..<10]))
+            stream.wal(at: good.lowerBound + 10, Array(content[10...]))
+            $0.answers["START_REPLICATION"] = .init(stream.bytes, holdsFrom: stream.bytes.count)
+        }
+    }
+
     private static let streams: [Case] = [
         .stream("WAL that skips", word: "expected 0/3000100") { $0.wal(at: 0x300_0200, filling) },
         .stream("WAL that repeats", word: "expected 0/3000100") { $0.wal(at: good.lowerBound, filling) },
@@ -59,6 +72,23 @@ import UnderstudyTestSupport
             bytes.copyBoth()
             bytes.wal(at: 0x2FF_FF00, filling)
             $0.answers["START_REPLICATION"] = .init(bytes.bytes, holdsFrom: bytes.bytes.count)
+        },
+        other("WAL of another place", word: "its first page is of position 0/5000000") {
+            ServerBytes.walPages(at: 0x500_0000, count: 0x100)
+        },
+        other("WAL of another system", word: "its first page is of system identifier 77") {
+            ServerBytes.walPages(at: good.lowerBound, count: 0x100, system: "77")
+        },
+        other("WAL of another timeline", word: "its first page is of timeline 2") {
+            ServerBytes.walPages(at: good.lowerBound, count: 0x100, timeline: 2)
+        },
+        other("WAL with segments of another size", word: "its first page is of a segment size of 16 bytes") {
+            var page = filling
+            page.replaceSubrange(32..<36, with: [16, 0, 0, 0])
+            return page
+        },
+        other("zeros", word: "server sent no WAL in place of segment \"000000010000000000000003\"") {
+            [UInt8](repeating: 0, count: 0x100)
         },
         .stream("a message of unknown kind", word: "unknown kind") { $0.data(Array("zabc".utf8)) },
         .stream("a WAL message without its header", word: "too short") { $0.data(Array("wabc".utf8)) },

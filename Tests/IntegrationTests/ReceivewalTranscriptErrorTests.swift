@@ -57,9 +57,12 @@ import UnderstudyTestSupport
         let isPromoted = what.session.hasPrefix("46")
         let server = try serve(recording, what, isPromoted: isPromoted)
         if what.archived != nil {
-            try TestDirectory.write(
-                String(repeating: "\0", count: Int(size)),
-                to: "\(target.directory)/\(Self.segment(start / size - 1, timeline, size))")
+            let path = "\(target.directory)/\(Self.segment(start / size - 1, timeline, size))"
+            try TestDirectory.write("", to: path)
+            let pages = ServerBytes.walPages(
+                at: (start / size - 1) * size, count: Int(size), timeline: timeline,
+                system: recording.meta.system_identifier, segmentSize: size)
+            try Data(pages).write(to: URL(filePath: path))
         }
         let kept = target.names
         let result = try target.run(server, ["-n", "--start-lsn", start.lsn] + what.arguments)
@@ -77,7 +80,7 @@ import UnderstudyTestSupport
         let held = what.archived == nil ? 0 : start
         #expect(server.statuses.allSatisfy { $0.flushed == held && $0.written == start }, "\(server.statuses)")
         if !what.isLogin, !what.session.hasPrefix("52") {
-            #expect(server.streams.first == "START_REPLICATION \(start.lsn) TIMELINE \(timeline)")
+            #expect(server.streams.contains("START_REPLICATION \(start.lsn) TIMELINE \(timeline)"))
         }
     }
 

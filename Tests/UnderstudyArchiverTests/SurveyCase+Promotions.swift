@@ -35,7 +35,7 @@ extension SurveyCase {
                 testDescription: "complete segments beyond the fork",
                 files: [file(2), file(3), file(4), file(5, ".partial@5000")], timeline: 2, forks: [1: 0x350000],
                 next: position(1, 0x300000), aside: [file(3), file(4), file(5, ".partial")],
-                fork: position(1, 0x350000)),
+                fork: position(1, 0x350000), added: [file(3, ".partial")]),
             SurveyCase(
                 testDescription: "nothing but what is beyond the fork", files: [file(4), file(5)], timeline: 2,
                 forks: [1: 0x350000], next: position(1, 0x300000), aside: [file(4), file(5)],
@@ -51,8 +51,8 @@ extension SurveyCase {
             SurveyCase(
                 testDescription: "a fork below two timelines",
                 files: [file(2), file(3, ".partial@327680"), two(3), two(4, ".partial@5000")], timeline: 3,
-                forks: [1: 0x350000, 2: 0x380000], next: position(1, 0x300000),
-                aside: [two(3), two(4, ".partial")], fork: position(2, 0x380000)),
+                forks: [1: 0x350000, 2: 0x380000], next: position(2, 0x300000),
+                aside: [two(3), two(4, ".partial")], fork: position(2, 0x380000), added: [two(3, ".partial")]),
         ]
         + ["", ".gz", ".lz4", ".zst"].flatMap { suffix in
             [
@@ -64,11 +64,12 @@ extension SurveyCase {
                     testDescription: "a partial segment a byte beyond the fork \(suffix)",
                     files: [file(2, suffix), file(3, "\(suffix).partial@327681")], timeline: 2,
                     forks: [1: 0x350000], next: position(1, 0x300000), aside: [file(3, "\(suffix).partial")],
-                    fork: position(1, 0x350000)),
+                    fork: position(1, 0x350000), added: [file(3, "\(suffix).partial")]),
                 SurveyCase(
                     testDescription: "a complete segment beyond the fork \(suffix)",
                     files: [file(2, suffix), file(3, suffix)], timeline: 2, forks: [1: 0x350000],
-                    next: position(1, 0x300000), aside: [file(3, suffix)], fork: position(1, 0x350000)),
+                    next: position(1, 0x300000), aside: [file(3, suffix)], fork: position(1, 0x350000),
+                    added: [file(3, "\(suffix).partial")]),
             ]
         }
 
@@ -82,7 +83,7 @@ extension SurveyCase {
             SurveyCase(
                 testDescription: "a timeline that the server does not know, beyond its fork",
                 files: [file(2), file(3), two(4)], timeline: 3, forks: [1: 0x280000], next: position(1, 0x200000),
-                aside: [file(2), file(3), two(4)], fork: position(1, 0x280000)),
+                aside: [file(2), file(3), two(4)], fork: position(1, 0x280000), added: [file(2, ".partial")]),
         ]
         + ["", ".gz", ".lz4", ".zst"].flatMap { suffix in
             [

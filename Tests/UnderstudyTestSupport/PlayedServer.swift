@@ -58,7 +58,7 @@ package struct PlayedServer: Sendable {
             ("pg_tblspc/16385/PG_16/1", 5),
         ])
         var message = ServerBytes()
-        message.wal(at: 0x300_0000, [UInt8](repeating: 0, count: 0x2000))
+        message.wal(at: 0x300_0000, ServerBytes.walPages(at: 0x300_0000, count: 0x2000, fill: 0))
         wal = [message.bytes]
     }
 

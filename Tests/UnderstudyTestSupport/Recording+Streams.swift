@@ -39,7 +39,14 @@ extension Recording {
         var head: [UInt8] = [], tail: [UInt8] = []
         for message in try wholeMessages(session) {
             if let wal = message.wal {
-                if wal.lowerBound >= position { head += message.bytes }
+                if wal.lowerBound >= position {
+                    head += message.bytes
+                } else if wal.upperBound > position {
+                    // The rest of it, as a message of its own.
+                    var rest = ServerBytes()
+                    rest.wal(at: position, Array(message.bytes.dropFirst(30 + Int(position - wal.lowerBound))))
+                    head += rest.bytes
+                }
             } else if message.type == "W" || message.streamKind != nil {
                 head += message.bytes
             } else {
@@ -72,6 +79,13 @@ extension Recording {
                 return try recording.answer(login)
             },
             script: { _, command in
+                if command.hasPrefix("SHOW in_hot_standby") || command.hasPrefix("SHOW transaction_read_only") {
+                    // Its position may have been recorded before what it streams: as of a standby that lags.
+                    var bytes = ServerBytes()
+                    bytes.rows(1, [["on"]])
+                    bytes.ready()
+                    return .init(bytes.bytes)
+                }
                 guard let session = usual.first(where: { command.hasPrefix($0.key) })?.value else {
                     return try answer(command)
                 }

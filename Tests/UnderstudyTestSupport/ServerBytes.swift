@@ -71,6 +71,27 @@ package struct ServerBytes: Sendable {
         data([UInt8(ascii: "k")] + Self.integer(position) + Self.integer(UInt64(0)) + [asksForReply ? 1 : 0])
     }
 
+    /// Pages of WAL, each with its header as the first page of a segment or another one has it.
+    ///
+    /// - Parameters:
+    ///   - position: Where the first byte belongs: the start of a page.
+    ///   - fill: What stands between the headers.
+    package static func walPages(
+        at position: UInt64, count: Int, timeline: UInt32 = 1, system: String = "7711123260964962612",
+        segmentSize: UInt64 = 16 << 20, fill: UInt8 = 0x5A
+    ) -> [UInt8] {
+        func bytes(_ value: some FixedWidthInteger) -> [UInt8] { integer(value).reversed() }
+        var pages: [UInt8] = []
+        while pages.count < count {
+            let address = position + UInt64(pages.count), isFirst = address % segmentSize == 0
+            var page = bytes(UInt16(0xD116)) + bytes(UInt16(isFirst ? 2 : 0)) + bytes(timeline) + bytes(address)
+            page += bytes(UInt64(0))
+            if isFirst { page += bytes(UInt64(system) ?? 0) + bytes(UInt32(segmentSize)) + bytes(UInt32(8192)) }
+            pages += page + [UInt8](repeating: fill, count: 8192 - page.count)
+        }
+        return Array(pages.prefix(count))
+    }
+
     package mutating func raw(_ content: [UInt8]) { bytes += content }
 
     package static func string(_ text: String) -> [UInt8] { Array(text.utf8) + [0] }

@@ -97,7 +97,8 @@ struct ArchivedSegmentRelationTests {
         ("000000060000000000000007", .future), ("000000060000000000000001.partial", .future),
         // The first ancestor: whole segments before its end; the one that the switch is in; those behind it.
         ("000000010000000000000002", .past), ("000000010000000000000002.partial", .past),
-        ("000000010000000000000003", .diverged), ("000000010000000000000003.gz", .diverged),
+        ("000000010000000000000003", .pastUpTo(LSN(rawValue: 0x300_0028))),
+        ("000000010000000000000003.gz", .pastUpTo(LSN(rawValue: 0x300_0028))),
         ("000000010000000000000003.partial", .pastUpTo(LSN(rawValue: 0x300_0028))),
         ("000000010000000000000003.gz.partial", .pastUpTo(LSN(rawValue: 0x300_0028))),
         ("000000010000000000000004", .diverged), ("000000010000000000000004.partial", .diverged),
@@ -105,7 +106,8 @@ struct ArchivedSegmentRelationTests {
         ("000000020000000000000004", .past), ("000000020000000000000004.partial", .past),
         ("000000020000000000000005", .diverged), ("000000020000000000000005.partial", .diverged),
         // The parent.
-        ("000000040000000000000006", .past), ("000000040000000000000007", .diverged),
+        ("000000040000000000000006", .past),
+        ("000000040000000000000007", .pastUpTo(LSN(rawValue: 0x700_0100))),
         ("000000040000000000000007.partial", .pastUpTo(LSN(rawValue: 0x700_0100))),
         // A timeline that the server's never was.
         ("000000030000000000000001", .diverged), ("000000030000000000000004.partial", .diverged),
@@ -119,7 +121,8 @@ struct ArchivedSegmentRelationTests {
     @Test(
         "takes into account a recovery to before an ancestor's end",
         arguments: [
-            ("000000010000000000000003", .past), ("000000010000000000000004", .diverged),
+            ("000000010000000000000003", .past),
+            ("000000010000000000000004", .pastUpTo(LSN(rawValue: 0x400_0100))),
             ("000000010000000000000004.partial", .pastUpTo(LSN(rawValue: 0x400_0100))),
             ("000000010000000000000005.partial", .diverged), ("000000020000000000000006", .diverged),
             ("000000020000000000000004.partial", .pastUpTo(LSN(rawValue: 0x400_0100))),

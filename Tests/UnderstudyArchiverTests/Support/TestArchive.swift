@@ -114,7 +114,7 @@ func file(_ number: UInt64, _ suffix: String = "", timeline: UInt32 = 1) -> Stri
 }
 
 extension [UInt8] {
-    /// The content of a segment: the header of its first page, then bytes of which no two stretches are equal and that no
+    /// The content of a segment: the headers of its pages, between them bytes of which no two stretches are equal and that no
     /// method makes much smaller.
     static func wal(
         of segment: WALSegment, system: String = TestArchive.systemIdentifier, size: Int? = nil
@@ -129,11 +129,13 @@ extension [UInt8] {
                 bytes[offset + index] = UInt8(truncatingIfNeeded: number >> Number(8 * index))
             }
         }
-        put(0xD118 as UInt16, at: 0)
-        put(0x0002 as UInt16, at: 2)
-        put(segment.timeline.rawValue, at: 4)
-        put(segment.start.rawValue, at: 8)
-        put(0 as UInt64, at: 16)
+        for page in stride(from: 0, to: bytes.count, by: 8192) {
+            put(0xD118 as UInt16, at: page)
+            put(page == 0 ? 0x0002 as UInt16 : 0, at: page + 2)
+            put(segment.timeline.rawValue, at: page + 4)
+            put(segment.start.rawValue + UInt64(page), at: page + 8)
+            put(0 as UInt64, at: page + 16)
+        }
         put(UInt64(system)!, at: 24)
         put(UInt32(size ?? segment.size), at: 32)
         put(8192 as UInt32, at: 36)
@@ -201,5 +203,15 @@ extension ArchivedSegment.Compression {
         case .lz4: .lz4
         case .zstd: .zstd
         }
+    }
+}
+
+extension WALHoldings {
+    /// Where the stream goes on, and what is to be said.
+    var withoutTail: WALHoldings {
+        var holdings = self
+        holdings.end = nil
+        holdings.tail = []
+        return holdings
     }
 }
