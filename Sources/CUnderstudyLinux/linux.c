@@ -56,6 +56,8 @@ int understudy_syncfs(int fd) { return syncfs(fd); }
 
 int understudy_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
+int understudy_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
 int64_t understudy_file_system_type(int fd) {
     struct statfs info;
     if (fstatfs(fd, &info) != 0) return -1;

@@ -19,7 +19,7 @@ struct ArchiverRun {
     private var complaints = Complaints()
     private var lastTimeline: TimelineID?
     /// How far the archive went when the connection was made.
-    private var held: WALPosition?
+    private var archiveEnd: WALPosition?
 
     var state: ArchiverState { archiver.state }
     var options: WALArchiver.Options { archiver.options }
@@ -59,10 +59,9 @@ struct ArchiverRun {
             options: options, identity: server.identity, segmentSize: server.segmentSize, history: history
         ).position(holdings: holdings, restart: slot.restart)
         try ArchiveEnd(holdings, of: archiver.destination, session, server, logger: logger).check()
-        held = holdings.end
-        // Not before it was compared.
-        let durable = holdings.isDurable && start == holdings.next ? start.lsn : .invalid
-        return try stream(session, server, slot, history, from: start, durable: durable)
+        archiveEnd = holdings.end
+        let held = holdings.isDurable && start == holdings.next ? start.lsn : .invalid
+        return try stream(session, server, slot, history, from: start, held: held)
     }
 
     private func connect() throws(UnderstudyError) -> Session {
@@ -110,8 +109,8 @@ struct ArchiverRun {
         let origin = WALOrigin(
             systemIdentifier: server.identity.systemIdentifier, segmentSize: Int(server.segmentSize.bytes),
             timeline: server.identity.timeline, position: server.identity.position, history: history,
-            fileMode: server.fileMode,
-            reliesOnAcknowledgement: archiver.slot != .none || options.synchronous, restartLSN: slot.restart?.lsn)
+            fileMode: server.fileMode, reliesOnAcknowledgement: archiver.slot != .none || options.synchronous,
+            restartLSN: slot.restart?.lsn)
         do throws(WALDestinationError) { return try archiver.destination.open(origin) } catch {
             var failure = UnderstudyError(error)
             if error.dependsOnServer { failure.code = .connection }
@@ -203,7 +202,7 @@ struct ArchiverRun {
             if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }
             let past = history.flatMap { try? TimelineHistory(parsing: $0, of: server.identity.timeline) }
             throw try LostWAL.explain(
-                failure, session, server, start, slot: archiver.slot.name, history: past, held: held?.lsn)
+                failure, session, server, start, slot: archiver.slot.name, history: past, held: archiveEnd?.lsn)
         }
         return isDone
     }

@@ -20,8 +20,8 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
     private let partial: RelativePath
     /// Under this name it is written now.
     private var name: RelativePath
-    /// How much the file under `partial` holds, while that is another one (and which it is), or a partial file of an older
-    /// timeline.
+    /// How much the file under `partial` holds, while that is another one, and which it is; or how much a partial file of an
+    /// older timeline holds.
     private var older: UInt64 = 0
     private let olderIdentity: FileIdentity?
     private var file: FileDescriptor?
@@ -48,8 +48,8 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         do throws(CompressionError) {
             compressor = try Compressor(method, level: level, contentSize: UInt64(segment.size))
         } catch { throw WALDestinationError(error.message) }
-        var older = UInt64(heldElsewhere)
         olderIdentity = try writing { () throws(FileIOError) in try directory.identity(of: partial) }
+        var older = UInt64(heldElsewhere)
         if olderIdentity != nil {
             older = try Self.held(partial, in: directory, segment)
             try syncing { () throws(FileIOError) in
@@ -116,7 +116,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         try putAndSync()
         inFile = taken
         try checkName()
-        if older > 0, UInt64(taken) >= older { try takePlace() }
+        if name == Self.rewrittenName, UInt64(taken) >= older { try takePlace() }
     }
 
     func takeName() throws(WALDestinationError) {

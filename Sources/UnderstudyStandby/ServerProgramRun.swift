@@ -27,17 +27,6 @@ struct ServerProgramRun: Sendable {
         await Task { await runToEnd() }.value
     }
 
-    /// As ``result()``, for a thread that is no task's: it waits.
-    func resultOnOwnThread() -> Result<(Int32, String), UnderstudyError> {
-        let finished = Monitor<Result<(Int32, String), UnderstudyError>?>(nil)
-        Task {
-            let result = await runToEnd()
-            finished.update { $0 = result }
-        }
-        // Without a timeout the wait ends only with a value.
-        return finished.wait { $0 }!
-    }
-
     private func runToEnd() async -> Result<(Int32, String), UnderstudyError> {
         var options = PlatformOptions()
         // A group of its own: what the user types at the terminal must not end a start half-way.

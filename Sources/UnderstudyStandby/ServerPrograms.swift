@@ -1,5 +1,6 @@
 import Glibc
 import UnderstudyBackup
+import UnderstudyFileIO
 import UnderstudyProtocol
 import UnderstudySource
 
@@ -55,11 +56,13 @@ struct ServerPrograms: Sendable {
     }
 
     /// The version of the programs in a directory: no file beside them tells it, so one of them is asked.
+    ///
+    /// Not by Subprocess: this runs on the clone's own thread, which cannot await.
     private static func majorVersion(of directory: String) -> String? {
-        let run = ServerProgramRun(
-            program: "\(directory)/pg_ctl", arguments: ["--version"], environment: ServerEnvironment())
-        guard case .success((_, let output)) = run.resultOnOwnThread() else { return nil }
-        return output.split(separator: "\n").first.flatMap { majorVersion(inVersionLine: String($0)) }
+        let output = outputOfProgram(
+            "\(directory)/pg_ctl", ["--version"], environment: ServerEnvironment().variables, atMost: 256)
+        guard let line = output?.split(separator: UInt8(ascii: "\n")).first else { return nil }
+        return majorVersion(inVersionLine: String(decoding: line, as: UTF8.self))
     }
 
     /// `pg_ctl (PostgreSQL) 15.18 (Debian …)` has 15, `pg_ctl (PostgreSQL) 9.6.24` has 9.6, and 19beta1 has 19.

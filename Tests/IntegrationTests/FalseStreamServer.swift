@@ -50,22 +50,25 @@ struct FalseStreamServer: Sendable, CustomTestStringConvertible {
     static let filling = ServerBytes.walPages(at: good.lowerBound, count: 0x100)
 
     /// What is right, what `make` adds, and then nothing more: the connection stays.
-    static func streaming(_ make: (inout ServerBytes) -> Void) -> ScriptedServer.Answer {
+    static func streaming(
+        timeline: UInt32 = 1, _ make: (inout ServerBytes) -> Void
+    ) -> ScriptedServer.Answer {
         var bytes = ServerBytes()
         bytes.copyBoth()
-        bytes.wal(at: good.lowerBound, filling)
+        bytes.wal(
+            at: good.lowerBound, ServerBytes.walPages(at: good.lowerBound, count: filling.count, timeline: timeline))
         make(&bytes)
         return .init(bytes.bytes, holdsFrom: bytes.bytes.count)
     }
 
     /// What is right, and the end of the connection as soon as it is acknowledged.
-    static let dyingStream: ScriptedServer.Answer = {
-        var answer = streaming { _ in }
+    static func dyingStream(timeline: UInt32 = 1) -> ScriptedServer.Answer {
+        var answer = streaming(timeline: timeline) { _ in }
         answer.holdsFrom = nil
         answer.talk = { try $0.waitUntilFlushed(good.upperBound) }
         answer.endsConnection = true
         return answer
-    }()
+    }
 
     static func rows(_ rows: [[String?]]) -> ScriptedServer.Answer {
         var bytes = ServerBytes()

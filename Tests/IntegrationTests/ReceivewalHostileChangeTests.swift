@@ -11,7 +11,7 @@ import UnderstudyTestSupport
     ])
     func `what cannot change between two connections ends the run`(what: FalseStreamServer) throws {
         var first = PlayedServer(.v16)
-        first.answers["START_REPLICATION"] = FalseStreamServer.dyingStream
+        first.answers["START_REPLICATION"] = FalseStreamServer.dyingStream()
         var second = first
         what.make(&second)
         let test = try FalseStreamTest(first, second)
@@ -26,7 +26,7 @@ import UnderstudyTestSupport
     @Test func `a timeline whose history is another one than before is set aside`() throws {
         var first = PlayedServer(.v16)
         first.identity[0][1] = "2"
-        first.answers["START_REPLICATION"] = FalseStreamServer.dyingStream
+        first.answers["START_REPLICATION"] = FalseStreamServer.dyingStream(timeline: 2)
         first.answers["TIMELINE_HISTORY"] = FalseStreamServer.rows([["00000002.history", "1\t0/2000000\tx\n"]])
         var second = PlayedServer(.v16)
         second.identity[0][1] = "2"

@@ -51,7 +51,7 @@ struct WALDirectoryCompressionTests {
         directory = nil
         #expect(try archive.content(partial(compression))?.isSame(as: Array(content[..<300_001])) == true)
         let holdings = try WALDirectory(archive.path, compression: compression).open(TestArchive.origin())
-        #expect(holdings.withoutTail == WALHoldings(next: position(1, 0x300000)))
+        #expect(holdings.withoutTail == WALHoldings(next: position(1, 0x300000), isDurable: true))
     }
 
     @Test("takes a partial segment written again for the older one when it holds as much", arguments: methods)
@@ -108,7 +108,7 @@ struct WALDirectoryCompressionTests {
         try archive.put(name, Array(bytes[..<(bytes.count / 2)]) + [UInt8](repeating: 0xA5, count: 100_000))
         let directory = WALDirectory(archive.path, compression: compression)
         let holdings = try directory.open(TestArchive.origin())
-        #expect(holdings.withoutTail == WALHoldings(next: position(1, 0x300000)))
+        #expect(holdings.withoutTail == WALHoldings(next: position(1, 0x300000), isDurable: true))
         try directory.begin(segment(3))
         try directory.write(content, 0..<600_000)
         _ = try directory.sync()
@@ -163,7 +163,7 @@ struct WALDirectoryCompressionTests {
         try first.suspend()
         first.close()
         let second = WALDirectory(archive.path, compression: new)
-        #expect(try second.open(TestArchive.origin()).withoutTail == WALHoldings(next: position(1, 0x300000)))
+        #expect(try second.open(TestArchive.origin()).withoutTail == WALHoldings(next: position(1, 0x300000), isDurable: true))
         try second.store(segment(3))
         second.close()
         var names = [file(2, old.kind.rawValue), file(3, new.kind.rawValue)]
@@ -171,6 +171,6 @@ struct WALDirectoryCompressionTests {
         if old != new { names.append(file(3, old.kind.rawValue + ".partial")) }
         #expect(archive.names == names.sorted())
         let next = try WALDirectory(archive.path, compression: old).open(TestArchive.origin())
-        #expect(next.withoutTail == WALHoldings(next: position(1, 0x400000)))
+        #expect(next.withoutTail == WALHoldings(next: position(1, 0x400000), isDurable: true))
     }
 }

@@ -33,7 +33,7 @@ struct WALDirectoryHandOverTests {
         }
         let held = Array(content[..<(length ?? 300_000)])
         let (directory, holdings) = try open()
-        #expect(holdings.withoutTail == WALHoldings(next: position(1, 0x300000)))
+        #expect(holdings.withoutTail == WALHoldings(next: position(1, 0x300000), isDurable: true))
         #expect(try archive.size(partial) == length ?? 1 << 20)
         try directory.begin(segment(3))
         #expect(try archive.size(partial) == 1 << 20)

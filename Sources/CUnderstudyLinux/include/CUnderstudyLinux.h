@@ -42,6 +42,9 @@ int understudy_syncfs(int fd);
 /// eventfd(2), not blocking, closed on exec.
 int understudy_eventfd(void);
 
+/// pipe2(2), both ends closed on exec.
+int understudy_pipe(int ends[2]);
+
 /// The number of columns of the terminal at `fd` (TIOCGWINSZ), or -1.
 int understudy_terminal_columns(int fd);
 

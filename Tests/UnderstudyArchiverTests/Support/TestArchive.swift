@@ -212,7 +212,6 @@ extension WALHoldings {
         var holdings = self
         holdings.end = nil
         holdings.tail = []
-        holdings.isDurable = false
         return holdings
     }
 }
