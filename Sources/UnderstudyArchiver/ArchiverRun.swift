@@ -18,6 +18,7 @@ struct ArchiverRun {
     private var random = SystemRandomNumberGenerator()
     private var complaints = Complaints()
     private var lastTimeline: TimelineID?
+    var slotCare = SlotCare()
 
     var state: ArchiverState { archiver.state }
     var options: WALArchiver.Options { archiver.options }
@@ -32,6 +33,8 @@ struct ArchiverRun {
         while !state.stopIsAsked {
             do throws(UnderstudyError) {
                 if try streamOnce() { return }
+                // The next look ends the run, or makes the slot anew.
+                if slotCare.noticed != nil { continue }
                 try pauseBeforeNext(UnderstudyError(.connection, "disconnected"))
             } catch {
                 // A stop may end whatever was waited for.
@@ -47,15 +50,14 @@ struct ArchiverRun {
         let session = try connect()
         let server = try ServerFacts(session, logger: logger)
         try checkSystem(server)
-        let slot = try ArchiverSlot(
-            archiver.slot, session, server, parameters: parameters, state: state, logger: logger)
+        var slot = try ArchiverSlot(
+            archiver.slot, session, server, parameters: parameters, recreates: options.recreatesSlot, care: &slotCare,
+            state: state, logger: logger)
         let history = try readHistory(session, server)
         let holdings = try open(server, history)
         defer { archiver.destination.close() }
         note(holdings)
-        let start = try ArchiverStart(
-            options: options, identity: server.identity, segmentSize: server.segmentSize, history: history
-        ).position(holdings: holdings, restart: slot.restart)
+        let start = try begin(session, server, &slot, history, holdings)
         return try stream(session, server, slot, history, from: start)
     }
 
@@ -110,8 +112,9 @@ struct ArchiverRun {
         }
     }
 
-    private func note(_ holdings: WALHoldings) {
+    private mutating func note(_ holdings: WALHoldings) {
         for warning in holdings.warnings { logger.warning("\(warning)") }
+        for gap in holdings.gaps { say(gap) }
         guard let divergence = holdings.divergence else { return }
         state.tell(.diverged(divergence))
         logger.warning(
@@ -168,6 +171,11 @@ struct ArchiverRun {
         writing.join()
         watch.stop()
         state.endStreaming()
+        if watch.hasSeenSlotHold { slotCare.noteHeld(session, server) }
+        if let invalidation = state.takeSlotInvalidation() {
+            slotCare.note(invalidation)
+            isDone = isDone && state.stopIsAsked
+        }
         let report = writer.report()
         for segment in report.finished { observer.handle(.segmentFinished(segment)) }
         observer.ended()
@@ -183,8 +191,14 @@ struct ArchiverRun {
         let endsShort = isDone && !state.stopIsAsked
         if let failure = report.failure, !failure.isTemporary || endsShort { throw UnderstudyError(failure) }
         if var failure {
+            if let name = slot.name {
+                let parameters = parameters.pinned(to: session)
+                slotCare.note(
+                    failure, hasReceived: observer.hasReceived, name, server, parameters, state.interrupt)
+                if slotCare.noticed != nil, !state.stopIsAsked { return false }
+            }
             if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }
-            throw try LostWAL.explain(failure, session, server, start, slot: archiver.slot.name)
+            throw try LostWAL.explain(failure, session, server, history, start, slot: slot)
         }
         return isDone
     }
@@ -256,7 +270,7 @@ private struct Complaints {
 enum Retry {
     /// Never: what is wrong is on this side, or lost for good.
     static func isHopeless(_ error: UnderstudyError) -> Bool {
-        [.options, .passwordNeeded, .fileSystem, .target, .wal, .cancelled].contains(error.code)
+        [.options, .passwordNeeded, .fileSystem, .target, .wal, .slotInvalidated, .cancelled].contains(error.code)
     }
 
     /// Perhaps, even where it has never worked before: the server starts, is not there yet, or another client is still in

@@ -97,16 +97,7 @@ public struct ReplicationClient: Sendable {
         let logger = logger
         try await perform { session throws(UnderstudyError) in
             logger.info("dropping replication slot \"\(name)\"")
-            do throws(ConnectionError) {
-                _ = try session.runShielded(ReplicationCommand.dropSlot(name))
-            } catch {
-                var failure = UnderstudyError(error, of: .slot)
-                failure.message = "could not drop replication slot \"\(name)\": \(failure.message)"
-                if error.sqlState == "42704" {
-                    failure.hint = "The server lists its slots: SELECT slot_name, slot_type FROM pg_replication_slots;"
-                }
-                throw failure
-            }
+            try session.dropSlot(name)
         }
     }
 

@@ -81,7 +81,9 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         finished = nil
         sinceSync = 0
         var survey = ArchiveSurvey(directory: directory, origin: origin, size: size)
-        return try survey.holdings()
+        var holdings = try survey.holdings()
+        holdings.gaps = try GapNote.read(in: directory, size: size)
+        return holdings
     }
 
     private func openDirectory() throws(WALDestinationError) -> ConfinedDirectory {

@@ -65,7 +65,7 @@ package final class BackupRun: @unchecked Sendable {
         do throws(UnderstudyError) {
             return try attempt(inspect, complete)
         } catch {
-            throw cleanUp(after: rootCause(error))
+            throw cleanUp(after: explainingLostSlot(rootCause(error)))
         }
     }
 
@@ -86,6 +86,7 @@ package final class BackupRun: @unchecked Sendable {
         let walSession = options.wal == .stream ? try connect() : nil
         if let walSession { try checkSameServer(walSession, server) }
         if let walSession {
+            try checkHolds(walSession)
             slot = try SlotKeeper(
                 options.slot, session: walSession, identity: server.identity, segmentSize: server.segmentSize,
                 logger: logger)

@@ -51,8 +51,10 @@ struct SlotKeeper {
                 if position != nil {
                     streamed = nil
                 } else if version.readsSlots {
+                    // On 16 and 17 one that was lost takes a position and stays so; what is known of that was said before.
+                    let mayBeLost = version.keepsSlotsInvalidated && !version.refusesInvalidatedSlots
                     logger.notice(
-                        "replication slot \"\(name)\" held no WAL, because it was never used or was lost; it does from now on"
+                        "replication slot \"\(name)\" held no WAL\(mayBeLost ? "" : ", because it was never used or was lost; it does from now on")"
                     )
                     _ = try Self.probe(name, session, identity, segmentSize, reserving: true)
                 }

@@ -163,6 +163,7 @@ package struct NetworkLoop {
 
     private mutating func applyWishes() throws(ReceiveError) {
         let wishes = wishes()
+        if wishes.isUnlimited { limit = nil }
         try endIfStalled()
         try perform(machine.handle(.synchronous(wishes.isSynchronous), now: now), nil)
         if let position = wishes.stop {

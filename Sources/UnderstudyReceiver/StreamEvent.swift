@@ -39,8 +39,13 @@ package struct StreamWishes: Sendable, Equatable {
     /// Whether it is to end even if there is no room for what has come.
     package var endsWithoutRoom: Bool
     package var isSynchronous: Bool
+    /// Whether the stream is held up by no rate from now on.
+    package var isUnlimited: Bool
 
-    package init(stop: LSN? = nil, endsWithoutRoom: Bool = false, isSynchronous: Bool = false) {
+    package init(
+        stop: LSN? = nil, endsWithoutRoom: Bool = false, isSynchronous: Bool = false, isUnlimited: Bool = false
+    ) {
+        self.isUnlimited = isUnlimited
         self.stop = stop
         self.endsWithoutRoom = endsWithoutRoom
         self.isSynchronous = isSynchronous
