@@ -1,6 +1,7 @@
 import Glibc
 import UnderstudyFileIO
 import UnderstudyReceiver
+import UnderstudySource
 import UnderstudyWAL
 
 /// Finds out what a directory holds, whether it is of the server's past, and where the stream must go on.
@@ -14,6 +15,8 @@ struct ArchiveSurvey {
     private var found = WALHoldings()
     private var aside: [ArchivedSegment] = []
     private var fork: WALPosition?
+    /// Any number of files may be of no use.
+    private var flaws = SomeOfMany()
 
     init(directory: ConfinedDirectory, origin: WALOrigin, size: WALSegmentSize) {
         self.directory = directory
@@ -52,6 +55,7 @@ struct ArchiveSurvey {
         }
         if found.next == nil, let history, let oldest = aside.last { found.next = fork(of: history, before: oldest) }
         try setAside(givenTwice)
+        found.warnings += flaws.lines("files in \"\(directory.path)\" that look like segments are of no use, skipping")
         return found
     }
 
@@ -66,8 +70,7 @@ struct ArchiveSurvey {
 
     private mutating func isUsable(_ contents: ArchivedContents) throws(WALDestinationError) -> Bool {
         guard let flaw = try contents.flaw() else { return true }
-        found.warnings.append(
-            "\"\(directory.fullPath(RelativePath(contents.segment.fileName)))\" \(flaw), skipping")
+        flaws.note("\"\(directory.fullPath(RelativePath(contents.segment.fileName)))\" \(flaw), skipping")
         return false
     }
 

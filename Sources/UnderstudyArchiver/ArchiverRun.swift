@@ -114,14 +114,17 @@ struct ArchiverRun {
 
     private mutating func note(_ holdings: WALHoldings) {
         for warning in holdings.warnings { logger.warning("\(warning)") }
-        for gap in holdings.gaps { say(gap) }
+        for gap in holdings.gaps.prefix(SomeOfMany.shown) { say(gap) }
+        if holdings.gaps.count > SomeOfMany.shown {
+            logger.warning("\(holdings.gaps.count - SomeOfMany.shown) more gaps are noted in the archive")
+        }
         guard let divergence = holdings.divergence else { return }
         state.tell(.diverged(divergence))
         logger.warning(
             "server's history left timeline \(divergence.fork.timeline) at \(divergence.fork.lsn), before the end of the archive",
             metadata: [
                 "detail":
-                    "These files hold WAL that the server does not have, and were set aside: \(divergence.names.joined(separator: ", "))."
+                    "These files hold WAL that the server does not have, and were set aside: \(SomeOfMany(divergence.names).list)."
             ])
     }
 

@@ -28,7 +28,7 @@ struct Leftovers: Sendable {
     /// Removes what an earlier run has left in a directory, and in the others that it filled.
     func clear(_ path: String, what: String) throws(UnderstudyError) {
         guard let directory = try check(path, what: what) else { return }
-        let places = ([directory] + directory.others).map { "\"\($0.path)\"" }.joined(separator: ", ")
+        let places = SomeOfMany(([directory] + directory.others).map { "\"\($0.path)\"" }).list
         logger.notice("removing the unfinished base backup in \(places)\(directory.record.origin)")
         do throws(FileIOError) { try directory.remove() } catch { throw UnderstudyError(error) }
     }
@@ -78,7 +78,7 @@ extension UnderstudyError {
         case .abandoned:
             let others = directory.others.map { "\"\($0.path)\"" }
             var traces: [String] = []
-            if !others.isEmpty { traces.append("filled \(others.joined(separator: ", "))") }
+            if !others.isEmpty { traces.append("filled \(SomeOfMany(others).list)") }
             if let slot = record.slot { traces.append("made replication slot \"\(slot.name)\"") }
             self.init(
                 .target, "\(what) \"\(directory.path)\" holds an unfinished base backup\(record.origin)",
