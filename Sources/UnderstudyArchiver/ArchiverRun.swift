@@ -50,6 +50,7 @@ struct ArchiverRun {
         let session = try connect()
         let server = try ServerFacts(session, logger: logger)
         try checkSystem(server)
+        try slotCare.checkName(session, logger)
         var slot = try ArchiverSlot(
             archiver.slot, session, server, parameters: parameters, recreates: options.recreatesSlot, care: &slotCare,
             state: state, logger: logger)

@@ -32,6 +32,7 @@ struct ArchiverSlot {
                 .options, "server version \(server.version) has no replication slots",
                 hint: "Leave the slot out, and set wal_keep_segments on the primary high enough instead.")
         }
+        try session.checkSlotName(name)
         let look = try care.look(name, session, server, parameters.pinned(to: session), state.interrupt)
         var found = look.state
         if found == nil, createIfMissing {

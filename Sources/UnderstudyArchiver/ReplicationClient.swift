@@ -65,6 +65,7 @@ public struct ReplicationClient: Sendable {
     /// READ_REPLICATION_SLOT: nil if there is no such slot. Servers from 15.
     public func slot(_ name: String) async throws(UnderstudyError) -> SlotState? {
         try await perform { session throws(UnderstudyError) in
+            try session.checkSlotName(name)
             let state = try session.ask(
                 ReplicationCommand.readSlot(name), UnderstudyProtocol.SlotState.decode)
             return state.map {
@@ -83,6 +84,7 @@ public struct ReplicationClient: Sendable {
     ) async throws(UnderstudyError) {
         let logger = logger
         try await perform { session throws(UnderstudyError) in
+            try session.checkSlotName(name)
             logger.info("creating replication slot \"\(name)\"")
             do throws(UnderstudyError) {
                 try session.createSlot(name, temporary: false, reserveWAL: reserveWAL)
@@ -96,6 +98,7 @@ public struct ReplicationClient: Sendable {
     public func dropSlot(_ name: String) async throws(UnderstudyError) {
         let logger = logger
         try await perform { session throws(UnderstudyError) in
+            try session.checkSlotName(name)
             logger.info("dropping replication slot \"\(name)\"")
             try session.dropSlot(name)
         }

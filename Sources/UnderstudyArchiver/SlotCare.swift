@@ -23,6 +23,7 @@ struct SlotCare {
 
     private var heldAt: Place?
     private var hasSaidUncertain = false
+    private var hasCheckedName = false
     private var saidGaps: Set<WALGap> = []
     /// What has shown since the last look, by a stream that ended or was refused.
     private(set) var noticed: SlotInvalidation?
@@ -55,6 +56,16 @@ struct SlotCare {
             "Let the role connect to a database, too (pg_hba.conf), or look on the server: SELECT wal_status FROM pg_replication_slots WHERE slot_name = '\(name)';"
             + (isEmpty ? " With --recreate-slot it is made anew in either case." : "")
         logger.warning("\(text)", metadata: ["hint": "\(hint)"])
+    }
+
+    /// Says once that the server does not keep the name by which synchronous_standby_names would find us.
+    mutating func checkName(_ session: Session, _ logger: Logger) throws(UnderstudyError) {
+        guard !hasCheckedName else { return }
+        hasCheckedName = true
+        guard let flaw = try session.flawOfApplicationName() else { return }
+        logger.warning(
+            "application_name \"\(flaw.name)\" is not kept as it is: \(flaw.clause)",
+            metadata: ["hint": "synchronous_standby_names finds the receiver by the name that the server keeps."])
     }
 
     /// Whether a gap was not said yet.

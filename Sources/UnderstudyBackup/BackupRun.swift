@@ -82,6 +82,7 @@ package final class BackupRun: @unchecked Sendable {
         if let leftSlot { try leftovers.dropSlot(leftSlot, session, server.identity) }
         try inspect(session, server)
         try checkWALLevel(session, server)
+        try checkNames(session)
         // The second connection comes before anything is made: a server without a free sender says so now.
         let walSession = options.wal == .stream ? try connect() : nil
         if let walSession { try checkSameServer(walSession, server) }
