@@ -67,9 +67,8 @@ struct ArchiverRun {
         do throws(ConnectionError) {
             return try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: state.interrupt,
-                patience: options.stallTimeout
-            ) { message in logger.pass(on: message) }
-        } catch { throw UnderstudyError(error) }
+                patience: options.stallTimeout, notices: logger.passingOn())
+        } catch { throw BusySenders.explain(error, parameters, state.interrupt) }
     }
 
     private mutating func checkSystem(_ server: ServerFacts) throws(UnderstudyError) {

@@ -1,4 +1,5 @@
 import Logging
+import UnderstudyConnection
 import UnderstudyFileIO
 import UnderstudyReceiver
 import UnderstudySource
@@ -18,6 +19,8 @@ extension BackupRun {
 
     func cleanUp(after error: UnderstudyError) -> UnderstudyError {
         interrupt.raise()
+        session?.requestCancel()
+        session = nil
         if let receiver {
             _ = receiver.abandon()
             self.receiver = nil

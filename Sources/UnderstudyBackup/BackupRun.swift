@@ -26,6 +26,8 @@ package final class BackupRun: @unchecked Sendable {
     /// What must be undone if the run fails.
     var targets: BackupTargets?
     var slot: SlotKeeper?
+    /// The connection that takes the backup.
+    var session: Session?
     var receiver: WALReceiver?
     var pool: WritePool?
 
@@ -77,12 +79,13 @@ package final class BackupRun: @unchecked Sendable {
     ) throws(UnderstudyError) -> BackupResult {
         let leftSlot = try checkOptions()
         let session = try connect()
+        self.session = session
         parameters = parameters.pinned(to: session)
         let server = try ServerFacts(session, logger: logger)
+        try checkNames(session)
         if let leftSlot { try leftovers.dropSlot(leftSlot, session, server.identity) }
         try inspect(session, server)
         try checkWALLevel(session, server)
-        try checkNames(session)
         // The second connection comes before anything is made: a server without a free sender says so now.
         let walSession = options.wal == .stream ? try connect() : nil
         if let walSession { try checkSameServer(walSession, server) }
@@ -134,6 +137,7 @@ package final class BackupRun: @unchecked Sendable {
             throw damage
         }
         if interrupt.isRaised { throw UnderstudyError(.cancelled, "the base backup was cancelled") }
+        self.session = nil
         logger.info("base backup completed")
         return BackupResult(
             startLSN: position.lsn, endLSN: end.position.lsn, timeline: end.position.timeline,
@@ -159,9 +163,8 @@ package final class BackupRun: @unchecked Sendable {
         do throws(ConnectionError) {
             return try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                patience: options.stallTimeout
-            ) { message in logger.pass(on: message) }
-        } catch { throw UnderstudyError(error) }
+                patience: options.stallTimeout, notices: logger.passingOn())
+        } catch { throw BusySenders.explain(error, parameters, interrupt, except: session?.backendProcessID) }
     }
 
     /// An address may stand for several servers, and WAL of another cluster would spoil the backup.
