@@ -156,12 +156,21 @@ final class BackupTargets {
         } catch { throw UnderstudyError(error) }
     }
 
+    /// Whether a mark in the data directory says that it is unfinished.
+    var hasMark: Bool { directory.exists(UnfinishedMark.name) }
+
     /// Leaves everything as it was. What cannot be removed is returned.
-    func restore() -> [FileIOError] {
+    ///
+    /// - Parameter keepingMark: Only the data directory stays, with its mark; a second call takes them away.
+    func restore(keepingMark: Bool = false) -> [FileIOError] {
         var failures: [FileIOError] = []
         // The other way round than they were made, so that parents are empty when their turn comes.
-        for owned in others.reversed() + [data] {
+        for owned in others.reversed() {
             do throws(FileIOError) { try owned.restore() } catch { failures.append(error) }
+        }
+        others = []
+        do throws(FileIOError) { if keepingMark && hasMark { try data.clear() } else { try data.restore() } } catch {
+            failures.append(error)
         }
         return failures
     }

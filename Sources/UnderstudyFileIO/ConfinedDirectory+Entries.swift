@@ -42,7 +42,7 @@ extension ConfinedDirectory {
     /// stays. Throws the first failure at the end.
     ///
     /// - Parameter last: What goes when everything else has gone, and stays if that could not.
-    package func removeContents(last: RelativePath? = nil) throws(FileIOError) {
+    package func removeContents(last: RelativePath? = nil, keepsLast: Bool = false) throws(FileIOError) {
         var failure: FileIOError?
         let entries = try entries()
         for entry in entries where entry.name != last {
@@ -51,7 +51,7 @@ extension ConfinedDirectory {
                 try remove(entry.name, isDirectory: entry.kind == .directory)
             } catch { failure = failure ?? error }
         }
-        if failure == nil, let last, entries.contains(where: { $0.name == last }) { try remove(last) }
+        if failure == nil, !keepsLast, let last, entries.contains(where: { $0.name == last }) { try remove(last) }
         if let failure { throw failure }
     }
 

@@ -138,6 +138,11 @@ package final class OwnedDirectory: Sendable {
         if let failure { throw failure }
     }
 
+    /// Removes what is in it, and keeps its mark.
+    package func clear() throws(FileIOError) {
+        try directory.removeContents(last: UnfinishedMark.name, keepsLast: true)
+    }
+
     /// Puts the entries of what was made, in the directories above, on stable storage.
     package func syncParents() throws(FileIOError) {
         for place in made {

@@ -116,8 +116,9 @@ import UnderstudyTestSupport
         let primary = try Cluster(installation)
         let parent = try TestDirectory.make("parent")
         let program = try UnderstudyProgram.start(
-            command.arguments(primary.connectionString(), "\(parent)/target") + ["-r", "32"])
+            command.arguments(primary.connectionString(), "\(parent)/target") + ["-r", "32", "--stall-timeout=1s"])
         try primary.waitUntilCopying(program)
+        try eventually("a mark") { FileTree.exists("\(parent)/target/pgsql_tmp.understudy") }
         try primary.stop(.immediate)
         let result = program.wait()
         expectRefused(result, hint: command == .clone)
@@ -125,6 +126,32 @@ import UnderstudyTestSupport
             #expect(FileTree.names(parent) == [])
             return
         }
+        // The slot that nobody could drop is named, with the command that does it, and noted in the mark for the next run.
+        #expect(result.errorOutput.contains("pg_drop_replication_slot('standby1')"), "\(result)")
+        #expect(FileTree.names("\(parent)/target") == ["pgsql_tmp.understudy"])
+        guard try installation == .newest else { return }
+        try primary.start()
+        let arguments = command.arguments(primary.connectionString(), "\(parent)/target")
+        expectRefused(try UnderstudyProgram.run(arguments), "replication slot \"standby1\"", "--force-clean")
+        let again = try UnderstudyProgram.run(arguments + ["--force-clean"])
+        #expect(again.status == 0, "\(again)")
+    }
+
+    @Test func `a server that restarts in mid-copy does not keep the slot that was made`() throws {
+        let primary = try Cluster(.newest)
+        let parent = try TestDirectory.make("parent")
+        let program = try UnderstudyProgram.start(
+            Command.clone.arguments(primary.connectionString(), "\(parent)/target") + ["-r", "32"])
+        try primary.waitUntilCopying(program)
+        #expect(try primary.slots() == ["standby1"])
+        try eventually("a mark") { FileTree.exists("\(parent)/target/pgsql_tmp.understudy") }
+        try primary.stop(.immediate)
+        try program.waitToSay("waiting for the server, to drop replication slot \"standby1\"")
+        // Nothing but the mark, which names the slot should this be killed.
+        #expect(FileTree.names("\(parent)/target") == ["pgsql_tmp.understudy"])
+        try primary.start()
+        expectGone(program, parent: parent)
+        try primary.expectReleased()
     }
 
     @Test(arguments: PostgresInstallation.all, Command.allCases)
