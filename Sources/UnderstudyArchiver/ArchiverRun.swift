@@ -142,7 +142,7 @@ struct ArchiverRun {
         let watch = ServerWatch(
             parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
             slot: archiver.slot.name, archiver: archiver)
-        watch.start()
+        watch.start(confirmsSlot: slot.restart == nil)
         observer.connected(session, start)
         var isDone = false
         var failure: UnderstudyError?
@@ -175,9 +175,9 @@ struct ArchiverRun {
         watch.stop()
         state.endStreaming()
         if watch.hasSeenSlotHold { slotCare.noteHeld(session, server) }
-        if let invalidation = state.takeSlotInvalidation() {
+        if let (invalidation, endsStream) = state.takeSlotInvalidation() {
             slotCare.note(invalidation)
-            isDone = isDone && state.stopIsAsked
+            if endsStream { isDone = isDone && state.stopIsAsked }
         }
         let report = writer.report()
         for segment in report.finished { observer.handle(.segmentFinished(segment)) }

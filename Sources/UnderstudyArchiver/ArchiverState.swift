@@ -79,10 +79,11 @@ final class ArchiverState: Sendable {
         wishesChanged.raise()
     }
 
-    func takeSlotInvalidation() -> SlotInvalidation? {
+    /// - Returns: What was noted, and whether the stream was to end over it.
+    func takeSlotInvalidation() -> (SlotInvalidation, endsStream: Bool)? {
         values.update { values in
             defer { (values.slotInvalidation, values.endsWithSlot) = (nil, false) }
-            return values.slotInvalidation
+            return values.slotInvalidation.map { ($0, values.endsWithSlot) }
         }
     }
 

@@ -25,7 +25,8 @@ final class ServerWatch: Sendable {
         self.archiver = archiver
     }
 
-    func start() {
+    /// - Parameter confirmsSlot: Whether it is not known yet that the slot holds WAL.
+    func start(confirmsSlot: Bool) {
         _ = OwnThread("wal watch") { [self] in
             do {
                 try watch()
@@ -33,7 +34,7 @@ final class ServerWatch: Sendable {
                 if !interrupt.isRaised {
                     archiver.logger.debug("the server does not tell the state of WAL senders and slots: \(error)")
                 }
-                if let slot = query.slot, query.version.readsSlots { try? waitUntilHeld(slot) }
+                if confirmsSlot, let slot = query.slot, query.version.readsSlots { try? waitUntilHeld(slot) }
             }
             isOver.update { $0 = true }
         }

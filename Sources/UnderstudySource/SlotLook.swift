@@ -99,7 +99,10 @@ package struct SlotLook: Sendable, Equatable {
             sources.answer = try? OrdinaryConnection.ask(
                 WatchQuery(version: version, slot: name), parameters, interrupt)
             if sources.answer == nil, version.invalidatesSlots {
-                sources.sizeLimit = try session.show("max_slot_wal_keep_size")
+                // Whatever answers without knowing it tells no limit.
+                do throws(UnderstudyError) { sources.sizeLimit = try session.show("max_slot_wal_keep_size") } catch {
+                    if error.code == .connection || error.code == .cancelled { throw error }
+                }
             }
         }
         return SlotLook(sources)
