@@ -197,7 +197,8 @@ struct ArchiverRun {
             if let name = slot.name {
                 let parameters = parameters.pinned(to: session)
                 slotCare.note(
-                    failure, hasReceived: observer.hasReceived, name, server, parameters, state.interrupt)
+                    failure, hasReceived: observer.hasReceived, isLast: !options.reconnects, name, server, parameters,
+                    state.interrupt)
                 if slotCare.noticed != nil, !state.stopIsAsked { return false }
             }
             if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }

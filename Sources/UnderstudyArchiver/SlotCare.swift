@@ -79,16 +79,20 @@ struct SlotCare {
     /// A stream has failed: finds out whether that was because the server has invalidated the slot, which ends the WAL
     /// sender as an administrator does (57P01). From 18 on it does not begin a stream from such a slot (55000).
     ///
-    /// - Parameter hasReceived: Whether the stream brought anything.
+    /// - Parameters:
+    ///   - hasReceived: Whether the stream brought anything.
+    ///   - isLast: Whether no other connection will look at the slot.
     mutating func note(
-        _ failure: UnderstudyError, hasReceived: Bool, _ name: String, _ server: ServerFacts,
+        _ failure: UnderstudyError, hasReceived: Bool, isLast: Bool, _ name: String, _ server: ServerFacts,
         _ parameters: ConnectionParameters, _ interrupt: Interrupt
     ) {
         guard noticed == nil else { return }
         if failure.sqlState == "55000", !hasReceived, server.version.refusesInvalidatedSlots {
             noticed = SlotInvalidation(reason: failure.detail?.quoted)
         }
-        if failure.sqlState == "57P01", server.version.invalidatesSlots {
+        // The server may not come to say why it ends a connection whose client does not listen.
+        let isLost = failure.sqlState == nil && failure.code == .connection && hasReceived && isLast
+        if failure.sqlState == "57P01" || isLost, server.version.invalidatesSlots {
             noticed = LostSlot.find(name, parameters, interrupt) { session throws(UnderstudyError) in
                 try look(name, session, server, parameters, interrupt, asksAlways: true)
             }

@@ -34,9 +34,10 @@ extension BackupRun {
         }
     }
 
-    /// A server that invalidates a slot ends its WAL sender as an administrator does.
+    /// A server that invalidates a slot ends its WAL sender as an administrator does, and may not come to say so.
     func explainingLostSlot(_ error: UnderstudyError) -> UnderstudyError {
-        guard error.sqlState == "57P01", let slot, let name = slot.streamed else { return error }
+        let isLost = error.sqlState == "57P01" || (error.sqlState == nil && error.code == .connection)
+        guard isLost, let slot, let name = slot.streamed else { return error }
         var explained = error
         let interrupt = Interrupt()
         let found = LostSlot.find(name, parameters, interrupt) { session throws(UnderstudyError) in
@@ -47,9 +48,9 @@ extension BackupRun {
             explained.detail =
                 "The server has invalidated replication slot \"\(name)\"" + (found.reason.map { " (\($0))." } ?? ".")
             explained.hint = Self.raiseLimit
-        } else if slot.permanent == nil {
+        } else if slot.permanent == nil, error.sqlState != nil {
             explained.hint =
-                "An administrator ended this connection or stopped the server, or it invalidated the temporary replication slot; its log tells which. For the last: \(Self.raiseLimit)"
+                "An administrator ended this connection or stopped the server, or it invalidated the temporary replication slot; its log tells which. If it was the slot: \(Self.raiseLimit)"
         }
         return explained
     }
