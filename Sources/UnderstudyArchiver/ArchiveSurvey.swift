@@ -1,6 +1,7 @@
 import Glibc
 import UnderstudyFileIO
 import UnderstudyReceiver
+import UnderstudySource
 import UnderstudyWAL
 
 /// Finds out what a directory holds, whether it is of the server's past, and where the stream must go on.
@@ -24,6 +25,8 @@ struct ArchiveSurvey {
     private var forked: (segment: ArchivedSegment, end: LSN)?
     /// A file with the name of a complete segment that is none.
     private var incomplete: ArchivedSegment?
+    /// Any number of files may be of no use.
+    private var flaws = SomeOfMany()
 
     init(directory: ConfinedDirectory, origin: WALOrigin, size: WALSegmentSize, looksAtAll: Bool = true) {
         self.directory = directory
@@ -81,6 +84,7 @@ struct ArchiveSurvey {
         try readTail(Array(zip(past, relations)))
         if looksAtAll { try lookAtAll(past, history) }
         try setAside(givenTwice)
+        found.warnings += flaws.lines("files in \"\(directory.path)\" that look like segments are of no use, skipping")
         if looksAtAll { try removeStale(past) }
         return found
     }
@@ -96,8 +100,7 @@ struct ArchiveSurvey {
 
     private mutating func isUsable(_ contents: ArchivedContents) throws(WALDestinationError) -> Bool {
         guard let flaw = try contents.flaw() else { return true }
-        found.warnings.append(
-            "\"\(directory.fullPath(RelativePath(contents.segment.fileName)))\" \(flaw), skipping")
+        flaws.note("\"\(directory.fullPath(RelativePath(contents.segment.fileName)))\" \(flaw), skipping")
         return false
     }
 

@@ -44,6 +44,8 @@ struct ArchiverMetrics {
         disconnections.increment()
     }
 
+    static func countGap() { Counter(label: "understudy_wal_gaps_total").increment() }
+
     func noteFinishedSegment() { finishedSegments.increment() }
 
     func note(isStalled: Bool) { stalled.record(isStalled ? 1 : 0) }

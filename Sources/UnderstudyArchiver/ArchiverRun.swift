@@ -20,6 +20,7 @@ struct ArchiverRun {
     private var lastTimeline: TimelineID?
     /// How far the archive went when the connection was made.
     private var archiveEnd: WALPosition?
+    var slotCare = SlotCare()
 
     var state: ArchiverState { archiver.state }
     var options: WALArchiver.Options { archiver.options }
@@ -34,6 +35,8 @@ struct ArchiverRun {
         while !state.stopIsAsked {
             do throws(UnderstudyError) {
                 if try streamOnce() { return }
+                // The next look ends the run, or makes the slot anew.
+                if slotCare.noticed != nil { continue }
                 try pauseBeforeNext(UnderstudyError(.connection, "disconnected"))
             } catch {
                 // A stop may end whatever was waited for.
@@ -49,17 +52,17 @@ struct ArchiverRun {
         let session = try connect()
         let server = try ServerFacts(session, logger: logger)
         try checkSystem(server)
-        let slot = try ArchiverSlot(
-            archiver.slot, session, server, parameters: parameters, state: state, logger: logger)
+        try slotCare.checkName(session, logger)
+        var slot = try ArchiverSlot(
+            archiver.slot, session, server, parameters: parameters, recreates: options.recreatesSlot, care: &slotCare,
+            state: state, logger: logger)
         let history = try readHistory(session, server)
         let holdings = try open(server, history, slot)
         defer { archiver.destination.close() }
         note(holdings)
-        let start = try ArchiverStart(
-            options: options, identity: server.identity, segmentSize: server.segmentSize, history: history
-        ).position(holdings: holdings, restart: slot.restart)
         try ArchiveEnd(holdings, of: archiver.destination, session, server, logger: logger).check()
         archiveEnd = holdings.end
+        let start = try begin(session, server, &slot, history, holdings)
         let held = holdings.isDurable && start == holdings.next ? start.lsn : .invalid
         return try stream(session, server, slot, history, from: start, held: held)
     }
@@ -69,9 +72,8 @@ struct ArchiverRun {
         do throws(ConnectionError) {
             return try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: state.interrupt,
-                patience: options.stallTimeout
-            ) { message in logger.pass(on: message) }
-        } catch { throw UnderstudyError(error) }
+                patience: options.stallTimeout, notices: logger.passingOn())
+        } catch { throw BusySenders.explain(error, parameters, state.interrupt) }
     }
 
     private mutating func checkSystem(_ server: ServerFacts) throws(UnderstudyError) {
@@ -118,15 +120,19 @@ struct ArchiverRun {
         }
     }
 
-    private func note(_ holdings: WALHoldings) {
+    private mutating func note(_ holdings: WALHoldings) {
         for warning in holdings.warnings { logger.warning("\(warning)") }
+        for gap in holdings.gaps.prefix(SomeOfMany.shown) { say(gap) }
+        if holdings.gaps.count > SomeOfMany.shown {
+            logger.warning("\(holdings.gaps.count - SomeOfMany.shown) more gaps are noted in the archive")
+        }
         guard let divergence = holdings.divergence else { return }
         state.tell(.diverged(divergence))
         logger.warning(
             "server's history left timeline \(divergence.fork.timeline) at \(divergence.fork.lsn), before the end of the archive",
             metadata: [
                 "detail":
-                    "These files hold WAL that the server does not have, and were set aside: \(divergence.names.joined(separator: ", "))."
+                    "These files hold WAL that the server does not have, and were set aside: \(SomeOfMany(divergence.names).list)."
             ])
     }
 
@@ -150,7 +156,7 @@ struct ArchiverRun {
         let watch = ServerWatch(
             parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
             slot: archiver.slot.name, archiver: archiver)
-        watch.start()
+        watch.start(confirmsSlot: slot.restart == nil)
         observer.connected(session, start)
         var isDone = false
         var failure: UnderstudyError?
@@ -184,6 +190,11 @@ struct ArchiverRun {
         writing.join()
         watch.stop()
         state.endStreaming()
+        if watch.hasSeenSlotHold { slotCare.noteHeld(session, server) }
+        if let (invalidation, endsStream) = state.takeSlotInvalidation() {
+            slotCare.note(invalidation)
+            if endsStream { isDone = isDone && state.stopIsAsked }
+        }
         let report = writer.report()
         for segment in report.finished { observer.handle(.segmentFinished(segment)) }
         observer.ended()
@@ -199,10 +210,15 @@ struct ArchiverRun {
         let endsShort = isDone && !state.stopIsAsked
         if let failure = report.failure, !failure.isTemporary || endsShort { throw UnderstudyError(failure) }
         if var failure {
+            if let name = slot.name {
+                let parameters = parameters.pinned(to: session)
+                slotCare.note(
+                    failure, hasReceived: observer.hasReceived, isLast: !options.reconnects, name, server, parameters,
+                    state.interrupt)
+                if slotCare.noticed != nil, !state.stopIsAsked { return false }
+            }
             if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }
-            let past = history.flatMap { try? TimelineHistory(parsing: $0, of: server.identity.timeline) }
-            throw try LostWAL.explain(
-                failure, session, server, start, slot: archiver.slot.name, history: past, held: archiveEnd?.lsn)
+            throw try LostWAL.explain(failure, session, server, history, start, slot: slot, held: archiveEnd?.lsn)
         }
         return isDone
     }
@@ -274,7 +290,7 @@ private struct Complaints {
 enum Retry {
     /// Never: what is wrong is on this side, or lost for good.
     static func isHopeless(_ error: UnderstudyError) -> Bool {
-        [.options, .passwordNeeded, .fileSystem, .target, .wal, .cancelled].contains(error.code)
+        [.options, .passwordNeeded, .fileSystem, .target, .wal, .slotInvalidated, .cancelled].contains(error.code)
     }
 
     /// Perhaps, even where it has never worked before: the server starts, is not there yet, or another client is still in

@@ -10,10 +10,20 @@ struct ArchiverSlot {
     let name: String?
     /// From here on the server keeps WAL for us, as far as that is known.
     private(set) var restart: (timeline: TimelineID?, lsn: LSN)?
+    /// The server has given it up: it holds nothing.
+    private(set) var invalidation: SlotInvalidation?
+    /// It is to be made anew before the stream begins, or the run ends.
+    var isLost: Bool { invalidation != nil || isMissing || isEmpty }
+    /// There is none, and one is to be made: a run may have been killed between dropping and making it.
+    private var isMissing = false
+    /// It holds no WAL, was invalidated or never used, and is to be made anew: nothing is lost by that.
+    private(set) var isEmpty = false
+    /// It held no WAL at the start, and nothing tells whether it ever did.
+    private(set) var isUncertain = false
 
     init(
         _ slot: WALArchiver.Slot, _ session: Session, _ server: ServerFacts, parameters: ConnectionParameters,
-        state: ArchiverState, logger: Logger
+        recreates: Bool, care: inout SlotCare, state: ArchiverState, logger: Logger
     ) throws(UnderstudyError) {
         name = slot.name
         guard case .permanent(let name, let createIfMissing) = slot else { return }
@@ -22,61 +32,64 @@ struct ArchiverSlot {
                 .options, "server version \(server.version) has no replication slots",
                 hint: "Leave the slot out, and set wal_keep_segments on the primary high enough instead.")
         }
-        let isKnown: Bool
-        var found: SlotState?
-        if server.version.readsSlots {
-            found = try Self.read(name, session)
-            isKnown = true
-        } else {
-            (found, isKnown) = Self.lookUp(name, server, parameters.pinned(to: session), state)
-        }
+        try session.checkSlotName(name)
+        let look = try care.look(name, session, server, parameters.pinned(to: session), state.interrupt)
+        var found = look.state
         if found == nil, createIfMissing {
             do throws(UnderstudyError) {
                 try session.createSlot(name, temporary: false, reserveWAL: true)
                 logger.info("created replication slot \"\(name)\"")
-            } catch  where error.sqlState == "42710" && !isKnown {
+            } catch  where error.sqlState == "42710" && !look.isKnown {
                 // It was there, which nothing could tell.
+                care.sayUncertain(look, name, logger)
             }
-            if server.version.readsSlots {
-                found = try Self.read(name, session)
+            found = try Self.read(name, session, server)
+        } else if found == nil, look.isKnown {
+            guard recreates else {
+                throw UnderstudyError(
+                    .slot, "replication slot \"\(name)\" does not exist",
+                    hint:
+                        "Make it with --create-slot, or on the server: SELECT pg_create_physical_replication_slot('\(name)', true);",
+                    sqlState: "42704")
             }
-        } else if found == nil, isKnown {
-            throw UnderstudyError(
-                .slot, "replication slot \"\(name)\" does not exist",
-                hint:
-                    "Make it with --create-slot, or on the server: SELECT pg_create_physical_replication_slot('\(name)', true);",
-                sqlState: "42704")
+            isMissing = true
+        } else if recreates, look.isUncertain, let found, found.restartLSN == nil {
+            isEmpty = true
+        } else {
+            care.sayUncertain(look, name, logger)
         }
         if let found, found.kind != "physical" {
             throw Self.notPhysical(name, found.kind)
         }
+        invalidation = look.invalidation
+        isUncertain = look.isUncertain && found != nil && found?.restartLSN == nil
         if let lsn = found?.restartLSN { restart = (found?.restartTimeline, lsn) }
     }
 
-    private static func read(_ name: String, _ session: Session) throws(UnderstudyError) -> SlotState? {
-        do throws(UnderstudyError) {
-            return try session.ask(ReplicationCommand.readSlot(name), SlotState.decode)
-        } catch  where error.sqlState == "0A000" {
-            // The server does not read a logical slot, and has no hint.
-            throw notPhysical(name, "logical")
-        }
+    /// Drops the slot, unless it is gone, and makes one that holds WAL from now on. A slot that is in use is not dropped by
+    /// the server.
+    mutating func makeAnew(_ session: Session, _ server: ServerFacts, logger: Logger) throws(UnderstudyError) {
+        guard let name else { return }
+        if !isMissing { try session.dropSlot(name) }
+        try session.createSlot(name, temporary: false, reserveWAL: true)
+        logger.notice("\(isMissing ? "made" : "dropped, and made anew,") replication slot \"\(name)\"")
+        (isMissing, isEmpty, isUncertain, invalidation) = (false, false, false, nil)
+        let found = try Self.read(name, session, server)
+        restart = found?.restartLSN.map { (found?.restartTimeline, $0) }
+    }
+
+    /// nil before 15.
+    private static func read(
+        _ name: String, _ session: Session, _ server: ServerFacts
+    ) throws(UnderstudyError) -> SlotState? {
+        guard server.version.readsSlots else { return nil }
+        return try session.ask(ReplicationCommand.readSlot(name), SlotState.decode)
     }
 
     private static func notPhysical(_ name: String, _ kind: String) -> UnderstudyError {
         UnderstudyError(
             .slot, "cannot use replication slot \"\(name)\": it is a \(kind) slot, not a physical one",
             hint: "Name a physical slot, or let one be made under another name.")
-    }
-
-    /// Before 15 an ordinary connection tells, where one is allowed.
-    private static func lookUp(
-        _ name: String, _ server: ServerFacts, _ parameters: ConnectionParameters, _ state: ArchiverState
-    ) -> (SlotState?, isKnown: Bool) {
-        guard
-            let answer = try? ServerWatch.ask(
-                WatchQuery(version: server.version, slot: name), parameters, state.interrupt)
-        else { return (nil, false) }
-        return (answer.slot, true)
     }
 }
 
@@ -88,6 +101,18 @@ extension Session {
         do throws(ConnectionError) { _ = try runShielded(command) } catch {
             var failure = UnderstudyError(error, of: .slot)
             failure.message = "could not create replication slot \"\(name)\": \(failure.message)"
+            throw failure
+        }
+    }
+
+    /// Drops a slot, to the end as well.
+    func dropSlot(_ name: String) throws(UnderstudyError) {
+        do throws(ConnectionError) { _ = try runShielded(ReplicationCommand.dropSlot(name)) } catch {
+            var failure = UnderstudyError(error, of: .slot)
+            failure.message = "could not drop replication slot \"\(name)\": \(failure.message)"
+            if error.sqlState == "42704" {
+                failure.hint = "The server lists its slots: SELECT slot_name, slot_type FROM pg_replication_slots;"
+            }
             throw failure
         }
     }

@@ -1,4 +1,5 @@
 import UnderstudyFileIO
+import UnderstudyProtocol
 import UnderstudyReceiver
 import UnderstudySource
 import UnderstudyWAL
@@ -11,6 +12,10 @@ final class ArchiverState: Sendable {
         var stopIsAsked = false
         var isStreaming = false
         var isSynchronous: Bool
+        /// The slot that the stream uses holds no WAL any more.
+        var slotInvalidation: SlotInvalidation?
+        /// Whether the stream is to end over it.
+        var endsWithSlot = false
         var isOver = false
         var listeners: [Int: AsyncStream<WALArchiver.Event>.Continuation] = [:]
         var listenerCount = 0
@@ -53,8 +58,9 @@ final class ArchiverState: Sendable {
     var wishes: StreamWishes {
         values.read { values in
             StreamWishes(
-                stop: values.stopIsAsked ? .invalid : nil, endsWithoutRoom: values.stopIsAsked,
-                isSynchronous: values.isSynchronous)
+                stop: values.stopIsAsked || values.endsWithSlot ? .invalid : nil,
+                endsWithoutRoom: values.stopIsAsked || values.endsWithSlot, isSynchronous: values.isSynchronous,
+                isUnlimited: values.slotInvalidation != nil)
         }
     }
 
@@ -64,6 +70,26 @@ final class ArchiverState: Sendable {
             return values.isSynchronous != isSynchronous
         }
         if hasChanged { wishesChanged.raise() }
+    }
+
+    /// The slot that the stream uses holds no WAL any more.
+    ///
+    /// - Parameter senderIsAlive: Then the stream ends in order. Else it ends by itself once what was sent is received, which
+    ///   may be all that there is left of that WAL: no rate holds it up.
+    func note(_ invalidation: SlotInvalidation, senderIsAlive: Bool) {
+        values.change { values in
+            values.slotInvalidation = invalidation
+            values.endsWithSlot = senderIsAlive
+        }
+        wishesChanged.raise()
+    }
+
+    /// - Returns: What was noted, and whether the stream was to end over it.
+    func takeSlotInvalidation() -> (SlotInvalidation, endsStream: Bool)? {
+        values.update { values in
+            defer { (values.slotInvalidation, values.endsWithSlot) = (nil, false) }
+            return values.slotInvalidation.map { ($0, values.endsWithSlot) }
+        }
     }
 
     /// - Returns: False if the stop was asked for already.

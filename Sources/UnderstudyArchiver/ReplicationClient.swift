@@ -65,6 +65,7 @@ public struct ReplicationClient: Sendable {
     /// READ_REPLICATION_SLOT: nil if there is no such slot. Servers from 15.
     public func slot(_ name: String) async throws(UnderstudyError) -> SlotState? {
         try await perform { session throws(UnderstudyError) in
+            try session.checkSlotName(name)
             let state = try session.ask(
                 ReplicationCommand.readSlot(name), UnderstudyProtocol.SlotState.decode)
             return state.map {
@@ -83,6 +84,7 @@ public struct ReplicationClient: Sendable {
     ) async throws(UnderstudyError) {
         let logger = logger
         try await perform { session throws(UnderstudyError) in
+            try session.checkSlotName(name)
             logger.info("creating replication slot \"\(name)\"")
             do throws(UnderstudyError) {
                 try session.createSlot(name, temporary: false, reserveWAL: reserveWAL)
@@ -96,17 +98,9 @@ public struct ReplicationClient: Sendable {
     public func dropSlot(_ name: String) async throws(UnderstudyError) {
         let logger = logger
         try await perform { session throws(UnderstudyError) in
+            try session.checkSlotName(name)
             logger.info("dropping replication slot \"\(name)\"")
-            do throws(ConnectionError) {
-                _ = try session.runShielded(ReplicationCommand.dropSlot(name))
-            } catch {
-                var failure = UnderstudyError(error, of: .slot)
-                failure.message = "could not drop replication slot \"\(name)\": \(failure.message)"
-                if error.sqlState == "42704" {
-                    failure.hint = "The server lists its slots: SELECT slot_name, slot_type FROM pg_replication_slots;"
-                }
-                throw failure
-            }
+            try session.dropSlot(name)
         }
     }
 
@@ -131,8 +125,7 @@ public struct ReplicationClient: Sendable {
             do throws(ConnectionError) {
                 session = try Session.connect(
                     parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                    patience: .seconds(300)
-                ) { message in logger.pass(on: message) }
+                    patience: .seconds(300), notices: logger.passingOn())
             } catch { throw UnderstudyError(error) }
             return try body(session)
         }

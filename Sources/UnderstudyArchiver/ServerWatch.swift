@@ -13,6 +13,7 @@ final class ServerWatch: Sendable {
     private let archiver: WALArchiver
     private let interrupt = Interrupt()
     private let isOver = Monitor(false)
+    private let slotHolds = Monitor(false)
 
     private static let interval = Duration.seconds(5)
 
@@ -24,27 +25,22 @@ final class ServerWatch: Sendable {
         self.archiver = archiver
     }
 
-    /// One look.
-    static func ask(
-        _ query: WatchQuery, _ parameters: ConnectionParameters, _ interrupt: Interrupt
-    ) throws -> WatchQuery.Answer {
-        try ask(query, connect(parameters, interrupt))
-    }
-
-    func start() {
-        do throws(FileIOError) { _ = try OwnThread("wal watch") { [self] in run() } } catch {
+    /// - Parameter confirmsSlot: Whether it is not known yet that the slot holds WAL.
+    func start(confirmsSlot: Bool) {
+        do throws(FileIOError) { _ = try OwnThread("wal watch") { [self] in run(confirmsSlot) } } catch {
             archiver.logger.debug("the state of WAL senders and slots is not watched: \(error)")
             isOver.update { $0 = true }
         }
     }
 
-    private func run() {
+    private func run(_ confirmsSlot: Bool) {
         do {
             try watch()
         } catch {
             if !interrupt.isRaised {
                 archiver.logger.debug("the server does not tell the state of WAL senders and slots: \(error)")
             }
+            if confirmsSlot, let slot = query.slot, query.version.readsSlots { try? waitUntilHeld(slot) }
         }
         isOver.update { $0 = true }
     }
@@ -54,14 +50,34 @@ final class ServerWatch: Sendable {
         _ = isOver.wait { $0 ? true : nil }
     }
 
+    /// Whether the slot was seen to hold WAL over a replication connection, where an ordinary one may not ask.
+    var hasSeenSlotHold: Bool { slotHolds.read { $0 } }
+
+    /// Once something was acknowledged, a slot without a position is not one that was never used.
+    private func waitUntilHeld(_ slot: String) throws {
+        while true {
+            let outcome = Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: Self.interval)
+            if case .interrupted = outcome { return }
+            guard archiver.state.status.acknowledged > .invalid else { continue }
+            let session = try Session.connect(
+                parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
+                patience: .seconds(60))
+            let found = try session.ask(ReplicationCommand.readSlot(slot), SlotState.decode)
+            return slotHolds.change { $0 = found?.restartLSN != nil }
+        }
+    }
+
     private func watch() throws {
-        let session = try Self.connect(parameters, interrupt)
+        let session = try OrdinaryConnection.open(parameters, interrupt)
         var warnings = SlotWarnings()
         while true {
-            let answer = try Self.ask(query, session)
+            let answer = try OrdinaryConnection.ask(query, session)
             if !archiver.options.synchronous { archiver.state.setSynchronous(answer.isSynchronous) }
             if let position = answer.serverPosition {
                 archiver.state.change { $0.server = max($0.server, position) }
+            }
+            if let invalidation = answer.invalidation, answer.slot != nil {
+                archiver.state.note(invalidation, senderIsAlive: answer.syncState != nil)
             }
             if let slot = query.slot {
                 for warning in warnings.note(answer, slot: slot) {
@@ -71,19 +87,6 @@ final class ServerWatch: Sendable {
             let outcome = Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: Self.interval)
             if case .interrupted = outcome { return }
         }
-    }
-
-    private static func connect(_ parameters: ConnectionParameters, _ interrupt: Interrupt) throws -> Session {
-        var parameters = parameters
-        let database = parameters["dbname"] ?? "postgres"
-        if parameters["connect_timeout"] == nil { parameters["connect_timeout"] = "10" }
-        return try Session.connect(
-            parameters, kind: .ordinary(database: database), applicationName: "understudy", interrupt: interrupt,
-            patience: .seconds(60))
-    }
-
-    private static func ask(_ query: WatchQuery, _ session: Session) throws -> WatchQuery.Answer {
-        try WatchQuery.Answer(session.runForRows(query.text))
     }
 }
 
@@ -111,9 +114,7 @@ struct SlotWarnings {
                 warnings.append(
                     Warning(
                         text: "replication slot \"\(slot)\" has lost WAL that it should keep: its wal_status is lost",
-                        hint:
-                            "What the stream has not received yet may be gone. Take a new base backup, and drop and make the slot anew."
-                    ))
+                        hint: "What was sent before is received still."))
             default: break
             }
             status = answer.walStatus

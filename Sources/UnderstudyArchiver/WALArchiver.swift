@@ -49,6 +49,11 @@ public final class WALArchiver: Service {
         public var synchronous = false
         /// How often the server is told the position unasked; nil for only when something changes or it asks.
         public var statusInterval: Duration? = .seconds(10)
+        /// Drops a slot that the server has invalidated and makes it anew, and a missing one. The stream goes on where the
+        /// server still has WAL; a gap before that is told to the destination and to the listeners. Without it ``run()``
+        /// throws ``UnderstudyError/Code/slotInvalidated``. A slot that is not shown to be invalidated, or is in use, is
+        /// never dropped.
+        public var recreatesSlot = false
         /// Most kilobytes (1024 bytes) of WAL per second; nil for no limit.
         public var maxRate: Int?
         /// Warns when the server has more than this many bytes of WAL that are not acknowledged; nil for never.
@@ -173,6 +178,11 @@ extension WALArchiver {
         case timelineSwitched(to: WALPosition)
         /// WAL that is not of the server's past was set aside.
         case diverged(WALHoldings.Divergence)
+        /// The server has given up the slot, which holds no WAL any more. The reason is the server's word, such as
+        /// `wal_removed`, where it tells one.
+        case slotInvalidated(slot: String, reason: String?)
+        /// The server has removed WAL that was not received; the stream goes on behind it.
+        case gap(WALGap)
         /// The destination has no room: nothing is acknowledged until it has.
         case stalled(UnderstudyError)
         case recovered

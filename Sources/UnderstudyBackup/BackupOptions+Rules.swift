@@ -46,6 +46,13 @@ enum BackupOptionRules {
                 .options, "transfer rate \(rate) is out of range",
                 hint: "Choose from 32 to 1048576 kilobytes per second.")
         }
+        if let flaw = KeptNames.flaw(ofLabel: options.label) { throw flaw }
+        for mapping in options.tablespaceMappings where mapping.new.utf8.count > KeptNames.longestTablespacePath {
+            throw UnderstudyError(
+                .options,
+                "tablespace directory \"\(mapping.new)\" is too long: it has \(mapping.new.utf8.count) bytes, and a server takes \(KeptNames.longestTablespacePath)",
+                hint: "Choose a shorter path.")
+        }
         if options.wal != .stream {
             switch options.slot {
             case .none, .temporary: break

@@ -1,4 +1,5 @@
 import Logging
+import UnderstudyConnection
 import UnderstudyFileIO
 import UnderstudyReceiver
 import UnderstudySource
@@ -20,6 +21,8 @@ extension BackupRun {
     func cleanUp(after error: UnderstudyError) -> UnderstudyError {
         interrupt.raise()
         flushLimit?.stop()
+        session?.requestCancel()
+        session = nil
         if let receiver {
             _ = receiver.abandon()
             self.receiver = nil
@@ -27,7 +30,7 @@ extension BackupRun {
         if error.code == .damagedPages || !options.cleanUp {
             if targets != nil { logger.notice("directory \"\(path)\" is kept") }
             if options.cleanUp {
-                slot?.dropMade(parameters, logger: logger)
+                _ = slot?.dropMade(parameters, patience: options.stallTimeout, note: nil, logger: logger)
             } else if let name = slot?.made {
                 logger.notice(
                     "replication slot \"\(name)\" is kept; drop it on the primary if it is not needed: SELECT pg_drop_replication_slot('\(name)');"
@@ -39,16 +42,22 @@ extension BackupRun {
         return error
     }
 
-    private func removeTargets() {
-        guard let targets else { return }
-        logger.info("removing what was written to \"\(path)\"")
-        for failure in targets.restore() { logger.warning("could not clean up: \(failure)") }
-    }
-
-    /// Removes a backup, complete or not, and drops the slot that was made for it.
+    /// Removes a backup, complete or not, and drops the slot that was made for it. As long as that slot may be there, a mark
+    /// says so: the next run finds it, if this one cannot drop it or is killed meanwhile.
     package func undo() {
         // The files first: a server that does not answer may keep the slot's connection waiting for a while.
-        removeTargets()
-        slot?.dropMade(parameters, logger: logger)
+        removeTargets(keepingMark: slot?.made != nil)
+        guard let slot, slot.made != nil else { return }
+        let note = targets?.hasMark == true ? path : nil
+        if slot.dropMade(parameters, patience: options.stallTimeout, note: note, logger: logger) {
+            removeTargets(keepingMark: false)
+        }
+    }
+
+    private func removeTargets(keepingMark: Bool) {
+        guard let targets else { return }
+        if keepingMark || slot?.made == nil { logger.info("removing what was written to \"\(path)\"") }
+        let failures = SomeOfMany(targets.restore(keepingMark: keepingMark).map { "could not clean up: \($0)" })
+        for line in failures.lines("directories could not be cleaned up") { logger.warning("\(line)") }
     }
 }

@@ -26,6 +26,8 @@ package final class BackupRun: @unchecked Sendable {
     /// What must be undone if the run fails.
     var targets: BackupTargets?
     var slot: SlotKeeper?
+    /// The connection that takes the backup.
+    var session: Session?
     var receiver: WALReceiver?
     var flushLimit: FlushLimit?
     var pool: WritePool?
@@ -66,7 +68,7 @@ package final class BackupRun: @unchecked Sendable {
         do throws(UnderstudyError) {
             return try attempt(inspect, complete)
         } catch {
-            throw cleanUp(after: rootCause(error))
+            throw cleanUp(after: explainingLostSlot(rootCause(error)))
         }
     }
 
@@ -78,8 +80,10 @@ package final class BackupRun: @unchecked Sendable {
     ) throws(UnderstudyError) -> BackupResult {
         let left = try checkOptions()
         let session = try connect()
+        self.session = session
         parameters = parameters.pinned(to: session)
         let server = try ServerFacts(session, logger: logger)
+        try checkNames(session)
         if let left { try dropSlot(of: left, session, server) }
         try inspect(session, server)
         try checkWALLevel(session, server)
@@ -88,6 +92,7 @@ package final class BackupRun: @unchecked Sendable {
         if let walSession { try checkSameServer(walSession, server) }
         var mayMove = false
         if let walSession {
+            try checkHolds(walSession)
             if options.slot != .none { mayMove = try walSession.commitsWaitForNobody() }
             slot = try SlotKeeper(
                 options.slot, session: walSession, identity: server.identity, segmentSize: server.segmentSize,
@@ -135,6 +140,7 @@ package final class BackupRun: @unchecked Sendable {
         }
         if interrupt.isRaised { throw UnderstudyError(.cancelled, "the base backup was cancelled") }
         try slot?.moveToEnd(end.position, session, segmentSize: server.segmentSize, logger: logger)
+        self.session = nil
         logger.info("base backup completed")
         return BackupResult(
             startLSN: position.lsn, endLSN: end.position.lsn, timeline: end.position.timeline,
@@ -164,9 +170,8 @@ package final class BackupRun: @unchecked Sendable {
         do throws(ConnectionError) {
             return try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                patience: options.stallTimeout
-            ) { message in logger.pass(on: message) }
-        } catch { throw UnderstudyError(error) }
+                patience: options.stallTimeout, notices: logger.passingOn())
+        } catch { throw BusySenders.explain(error, parameters, interrupt, except: session?.backendProcessID) }
     }
 
     /// An address may stand for several servers, and WAL of another cluster would spoil the backup.

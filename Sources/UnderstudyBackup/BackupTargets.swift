@@ -208,8 +208,13 @@ final class BackupTargets {
         } catch { throw UnderstudyError(error) }
     }
 
+    /// Whether a mark in the data directory says that it is unfinished.
+    var hasMark: Bool { directory.exists(UnfinishedMark.name) }
+
     /// Leaves everything as it was. What cannot be removed is returned.
-    func restore() -> [FileIOError] {
+    ///
+    /// - Parameter keepingMark: Only the data directory stays, with its mark; a second call takes them away.
+    func restore(keepingMark: Bool = false) -> [FileIOError] {
         let mark = isComplete ? markAgain() : nil
         var failures: [FileIOError] = []
         // The other way round than they were made, so that parents are empty when their turn comes.
@@ -219,7 +224,8 @@ final class BackupTargets {
             }
         }
         // Its mark names the others: it stays as long as one of them could not be restored.
-        do throws(FileIOError) { if failures.isEmpty { try data.restore() } else { try data.clear() } } catch {
+        let keepsMark = !failures.isEmpty || (keepingMark && hasMark)
+        do throws(FileIOError) { if keepsMark { try data.clear() } else { try data.restore() } } catch {
             failures.append(error)
         }
         return withExtendedLifetime(mark) { failures }

@@ -44,7 +44,7 @@ struct Leftovers: Sendable {
     /// Removes what an earlier run has left in a directory, and in the others that it filled.
     func clear(_ path: String, what: String) throws(UnderstudyError) {
         guard let directory = try check(path, what: what) else { return }
-        let places = ([directory.path] + directory.others(trust: trust)).map { "\"\($0)\"" }.joined(separator: ", ")
+        let places = SomeOfMany(([directory.path] + directory.others(trust: trust)).map { "\"\($0)\"" }).list
         logger.notice("removing the unfinished base backup in \(places)\(directory.record.origin)")
         do throws(FileIOError) { try directory.remove(trust: trust, interrupt: interrupt) } catch {
             throw UnderstudyError(error)

@@ -69,8 +69,14 @@ struct SlotKeeper {
                     _ = try Self.probe(name, session, identity, segmentSize, reserving: lowest)
                 } catch {
                     // Nobody else would know of it.
-                    _ = try? session.runShielded(ReplicationCommand.dropSlot(name))
-                    throw error
+                    var failure = error
+                    do throws(ConnectionError) {
+                        _ = try session.runShielded(ReplicationCommand.dropSlot(name))
+                    } catch {
+                        failure.hint =
+                            "The slot was made, and holds WAL on the primary until it is dropped there: SELECT pg_drop_replication_slot('\(name)');"
+                    }
+                    throw failure
                 }
             }
         }
@@ -207,26 +213,6 @@ struct SlotKeeper {
         throw UnderstudyError(
             .slot, "replication slot \"\(permanent)\" lost its WAL during the backup",
             hint: "Raise max_slot_wal_keep_size on the primary, or use a new slot, which holds WAL from now on only.")
-    }
-
-    /// Drops a slot that this run has made. If that cannot be done, says how the user does it.
-    func dropMade(_ parameters: ConnectionParameters, logger: Logger) {
-        guard let made else { return }
-        do throws(ConnectionError) {
-            // A new connection, and one that the interrupt which ended the run does not end.
-            var parameters = parameters
-            if (parameters["connect_timeout"].flatMap { Int($0) } ?? 0) <= 0 { parameters["connect_timeout"] = "10" }
-            let session = try Session.connect(
-                parameters, kind: .replication, applicationName: "understudy", interrupt: Interrupt())
-            try Self.drop(made, session)
-            logger.info("dropped replication slot \"\(made)\"")
-        } catch {
-            logger.warning(
-                """
-                could not drop replication slot "\(made)": \(error.message); it holds WAL on the primary until it is \
-                dropped there: SELECT pg_drop_replication_slot('\(made)');
-                """)
-        }
     }
 
     /// The server may need a moment to notice that our stream, which held the slot, has ended.

@@ -23,7 +23,7 @@ extension UnderstudyError {
         case .abandoned:
             let others = directory.others(trust: trust).map { "\"\($0)\"" }
             var traces: [String] = []
-            if !others.isEmpty { traces.append("filled \(others.joined(separator: ", "))") }
+            if !others.isEmpty { traces.append("filled \(SomeOfMany(others).list)") }
             if let slot = record.slot { traces.append("made replication slot \"\(slot.name)\"") }
             self.init(
                 .target, "\(what) \"\(directory.path)\" holds an unfinished base backup\(record.origin)",

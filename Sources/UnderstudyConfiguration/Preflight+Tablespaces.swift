@@ -51,7 +51,7 @@ extension Preflight {
                 "tablespace mapping \"\($0.old)\" to \"\($0.new)\" is unused",
                 detail: announced.isEmpty
                     ? "The primary has no tablespaces outside of its data directory."
-                    : "The primary has tablespaces in \(announced.map { "\"\($0)\"" }.joined(separator: ", ")).",
+                    : "The primary has tablespaces in \(announced.prefix(5).map { "\"\($0)\"" }.joined(separator: ", "))\(announced.count > 5 ? " and \(announced.count - 5) more" : "").",
                 hint: "Write the directory as the primary does, or leave the mapping out.")
         }
         let places = announced.filter { Path($0).isAbsolute }.map { directory in

@@ -116,6 +116,12 @@ package struct SlotState: Sendable, Equatable {
     /// The timeline of that position; nil where it is not told.
     package var restartTimeline: TimelineID?
 
+    package init(kind: String, restartLSN: LSN? = nil, restartTimeline: TimelineID? = nil) {
+        self.kind = kind
+        self.restartLSN = restartLSN
+        self.restartTimeline = restartTimeline
+    }
+
     package static func decode(_ result: ResultSet) throws(ProtocolError) -> SlotState? {
         let row = try result.onlyRow(atLeast: 3, of: "READ_REPLICATION_SLOT")
         guard let kind = row[0] else { return nil }

@@ -35,6 +35,13 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     package var hasReceiverView: Bool { from(90600) }
     package var readsSlots: Bool { from(150_000) }
     package var tellsSlotWALStatus: Bool { from(130_000) }
+    package var tellsInvalidationReason: Bool { from(170_000) }
+    /// From max_slot_wal_keep_size on.
+    package var invalidatesSlots: Bool { from(130_000) }
+    /// Whether an invalidated slot stays so; before, the next flush position that it is told revives it.
+    package var keepsSlotsInvalidated: Bool { from(160_000) }
+    /// Whether a stream from an invalidated slot is refused.
+    package var refusesInvalidatedSlots: Bool { from(180_000) }
 
     // MARK: - BASE_BACKUP
 

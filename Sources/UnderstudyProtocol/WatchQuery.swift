@@ -20,7 +20,7 @@ package struct WatchQuery: Sendable, Equatable {
             senderPID.map { "(SELECT sync_state FROM pg_catalog.pg_stat_replication WHERE pid = \($0))" } ?? "NULL"
         let columns = "\(state), \(position), slot_type, restart_lsn, \(status)"
         guard let slot, version.hasSlots else {
-            return "SELECT \(state), \(position), NULL, NULL, NULL, NULL"
+            return "SELECT \(state), \(position), NULL, NULL, NULL, NULL, NULL"
         }
         // A quoted string of SQL: with standard_conforming_strings a backslash stands for itself, and slot names have none.
         let name = slot.replacingQuotes
@@ -37,7 +37,8 @@ package struct WatchQuery: Sendable, Equatable {
     }
 
     private var status: String {
-        version.tellsSlotWALStatus ? "wal_status, safe_wal_size" : "NULL, NULL"
+        let reason = version.tellsInvalidationReason ? "invalidation_reason" : "NULL"
+        return (version.tellsSlotWALStatus ? "wal_status, safe_wal_size, " : "NULL, NULL, ") + reason
     }
 
     package struct Answer: Sendable, Equatable {
@@ -51,23 +52,43 @@ package struct WatchQuery: Sendable, Equatable {
         package var walStatus: String?
         /// Bytes that may be written before the slot can lose WAL; nil where there is no limit (from 13).
         package var safeSize: Int64?
+        /// Why the server has invalidated the slot: `wal_removed`, `idle_timeout` and others (from 17).
+        package var invalidationReason: String?
 
         package init(_ result: ResultSet) throws(ProtocolError) {
-            let row = try result.onlyRow(atLeast: 6, of: "pg_replication_slots")
+            let row = try result.onlyRow(atLeast: 7, of: "pg_replication_slots")
             syncState = row[0]
             serverPosition = row[1].flatMap { LSN($0) }
             slot = row[2].map { SlotState(kind: $0, restartLSN: row[3].flatMap { LSN($0) }) }
             walStatus = row[4]
             safeSize = row[5].flatMap { Int64($0) }
+            invalidationReason = row[6]
         }
 
         /// Whether commits wait for what is acknowledged.
         package var isSynchronous: Bool { syncState == "sync" || syncState == "quorum" }
+
+        /// nil for a slot that holds what it should, or was never used. 16 and 17 show a lost one as `unreserved` while it is
+        /// active and moves.
+        package var invalidation: SlotInvalidation? {
+            guard walStatus == "lost" || invalidationReason != nil else { return nil }
+            return SlotInvalidation(reason: invalidationReason)
+        }
     }
 }
 
 extension String {
     fileprivate var replacingQuotes: String {
         split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
+    }
+}
+
+/// The server has given a slot up: it holds no WAL, whatever its position says.
+package struct SlotInvalidation: Sendable, Equatable {
+    /// The server's word for why: `wal_removed`, `idle_timeout` and others; nil before 17, and where it is not told.
+    package var reason: String?
+
+    package init(reason: String? = nil) {
+        self.reason = reason
     }
 }

@@ -176,6 +176,7 @@ package struct NetworkLoop {
 
     private mutating func applyWishes() throws(ReceiveError) {
         let wishes = wishes()
+        if wishes.isUnlimited { limit = nil }
         try endIfStalled()
         try perform(machine.handle(.synchronous(wishes.isSynchronous), now: now), nil)
         try perform(machine.handle(.flushLimit(wishes.flushLimit), now: now), nil)

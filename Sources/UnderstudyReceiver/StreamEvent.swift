@@ -41,11 +41,15 @@ package struct StreamWishes: Sendable, Equatable {
     package var isSynchronous: Bool
     /// The limit up to which a flush position is told.
     package var flushLimit: LSN
+    /// Whether the stream is held up by no rate from now on.
+    package var isUnlimited: Bool
 
     package init(
-        stop: LSN? = nil, endsWithoutRoom: Bool = false, isSynchronous: Bool = false, flushLimit: LSN = .unlimited
+        stop: LSN? = nil, endsWithoutRoom: Bool = false, isSynchronous: Bool = false, flushLimit: LSN = .unlimited,
+        isUnlimited: Bool = false
     ) {
         self.flushLimit = flushLimit
+        self.isUnlimited = isUnlimited
         self.stop = stop
         self.endsWithoutRoom = endsWithoutRoom
         self.isSynchronous = isSynchronous

@@ -49,6 +49,10 @@ public protocol WALDestination: Sendable {
     /// Keeps the content of a timeline history file, durably.
     func putHistory(_ timeline: TimelineID, _ content: [UInt8]) throws(WALDestinationError)
 
+    /// Keeps durably that WAL is missing, and will not come: the server has removed it, and the stream goes on behind it.
+    /// A destination that says so in ``WALHoldings/gaps`` from then on is not asked for that WAL again.
+    func noteGap(_ gap: WALGap) throws(WALDestinationError)
+
     /// The connection is over.
     func close()
 }
@@ -56,6 +60,7 @@ public protocol WALDestination: Sendable {
 extension WALDestination {
     public var written: LSN? { nil }
 
+    public func noteGap(_ gap: WALGap) {}
     public func close() {}
 }
 
@@ -142,6 +147,8 @@ public struct WALHoldings: Sendable, Equatable {
             self.bytes = bytes
         }
     }
+    /// What was noted as missing, and is still.
+    public var gaps: [WALGap] = []
 
     public struct Divergence: Sendable, Equatable {
         /// The timeline and position at which the server's history leaves ours.
@@ -169,6 +176,19 @@ public struct WALPosition: Hashable, Sendable {
     public init(timeline: TimelineID, lsn: LSN) {
         self.timeline = timeline
         self.lsn = lsn
+    }
+}
+
+/// WAL that the server has removed before it was received. A restore cannot pass through it.
+public struct WALGap: Hashable, Sendable {
+    /// The start of the first segment that is not complete; some of it may lie in a partial one.
+    public var start: WALPosition
+    /// Where the archive goes on: a segment's start.
+    public var end: WALPosition
+
+    public init(start: WALPosition, end: WALPosition) {
+        self.start = start
+        self.end = end
     }
 }
 

@@ -163,7 +163,7 @@ extension UnderstudyError {
             code = .server
             hint =
                 text.contains("max_wal_senders")
-                ? "Raise max_wal_senders on the primary (restart needed); a backup that streams WAL takes two. It must not be 0, and wal_level must be replica."
+                ? "\(BusySenders.raise). A run that was killed may have left senders (pg_stat_replication, state backup or startup): they end with the checkpoint that the server makes."
                 : "Raise max_connections on the primary, or end connections that are not needed."
         case "57P03":
             code = .connection

@@ -7,7 +7,7 @@ public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertib
         private enum Value: Hashable, Sendable {
             case options, target, connection, authentication, passwordNeeded, server, protocolViolation, slot, wal,
                 noSpace, fileSystem
-            case verification, damagedPages, configuration, start, notInRecovery, resources, cancelled
+            case verification, damagedPages, configuration, start, notInRecovery, resources, cancelled, slotInvalidated
         }
 
         private var value: Value
@@ -28,6 +28,8 @@ public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertib
         public static let protocolViolation = Code(value: .protocolViolation)
         /// The replication slot cannot be made or used.
         public static let slot = Code(value: .slot)
+        /// The server has given up the replication slot: it holds no WAL any more.
+        public static let slotInvalidated = Code(value: .slotInvalidated)
         /// The WAL stream failed.
         public static let wal = Code(value: .wal)
         /// The backup does not fit on the disk.

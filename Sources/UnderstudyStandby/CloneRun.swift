@@ -80,6 +80,7 @@ final class CloneRun: @unchecked Sendable {
 
     private func inspect(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) {
         version = server.version
+        try backup.checkPrimaryConnInfo(session, passfile: passwordFile?.path)
         if options.start != nil || options.binDirectory != nil {
             programs = try ServerPrograms(version, given: options.binDirectory)
         } else {

@@ -85,4 +85,35 @@ import UnderstudyTestSupport
             : basebackup(cluster, ["-C", "-S", name])
         try expectFailure(arguments, on: cluster, slots: [], name)
     }
+
+    /// What the server would cut, or alter, without a word.
+    @Test(arguments: PostgresInstallation.outermost)
+    func `a name that the server would not keep is refused before the copy`(installation: PostgresInstallation) throws {
+        let cluster = try Cluster(installation)
+        let long = String(repeating: "s", count: 64), source = cluster.connectionString()
+        let kept = String(long.dropLast())
+        for arguments in [
+            ["clone", "--primary", source, "-D", "TARGET", "--slot", long],
+            basebackup(cluster, ["-C", "-S", long]), basebackup(cluster, ["-S", long]),
+            ["receivewal", "-d", source, "--create-slot", "-S", long],
+        ] { try expectFailure(arguments, on: cluster, slots: [], long, "64 bytes, and the server keeps 63") }
+        let result = try UnderstudyProgram.run(["receivewal", "-d", source, "--create-slot", "-S", kept])
+        #expect(result.status == 0, "\(result)")
+        #expect(try cluster.slots() == [kept])
+        // It is not the slot that a longer name means.
+        for arguments in [
+            ["receivewal", "-d", source, "--drop-slot", "-S", long],
+            ["receivewal", "-d", source, "-D", try TestDirectory.make("wal"), "-S", long],
+        ] { try expectFailure(arguments, on: cluster, slots: [kept], "the server keeps 63") }
+        for (source, words) in [
+            ("\(source) application_name=\(long)", "application_name \"\(long)\" would not be kept as it is"),
+            ("\(source) application_name=käse", "not printable ASCII"),
+            ("\(source) sslcrl=/\(String(repeating: "x", count: 1000))", "primary_conninfo would have 10"),
+        ] {
+            try expectFailure(["clone", "--primary", source, "-D", "TARGET"], on: cluster, slots: [kept], words)
+            try expectFailure(
+                ["basebackup", "-d", source, "-D", "TARGET", "-R"], on: cluster, slots: [kept], words)
+        }
+        try expectFailure(basebackup(cluster, ["-l", "a\nSTART TIMELINE: 7"]), on: cluster, slots: [kept], "line end")
+    }
 }

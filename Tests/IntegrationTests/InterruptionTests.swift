@@ -53,15 +53,41 @@ import UnderstudyTestSupport
         let primary = try Cluster(installation)
         try Workload.prepare(primary, scale: 2)
         let parent = try TestDirectory.make("parent")
+        let checkpoint = try primary.sql(Self.lastCheckpoint)
         // Spread over minutes.
         let program = try UnderstudyProgram.start(
             command.arguments(primary.connectionString(), "\(parent)/target") + ["--checkpoint=spread"])
         try primary.waitUntilCheckpointing(program)
         program.send(SIGTERM)
         expectGone(program, parent: parent)
-        // A server notices that its client is gone when it next writes to it: at the end of the checkpoint.
-        try primary.sql("CHECKPOINT")
+        // By itself a server notices that its client is gone when it next writes to it: at the end of the checkpoint.
         try primary.expectReleased()
+        #expect(try primary.sql(Self.lastCheckpoint) == checkpoint, "the checkpoint has ended meanwhile")
+    }
+
+    private static let lastCheckpoint = "SELECT checkpoint_lsn FROM pg_control_checkpoint()"
+
+    @Test func `senders that a killed run has left are counted where they are in the way`() throws {
+        var options = Cluster.Options()
+        options.settings = ["max_wal_senders = 2"]
+        let primary = try Cluster(.newest, options)
+        try Workload.prepare(primary, scale: 2)
+        let parent = try TestDirectory.make("parent")
+        let killed = try UnderstudyProgram.start(
+            Command.basebackup.arguments(primary.connectionString(), "\(parent)/killed") + ["--checkpoint=spread"])
+        try primary.waitUntilCheckpointing(killed)
+        killed.send(SIGKILL)
+        _ = killed.wait()
+        // Nobody is there to ask for an end of it; the connection for WAL ends by itself.
+        try eventually("one sender") { try primary.holds("SELECT count(*) = 1 FROM pg_stat_replication") }
+        let left = try primary.sql("SELECT pid FROM pg_stat_replication")
+        for arguments in [
+            Command.basebackup.arguments(primary.connectionString(), "\(parent)/target"),
+            Command.clone.arguments(primary.connectionString(), "\(parent)/target"),
+        ] {
+            let result = try UnderstudyProgram.run(arguments)
+            expectRefused(result, "max_wal_senders", "1 WAL sender takes a base backup", "(pid \(left))")
+        }
     }
 
     @Test(arguments: Command.allCases)
@@ -90,16 +116,42 @@ import UnderstudyTestSupport
         let primary = try Cluster(installation)
         let parent = try TestDirectory.make("parent")
         let program = try UnderstudyProgram.start(
-            command.arguments(primary.connectionString(), "\(parent)/target") + ["-r", "32"])
+            command.arguments(primary.connectionString(), "\(parent)/target") + ["-r", "32", "--stall-timeout=1s"])
         try primary.waitUntilCopying(program)
+        try eventually("a mark") { FileTree.exists("\(parent)/target/pgsql_tmp.understudy") }
         try primary.stop(.immediate)
         let result = program.wait()
-        expectRefused(result, hint: false)
-        #expect(FileTree.names(parent) == [])
-        if command == .clone {
-            // The slot that nobody could drop is named, with the command that does it.
-            #expect(result.errorOutput.contains("pg_drop_replication_slot('standby1')"), "\(result)")
+        expectRefused(result, hint: command == .clone)
+        guard command == .clone else {
+            #expect(FileTree.names(parent) == [])
+            return
         }
+        // The slot that nobody could drop is named, with the command that does it, and noted in the mark for the next run.
+        #expect(result.errorOutput.contains("pg_drop_replication_slot('standby1')"), "\(result)")
+        #expect(FileTree.names("\(parent)/target") == ["pgsql_tmp.understudy"])
+        guard try installation == .newest else { return }
+        try primary.start()
+        let arguments = command.arguments(primary.connectionString(), "\(parent)/target")
+        expectRefused(try UnderstudyProgram.run(arguments), "replication slot \"standby1\"", "--force-clean")
+        let again = try UnderstudyProgram.run(arguments + ["--force-clean"])
+        #expect(again.status == 0, "\(again)")
+    }
+
+    @Test func `a server that restarts in mid-copy does not keep the slot that was made`() throws {
+        let primary = try Cluster(.newest)
+        let parent = try TestDirectory.make("parent")
+        let program = try UnderstudyProgram.start(
+            Command.clone.arguments(primary.connectionString(), "\(parent)/target") + ["-r", "32"])
+        try primary.waitUntilCopying(program)
+        #expect(try primary.slots() == ["standby1"])
+        try eventually("a mark") { FileTree.exists("\(parent)/target/pgsql_tmp.understudy") }
+        try primary.stop(.immediate)
+        try program.waitToSay("waiting for the server, to drop replication slot \"standby1\"")
+        // Nothing but the mark, which names the slot should this be killed.
+        #expect(FileTree.names("\(parent)/target") == ["pgsql_tmp.understudy"])
+        try primary.start()
+        expectGone(program, parent: parent)
+        try primary.expectReleased()
     }
 
     @Test(arguments: PostgresInstallation.all, Command.allCases)

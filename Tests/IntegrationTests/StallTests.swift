@@ -4,12 +4,16 @@ import UnderstudyTestSupport
 /// Servers that fall silent. What is waited for is the end of the run, by its own time-out.
 @Suite(.disabled(if: isStock)) struct StallTests {
     private func expectStalled(
-        _ program: Program, _ parent: String, _ words: String..., sourceLocation: SourceLocation = #_sourceLocation
+        _ program: Program, _ parent: String, _ words: String..., leavesMark: Bool = false,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let result = program.wait()
         expectRefused(result, "has sent nothing for 1 s", "--stall-timeout", sourceLocation: sourceLocation)
         for word in words { #expect(result.errorOutput.contains(word), "\(result)", sourceLocation: sourceLocation) }
-        #expect(FileTree.names(parent) == [], sourceLocation: sourceLocation)
+        #expect(FileTree.names(parent) == (leavesMark ? ["target"] : []), sourceLocation: sourceLocation)
+        // It names the slot that could not be dropped.
+        let mark = leavesMark ? ["pgsql_tmp.understudy"] : []
+        #expect(FileTree.names("\(parent)/target") == mark, sourceLocation: sourceLocation)
     }
 
     private func start(
@@ -37,7 +41,7 @@ import UnderstudyTestSupport
         let proxy = try NetworkProxy(to: cluster.port)
         let parent = try TestDirectory.make("parent")
         proxy.change(to: .stalled, afterBytes: 4 << 20)
-        expectStalled(try start(command, cluster, proxy, parent, options), parent)
+        expectStalled(try start(command, cluster, proxy, parent, options), parent, leavesMark: command == .clone)
     }
 
     @Test(arguments: PostgresInstallation.all)

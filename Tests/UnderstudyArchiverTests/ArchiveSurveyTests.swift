@@ -75,6 +75,20 @@ struct ArchiveSurveyTests {
         #expect(FileTree.snapshot(archive.path) == before)
     }
 
+    @Test("has few words about any number of files that are of no use")
+    func many() throws {
+        let archive = try TestArchive()
+        try archive.putSegment(file(3))
+        for number: UInt64 in 4...103 { try archive.put(file(number), [0]) }
+        let holdings = try WALDirectory(archive.path).open(TestArchive.origin())
+        #expect(holdings.next == position(1, 0x400000))
+        #expect(holdings.warnings.count == 6)
+        #expect(holdings.warnings.first == "\"\(archive.path)/\(file(103))\" has incorrect size 1, skipping")
+        #expect(
+            holdings.warnings.last
+                == "95 more files in \"\(archive.path)\" that look like segments are of no use, skipping")
+    }
+
     @Test(
         "is not for a server whose timeline is older",
         arguments: [(1, nil), (2, [1: 0x350000]), (2, nil)] as [(UInt32, [UInt32: UInt64]?)])

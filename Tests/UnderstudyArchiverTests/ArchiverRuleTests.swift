@@ -58,7 +58,8 @@ struct SlotWarningTests {
     private func answer(_ status: String?, _ safeSize: Int64?) throws -> WatchQuery.Answer {
         try WatchQuery.Answer(
             ResultSet(
-                columns: [], rows: [["async", "0/5000000", "physical", "0/3000000", status, safeSize.map(String.init)]])
+                columns: [],
+                rows: [["async", "0/5000000", "physical", "0/3000000", status, safeSize.map(String.init), nil]])
         )
     }
 }
@@ -162,7 +163,8 @@ struct ArchiverStartTests {
 struct RetryTests {
     @Test(
         "mends nothing that is wrong on this side, or lost for good",
-        arguments: [.options, .passwordNeeded, .fileSystem, .target, .wal, .cancelled] as [UnderstudyError.Code])
+        arguments: [.options, .passwordNeeded, .fileSystem, .target, .wal, .slotInvalidated, .cancelled]
+            as [UnderstudyError.Code])
     func hopeless(_ code: UnderstudyError.Code) {
         #expect(Retry.isHopeless(UnderstudyError(code, "wrong")))
     }

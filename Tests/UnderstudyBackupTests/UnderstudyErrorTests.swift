@@ -100,6 +100,23 @@ struct BackupErrorTests {
         }
     }
 
+    @Test(
+        "senders that a killed run may have left are counted",
+        arguments: [
+            ([], "None of the senders in use takes a base backup."),
+            (
+                ["7"],
+                "1 WAL sender takes a base backup or has yet to begin (pid 7): if a run that was killed has left it"
+            ),
+            (["7", "8"], "2 WAL senders take base backups or have yet to begin (pid 7, 8): if"),
+            (["1", "2", "3", "4", "5", "6"], "(pid 1, 2, 3, 4, 5, ...)"),
+        ] as [([String], String)])
+    func senders(_ processes: [String], _ words: String) {
+        let hint = BusySenders.hint(processes)
+        #expect(hint.hasPrefix("Raise max_wal_senders on the primary (restart needed)"))
+        #expect(hint.contains(words), "\(hint)")
+    }
+
     @Test("what the server itself says in detail and hint wins")
     func ofServer() {
         let server = ServerMessage(

@@ -31,7 +31,7 @@ struct ReceivewalPlanTests {
         #expect(options.startLSN == nil && options.endLSN == nil)
         #expect(!options.synchronous)
         #expect(options.statusInterval == .seconds(10))
-        #expect(options.maxRate == nil && options.maxLag == nil)
+        #expect(options.maxRate == nil && options.maxLag == nil && !options.recreatesSlot)
         #expect(options.stallTimeout == .seconds(300))
         #expect(options.reconnects)
         #expect(!options.retriesFirstConnection)
@@ -59,7 +59,7 @@ struct ReceivewalPlanTests {
         let plan = try plan(
             """
             --dir=d -E 1/2A -n --no-sync -s 3 -S s1 -v -Zlz4:5 -d service=x -h h -p 5433 -U r -W --start-lsn=1/0 \
-            --max-lag 10GB -r 2M --stall-timeout=30s -P
+            --recreate-slot --max-lag 10GB -r 2M --stall-timeout=30s -P
             """)
         #expect(plan.action == directory("d", .lz4(level: 5), sync: false))
         #expect(plan.slot == .permanent("s1", createIfMissing: false))
@@ -69,6 +69,7 @@ struct ReceivewalPlanTests {
         #expect(!options.reconnects && !options.synchronous)
         #expect(options.statusInterval == .seconds(3))
         #expect(options.maxLag == 10 << 30)
+        #expect(options.recreatesSlot)
         #expect(options.maxRate == 2048)
         #expect(options.stallTimeout == .seconds(30))
         #expect(plan.progress && plan.verbose)
@@ -120,6 +121,11 @@ struct ReceivewalPlanTests {
             ("--synchronous --no-sync", "cannot use --synchronous together with --no-sync"),
             ("--drop-slot -S s --synchronous --no-sync", "cannot use --synchronous together with --no-sync"),
             ("-Z foo", "no target directory specified"),
+            ("-D d --recreate-slot", "--recreate-slot needs a slot to be specified using --slot"),
+            (
+                "-S s --recreate-slot --create-slot", "cannot use --recreate-slot together with --create-slot"
+            ),
+            ("-S s --recreate-slot --drop-slot", "cannot use --recreate-slot together with --drop-slot"),
             ("-D d --max-lag=1GB", "--max-lag needs a slot to be specified using --slot"),
         ])
     func misuse(line: String, message: String) {

@@ -10,6 +10,7 @@ struct ReceivewalArguments: ParsableArguments {
     @Flag var createSlot = false
     @Flag var dropSlot = false
     @Flag var ifNotExists = false
+    @Flag var recreateSlot = false
     @Option(name: .customLong("start-lsn")) var startLSN: String?
     @Option var endpos: String?
     @Flag var noLoop = false

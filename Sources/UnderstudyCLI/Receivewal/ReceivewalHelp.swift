@@ -21,6 +21,8 @@ enum ReceivewalHelp {
 
             What is received:
               -S, --slot=NAME            the replication slot that keeps the WAL on the server
+                  --recreate-slot        make the slot anew if the server has invalidated it or
+                                         it is gone, note the WAL that is missing, and go on
                   --start-lsn=LSN        where to begin, unless the directory goes further
               -E, --endpos=LSN           stop, with success, when this position is passed
               -n, --no-loop              give up when the connection is lost; without it the

@@ -30,6 +30,7 @@ struct ReceivewalInterpreter {
         options.startLSN = try parsed.startLSN.map { text throws(UsageError) in try position(text, of: "start") }
         options.endLSN = try parsed.endpos.map { text throws(UsageError) in try position(text, of: "end") }
         options.synchronous = parsed.synchronous
+        options.recreatesSlot = parsed.recreateSlot
         if let text = parsed.statusInterval {
             let seconds = try NumberArgument.integer(text, option: "-s/--status-interval", in: 0...2_147_483)
             options.statusInterval = seconds == 0 ? nil : .seconds(seconds)
@@ -57,9 +58,13 @@ struct ReceivewalInterpreter {
         if parsed.slot == nil {
             if parsed.dropSlot { throw misuse("--drop-slot needs a slot to be specified using --slot") }
             if parsed.createSlot { throw misuse("--create-slot needs a slot to be specified using --slot") }
+            if parsed.recreateSlot { throw misuse("--recreate-slot needs a slot to be specified using --slot") }
             if parsed.maxLag != nil { throw misuse("--max-lag needs a slot to be specified using --slot") }
         }
         if parsed.synchronous, parsed.noSync { throw misuse("cannot use --synchronous together with --no-sync") }
+        if parsed.recreateSlot, parsed.createSlot || parsed.dropSlot {
+            throw misuse("cannot use --recreate-slot together with --\(parsed.createSlot ? "create" : "drop")-slot")
+        }
         let acts = parsed.createSlot || parsed.dropSlot
         if parsed.directory == nil, !acts { throw misuse("no target directory specified") }
         let compression = try CompressionArgument.parse(parsed.compress ?? "none")

@@ -22,6 +22,7 @@ enum ReceivewalOptions {
         StockOption("synchronous"),
         StockOption("no-sync"),
         StockOption("start-lsn", nil, .required, isOwn: true),
+        StockOption("recreate-slot", isOwn: true),
         StockOption("max-lag", nil, .required, isOwn: true),
         StockOption("max-rate", "r", .required, isOwn: true),
         StockOption("stall-timeout", nil, .required, isOwn: true),

@@ -1,0 +1,45 @@
+import Logging
+import UnderstudyConfiguration
+package import UnderstudyConnection
+import UnderstudyProtocol
+package import UnderstudySource
+
+/// What the user gave and the server, or the standby, would not keep as it is: refused before the copy.
+extension BackupRun {
+    func checkNames(_ session: Session) throws(UnderstudyError) {
+        switch options.slot {
+        case .none, .temporary: break
+        case .existing(let name), .create(let name), .createOrTakeOver(let name):
+            if session.serverVersion.hasSlots { try session.checkSlotName(name) }
+        }
+        if options.writeRecoverySettings {
+            try checkPrimaryConnInfo(session, passfile: nil)
+        } else if let flaw = try session.flawOfApplicationName() {
+            logger.warning("application_name \"\(flaw.name)\" is not kept as it is: \(flaw.clause)")
+        }
+    }
+
+    /// For a copy that becomes a standby.
+    ///
+    /// - Parameter passfile: The password file that the standby is to use.
+    package func checkPrimaryConnInfo(_ session: Session, passfile: String?) throws(UnderstudyError) {
+        if let flaw = try session.flawOfApplicationName() {
+            throw UnderstudyError(
+                .options, "application_name \"\(flaw.name)\" would not be kept as it is: \(flaw.clause)",
+                hint:
+                    "Choose a shorter name of printable ASCII: synchronous_standby_names finds the standby by the name that the server keeps."
+            )
+        }
+        let settings = ConnectionSettings(
+            session.settingsForStandby.map { ConnectionSettings.Setting($0.keyword, $0.value) })
+        let connection = PrimaryConnInfo(
+            settings, forServer: session.serverVersion.number, usedPassword: session.password != nil,
+            dbname: parameters["dbname"], passfile: passfile)
+        let length = connection.conninfo.utf8.count
+        guard length > KeptNames.longestConnInfo else { return }
+        throw UnderstudyError(
+            .options,
+            "primary_conninfo would have \(length) bytes, and a standby keeps \(KeptNames.longestConnInfo)",
+            hint: "Give fewer or shorter settings for the connection: they become the standby's.")
+    }
+}

@@ -1,0 +1,46 @@
+import CUnderstudyPQ
+import UnderstudyFileIO
+
+extension Session {
+    /// How long it may take to hand a cancel request over: the server may be out of reach.
+    private static let longestCancel = Duration.seconds(3)
+
+    /// Asks the server to end the command that it works on: PQcancel, over a connection of its own, which needs no place and
+    /// no login. A server that waits for something, as for its checkpoint, does not notice that a client has gone.
+    ///
+    /// Nothing happens where no command is under way. A WAL sender of 9.3 takes no notice.
+    package func requestCancel() {
+        guard unsafe PQtransactionStatus(connection) == PQTRANS_ACTIVE, let handle = unsafe PQgetCancel(connection)
+        else {
+            return
+        }
+        let request = unsafe CancelRequest(handle: handle)
+        let isOver = Monitor(false)
+        // PQcancel blocks.
+        _ = OwnThread("cancel") {
+            request.send()
+            isOver.update { $0 = true }
+        }
+        _ = isOver.wait(timeout: Self.longestCancel) { $0 ? true : nil }
+    }
+}
+
+/// What a cancel request needs, apart from the connection.
+@safe private final class CancelRequest: @unchecked Sendable {
+    // Sendable: PQcancel may be called on any thread; one thread alone calls it.
+    private let handle: OpaquePointer
+
+    @unsafe init(handle: OpaquePointer) {
+        unsafe self.handle = unsafe handle
+    }
+
+    deinit {
+        unsafe PQfreeCancel(handle)
+    }
+
+    func send() {
+        var text = [CChar](repeating: 0, count: 256)
+        // libpq writes at most `count` bytes.
+        _ = unsafe text.withUnsafeMutableBufferPointer { unsafe PQcancel(handle, $0.baseAddress, CInt($0.count)) }
+    }
+}
