@@ -72,7 +72,9 @@ extension ArchiveSurvey {
             )
         }
         guard let next = found.next else { return }
+        // What was noted as missing is said with the note.
         let gaps = ArchiveGaps(of: past.filter { !wrong.contains($0) }, before: next, history: history).ranges
+            .filter { gap in !found.gaps.contains { $0.start.lsn == gap.start.lsn && $0.end.lsn == gap.end } }
         for gap in gaps.prefix(Self.mostNamed) {
             found.warnings.append(
                 "WAL from \(gap.start.lsn) up to \(gap.end) (timeline \(gap.start.timeline)) is missing in \"\(directory.path)\": a restore cannot go beyond \(gap.start.lsn)"

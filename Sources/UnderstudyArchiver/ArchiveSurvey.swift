@@ -82,6 +82,7 @@ struct ArchiveSurvey {
         if found.next == nil, let history, let oldest = aside.last { found.next = fork(of: history, before: oldest) }
         let relations = past.map { relation(of: $0, history, givenTwice) }
         try readTail(Array(zip(past, relations)))
+        found.gaps = try GapNote.read(in: directory, size: size)
         if looksAtAll { try lookAtAll(past, history) }
         try setAside(givenTwice)
         found.warnings += flaws.lines("files in \"\(directory.path)\" that look like segments are of no use, skipping")

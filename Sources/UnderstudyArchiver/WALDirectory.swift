@@ -85,7 +85,6 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         var survey = ArchiveSurvey(directory: directory, origin: origin, size: size, looksAtAll: !hasLookedAtAll)
         var holdings = try survey.holdings()
         hasLookedAtAll = true
-        holdings.gaps = try GapNote.read(in: directory, size: size)
         holdings.isDurable = try makeDurable(holdings.next, directory, origin, size)
         return holdings
     }
