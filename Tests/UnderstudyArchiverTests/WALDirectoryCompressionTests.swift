@@ -163,7 +163,9 @@ struct WALDirectoryCompressionTests {
         try first.suspend()
         first.close()
         let second = WALDirectory(archive.path, compression: new)
-        #expect(try second.open(TestArchive.origin()).withoutTail == WALHoldings(next: position(1, 0x300000), isDurable: true))
+        #expect(
+            try second.open(TestArchive.origin()).withoutTail
+                == WALHoldings(next: position(1, 0x300000), isDurable: true))
         try second.store(segment(3))
         second.close()
         var names = [file(2, old.kind.rawValue), file(3, new.kind.rawValue)]

@@ -143,7 +143,9 @@ struct WALDirectoryFullDiskTests {
         let held = try #require(try archive.content("\(name).partial"))
         #expect(held.count >= 1_000_000 && Array(content[..<held.count]).isSame(as: held))
         try remove("somebody-elses")
-        #expect(try directory.open(TestArchive.origin()).withoutTail == WALHoldings(next: position(1, 0x300000), isDurable: true))
+        #expect(
+            try directory.open(TestArchive.origin()).withoutTail
+                == WALHoldings(next: position(1, 0x300000), isDurable: true))
         try directory.store(segment(3))
         #expect(try directory.sync() == segment(3).end)
         directory.close()
