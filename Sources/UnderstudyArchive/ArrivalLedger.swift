@@ -57,7 +57,8 @@ package struct ArrivalLedger: ~Copyable, Sendable {
     package mutating func record(path: MemberPath, size: UInt64, checksum: FileChecksum?) {
         let hash = Self.hash(path)
         let marks = Self.mayBeUnlisted(path) ? Arrival.mayBeUnlisted : 0
-        let arrival = Arrival(path: hash, checksum: Self.hash(checksum), sizeAndMarks: min(size, ~Arrival.marks) | marks)
+        let arrival = Arrival(
+            path: hash, checksum: Self.hash(checksum), sizeAndMarks: min(size, ~Arrival.marks) | marks)
         append(arrival, toBucket: Self.bucket(of: hash))
         count += 1
         isSorted = false

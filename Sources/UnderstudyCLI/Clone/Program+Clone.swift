@@ -26,6 +26,8 @@ extension Program {
             ProgressWriter(style: style(of: plan), pointsToFast: plan.options.backup.checkpoint == .spread),
             console: console, columns: { StandardStreams.columns })
         do throws(UnderstudyError) {
+            // Before the copy: a shortage at the start would come hours later.
+            if plan.options.start != nil { try SpareResources.check() }
             let result = try await work(plan.connection, console: console) { overrides throws(UnderstudyError) in
                 var clone = StandbyClone(
                     primary: plan.connection.source, options: plan.options, logger: console.logger)
