@@ -68,13 +68,13 @@ class Archive:
             raise Loss(f"segments are missing in all timelines: {[self.name('*', n) for n in missing]}")
         return complete
 
-    def check(self, receiver_runs, flushed):
-        """`flushed` is what was reported before now."""
+    def check(self, receiver_runs, reported):
+        """`reported` is what was told the server before now."""
         # A list is not read at once: what a running receiver renames meanwhile can be in it twice, or not at all.
         for attempt in range(20 if receiver_runs else 1):
             try:
                 complete = self.check_names()
-                self.check_report(flushed)
+                self.check_report(reported)
                 break
             except Loss as loss:
                 trouble = loss
@@ -87,36 +87,36 @@ class Archive:
                     self.compare(self.name(timeline, number))
                     self.compared.add((timeline, number))
 
-    def check_report(self, flushed):
-        """All that was reported as flushed is there, in the file that a restore would take."""
-        if not flushed:
+    def check_report(self, reported):
+        """All that was reported is there, in the file that a restore would take."""
+        if not reported:
             return
-        number, end = (flushed - 1) // self.segment, (flushed - 1) % self.segment + 1
+        number, end = (reported - 1) // self.segment, (reported - 1) % self.segment + 1
         complete, partial = self.listing()
         # The server asks for the newest timeline first; whole segments come before partial ones of the same.
         for timeline in sorted(complete.keys() | partial.keys(), reverse=True):
             for numbers, ending in ((complete, ""), (partial, ".partial")):
                 if number in numbers.get(timeline, ()):
                     name = self.name(timeline, number)
-                    self.check_beginning(f"{name}{self.suffix}{ending}", name, end, flushed)
+                    self.check_beginning(f"{name}{self.suffix}{ending}", name, end, reported)
                     return
-        raise Loss(f"{lsn(flushed)} was reported as flushed, and no file holds its WAL")
+        raise Loss(f"{lsn(reported)} was reported, and no file holds its WAL")
 
-    def check_beginning(self, file, name, end, flushed):
+    def check_beginning(self, file, name, end, reported):
         try:
             ours = self.content(file)
         except FileNotFoundError:
             raise Loss(f"{file} is gone")
         theirs = self.server_content(name)
         if len(ours) < end:
-            raise Loss(f"{lsn(flushed)} was reported as flushed, and {file} holds {len(ours)} bytes")
+            raise Loss(f"{lsn(reported)} was reported, and {file} holds {len(ours)} bytes")
         if theirs is None:
             # The server has removed it, or has its beginning under the name of an older timeline only.
             return
         self.reports += 1
         if ours[:end] != theirs[:end]:
             at = difference(ours, theirs)
-            raise Loss(f"{lsn(flushed)} was reported as flushed, and {file} is not the server's from byte {at} on")
+            raise Loss(f"{lsn(reported)} was reported, and {file} is not the server's from byte {at} on")
 
     def content(self, file):
         with open(f"{self.path}/{file}", "rb") as opened:

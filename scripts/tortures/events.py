@@ -9,6 +9,7 @@ import time
 import common
 from basics import Loss, MEGABYTE, lsn
 from session import Connection, Unacknowledged
+from stage import is_stock
 
 
 def kill_receiver(stage):
@@ -118,7 +119,7 @@ def take_file_away(stage):
     if kind.startswith("replaced"):
         replace(kind, aside, path)
     end = (number + 1) * stage.segment
-    before = stage.wire.expect(0)
+    before = stage.wire.forget()
     # The segment comes to its end. What was acknowledged of it lies on the server, too, which is not killed meanwhile.
     write_wal(stage.primary, 2 * stage.options.segment_megabytes)
     stage.eventually(
@@ -133,16 +134,17 @@ def take_file_away(stage):
     if stage.receiver.status() == 0:
         raise Loss(f"{file} was {kind}, and the receiver ended with success")
     said = stage.receiver.said_since(log_begin)
-    if not is_stock(stage) and not re.search(rf"error: .*{re.escape(name)}.*was removed or replaced", said):
+    if not is_stock(stage.program) and not re.search(rf"error: .*{re.escape(name)}.*was removed or replaced", said):
         raise Loss(f"{file} was {kind}, and the receiver did not say so")
     # As its words say.
     for one in (aside, path):
         if os.path.exists(one):
             os.unlink(one)
-    stage.wire.expect(0)
+    # What was acknowledged of the segment is in the server alone for now.
+    stage.wire.forget()
     stage.receiver.start()
     stage.receiver.supervised = True
-    stage.wait_for_receiver(max(before, stage.primary.lsn()))
+    stage.wait_for_receiver(max(*before, stage.primary.lsn()))
 
 
 def replace(kind, aside, path):
@@ -156,7 +158,3 @@ def replace(kind, aside, path):
             with open(aside, "rb") as old, open(path, "r+b") as new:
                 new.write(old.read(size // 2))
     common.give_to_postgres(path)
-
-
-def is_stock(stage):
-    return os.path.basename(stage.program).startswith("pg_receivewal")

@@ -4,7 +4,7 @@ import time
 
 import common
 import network
-from basics import Loss, lsn, say
+from basics import Loss, lsn, position, say
 from events import write_wal
 from servers import SLOT, Standby
 from verify import restore_all
@@ -83,8 +83,7 @@ def end(stage, old, standby):
     stop_receiver_sometimes(stage)
     old.stop_in_order()
     last = old.control("Latest checkpoint location")
-    high, low = last.split("/")
-    if standby.received() > (int(high, 16) << 32 | int(low, 16)):
+    if standby.received() > position(last):
         stage.proxy.set(refuses=True)
         return True
     say(f"the standby does not have the old primary's last checkpoint, at {last}: no failover")
@@ -105,10 +104,9 @@ def stop_receiver_sometimes(stage):
 def promote(stage, standby):
     standby.promote()
     timeline, fork = standby.fork()
-    reported = stage.wire.expect(0)
-    stage.wire.expect(min(reported, fork))
+    written, _ = stage.wire.forget(beyond=fork)
     stage.take_over(standby)
-    say(f"timeline {timeline} begins at {lsn(fork)}; {lsn(reported)} had been reported")
+    say(f"timeline {timeline} begins at {lsn(fork)}; {lsn(written)} had been reported")
 
 
 def examine(stage):
@@ -132,6 +130,7 @@ def examine(stage):
         return
     else:
         stage.proxy.set(refuses=False)
+        stage.receiver.supervised = True
         stage.receiver.start()
         stage.wait_for_receiver()
     kill_and_restore(stage, kind)

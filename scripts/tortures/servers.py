@@ -32,6 +32,10 @@ class Server(common.Primary):
         if done.returncode != 0:
             common.fail(f"the server could not be stopped: {done.stdout}{done.stderr}")
 
+    def stop(self):
+        if os.path.exists(f"{self.data}/postmaster.pid"):
+            super().stop()
+
     def configure(self, **settings):
         """Numbers and names of the torture's own: nothing that must be quoted."""
         for name, value in settings.items():

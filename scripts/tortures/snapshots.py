@@ -19,7 +19,6 @@ def put_back(stage):
     stage.sampler.running.clear()
     primary.stop_in_order()
     subprocess.run(["cp", "-a", "--reflink=auto", primary.data, snapshot], check=True)
-    old = int(primary.control("Latest checkpoint location").split("/")[1], 16)
     primary.start()
     time.sleep(0.2)
     stage.resume()
@@ -63,28 +62,28 @@ def refuse(stage, kind):
         while primary.lsn() <= end + stage.segment:
             write_wal(primary, stage.random.randrange(1, 4) * stage.options.segment_megabytes)
     begin = stage.receiver.log_end()
-    reported = stage.wire.expect(0)
+    reported = stage.wire.forget()
     stage.proxy.set(refuses=False)
     stage.receiver.start()
     try:
         status = stage.receiver.wait_for_end("the receiver did not refuse it", 30)
     except Loss as loss:
-        flushed, changed = stage.wire.flushed, differences(taken, stage.archive.digest())
+        written, changed = stage.wire.written, differences(taken, stage.archive.digest())
         raise Loss(
             f"a snapshot of the server was put back ({kind}): {loss}; the archive ends at {lsn(end)}; reported"
-            f" {lsn(flushed)}; changed: {', '.join(changed) or 'nothing'}"
+            f" {lsn(written)}; changed: {', '.join(changed) or 'nothing'}"
         )
     stage.check_reports()
     where = f"a snapshot of the server was put back ({kind}), "
     if status == 0:
         raise Loss(f"{where}and the receiver ended with success")
-    if stage.wire.flushed > common_end:
-        raise Loss(f"{where}with WAL up to {lsn(common_end)} in common, and {lsn(stage.wire.flushed)} was reported")
+    if stage.wire.written > common_end:
+        raise Loss(f"{where}with WAL up to {lsn(common_end)} in common, and {lsn(stage.wire.written)} was reported")
     if changed := differences(taken, stage.archive.digest()):
         raise Loss(f"{where}and the archive was changed: {', '.join(changed)}")
     if "error: " not in stage.receiver.said_since(begin):
         raise Loss(f"{where}and the receiver ended with {status} and no word")
-    stage.wire.expect(reported)
+    stage.wire.remember(reported)
 
 
 def differences(before, after):

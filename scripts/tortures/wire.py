@@ -70,24 +70,29 @@ class Wire:
     def __init__(self):
         self.lock = threading.Lock()
         self.troubles, self.connections, self.reports = [], 0, 0
-        # The highest position that was reported as flushed.
-        self.flushed = 0
+        # The highest positions that were reported, and are not forgotten.
+        self.written = self.flushed = 0
 
     def connection(self):
         with self.lock:
             self.connections += 1
             return WatchedConnection(self, self.connections)
 
-    def report(self, flushed):
+    def report(self, written, flushed):
         with self.lock:
             self.reports += 1
-            self.flushed = max(self.flushed, flushed)
+            self.written, self.flushed = max(self.written, written), max(self.flushed, flushed)
 
-    def expect(self, flushed):
-        """Takes this for what was reported, and returns what it was."""
+    def forget(self, beyond=0):
+        """From here on no more than this counts as reported. Returns what did."""
         with self.lock:
-            before, self.flushed = self.flushed, flushed
+            before = self.written, self.flushed
+            self.written, self.flushed = min(self.written, beyond), min(self.flushed, beyond)
             return before
+
+    def remember(self, reported):
+        with self.lock:
+            self.written, self.flushed = reported
 
 
 class WatchedConnection:
@@ -140,7 +145,7 @@ class WatchedConnection:
         if written > max(self.first, self.sent):
             self.trouble(f"written {lsn(written)} is beyond what was sent, {lsn(max(self.first, self.sent))}")
         self.written, self.flushed = max(self.written, written), max(self.flushed, flushed)
-        self.wire.report(flushed)
+        self.wire.report(written, flushed)
 
     def trouble(self, text):
         at = time.monotonic() - begin
