@@ -72,6 +72,7 @@ class Stage:
         time.sleep(self.random.uniform(least, most))
 
     def draw(self, *kinds):
+        """One of these, each as often as it is named."""
         deck = self.decks.setdefault(kinds, [])
         if not deck:
             deck.extend(self.random.sample(kinds, len(kinds)))
