@@ -66,7 +66,8 @@ def burst(stage):
         stage.hold()
     for load in range(stage.random.randrange(1, 4)):
         # Small ones are more frequent.
-        megabytes = round(math.exp(stage.random.uniform(0, math.log(stage.options.burst_megabytes))))
+        largest = math.log(stage.options.burst_megabytes)
+        megabytes = round(math.exp(stage.random.triangular(0, largest, largest)))
         writer = threading.Thread(target=write_wal, args=(stage.primary, megabytes))
         writer.start()
         if load == 0 and stage.random.random() < 0.3:
