@@ -46,9 +46,7 @@ private func spawn(_ path: String, _ arguments: [String], _ environment: [String
     else { return nil }
     let words = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
     let variables = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
-    defer {
-        for unsafe word in unsafe words + variables { unsafe free(word) }
-    }
+    defer { unsafe (words + variables).forEach { unsafe free($0) } }
     var process: pid_t = 0
     guard unsafe posix_spawn(&process, path, &actions, nil, words, variables) == 0 else { return nil }
     return process
