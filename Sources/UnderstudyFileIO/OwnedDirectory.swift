@@ -144,7 +144,8 @@ package final class OwnedDirectory: Sendable {
         self.closed = closed
         mark =
             if closed.record != nil, directory.exists(UnfinishedMark.name) {
-                try UnfinishedMark(reopening: directory, syncs: closed.syncs)
+                // Some network file systems give what is made to another user.
+                try? UnfinishedMark(reopening: directory, syncs: closed.syncs)
             } else { nil }
     }
 
