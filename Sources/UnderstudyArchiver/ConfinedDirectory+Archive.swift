@@ -36,18 +36,6 @@ extension ConfinedDirectory {
         return unsafe "\(date)T\(padded(fields.tm_hour))\(padded(fields.tm_min))\(padded(fields.tm_sec))Z"
     }
 
-    /// Keeps other archivers out as long as the directory is open: flock(2).
-    ///
-    /// - Returns: False if one has it. Where a file system has no locks, nothing can be told.
-    func lock() -> Bool {
-        flock(rawDescriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
-    }
-
-    /// Lets other archivers in, though the directory may stay open.
-    func unlock() {
-        _ = flock(rawDescriptor, LOCK_UN)
-    }
-
     /// Whether two files hold the same bytes.
     func haveEqualContent(_ one: RelativePath, _ other: RelativePath) throws(FileIOError) -> Bool {
         guard try sizeAndMode(of: one).size == sizeAndMode(of: other).size else { return false }

@@ -61,6 +61,10 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         syncsAtOnce = sync
     }
 
+    deinit {
+        release()
+    }
+
     // MARK: - A connection
 
     public func open(_ origin: WALOrigin) throws(WALDestinationError) -> WALHoldings {

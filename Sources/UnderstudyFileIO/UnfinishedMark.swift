@@ -24,16 +24,23 @@ package final class UnfinishedMark: Sendable {
         self.syncs = syncs
         size = Atomic(0)
         do throws(FileIOError) {
-            // Where a file system has no locks, nothing can be told from them.
-            if flock(file.rawValue, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK {
-                throw FileIOError("could not lock file", path)
+            // Somebody may look at it at this moment.
+            guard FileLock.take(.exclusive, of: file.rawValue, patience: FileLock.patience) else {
+                throw FileIOError("could not lock file", path, number: EWOULDBLOCK)
             }
+            // Who took it for one that was left behind has removed it.
+            guard directory.exists(Self.name) else { throw FileIOError("could not lock file", path, number: ENOENT) }
             try append(record.text)
             if syncs { try directory.sync() }
         } catch {
             try? directory.remove(Self.name)
             throw error
         }
+    }
+
+    deinit {
+        // What it marks is abandoned now, whoever has its descriptor still.
+        FileLock.giveBack(file.rawValue)
     }
 
     /// Notes a directory before the run touches it.
@@ -81,7 +88,8 @@ package struct UnfinishedDirectory: Sendable, Equatable {
             let file = try? directory.openFile(UnfinishedMark.name, flags: O_RDONLY),
             let bytes = try? directory.read(UnfinishedMark.name, atMost: 1 << 20)
         else { return nil }
-        let isLocked = flock(file.rawValue, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
+        let isLocked = !FileLock.take(.look, of: file.rawValue)
+        if !isLocked { FileLock.giveBack(file.rawValue) }
         // A server writes both at its start, and no base backup holds either.
         let wasServed = directory.exists("postmaster.opts") || directory.exists("postmaster.pid")
         return UnfinishedDirectory(
@@ -106,9 +114,10 @@ package struct UnfinishedDirectory: Sendable, Equatable {
         let directory = try ConfinedDirectory(path: path)
         // Locked while it is removed, so that nobody else begins to do the same.
         let mark = try directory.openFile(UnfinishedMark.name, flags: O_RDONLY)
-        if flock(mark.rawValue, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK {
-            throw FileIOError("could not lock file", directory.fullPath(UnfinishedMark.name))
+        guard FileLock.take(.exclusive, of: mark.rawValue, patience: FileLock.patience) else {
+            throw FileIOError("could not lock file", directory.fullPath(UnfinishedMark.name), number: EWOULDBLOCK)
         }
+        defer { FileLock.giveBack(mark.rawValue) }
         try OwnedDirectory(directory, left: record).restore()
     }
 }

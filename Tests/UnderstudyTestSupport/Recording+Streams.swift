@@ -33,6 +33,20 @@ extension Recording {
         return messages
     }
 
+    /// A recorded stream with the first bytes of its WAL only.
+    func limited(_ session: String, to limit: Int) throws -> [UInt8] {
+        var left = limit
+        return try wholeMessages(session).flatMap { message -> [UInt8] in
+            guard let wal = message.wal else { return Array(message.bytes) }
+            let count = min(left, Int(wal.upperBound - wal.lowerBound))
+            left -= count
+            if count == 0 { return [] }
+            let length = UInt32(4 + 25 + count)
+            return [UInt8(ascii: "d")] + (0..<4).map { UInt8(truncatingIfNeeded: length >> UInt32(24 - 8 * $0)) }
+                + message.bytes.dropFirst(5).prefix(25 + count)
+        }
+    }
+
     /// A recorded stream that the client ends, without what comes before a position: the answer to a client that begins
     /// there.
     package func answer(_ session: String, from position: UInt64) throws -> ScriptedServer.Answer {

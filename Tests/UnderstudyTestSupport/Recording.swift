@@ -95,8 +95,10 @@ package struct Recording: Sendable {
     }
 
     /// The answer to a START_REPLICATION that was recorded with another one: its WAL begins where this command says.
-    private func stream(_ session: String, for command: String) throws -> [UInt8] {
-        var bytes = try response(session)
+    ///
+    /// - Parameter limit: How many bytes of WAL are left in; nil for all.
+    private func stream(_ session: String, for command: String, atMost limit: Int?) throws -> [UInt8] {
+        var bytes = try limited(session, to: limit ?? .max)
         guard let text = command.split(separator: " ").first(where: { $0.contains("/") }),
             case let halves = text.split(separator: "/").compactMap({ UInt64($0, radix: 16) }), halves.count == 2
         else { throw SupportError("no position in \(command)") }
@@ -130,8 +132,12 @@ package struct Recording: Sendable {
 
     /// A server that answers as recorded.
     ///
-    /// - Parameter sessions: The session that answers commands which begin so, where it is not the usual one.
-    package func serve(startup: String = "01-startup", _ sessions: [String: String] = [:]) throws -> ScriptedServer {
+    /// - Parameters:
+    ///   - sessions: The session that answers commands which begin so, where it is not the usual one.
+    ///   - walBytes: How many bytes of WAL the server has; nil for all that was recorded.
+    package func serve(
+        startup: String = "01-startup", _ sessions: [String: String] = [:], walBytes: Int? = nil
+    ) throws -> ScriptedServer {
         let recording = self
         return try ScriptedServer(startup: answer(startup)) { command in
             let usual = [
@@ -146,7 +152,11 @@ package struct Recording: Sendable {
             let session = sessions[found] ?? usual[found]!
             var answer = try recording.answer(session)
             // Where the session of the backup is another than that of the stream, so is the position.
-            if found == "START_REPLICATION" { answer.bytes = try recording.stream(session, for: command) }
+            if found == "START_REPLICATION" {
+                answer.bytes = try recording.stream(session, for: command, atMost: walBytes)
+                // What stands behind the WAL that was left out comes that much earlier.
+                if walBytes != nil { answer.holdsFrom = nil }
+            }
             return answer
         }
     }
