@@ -93,7 +93,6 @@ let package = Package(
                 "CUnderstudyLinux", "Understudy", "UnderstudyFileIO",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .executableTarget(name: "UnderstudyMain", dependencies: ["UnderstudyCLI"]),
 

@@ -4,11 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -93,4 +97,37 @@ int understudy_terminal_columns(int fd) {
     struct winsize size;
     if (ioctl(fd, TIOCGWINSZ, &size) != 0) return -1;
     return size.ws_col;
+}
+
+static _Atomic unsigned understudy_counts[65];
+static _Atomic int understudy_signal_descriptor = -1;
+
+static void understudy_note_signal(int number) {
+    int error = errno;
+    if (number > 0 && number < 65) atomic_fetch_add(&understudy_counts[number], 1);
+    int descriptor = atomic_load(&understudy_signal_descriptor);
+    uint64_t one = 1;
+    // A counter that is full (EAGAIN) is readable already.
+    if (descriptor >= 0 && write(descriptor, &one, sizeof one) < 0) errno = error;
+    errno = error;
+}
+
+int understudy_count_signal(int number) {
+    struct sigaction action = {.sa_handler = understudy_note_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    return sigaction(number, &action, NULL);
+}
+
+unsigned understudy_signals_counted(int number) {
+    return number > 0 && number < 65 ? atomic_load(&understudy_counts[number]) : 0;
+}
+
+void understudy_tell_signals_to(int descriptor) { atomic_store(&understudy_signal_descriptor, descriptor); }
+
+int understudy_limit_memory_arenas(void) { return mallopt(M_ARENA_MAX, 1) == 1 ? 0 : -1; }
+
+int understudy_has_address_space(size_t size) {
+    void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (start == MAP_FAILED) return -1;
+    return munmap(start, size);
 }

@@ -53,12 +53,12 @@ package struct ArrivalLedger: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - path: As the manifest has it: with `pg_tblspc/OID/` before it for a file of a tablespace.
-    ///   - size: At most 2^62 - 1; more than any file can have.
+    ///   - size: Counts as 2^62 - 1 if it is more, which no file can have.
     package mutating func record(path: MemberPath, size: UInt64, checksum: FileChecksum?) {
-        precondition(size & Arrival.marks == 0)
         let hash = Self.hash(path)
         let marks = Self.mayBeUnlisted(path) ? Arrival.mayBeUnlisted : 0
-        let arrival = Arrival(path: hash, checksum: Self.hash(checksum), sizeAndMarks: size | marks)
+        let arrival = Arrival(
+            path: hash, checksum: Self.hash(checksum), sizeAndMarks: min(size, ~Arrival.marks) | marks)
         append(arrival, toBucket: Self.bucket(of: hash))
         count += 1
         isSorted = false

@@ -130,8 +130,13 @@ struct ArchiverRun {
         let state = state
         let writer = WALWriter(destination: archiver.destination, blocks: Self.blocks)
         if let past = try pastOf(start, session, server, history) { writer.putHistory(start.timeline, past) }
-        guard state.beginStreaming() else { return true }
-        let writing = writer.start()
+        let writing: OwnThread
+        do throws(FileIOError) { writing = try writer.start() } catch { throw UnderstudyError(error) }
+        guard state.beginStreaming() else {
+            writer.close()
+            writing.join()
+            return true
+        }
         let observer = StreamObserver(archiver, start: start, segmentSize: server.segmentSize, from: lastTimeline)
         let watch = ServerWatch(
             parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,

@@ -37,7 +37,12 @@ final class ArchiverState: Sendable {
         }
         wishesChanged.raise()
         if !isStreaming { interrupt.raise() }
-        _ = OwnThread("wal stop") { [self] in
+    }
+
+    /// Bounds the time that a stop takes; until ``end()``, on a thread of its own that is there before it is needed.
+    func boundStop() throws(FileIOError) {
+        _ = try OwnThread("wal stop") { [self] in
+            guard values.wait(until: { $0.isOver ? false : $0.stopIsAsked ? true : nil }) == true else { return }
             // A server that does not answer any more must not keep us: everything is synced by then.
             if values.wait(timeout: Self.patienceAtStop, until: { $0.isOver ? true : nil }) == nil { interrupt.raise() }
         }

@@ -123,7 +123,8 @@ public struct ReplicationClient: Sendable {
         _ body: @escaping @Sendable (Session) throws(UnderstudyError) -> Value
     ) async throws(UnderstudyError) -> Value {
         let interrupt = Interrupt()
-        return try await OwnThread.run("replication", interrupt: interrupt) { () throws(UnderstudyError) in
+        return try await OwnThread.run("replication", interrupt: interrupt, failure: { UnderstudyError($0) }) {
+            () throws(UnderstudyError) in
             let parameters = try ConnectionParameters(reading: source, overrides: overrides)
             let session: Session
             let logger = logger

@@ -2,7 +2,7 @@ import UnderstudyFileIO
 import UnderstudyReceiver
 
 /// Finishes one segment file at a time on a thread of its own, while the next one is being written: what waits for the disk
-/// there does not hold up the stream.
+/// there does not hold up the stream. Where there is no thread to be had, the caller waits for it.
 final class SegmentFinisher: Sendable {
     typealias Work = @Sendable () throws(WALDestinationError) -> Void
 
@@ -13,6 +13,11 @@ final class SegmentFinisher: Sendable {
     }
 
     private let state = Monitor(State.idle)
+    private let thread: HelperThread
+
+    init(thread: HelperThread = HelperThread("wal finisher")) {
+        self.thread = thread
+    }
 
     /// Whether a segment may not be finished yet.
     var isBusy: Bool {
@@ -24,7 +29,8 @@ final class SegmentFinisher: Sendable {
     /// - Parameter work: May be done again after a temporary error.
     func start(_ work: @escaping Work) {
         state.update { $0 = .running }
-        _ = OwnThread("wal finisher") { [self] in
+        let state = state
+        let finish: @Sendable () -> Void = {
             do throws(WALDestinationError) {
                 try work()
                 state.update { $0 = .idle }
@@ -32,6 +38,7 @@ final class SegmentFinisher: Sendable {
                 state.update { $0 = .failed(error, work) }
             }
         }
+        if !thread.perform(finish) { finish() }
     }
 
     /// Waits until the segment is finished. What failed for want of room is tried once more.

@@ -1,7 +1,8 @@
 import UnderstudyFileIO
 
 /// Makes the next segment's file ahead of time, on a thread of its own: of full size, all zeros, and on stable storage. A
-/// commit in it then costs one fdatasync(2) of space that is there.
+/// commit in it then costs one fdatasync(2) of space that is there. Where there is no thread to be had, the segment is made
+/// when it is needed.
 final class SegmentPreparer: Sendable {
     private enum State {
         case idle, running, ready
@@ -10,6 +11,11 @@ final class SegmentPreparer: Sendable {
     static let name: RelativePath = ".understudy-next"
 
     private let state = Monitor(State.idle)
+    private let thread: HelperThread
+
+    init(thread: HelperThread = HelperThread("wal preparer")) {
+        self.thread = thread
+    }
 
     /// Begins, unless that has been done.
     func prepare(size: Int, in directory: ConfinedDirectory, mode: UInt16) {
@@ -19,7 +25,8 @@ final class SegmentPreparer: Sendable {
             return true
         }
         guard isNew else { return }
-        _ = OwnThread("wal preparer") { [self] in
+        let state = state
+        let hasThread = thread.perform {
             let isReady: Bool
             do throws(FileIOError) {
                 try Self.make(size: size, in: directory, mode: mode)
@@ -31,6 +38,7 @@ final class SegmentPreparer: Sendable {
             }
             state.update { $0 = isReady ? .ready : .idle }
         }
+        if !hasThread { state.update { $0 = .idle } }
     }
 
     /// Whether there is a file to be used; waits for one that is being made. It is the caller's then.
@@ -45,7 +53,7 @@ final class SegmentPreparer: Sendable {
     private static func make(size: Int, in directory: ConfinedDirectory, mode: UInt16) throws(FileIOError) {
         if directory.exists(name) { try directory.remove(name) }
         var file = try OutputFile(in: directory, name, mode: mode, size: UInt64(size))
-        let block = Block(capacity: 1 << 20)
+        let block = try Block(capacity: 1 << 20)
         _ = unsafe block.append([UInt8](repeating: 0, count: block.capacity).span.bytes)
         for _ in 0..<size / block.capacity { try file.write(block.bytes) }
         try file.finish(sync: true)

@@ -32,16 +32,21 @@ final class ServerWatch: Sendable {
     }
 
     func start() {
-        _ = OwnThread("wal watch") { [self] in
-            do {
-                try watch()
-            } catch {
-                if !interrupt.isRaised {
-                    archiver.logger.debug("the server does not tell the state of WAL senders and slots: \(error)")
-                }
-            }
+        do throws(FileIOError) { _ = try OwnThread("wal watch") { [self] in run() } } catch {
+            archiver.logger.debug("the state of WAL senders and slots is not watched: \(error)")
             isOver.update { $0 = true }
         }
+    }
+
+    private func run() {
+        do {
+            try watch()
+        } catch {
+            if !interrupt.isRaised {
+                archiver.logger.debug("the server does not tell the state of WAL senders and slots: \(error)")
+            }
+        }
+        isOver.update { $0 = true }
     }
 
     func stop() {

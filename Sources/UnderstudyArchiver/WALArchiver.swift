@@ -97,13 +97,19 @@ public final class WALArchiver: Service {
         let result: Result<Void, UnderstudyError> = await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await withCheckedContinuation { continuation in
-                    _ = OwnThread("wal archiver") {
-                        let result = Result { () throws(UnderstudyError) in
-                            var run = try ArchiverRun(archiving)
-                            try run.run()
+                    do throws(FileIOError) {
+                        try state.boundStop()
+                        _ = try OwnThread("wal archiver") {
+                            let result = Result { () throws(UnderstudyError) in
+                                var run = try ArchiverRun(archiving)
+                                try run.run()
+                            }
+                            state.end()
+                            continuation.resume(returning: result)
                         }
+                    } catch {
                         state.end()
-                        continuation.resume(returning: result)
+                        continuation.resume(returning: .failure(UnderstudyError(error)))
                     }
                 }
             } onGracefulShutdown: {

@@ -68,12 +68,13 @@ public final class WALStream: AsyncSequence, Sendable {
     ) async throws(UnderstudyError) -> WALStream {
         let stream = WALStream()
         let pump = Pump(stream.interrupt, stream.wakeUp)
-        try await OwnThread.run("wal connect", interrupt: stream.interrupt) { () throws(UnderstudyError) in
+        try await OwnThread.run("wal connect", interrupt: stream.interrupt, failure: { UnderstudyError($0) }) {
+            () throws(UnderstudyError) in
             try pump.connect(
                 try ConnectionParameters(reading: source, overrides: overrides), start, slot, logger)
         }
         let state = stream.state
-        _ = OwnThread("wal stream") {
+        let receive: @Sendable () -> Void = {
             let ending: Ending
             do throws(UnderstudyError) {
                 let next = try pump.run(
@@ -90,6 +91,7 @@ public final class WALStream: AsyncSequence, Sendable {
             } catch { ending = .failed(error) }
             Self.resume(state) { $0.ending = ending }
         }
+        do throws(FileIOError) { _ = try OwnThread("wal stream", receive) } catch { throw UnderstudyError(error) }
         return stream
     }
 

@@ -109,7 +109,7 @@ package final class BackupRun: @unchecked Sendable {
                 named: server.version.walDirectoryName, at: options.walDirectory)
             // What is acknowledged must not hang on a name that a crash may take away.
             if options.sync { try targets.syncNames() }
-            if let walSession { startWAL(walSession, server, into: directory, at: position) }
+            if let walSession { try startWAL(walSession, server, into: directory, at: position) }
         }
         // Without streamed WAL the server may wait for its archive before the copy is over.
         if options.wal != .none { expectNoSilence(session) }
@@ -209,7 +209,7 @@ package final class BackupRun: @unchecked Sendable {
 
     private func startWAL(
         _ session: Session, _ server: ServerFacts, into directory: ConfinedDirectory, at position: BackupPosition
-    ) {
+    ) throws(UnderstudyError) {
         logger.info("starting background WAL receiver")
         let writer = WALWriter(
             destination: BackupWALDirectory(directory: directory, fileMode: server.fileMode, syncs: options.sync))
@@ -220,8 +220,10 @@ package final class BackupRun: @unchecked Sendable {
                 statusInterval: options.statusInterval == .zero ? nil : options.statusInterval,
                 silenceLimit: options.stallTimeout, quietLimit: .seconds(2))
         ) { interrupt.raise() }
+        do throws(FileIOError) {
+            try receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))
+        } catch { throw UnderstudyError(error) }
         self.receiver = receiver
-        receiver.start(.init(position: position.lsn, timeline: position.timeline, slot: slot?.streamed))
     }
 
     private func copy(
@@ -236,7 +238,7 @@ package final class BackupRun: @unchecked Sendable {
             algorithm: hasManifest ? ChecksumAlgorithm(rawValue: options.manifestChecksum.rawValue) : nil
         ) { interrupt.raise() }
         self.pool = pool
-        let writers = pool.start()
+        let writers = try pool.start()
         defer {
             pool.close()
             for writer in writers { writer.join() }

@@ -18,7 +18,8 @@ extension BaseBackup {
         let meter = ProgressMeter(progress)
         meter.start()
         do throws(UnderstudyError) {
-            let result = try await OwnThread.run("backup", interrupt: interrupt) { () throws(UnderstudyError) in
+            let result = try await OwnThread.run("backup", interrupt: interrupt, failure: { UnderstudyError($0) }) {
+                () throws(UnderstudyError) in
                 let run = BackupRun(
                     options: options, path: path, parameters: try parameters(), interrupt: interrupt, meter: meter,
                     logger: logger)

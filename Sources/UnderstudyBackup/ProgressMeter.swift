@@ -21,10 +21,10 @@ package final class ProgressMeter: Sendable {
         self.tell = tell
     }
 
-    /// Begins to tell; ``finish(_:)`` must follow.
+    /// Begins to tell; ``finish(_:)`` must follow. Where no thread can be had, all phases are told at the end.
     package func start() {
         state.update { $0.untold = [$0.current] }
-        thread.update { $0 = OwnThread("progress") { self.run() } }
+        thread.update { $0 = try? OwnThread("progress") { self.run() } }
     }
 
     package func enter(_ phase: BackupProgress.Phase) {
@@ -57,7 +57,7 @@ package final class ProgressMeter: Sendable {
     package func finish(_ phase: BackupProgress.Phase) {
         enter(phase)
         state.update { $0.isClosed = true }
-        thread.read { $0 }?.join()
+        if let thread = thread.read({ $0 }) { thread.join() } else { run() }
     }
 
     // MARK: - On the thread
@@ -108,7 +108,8 @@ struct RateWindow {
         let rate = bytesPerSecond
         guard let bytes, rate > 0, let first = samples.first, let last = samples.last, last.at - first.at >= .seconds(1)
         else { return nil }
-        return .seconds(Double(bytes) / Double(rate))
+        // A server may announce any number; a duration has bounds.
+        return .seconds(min(Double(bytes) / Double(rate), 1e12))
     }
 }
 

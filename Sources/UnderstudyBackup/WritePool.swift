@@ -71,9 +71,18 @@ final class WritePool: Sendable {
         self.onFailure = onFailure
     }
 
-    /// Starts the writers; each ends after ``close()``.
-    func start() -> [OwnThread] {
-        (0..<Self.writers).map { lane in OwnThread("writer") { self.run(lane) } }
+    /// Starts the writers; each ends after ``close()``. Where not all threads can be had, those that can do the work.
+    ///
+    /// - Throws: Where there is none.
+    func start() throws(UnderstudyError) -> [OwnThread] {
+        var writers: [OwnThread] = []
+        do throws(FileIOError) {
+            for lane in 0..<Self.writers { writers.append(try OwnThread("writer") { self.run(lane) }) }
+        } catch {
+            if writers.isEmpty { throw UnderstudyError(error) }
+            state.update { $0.lanes.removeLast(Self.writers - writers.count) }
+        }
+        return writers
     }
 
     // MARK: - For the network thread
@@ -86,7 +95,11 @@ final class WritePool: Sendable {
         while true {
             try throwFailure()
             // Writers give blocks back even after a failure, so the wait is for the disk alone.
-            if let block = blocks.take(timeout: .seconds(1)) {
+            let taken: Block?
+            do throws(FileIOError) { taken = try blocks.take(timeout: .seconds(1)) } catch {
+                throw UnderstudyError(error)
+            }
+            if let block = taken {
                 guard isLarge else { return Batch(block: block, writer: 0) }
                 let writer = state.read { state in
                     state.lanes.indices.min { state.lanes[$0].load < state.lanes[$1].load } ?? 0
@@ -182,7 +195,7 @@ private struct FileWriter: ~Copyable {
                 case .data(let range):
                     let bytes = batch.block.bytes.extracting(range)
                     digest.update(bytes)
-                    try file!.write(bytes)
+                    try file?.write(bytes)
                 case .close:
                     try close()
                 }
@@ -192,7 +205,7 @@ private struct FileWriter: ~Copyable {
 
     private mutating func close() throws(FileIOError) {
         guard let target else { return }
-        try file.take()!.finish(sync: target.sync)
+        try file.take()?.finish(sync: target.sync)
         let checksum: FileChecksum?
         // A digest that fails leaves the file without a checksum, which the manifest will not agree with.
         checksum = try? digest.finish()

@@ -1,22 +1,35 @@
 import Glibc
 import Understudy
+import UnderstudyFileIO
 
 /// The program: reads the command line, lets the library work, and prints.
 public struct Program: Sendable {
-    /// The exit status of a run with this process's standard streams, signals and users.
+    /// Runs the program with this process's standard streams, signals and users, and returns its exit status.
+    ///
+    /// All of it runs on the calling thread and on threads of its own, none on those of Swift's pool: these are made
+    /// when they are needed, and who needs one waits until it can be had.
     ///
     /// - Parameter arguments: The whole command line, the program's name first.
-    public static func run(_ arguments: [String]) async -> Int32 {
+    public static func run(_ arguments: [String]) -> Int32 {
         // A reader of our output that has gone away is an error of write(2), not a reason to die without cleaning up.
         _ = signal(SIGPIPE, SIG_IGN)
+        let output = StandardOutput(program: Personality(calledAs: arguments.first ?? "").program)
+        let executor = CallingThread()
         let program = Program(
-            users: .system, write: StandardStreams.write, errorsAreTerminal: StandardStreams.errorsAreTerminal)
-        return await program.run(arguments)
+            users: .system, write: output.write, errorsAreTerminal: StandardStreams.errorsAreTerminal,
+            output: output, executor: executor)
+        let status = executor.run { await program.run(arguments) }
+        output.drain()
+        return status
     }
 
     var users: Users
     var write: @Sendable (Console.Stream, String) -> Void
     var errorsAreTerminal: Bool
+    /// What `write` writes to, where that is queued while the work runs.
+    var output: StandardOutput?
+    /// Where the work runs; nil for Swift's own threads.
+    var executor: (any TaskExecutor)?
 
     func run(_ arguments: [String]) async -> Int32 {
         let personality = Personality(calledAs: arguments.first ?? "")
@@ -80,13 +93,20 @@ public struct Program: Sendable {
         _ connection: ConnectionRequest, console: Console, ending: Interruption.Ending = .cleaningUp,
         operation: @escaping @Sendable (_ overrides: [String: String]) async throws(UnderstudyError) -> Result
     ) async throws(UnderstudyError) -> Result {
-        try await Interruption.watch(
-            Interruption.signals(), console: console, ending: ending
+        let signals: SignalFeed
+        try AddressSpace.check()
+        output?.startQueue()
+        do throws(FileIOError) { signals = try .ofProcess() } catch { throw UnderstudyError(error) }
+        // Who sends one when all is done does not want to wait for a reader.
+        defer { signals.listen { _ in output?.hurry() } }
+        return try await Interruption.watch(
+            signals, console: console, ending: ending, on: executor
         ) { () throws(UnderstudyError) in
             try await connection.password.run(
                 ask: { () throws(UnderstudyError) in
                     // The prompt must not stand behind a line of progress.
                     console.setStatus(nil)
+                    output?.drain()
                     return try await PasswordPrompt.ask()
                 },
                 attempt: { password throws(UnderstudyError) in

@@ -111,7 +111,10 @@ struct ConnectAttempt {
         } else {
             code = .unreachable
         }
-        return ConnectionError(code, refusal.text, server: refusal.server)
+        var error = ConnectionError(code, refusal.text, server: refusal.server)
+        // The words of strerror are in the user's language, as libpq's are.
+        error.isShortage = [EMFILE, ENFILE, ENOMEM].contains { text.contains(FileIOError.text(of: $0)) }
+        return error
     }
 }
 

@@ -1,3 +1,5 @@
+package import UnderstudyFileIO
+
 /// An error or a notice of the server, field by field.
 ///
 /// Source: PostgreSQL manual, "Error and Notice Message Fields".
@@ -42,6 +44,8 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
     /// One or more lines without a full stop; holds no password.
     package var message: String
     package var server: ServerMessage?
+    /// Whether this process could have no socket or thread: the server was not even asked.
+    package var isShortage = false
 
     package init(_ code: Code, _ message: String, server: ServerMessage? = nil) {
         self.code = code
@@ -52,4 +56,10 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
     package var sqlState: String? { server?.sqlState }
 
     package var description: String { message }
+
+    /// No thread can be had to connect on.
+    package init(thread error: FileIOError) {
+        self.init(.unreachable, error.description)
+        isShortage = true
+    }
 }

@@ -11,14 +11,20 @@ import Glibc
     /// The alignment that O_DIRECT asks of memory, offsets and lengths on all usual devices.
     package static let alignment = 4096
 
-    package init(capacity: Int) {
-        precondition(capacity > 0 && capacity % Self.alignment == 0)
-        self.capacity = capacity
-        unsafe memory = .allocate(byteCount: capacity, alignment: Self.alignment)
+    /// - Parameter capacity: A multiple of ``alignment``; what is more is not used.
+    /// - Throws: Where there is no memory for it.
+    package init(capacity: Int) throws(FileIOError) {
+        self.capacity = capacity - capacity % Self.alignment
+        // aligned_alloc wants a size that is a multiple of the alignment. Swift's own allocation ends the process where
+        // there is no memory.
+        guard let memory = unsafe aligned_alloc(Self.alignment, max(Self.alignment, self.capacity)) else {
+            throw FileIOError("could not allocate", "\(capacity) bytes", number: ENOMEM)
+        }
+        unsafe self.memory = memory
     }
 
     deinit {
-        unsafe memory.deallocate()
+        unsafe free(memory)
     }
 
     package var room: Int { capacity - count }
@@ -29,7 +35,8 @@ import Glibc
         guard length > 0 else { return 0 }
         // `length` bytes are readable in the span and writable behind `count`: both were just compared.
         unsafe bytes.withUnsafeBytes { source in
-            unsafe memory.advanced(by: count).copyMemory(from: source.baseAddress!, byteCount: length)
+            guard let start = source.baseAddress else { return }
+            unsafe memory.advanced(by: count).copyMemory(from: start, byteCount: length)
         }
         count += length
         return length
@@ -55,25 +62,39 @@ package final class BlockPool: Sendable {
     private struct State {
         var free: [Block] = []
         var made = 0
+        /// How many there may be: fewer than wanted where there was no memory for more.
+        var limit: Int
     }
 
-    private let state = Monitor(State())
-    private let limit: Int
+    private let state: Monitor<State>
     private let blockSize: Int
 
     package init(blocks: Int, blockSize: Int) {
-        limit = blocks
+        state = Monitor(State(limit: blocks))
         self.blockSize = blockSize
     }
 
     /// An empty block, when one is free; waits at most `timeout` for it.
-    package func take(timeout: Duration? = nil) -> Block? {
-        state.wait(timeout: timeout) { state in
-            if let block = state.free.popLast() { return block }
-            guard state.made < self.limit else { return nil }
-            state.made += 1
-            return Block(capacity: self.blockSize)
+    ///
+    /// Where there is no memory for another block, those that there are go round.
+    ///
+    /// - Returns: nil when the time has passed.
+    /// - Throws: Where there is no memory for a single block.
+    package func take(timeout: Duration? = nil) throws(FileIOError) -> Block? {
+        let taken = state.wait(timeout: timeout) { state -> Result<Block, FileIOError>? in
+            if let block = state.free.popLast() { return .success(block) }
+            guard state.made < state.limit else { return nil }
+            do throws(FileIOError) {
+                let block = try Block(capacity: self.blockSize)
+                state.made += 1
+                return .success(block)
+            } catch {
+                if state.made == 0 { return .failure(error) }
+                state.limit = state.made
+                return nil
+            }
         }
+        return try taken?.get()
     }
 
     package func give(back block: Block) {

@@ -13,8 +13,17 @@ extension FileIOError {
         case EIO:
             "The disk or the way to it failed: see the kernel's log (dmesg). Nothing that was written there can be relied on."
         case EACCES, EPERM: "The user that runs this needs write permission there."
+        case EAGAIN where attempt == OwnThread.attempt:
+            "Raise the limit on processes and threads of the user that runs this (ulimit -u) or of its container (pids.max), or that on its memory (ulimit -v)."
+        case ENOMEM: "Raise the limit on memory (ulimit -v, or that of the container), or free some."
         case EMFILE, ENFILE: "Raise the limit on open files (ulimit -n)."
         default: nil
         }
+    }
+
+    /// Whether the process, its user or the machine has no more of what everything needs: threads, descriptors, memory.
+    /// Nothing is wrong with the file, and it may pass.
+    package var isShortage: Bool {
+        number == EMFILE || number == ENFILE || number == ENOMEM || attempt == OwnThread.attempt
     }
 }

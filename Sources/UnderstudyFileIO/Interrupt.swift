@@ -1,35 +1,59 @@
 import CUnderstudyLinux
 import Glibc
+import Synchronization
 
 /// A request to stop that wakes a thread out of poll(2): an eventfd that stays readable once raised.
+///
+/// Where the process may open no more descriptors there is a flag in its place, and who waits looks at it again and again:
+/// what is to be stopped is stopped all the same.
 package final class Interrupt: Sendable {
-    private let descriptor: FileDescriptor
+    /// For poll(2): readable once raised; -1 where there is none.
+    package let rawDescriptor: CInt
+    /// Stands for the descriptor where there is none.
+    private let flag = Atomic(false)
+    /// How long a wait may not see the flag.
+    private static let look = Duration.milliseconds(20)
 
-    package init() {
-        let raw = understudy_eventfd()
-        precondition(raw >= 0, "eventfd: \(FileIOError.text(of: errno))")
-        descriptor = FileDescriptor(owning: raw)
+    package convenience init() {
+        self.init(descriptor: understudy_eventfd())
     }
 
-    /// For poll(2): readable once raised.
-    package var rawDescriptor: CInt { descriptor.rawValue }
+    /// - Parameter descriptor: An eventfd, which belongs to it from here on; negative for none.
+    init(descriptor: CInt) {
+        rawDescriptor = max(-1, descriptor)
+    }
+
+    deinit {
+        if hasDescriptor { close(rawDescriptor) }
+    }
+
+    private var hasDescriptor: Bool { rawDescriptor >= 0 }
 
     package func raise() {
+        guard hasDescriptor else {
+            flag.store(true, ordering: .sequentiallyConsistent)
+            return
+        }
         var one: UInt64 = 1
         // eventfd reads exactly eight bytes; a full counter (EAGAIN) is raised already.
-        _ = unsafe Glibc.write(descriptor.rawValue, &one, 8)
+        _ = unsafe Glibc.write(rawDescriptor, &one, 8)
     }
 
     package var isRaised: Bool {
-        var poll = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+        guard hasDescriptor else { return flag.load(ordering: .sequentiallyConsistent) }
+        var poll = pollfd(fd: rawDescriptor, events: Int16(POLLIN), revents: 0)
         return unsafe Glibc.poll(&poll, 1, 0) == 1
     }
 
     /// Makes it as new. Only for an interrupt that serves as a wake-up call between two threads.
     package func clear() {
+        guard hasDescriptor else {
+            flag.store(false, ordering: .sequentiallyConsistent)
+            return
+        }
         var count: UInt64 = 0
         // eventfd writes exactly eight bytes, or nothing when it is not raised.
-        _ = unsafe Glibc.read(descriptor.rawValue, &count, 8)
+        _ = unsafe Glibc.read(rawDescriptor, &count, 8)
     }
 
     /// Waits for a descriptor, for an interrupt, or for time to pass.
@@ -46,16 +70,39 @@ package final class Interrupt: Sendable {
         return unsafe withUnsafeTemporaryAllocation(of: pollfd.self, capacity: count) { polls in
             // `count` elements are initialized below; pollfd is trivial and needs no end.
             unsafe polls.initializeElement(at: 0, to: pollfd(fd: socket, events: events, revents: 0))
+            var hasFlags = false
             for index in 1..<count {
                 let interrupt =
                     index <= interrupts.count ? interrupts[index - 1] : more[index - 1 - interrupts.count]
-                let descriptor = interrupt.rawDescriptor
+                // poll leaves a negative descriptor alone.
+                hasFlags = hasFlags || !interrupt.hasDescriptor
                 unsafe polls.initializeElement(
-                    at: index, to: pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
+                    at: index, to: pollfd(fd: interrupt.rawDescriptor, events: Int16(POLLIN), revents: 0))
             }
-            let ready = unsafe poll(polls, timeout)
+            let ready =
+                hasFlags
+                ? unsafe pollAndLook(polls, interrupts + more, timeout) : unsafe poll(polls, timeout)
             for index in 1..<count where unsafe polls[index].revents != 0 { return .interrupted(index - 1) }
             return ready == 0 ? .timedOut : .ready
+        }
+    }
+
+    /// poll(2) in short turns. An interrupt without a descriptor that is raised counts as one that is readable.
+    @unsafe private static func pollAndLook(
+        _ polls: UnsafeMutableBufferPointer<pollfd>, _ interrupts: [Interrupt], _ timeout: Duration?
+    ) -> CInt {
+        let clock = ContinuousClock()
+        let deadline = timeout.map { clock.now + $0 }
+        while true {
+            let left = deadline.map { max(.zero, $0 - clock.now) }
+            let isAnyRaised = interrupts.contains { !$0.hasDescriptor && $0.isRaised }
+            let ready = unsafe poll(polls, isAnyRaised ? .zero : min(left ?? look, look))
+            var raised: CInt = 0
+            for (index, interrupt) in interrupts.enumerated() where !interrupt.hasDescriptor && interrupt.isRaised {
+                unsafe polls[index + 1].revents = Int16(POLLIN)
+                raised += 1
+            }
+            if ready != 0 || raised > 0 || left == .zero { return ready + raised }
         }
     }
 

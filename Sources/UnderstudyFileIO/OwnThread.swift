@@ -5,21 +5,30 @@ import Glibc
 package final class OwnThread: Sendable {
     private let finished = Monitor(false)
 
+    /// What failed, in the words of the error that a thread which cannot be had throws.
+    static let attempt = "could not start thread"
+
     /// Starts a thread that runs `body`.
     ///
     /// - Parameter name: At most 15 characters, as `top -H` and gdb show it.
-    package init(_ name: StaticString, _ body: @escaping @Sendable () -> Void) {
+    /// - Throws: Where the user, the container or the address space has no room for one more thread.
+    package init(_ name: StaticString, _ body: @escaping @Sendable () -> Void) throws(FileIOError) {
         let work = unsafe Unmanaged.passRetained(Work(name, body, finished))
         var thread = pthread_t()
         // The thread takes the one retain of `work` back.
         let status = unsafe pthread_create(
             &thread, nil,
             { context in
-                let work = unsafe Unmanaged<Work>.fromOpaque(context!).takeRetainedValue()
+                guard let context = unsafe context else { return nil }
+                let work = unsafe Unmanaged<Work>.fromOpaque(context).takeRetainedValue()
                 work.perform()
                 return nil
             }, work.toOpaque())
-        precondition(status == 0, "could not start a thread: \(FileIOError.text(of: status))")
+        guard status == 0 else {
+            // There is no thread that could take it.
+            unsafe work.release()
+            throw FileIOError(Self.attempt, name.description, number: status)
+        }
         pthread_detach(thread)
     }
 
@@ -52,14 +61,21 @@ package final class OwnThread: Sendable {
 
     /// Runs `body` on a new thread and suspends the task until it returns.
     ///
-    /// - Parameter interrupt: Raised when the task is cancelled.
+    /// - Parameters:
+    ///   - interrupt: Raised when the task is cancelled.
+    ///   - failure: What is thrown where no thread can be had.
     package static func run<Value: Sendable, Failure: Error>(
-        _ name: StaticString, interrupt: Interrupt, _ body: @escaping @Sendable () throws(Failure) -> Value
+        _ name: StaticString, interrupt: Interrupt, failure: (FileIOError) -> Failure,
+        _ body: @escaping @Sendable () throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         let result: Result<Value, Failure> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                _ = OwnThread(name) {
-                    continuation.resume(returning: Result { () throws(Failure) in try body() })
+                do throws(FileIOError) {
+                    _ = try OwnThread(name) {
+                        continuation.resume(returning: Result { () throws(Failure) in try body() })
+                    }
+                } catch {
+                    continuation.resume(returning: .failure(failure(error)))
                 }
             }
         } onCancel: {

@@ -3,7 +3,7 @@ import UnderstudyCLI
 
 @main
 struct Main {
-    static func main() async {
-        exit(await Program.run(CommandLine.arguments))
+    static func main() {
+        exit(Program.run(CommandLine.arguments))
     }
 }

@@ -290,7 +290,7 @@ extension NetworkLoop {
     /// A free block. While the disk holds them all, the server hears from us so that it does not give up.
     private mutating func takeBlock() throws(ReceiveError) -> Block {
         while true {
-            if let block = writer.takeBlock(timeout: .seconds(1)) { return block }
+            if let block = try writer.takeBlock(timeout: .seconds(1)) { return block }
             try noteReport()
             if session.isInterrupted { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
             try perform(machine.handle(.tick, now: now), nil)

@@ -1,5 +1,5 @@
 package import UnderstudyConnection
-import UnderstudyFileIO
+package import UnderstudyFileIO
 package import UnderstudyWAL
 
 /// Streams WAL from a server into a destination, in the background of other work: on a network thread and a writer thread.
@@ -44,20 +44,27 @@ package final class WALReceiver: Sendable {
     }
 
     /// Begins to stream; ``finish(at:)`` or ``abandon()`` must follow.
-    package func start(_ start: Start) {
-        _ = OwnThread("wal receiver") { [self] in
-            let writing = writer.start()
-            var result = Result { () throws(ReceiveError) in try stream(start) }
-            writer.close()
-            writing.join()
-            // The writer may fail at its end, when nobody listens to the stream any more.
-            if case .success = result, let failure = writer.report().failure {
-                result = .failure(ReceiveError(failure))
-            }
-            let outcome = result
+    ///
+    /// - Throws: Where no thread can be had for it; then nothing must follow.
+    package func start(_ start: Start) throws(FileIOError) {
+        _ = try OwnThread("wal receiver") { [self] in
+            let outcome = receive(start)
             state.update { $0.result = outcome }
             if case .failure = outcome { onFailure() }
         }
+    }
+
+    private func receive(_ start: Start) -> Result<Void, ReceiveError> {
+        let writing: OwnThread
+        do throws(FileIOError) { writing = try writer.start() } catch {
+            return .failure(ReceiveError(WALDestinationError(error)))
+        }
+        let result = Result { () throws(ReceiveError) in try stream(start) }
+        writer.close()
+        writing.join()
+        // The writer may fail at its end, when nobody listens to the stream any more.
+        if case .success = result, let failure = writer.report().failure { return .failure(ReceiveError(failure)) }
+        return result
     }
 
     /// Ends the stream once it has come to `position` and everything up to it is synced, and waits for that.
@@ -80,8 +87,10 @@ package final class WALReceiver: Sendable {
     }
 
     private func result() -> Result<Void, ReceiveError> {
-        // Without a timeout the wait ends only with a value.
-        state.wait { $0.result }!
+        while true {
+            // Without a timeout the wait ends only with a value.
+            if let result = state.wait(until: { $0.result }) { return result }
+        }
     }
 
     // MARK: - On the network thread

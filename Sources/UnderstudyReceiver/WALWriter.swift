@@ -80,14 +80,16 @@ package final class WALWriter: Sendable {
         pool = BlockPool(blocks: blocks, blockSize: Self.blockSize)
     }
 
-    package func start() -> OwnThread {
-        OwnThread("wal writer") { self.run() }
+    package func start() throws(FileIOError) -> OwnThread {
+        try OwnThread("wal writer") { self.run() }
     }
 
     // MARK: - For the network thread
 
-    func takeBlock(timeout: Duration) -> Block? {
-        pool.take(timeout: timeout)
+    func takeBlock(timeout: Duration) throws(ReceiveError) -> Block? {
+        do throws(FileIOError) { return try pool.take(timeout: timeout) } catch {
+            throw ReceiveError(WALDestinationError(error))
+        }
     }
 
     func write(_ piece: Piece) {

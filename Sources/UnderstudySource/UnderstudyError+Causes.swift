@@ -5,7 +5,8 @@ package import UnderstudyReceiver
 
 extension UnderstudyError {
     package init(_ error: FileIOError, else code: Code = .fileSystem) {
-        self.init(error.isNoSpace ? .noSpace : code, error.description, hint: error.cure)
+        self.init(
+            error.isNoSpace ? .noSpace : error.isShortage ? .resources : code, error.description, hint: error.cure)
     }
 
     package init(_ error: ProtocolError) {
@@ -62,6 +63,12 @@ extension UnderstudyError {
             self.init(
                 .authentication, error.message,
                 hint: "Check the files that sslrootcert, sslcert and sslkey name, and that you may read them.")
+        case .unreachable where error.isShortage:
+            self.init(
+                .resources, error.message,
+                hint:
+                    "Raise the limits on open files (ulimit -n) and threads (ulimit -u) of the user that runs this, or of its container."
+            )
         case .unreachable:
             self.init(
                 .connection, error.message,

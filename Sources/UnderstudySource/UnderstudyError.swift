@@ -7,7 +7,7 @@ public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertib
         private enum Value: Hashable, Sendable {
             case options, target, connection, authentication, passwordNeeded, server, protocolViolation, slot, wal,
                 noSpace, fileSystem
-            case verification, damagedPages, configuration, start, cancelled
+            case verification, damagedPages, configuration, start, resources, cancelled
         }
 
         private var value: Value
@@ -42,6 +42,8 @@ public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertib
         public static let configuration = Code(value: .configuration)
         /// The standby did not start, or did not stream in time.
         public static let start = Code(value: .start)
+        /// No more threads, file descriptors or memory can be had.
+        public static let resources = Code(value: .resources)
         /// The task was cancelled.
         public static let cancelled = Code(value: .cancelled)
     }

@@ -210,10 +210,21 @@ final class CloneRun: @unchecked Sendable {
             guard options.backup.cleanUp else { throw error }
             passwordFile?.restore()
             // On a thread of its own, and to its end: it waits for the primary.
-            await OwnThread.run("undo", interrupt: Interrupt()) { [backup] in backup.undo() }
+            await undo()
             throw error
         }
         return done
+    }
+
+    private func undo() async {
+        do throws(FileIOError) {
+            try await OwnThread.run("undo", interrupt: Interrupt(), failure: { $0 }) {
+                [backup] () throws(FileIOError) in backup.undo()
+            }
+        } catch {
+            // Without a thread of its own it blocks one of Swift's.
+            backup.undo()
+        }
     }
 
     /// Starts the server, and waits until it streams and answers.
@@ -260,7 +271,8 @@ final class CloneRun: @unchecked Sendable {
     private func lag(of look: StandbyWatch.Look) async -> UInt64? {
         guard let received = look.received else { return nil }
         let login = login ?? parameters, interrupt = interrupt
-        let identity = try? await OwnThread.run("lag", interrupt: interrupt) { () throws(ConnectionError) in
+        let identity = try? await OwnThread.run("lag", interrupt: interrupt, failure: ConnectionError.init(thread:)) {
+            () throws(ConnectionError) in
             let session = try Session.connect(
                 login, kind: .replication, applicationName: "understudy", interrupt: interrupt, patience: .seconds(5))
             let rows = try session.runForRows(ReplicationCommand.identifySystem)

@@ -29,7 +29,9 @@ extension StandbyClone {
                 backup: BackupRun(
                     options: backupOptions, path: directory, parameters: parameters, interrupt: interrupt,
                     meter: meter, logger: logger))
-            try await OwnThread.run("clone", interrupt: interrupt) { () throws(UnderstudyError) in try clone.copy() }
+            try await OwnThread.run("clone", interrupt: interrupt, failure: { UnderstudyError($0) }) {
+                () throws(UnderstudyError) in try clone.copy()
+            }
             let result = try await clone.start(meter)
             meter.finish(.done)
             return result

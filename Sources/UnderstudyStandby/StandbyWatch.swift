@@ -30,8 +30,8 @@ struct StandbyWatch: Sendable {
         var look = Look()
         // A role without pg_read_all_stats sees no status of the receiver; the server's own user mostly does.
         var row = (try? await askDirectly(postmaster)) ?? nil
-        if row?[2] == nil, let better = await askByPsql(postmaster) { row = better }
-        if let row {
+        if row?.count != 3 || row?[2] == nil, let better = await askByPsql(postmaster) { row = better }
+        if let row, row.count == 3 {
             look.answersQueries = row[0] == "t"
             look.received = row[1].flatMap { LSN($0) }
             look.isStreaming = row[2] == "streaming"
@@ -61,7 +61,8 @@ struct StandbyWatch: Sendable {
         parameters["port"] = "\(postmaster.port)"
         let target = parameters, question = question, interrupt = interrupt
         let database = login["dbname"] ?? "postgres"
-        return try await OwnThread.run("standby watch", interrupt: interrupt) { () throws(ConnectionError) in
+        return try await OwnThread.run("standby watch", interrupt: interrupt, failure: ConnectionError.init(thread:)) {
+            () throws(ConnectionError) in
             let session = try Session.connect(
                 target, kind: .ordinary(database: database), applicationName: "understudy", interrupt: interrupt,
                 patience: .seconds(5))

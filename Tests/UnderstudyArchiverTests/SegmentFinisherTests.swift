@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyFileIO
 import UnderstudyReceiver
 import UnderstudyTestSupport
 
@@ -57,5 +58,22 @@ struct SegmentFinisherTests {
         finisher.forget()
         try finisher.wait()
         #expect(attempts.withLock { $0 } == 1)
+    }
+
+    @Test("does the work at once where no thread can be had, and tells its failure when it is waited for")
+    func noThread() throws {
+        let finisher = SegmentFinisher(
+            thread: HelperThread("helper") { (_, _) throws(FileIOError) in
+                throw FileIOError("could not start thread", "helper", number: 11)
+            })
+        let attempts = Locked(0)
+        finisher.start(work(failures: 0, isTemporary: false, attempts))
+        #expect(attempts.withLock { $0 } == 1)
+        #expect(!finisher.isBusy)
+        finisher.start(work(failures: 2, isTemporary: false, attempts))
+        finisher.forget()
+        finisher.start(work(failures: 9, isTemporary: false, attempts))
+        let error = #expect(throws: WALDestinationError.self) { try finisher.wait() }
+        #expect(error?.message == "attempt 3")
     }
 }

@@ -130,7 +130,8 @@ struct BackupErrorTests {
         arguments: [
             (ENOSPC, UnderstudyError.Code.noSpace, "Free space"), (EDQUOT, .noSpace, "quota"),
             (EIO, .fileSystem, "dmesg"),
-            (EROFS, .fileSystem, "read-only"), (EACCES, .fileSystem, "permission"), (EMFILE, .fileSystem, "ulimit"),
+            (EROFS, .fileSystem, "read-only"), (EACCES, .fileSystem, "permission"), (EMFILE, .resources, "ulimit"),
+            (ENOMEM, .resources, "memory"),
         ])
     func files(number: CInt, code: UnderstudyError.Code, word: String) {
         let error = UnderstudyError(FileIOError("could not write to file", "/x", number: number))

@@ -2,7 +2,6 @@ import Glibc
 import Testing
 import Understudy
 import UnderstudyFileIO
-import UnixSignals
 
 @testable import UnderstudyCLI
 
@@ -19,10 +18,10 @@ struct InterruptionTests {
 
     @Test("a signal cancels the work, waits for its clean-up, and is named in the error")
     func signal() async {
-        let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()
+        let signals = SignalFeed()
         let error = await #expect(throws: UnderstudyError.self) {
             try await Interruption.watch(signals, console: recorder.console()) { () throws(UnderstudyError) -> Int in
-                continuation.yield(.sigterm)
+                signals.send(.terminate)
                 await Self.waitForCancellation()
                 throw UnderstudyError(.cancelled, "the base backup was cancelled", hint: "Drop the slot.")
             }
@@ -34,7 +33,7 @@ struct InterruptionTests {
 
     @Test("a second signal only says that cleaning up goes on")
     func twice() async {
-        let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()
+        let signals = SignalFeed()
         let recorder = recorder
         let (told, teller) = AsyncStream<Void>.makeStream()
         let console = Console(program: "understudy", verbose: false) { stream, text in
@@ -43,9 +42,9 @@ struct InterruptionTests {
         }
         await #expect(throws: UnderstudyError.self) {
             try await Interruption.watch(signals, console: console) { () throws(UnderstudyError) -> Int in
-                continuation.yield(.sigint)
+                signals.send(.interrupt)
                 await Self.waitForCancellation()
-                continuation.yield(.sigint)
+                signals.send(.interrupt)
                 // The clean-up is not cancelled: it is over when the second signal has been answered.
                 await Task { for await _ in told {} }.value
                 throw UnderstudyError(.cancelled, "cancelled")
@@ -61,7 +60,7 @@ struct InterruptionTests {
 
     @Test("work that finishes what it received says so with -v only, and succeeds", arguments: [false, true])
     func finishing(verbose: Bool) async throws {
-        let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()
+        let signals = SignalFeed()
         let recorder = recorder
         let (told, teller) = AsyncStream<Void>.makeStream()
         let console = Console(program: "pg_receivewal", verbose: verbose) { stream, text in
@@ -71,9 +70,9 @@ struct InterruptionTests {
         let result = try await Interruption.watch(
             signals, console: console, ending: .finishing
         ) { () throws(UnderstudyError) in
-            continuation.yield(.sigint)
+            signals.send(.interrupt)
             await Self.waitForCancellation()
-            continuation.yield(.sigterm)
+            signals.send(.terminate)
             await Task { for await _ in told {} }.value
             return 7
         }
@@ -85,19 +84,18 @@ struct InterruptionTests {
 
     @Test("work that ends by itself has its own result, signal or not")
     func ownEnd() async throws {
-        let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()
+        let signals = SignalFeed()
         let console = recorder.console()
         #expect(try await Interruption.watch(signals, console: console) { () throws(UnderstudyError) in 7 } == 7)
-        let (others, second) = AsyncStream<UnixSignal>.makeStream()
+        let others = SignalFeed()
         let error = await #expect(throws: UnderstudyError.self) {
             try await Interruption.watch(others, console: console) { () throws(UnderstudyError) -> Int in
-                second.yield(.sighup)
+                others.send(.hangUp)
                 await Self.waitForCancellation()
                 throw UnderstudyError(.fileSystem, "could not remove \"d\"")
             }
         }
         #expect(error?.message == "could not remove \"d\"")
-        continuation.finish()
     }
 
     @Test(

@@ -91,7 +91,8 @@ struct ConnectTests {
         let parameters = try ConnectionParameters("host=127.0.0.1 port=\(port.number) user=r sslmode=disable")
         let task = Task {
             await #expect(throws: ConnectionError.self) {
-                try await OwnThread.run("connect", interrupt: interrupt) { () throws(ConnectionError) in
+                try await OwnThread.run("connect", interrupt: interrupt, failure: ConnectionError.init(thread:)) {
+                    () throws(ConnectionError) in
                     _ = try Session.connect(
                         parameters, kind: .ordinary(database: "d"), applicationName: "understudy",
                         interrupt: interrupt)

@@ -6,8 +6,8 @@ import UnderstudyTestSupport
 @Suite("Blocks")
 struct BlockTests {
     @Test("a block takes what it has room for, and gives it back in order")
-    func fill() {
-        let block = Block(capacity: 4096)
+    func fill() throws {
+        let block = try Block(capacity: 4096)
         let content = [UInt8].pattern(5000)
         #expect(block.append(content.raw.extracting(..<10)) == 10)
         #expect(block.append(content.raw.extracting(10...)) == 4086)
@@ -21,9 +21,9 @@ struct BlockTests {
     }
 
     @Test("a block's memory is aligned for direct writes")
-    func alignment() {
+    func alignment() throws {
         for capacity in [4096, 1 << 20] {
-            let block = Block(capacity: capacity)
+            let block = try Block(capacity: capacity)
             _ = block.append([1].raw)
             let address = unsafe block.bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
             #expect(address % UInt(Block.alignment) == 0)
@@ -33,24 +33,24 @@ struct BlockTests {
     @Test("a pool hands out no more blocks than it has, and each again once it is back")
     func bounded() throws {
         let pool = BlockPool(blocks: 3, blockSize: 4096)
-        let blocks = try (0..<3).map { _ in try #require(pool.take(timeout: .zero)) }
+        let blocks = try (0..<3).map { _ in try #require(try pool.take(timeout: .zero)) }
         #expect(Set(blocks.map(ObjectIdentifier.init)).count == 3)
-        #expect(pool.take(timeout: .zero) == nil)
+        #expect(try pool.take(timeout: .zero) == nil)
         _ = blocks[1].append([1, 2, 3].raw)
         pool.give(back: blocks[1])
-        let again = try #require(pool.take(timeout: .zero))
+        let again = try #require(try pool.take(timeout: .zero))
         #expect(again === blocks[1])
         #expect(again.count == 0)
-        #expect(pool.take(timeout: .zero) == nil)
+        #expect(try pool.take(timeout: .zero) == nil)
     }
 
     @Test("a block that is given back wakes who waits for one")
     func waits() throws {
         let pool = BlockPool(blocks: 1, blockSize: 4096)
-        let block = try #require(pool.take())
+        let block = try #require(try pool.take())
         let got = Locked<Block?>(nil)
-        let waiter = OwnThread("waiter") {
-            let block = pool.take()
+        let waiter = try OwnThread("waiter") {
+            let block = try? pool.take()
             got.withLock { $0 = block }
         }
         pool.give(back: block)

@@ -18,7 +18,7 @@ struct OutputFileTests {
         let content = [UInt8].pattern(size, seed: size)
         var file = try OutputFile(in: directory, "file", mode: 0o640, size: UInt64(size))
         #expect(file.path == "\(path)/file")
-        let block = Block(capacity: blockSize)
+        let block = try Block(capacity: blockSize)
         var done = 0
         while done < size {
             done += block.append(content.raw.extracting(done...))

@@ -7,10 +7,10 @@ import UnderstudyTestSupport
 @Suite("Monitors, threads and interrupts")
 struct ThreadTests {
     @Test("a change that is waited for ends the wait, with what the change made")
-    func monitor() {
+    func monitor() throws {
         let monitor = Monitor(0)
         let seen = Locked<Int?>(nil)
-        let waiter = OwnThread("waiter") {
+        let waiter = try OwnThread("waiter") {
             let value = monitor.wait { $0 >= 1000 ? $0 : nil }
             seen.withLock { $0 = value }
         }
@@ -20,10 +20,10 @@ struct ThreadTests {
     }
 
     @Test("changes of many threads are not lost")
-    func contention() {
+    func contention() throws {
         let monitor = Monitor(0)
-        let threads = (0..<4).map { _ in
-            OwnThread("counter") {
+        let threads = try (0..<4).map { _ in
+            try OwnThread("counter") {
                 for _ in 0..<1000 { monitor.update { $0 += 1 } }
                 for _ in 0..<1000 { monitor.change { $0 += 1 } }
             }
@@ -42,9 +42,9 @@ struct ThreadTests {
     }
 
     @Test("a wait that takes something away wakes who waits for that")
-    func takingWakes() {
+    func takingWakes() throws {
         let monitor = Monitor([1])
-        let waiter = OwnThread("waiter") { monitor.wait { $0.isEmpty ? () : nil } }
+        let waiter = try OwnThread("waiter") { monitor.wait { $0.isEmpty ? () : nil } }
         #expect(monitor.wait { $0.popLast() } == 1)
         waiter.join()
     }
@@ -83,9 +83,9 @@ struct ThreadTests {
     }
 
     @Test("an interrupt wakes a thread that waits without a limit")
-    func wakes() {
+    func wakes() throws {
         let interrupt = Interrupt()
-        let thread = OwnThread("sleeper") {
+        let thread = try OwnThread("sleeper") {
             _ = Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: nil)
         }
         interrupt.raise()
@@ -95,12 +95,14 @@ struct ThreadTests {
 
     @Test("work on a thread of its own returns its value, or throws its error")
     func run() async throws {
-        let name = await OwnThread.run("named thread", interrupt: Interrupt()) {
-            try? ConfinedDirectory(path: "/proc/thread-self").read("comm", atMost: 32)
+        let name = try await OwnThread.run("named thread", interrupt: Interrupt(), failure: { $0 }) {
+            () throws(FileIOError) in
+            try ConfinedDirectory(path: "/proc/thread-self").read("comm", atMost: 32)
         }
         #expect(name == Array("named thread\n".utf8))
         let error = await #expect(throws: FileIOError.self) {
-            try await OwnThread.run("thrower", interrupt: Interrupt()) { () throws(FileIOError) -> Int in
+            try await OwnThread.run("thrower", interrupt: Interrupt(), failure: { $0 }) {
+                () throws(FileIOError) -> Int in
                 throw FileIOError("could not", "x", number: ENOENT)
             }
         }
@@ -108,19 +110,20 @@ struct ThreadTests {
     }
 
     @Test("cancelling the task raises the interrupt, and the work is still waited for", arguments: [true, false])
-    func cancellation(_ cancelsBefore: Bool) async {
+    func cancellation(_ cancelsBefore: Bool) async throws {
         let interrupt = Interrupt()
         let (started, starter) = AsyncStream<Void>.makeStream()
         let task = Task {
             if cancelsBefore { unsafe withUnsafeCurrentTask { unsafe $0?.cancel() } }
-            return await OwnThread.run("cancelled", interrupt: interrupt) {
+            return try await OwnThread.run("cancelled", interrupt: interrupt, failure: { $0 }) {
+                () throws(FileIOError) in
                 starter.finish()
                 return Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: nil)
             }
         }
         for await _ in started {}
         task.cancel()
-        #expect(await task.value == .interrupted(0))
+        #expect(try await task.value == .interrupted(0))
     }
 
     @Test(

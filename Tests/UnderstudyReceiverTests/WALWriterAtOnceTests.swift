@@ -11,7 +11,9 @@ struct WALWriterAtOnceTests {
     private let rig = WriterRig()
 
     private func piece(_ bytes: [UInt8], segment number: UInt64 = 3, at offset: Int) throws -> WALWriter.Piece {
-        guard let block = rig.writer.takeBlock(timeout: .seconds(60)) else { throw SupportError("no block is free") }
+        guard let block = try rig.writer.takeBlock(timeout: .seconds(60)) else {
+            throw SupportError("no block is free")
+        }
         _ = block.append(bytes.raw)
         return WALWriter.Piece(block: block, segment: rig.segment(number), offset: offset)
     }
@@ -45,7 +47,7 @@ struct WALWriterAtOnceTests {
 
     @Test("goes on where its thread stopped, and the other way round")
     func inTurn() throws {
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         #expect(syncAtOnce(try piece([1], at: 0)))
         rig.writer.sync(after: try piece([2], at: 1))
         _ = try rig.report { $0.written == rig.lsn(3, 2) }
@@ -65,7 +67,7 @@ struct WALWriterAtOnceTests {
     func busy() throws {
         rig.destination.hold(.sync)
         rig.writer.sync(after: try piece([1], at: 0))
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         try rig.destination.wait(for: .sync)
         #expect(!syncAtOnce(try piece([2], at: 1)))
         rig.destination.release()
@@ -82,7 +84,7 @@ struct WALWriterAtOnceTests {
     @Test("leaves much to its thread")
     func much() throws {
         rig.writer.write(try piece([UInt8](repeating: 1, count: WALWriter.blockSize), at: 0))
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         try rig.destination.wait(for: .finish)
         // It may not have put its work away yet; either way it is busy or has much to sync.
         #expect(!syncAtOnce(try piece([2], segment: 4, at: 0)))
@@ -102,7 +104,7 @@ struct WALWriterAtOnceTests {
         #expect(rig.writer.report().written == nil)
         // What comes meanwhile waits behind it.
         #expect(!syncAtOnce(try piece([5], segment: 4, at: 0)))
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         try rig.destination.wait(for: kind, count: 2)
         rig.destination.fail(kind, with: nil)
         let report = try rig.report { $0.written == rig.lsn(4, 1) }
@@ -125,7 +127,7 @@ struct WALWriterAtOnceTests {
     @Test("ends with any other error, and its thread with it", arguments: [TestDestination.Kind.begin, .write, .sync])
     func permanent(_ kind: TestDestination.Kind) throws {
         rig.destination.fail(kind, with: WALDestinationError("broken"))
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         #expect(syncAtOnce(try piece([1], at: 0)))
         thread.join()
         let report = rig.writer.report()
@@ -139,7 +141,7 @@ struct WALWriterAtOnceTests {
 
     @Test("speaks to the server while a sync lasts long, and not after it")
     func speaking() throws {
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         let log = Monitor<[String]>([])
         rig.destination.hold(.sync)
         let piece = try piece([1], at: 0)

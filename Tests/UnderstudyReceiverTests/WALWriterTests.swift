@@ -21,7 +21,7 @@ struct WALWriterTests {
         try rig.write([10], segment: 4, timeline: 3, at: 0)
         rig.writer.sync()
         rig.writer.close()
-        rig.writer.start().join()
+        try rig.writer.start().join()
         #expect(
             rig.destination.calls == [
                 .history(2, [1, 2]),
@@ -53,7 +53,7 @@ struct WALWriterTests {
         rig.writer.putHistory(TimelineID(rawValue: 2), [])
         rig.writer.sync()
         rig.writer.close()
-        rig.writer.start().join()
+        try rig.writer.start().join()
         #expect(
             rig.destination.calls == [
                 .begin("000000010000000000000003"), .write(offset: 0, [1]), .write(offset: 1, [2]), .sync, .suspend,
@@ -67,7 +67,7 @@ struct WALWriterTests {
         rig.destination.hold(.sync)
         try rig.write([1], segment: 3, at: 0)
         rig.writer.sync()
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         try rig.destination.wait(for: .sync)
         try rig.write([2], segment: 3, at: 1)
         rig.writer.sync()
@@ -84,7 +84,7 @@ struct WALWriterTests {
     @Test("reports what the destination says is synced, apart from what is written")
     func positions() throws {
         let rig = WriterRig()
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         #expect(rig.writer.report().synced == nil && rig.writer.report().written == nil)
         // Nothing of it survives a crash; then a part; then all.
         try rig.write([1, 2], segment: 3, at: 0)
@@ -110,7 +110,7 @@ struct WALWriterTests {
     @Test("tells reports of an old timeline apart from those of the one that is written now")
     func timelines() throws {
         let rig = WriterRig()
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         rig.destination.setSynced(rig.lsn(4, 2))
         try rig.write([1, 2], segment: 4, at: 0)
         rig.writer.sync()
@@ -134,11 +134,11 @@ struct WALWriterTests {
         rig.destination.hold(.write)
         try rig.write([1], segment: 3, at: 0)
         try rig.write([2], segment: 3, at: 1)
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         try rig.destination.wait(for: .write)
-        #expect(rig.writer.takeBlock(timeout: .zero) == nil)
+        #expect(try rig.writer.takeBlock(timeout: .zero) == nil)
         rig.destination.release()
-        let block = try #require(rig.writer.takeBlock(timeout: .seconds(60)))
+        let block = try #require(try rig.writer.takeBlock(timeout: .seconds(60)))
         #expect(block.bytes.byteCount == 0 && block.room == WALWriter.blockSize)
         rig.writer.close()
         thread.join()
@@ -153,7 +153,7 @@ struct BackupWriterTests {
         while done < bytes.count {
             let place = start + done
             let room = Int(wal.size.bytes) - place % Int(wal.size.bytes)
-            let block = try #require(writer.takeBlock(timeout: .seconds(60)))
+            let block = try #require(try writer.takeBlock(timeout: .seconds(60)))
             let end = min(bytes.count, done + room)
             done += block.append(bytes.raw.extracting(done..<end))
             writer.write(
@@ -165,7 +165,7 @@ struct BackupWriterTests {
     func order(_ syncs: Bool) throws {
         let wal = try BackupWAL()
         let writer = WALWriter(destination: wal.destination(syncs: syncs))
-        let thread = writer.start()
+        let thread = try writer.start()
         let bytes = [UInt8].wal(5 << 19)
         writer.putHistory(TimelineID(rawValue: 2), [1, 2, 3])
         // In uneven pieces, more of them than the pool has blocks.
@@ -204,7 +204,7 @@ struct BackupWriterTests {
         let wal = try BackupWAL()
         try TestDirectory.write("in the way", to: "\(wal.directory.path)/000000010000000000000001")
         let writer = WALWriter(destination: wal.destination())
-        let thread = writer.start()
+        let thread = try writer.start()
         try send(.wal((1 << 20) + 10), from: 0, to: writer, wal)
         writer.sync()
         thread.join()

@@ -29,7 +29,7 @@ struct WALWriterTroubleTests {
         let rig = WriterRig()
         rig.destination.fail(kind, with: WALDestinationError("no room", isTemporary: true))
         let wanted = try queueAll(rig)
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         let report = try rig.report { $0.stall != nil }
         #expect(report.stall?.message == "no room" && report.failure == nil)
         try rig.destination.wait(for: kind, count: 2)
@@ -55,7 +55,7 @@ struct WALWriterTroubleTests {
         let rig = WriterRig()
         rig.destination.fail(.write, with: WALDestinationError("no room", isTemporary: true))
         try rig.write([1], segment: 3, at: 0)
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         _ = try rig.report { $0.stall != nil }
         rig.destination.fail(.write, with: nil)
         #expect(try rig.report { $0.stall == nil }.written == nil)
@@ -68,7 +68,7 @@ struct WALWriterTroubleTests {
         let rig = WriterRig()
         rig.destination.fail(kind, with: WALDestinationError("broken"))
         let wanted = try queueAll(rig)
-        rig.writer.start().join()
+        try rig.writer.start().join()
         #expect(rig.writer.progress.isRaised)
         let report = rig.writer.report()
         #expect(report.failure?.message == "broken" && report.stall == nil)
@@ -85,7 +85,7 @@ struct WALWriterTroubleTests {
         let rig = WriterRig()
         rig.destination.fail(.write, with: WALDestinationError("no room", isTemporary: true))
         try rig.write([1], segment: 3, at: 0)
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         _ = try rig.report { $0.stall != nil }
         rig.destination.fail(.write, with: WALDestinationError("broken"))
         thread.join()
@@ -97,7 +97,7 @@ struct WALWriterTroubleTests {
         let rig = WriterRig()
         rig.destination.hold(.write)
         let wanted = try queueAll(rig)
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         try rig.destination.wait(for: .write)
         rig.writer.close()
         rig.destination.release()
@@ -110,7 +110,7 @@ struct WALWriterTroubleTests {
         let rig = WriterRig()
         rig.destination.fail(kind, with: WALDestinationError("no room", isTemporary: true))
         let wanted = try queueAll(rig)
-        let thread = rig.writer.start()
+        let thread = try rig.writer.start()
         _ = try rig.report { $0.stall != nil }
         rig.writer.close()
         thread.join()

@@ -58,4 +58,20 @@ int understudy_condition_init(pthread_cond_t *condition);
 /// ETIMEDOUT when the time ran out. The condition must come from understudy_condition_init.
 int understudy_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t nanoseconds);
 
+/// sigaction(2): from now on the signal is counted, and ends nothing. A program that is executed has it as it was before
+/// (unless it was ignored).
+int understudy_count_signal(int number);
+
+/// How often it came since.
+unsigned understudy_signals_counted(int number);
+
+/// An eventfd that each of those signals makes readable; negative for none.
+void understudy_tell_signals_to(int descriptor);
+
+/// mallopt(3): all threads share one arena, where glibc otherwise reserves 64 MB of address space for each.
+int understudy_limit_memory_arenas(void);
+
+/// 0 if so many more bytes may be mapped for data: mmap(2) and munmap(2). None of them is used.
+int understudy_has_address_space(size_t size);
+
 #endif

@@ -20,11 +20,14 @@ extension Program {
             return fail(error, console: Console(program: program, verbose: false, write: write))
         }
         let console = Console(program: program, verbose: plan.verbose, write: write)
+        output?.startQueue()
         for warning in plan.warnings { console.warning(warning.message, hint: warning.hint) }
         let reporter = ProgressReporter(
             ProgressWriter(style: style(of: plan), pointsToFast: plan.options.backup.checkpoint == .spread),
             console: console, columns: { StandardStreams.columns })
         do throws(UnderstudyError) {
+            // Before the copy: a shortage at the start would come hours later.
+            if plan.options.start != nil { try SpareResources.check() }
             let result = try await work(plan.connection, console: console) { overrides throws(UnderstudyError) in
                 var clone = StandbyClone(
                     primary: plan.connection.source, options: plan.options, logger: console.logger)

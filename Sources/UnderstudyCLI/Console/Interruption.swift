@@ -1,6 +1,5 @@
-import Glibc
 import Understudy
-import UnixSignals
+import UnderstudyFileIO
 
 /// Ends work in order when a signal asks for it.
 enum Interruption {
@@ -11,7 +10,7 @@ enum Interruption {
         /// It brings what it received to a good end. As with the stock tool, that is only said with `-v`.
         case finishing
 
-        fileprivate func tell(of signal: UnixSignal, isFirst: Bool, on console: Console) {
+        fileprivate func tell(of signal: EndingSignal, isFirst: Bool, on console: Console) {
             switch (self, isFirst) {
             case (.cleaningUp, true): console.notice("received \(signal), cleaning up")
             case (.cleaningUp, false): console.notice("received \(signal), still cleaning up")
@@ -23,54 +22,38 @@ enum Interruption {
 
     /// Runs `operation`; the first signal cancels it, and each one after that is only told that the end takes its
     /// time. The operation always runs to its own end.
-    static func watch<Signals: AsyncSequence & Sendable, Result: Sendable>(
-        _ signals: Signals, console: Console, ending: Ending = .cleaningUp,
+    ///
+    /// - Parameter executor: Where the operation runs; nil for Swift's own threads.
+    static func watch<Result: Sendable>(
+        _ signals: SignalFeed, console: Console, ending: Ending = .cleaningUp, on executor: (any TaskExecutor)? = nil,
         operation: @escaping @Sendable () async throws(UnderstudyError) -> Result
-    ) async throws(UnderstudyError) -> Result where Signals.Element == UnixSignal, Signals.Failure == Never {
-        let work = Task { () async -> Swift.Result<Result, UnderstudyError> in
+    ) async throws(UnderstudyError) -> Result {
+        let work = Task(executorPreference: executor) { () async -> Swift.Result<Result, UnderstudyError> in
             do throws(UnderstudyError) {
                 return .success(try await operation())
             } catch {
                 return .failure(error)
             }
         }
-        let (result, signal) = await withTaskGroup(of: UnixSignal?.self) { group in
-            group.addTask {
-                var first: UnixSignal?
-                for await signal in signals {
-                    ending.tell(of: signal, isFirst: first == nil, on: console)
-                    if first == nil {
-                        first = signal
-                        work.cancel()
-                    }
-                }
-                return first
+        let first = Monitor<EndingSignal?>(nil)
+        signals.listen { signal in
+            let isFirst = first.change { first in
+                defer { first = first ?? signal }
+                return first == nil
             }
-            let result = await work.value
-            // Ends the sequence of signals.
-            group.cancelAll()
-            return (result, await group.next() ?? nil)
+            ending.tell(of: signal, isFirst: isFirst, on: console)
+            if isFirst { work.cancel() }
         }
+        let result = await work.value
+        signals.listen(nil)
         switch result {
         case .success(let value):
             return value
         case .failure(var error):
-            if error.code == .cancelled, let signal {
+            if error.code == .cancelled, let signal = first.read({ $0 }) {
                 error.message = "interrupted by \(signal): \(error.message)"
             }
             throw error
         }
-    }
-
-    /// The signals that end a run: INT and TERM, and HUP unless the program was started to live on (nohup).
-    static func signals() async -> UnixSignalsSequence {
-        await UnixSignalsSequence(trapping: isIgnored(SIGHUP) ? [.sigint, .sigterm] : [.sigint, .sigterm, .sighup])
-    }
-
-    private static func isIgnored(_ signal: Int32) -> Bool {
-        var action = sigaction()
-        // Only asks; `action` outlives the call. SIG_IGN is the number 1 in the place of a function's address.
-        guard unsafe sigaction(signal, nil, &action) == 0 else { return false }
-        return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 }

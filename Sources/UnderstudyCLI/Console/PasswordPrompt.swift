@@ -9,7 +9,9 @@ enum PasswordPrompt {
     /// Cancelling the task ends the wait; the terminal is as it was in any case.
     static func ask() async throws(UnderstudyError) -> String? {
         let interrupt = Interrupt()
-        let password = await OwnThread.run("password", interrupt: interrupt) { read(until: interrupt) }
+        let password = try await OwnThread.run(
+            "password", interrupt: interrupt, failure: { UnderstudyError($0) }
+        ) { () throws(UnderstudyError) in read(until: interrupt) }
         if Task.isCancelled { throw UnderstudyError(.cancelled, "no password was entered") }
         return password
     }

@@ -1,4 +1,5 @@
 import Understudy
+import UnderstudyFileIO
 
 /// Shows an archiver's status while it works.
 struct ReceiveProgressReporter: Sendable {
@@ -9,32 +10,38 @@ struct ReceiveProgressReporter: Sendable {
     var console: Console
     var columns: @Sendable () -> Int
 
-    /// Runs `operation`, and shows what `status` returns until it ends, however it does.
+    /// Runs `operation`, and shows what `status` returns until it ends, however it does. Where no thread can be had for
+    /// that, only the end is shown.
     func show(
         _ status: @escaping @Sendable () -> WALArchiver.Status,
         during operation: () async throws(UnderstudyError) -> Void
     ) async throws(UnderstudyError) {
         guard style != .none else { return try await operation() }
-        // A task of its own: it goes on while the operation finishes after a signal.
-        let watch = Task { await poll(status) }
+        let isOver = Monitor(false), writer = Monitor(ReceiveProgressWriter(style: style))
+        // It goes on while the operation finishes after a signal.
+        let thread = try? OwnThread("progress") { poll(status, writer, until: isOver) }
         do throws(UnderstudyError) {
             try await operation()
         } catch {
-            watch.cancel()
-            console.show(await watch.value.end(status(), failed: true, columns: columns()))
+            end(thread, isOver)
+            console.show(writer.read { $0.end(status(), failed: true, columns: columns()) })
             throw error
         }
-        watch.cancel()
-        console.show(await watch.value.end(status(), failed: false, columns: columns()))
+        end(thread, isOver)
+        console.show(writer.read { $0.end(status(), failed: false, columns: columns()) })
     }
 
-    private func poll(_ status: () -> WALArchiver.Status) async -> ReceiveProgressWriter {
-        var writer = ReceiveProgressWriter(style: style)
+    private func end(_ thread: OwnThread?, _ isOver: Monitor<Bool>) {
+        isOver.update { $0 = true }
+        thread?.join()
+    }
+
+    private func poll(
+        _ status: () -> WALArchiver.Status, _ writer: Monitor<ReceiveProgressWriter>, until isOver: Monitor<Bool>
+    ) {
         let clock = ContinuousClock(), began = clock.now
-        while !Task.isCancelled {
-            console.show(writer.update(status(), at: clock.now - began, columns: columns()))
-            try? await clock.sleep(for: Self.interval)
-        }
-        return writer
+        repeat {
+            console.show(writer.change { $0.update(status(), at: clock.now - began, columns: columns()) })
+        } while isOver.wait(timeout: Self.interval, until: { $0 ? true : nil }) == nil
     }
 }

@@ -11,11 +11,7 @@ enum StandardStreams {
         return columns > 0 ? Int(columns) : 80
     }
 
-    /// Writes all of it, or gives up: there is nobody to tell that standard error is gone.
-    @Sendable static func write(_ stream: Console.Stream, _ text: String) {
-        write(text, to: stream == .output ? STDOUT_FILENO : STDERR_FILENO)
-    }
-
+    /// Writes all of it, or gives up: there is nobody to tell that the stream is gone.
     static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {

@@ -58,7 +58,7 @@ final class Unpacking {
         for oid in roots.keys { roots[oid]!.manifestPrefix = try MemberPath("pg_tblspc/\(oid)") }
         let failures = failures
         pool = WritePool(ledger: ledger, algorithm: layout.algorithm) { failures.raise() }
-        writers = pool.start()
+        writers = try pool.start()
         sink = DirectorySink(
             dataRoot: targets.root(targets.data, prefix: nil),
             walRoot: targets.wal.map { [targets] in targets.root($0, prefix: nil) }, premade: targets.premade,

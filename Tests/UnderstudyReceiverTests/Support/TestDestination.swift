@@ -118,7 +118,7 @@ struct WriterRig {
     func lsn(_ number: UInt64, _ offset: UInt64) -> LSN { LSN(rawValue: number << 20 + offset) }
 
     func write(_ bytes: [UInt8], segment number: UInt64, timeline: UInt32 = 1, at offset: Int) throws {
-        guard let block = writer.takeBlock(timeout: .seconds(60)) else { throw SupportError("no block is free") }
+        guard let block = try writer.takeBlock(timeout: .seconds(60)) else { throw SupportError("no block is free") }
         _ = block.append(bytes.raw)
         writer.write(.init(block: block, segment: segment(number, timeline: timeline), offset: offset))
     }

@@ -1,0 +1,131 @@
+import Glibc
+import UnderstudyFileIO
+
+/// The two standard streams of a run. Nobody who says something waits for a reader: what is said is queued, and written on
+/// a thread of its own.
+///
+/// A reader that is slow gets all of it, in its order, as long as what waits is less than ``limit``; beyond that the oldest
+/// is given up, and a line in its place says how much. What is said on both streams is written in the order in which it was
+/// said, unless one of them takes nothing.
+final class StandardOutput: Sendable {
+    private struct State {
+        var queues: [Console.Stream: OutputQueue] = [:]
+        /// The number of texts so far.
+        var texts = 0
+        var isQueueing = false
+        /// The number of writes so far.
+        var writes = 0
+        var isHurried = false
+
+        var isEmpty: Bool { queues.values.allSatisfy(\.isEmpty) }
+    }
+
+    private let program: String
+    private let state = Monitor(State())
+    private let descriptors: [Console.Stream: Int32]
+    private let limit: Int
+
+    /// For each stream: some ten thousand lines.
+    static let limit = 1 << 20
+    /// What a pipe that poll(2) calls writable takes without blocking (PIPE_BUF).
+    private static let piece = 4096
+    /// How long the end of a run waits for a reader that takes nothing, and if a signal comes meanwhile.
+    private static let patience = Duration.seconds(3), shortPatience = Duration.milliseconds(200)
+
+    init(
+        program: String, output: Int32 = STDOUT_FILENO, errors: Int32 = STDERR_FILENO, limit: Int = StandardOutput.limit
+    ) {
+        self.program = program
+        descriptors = [.output: output, .errors: errors]
+        self.limit = limit
+    }
+
+    /// Begins to queue. Until now each text was written before ``write(_:_:)`` returned; where no thread can be had, that
+    /// stays so.
+    @Sendable func startQueue() {
+        guard !state.read({ $0.isQueueing }), (try? OwnThread("output") { self.run() }) != nil else { return }
+        state.change { $0.isQueueing = true }
+    }
+
+    @Sendable func write(_ stream: Console.Stream, _ text: String) {
+        let isQueued = state.update { state in
+            guard state.isQueueing else { return false }
+            state.texts += 1
+            state.queues[stream, default: OutputQueue(limit: limit)].append(text, number: state.texts)
+            return true
+        }
+        if !isQueued, let descriptor = descriptors[stream] { StandardStreams.write(text, to: descriptor) }
+    }
+
+    /// Waits until all that was said is written, or until a reader has taken nothing for a while.
+    @Sendable func drain() {
+        let clock = ContinuousClock()
+        var seen = state.read { $0.writes }, since = clock.now
+        while true {
+            let (isDone, writes, isHurried) = state.read { ($0.isEmpty, $0.writes, $0.isHurried) }
+            if writes != seen { (seen, since) = (writes, clock.now) }
+            let deadline = since + (isHurried ? Self.shortPatience : Self.patience)
+            if isDone || clock.now >= deadline { return }
+            // The thread wakes it again and again: the time counts from the last write.
+            _ = state.wait(timeout: deadline - clock.now) { state in
+                let isNews = state.isEmpty || state.writes != seen || state.isHurried != isHurried
+                return isNews || clock.now >= deadline ? true : nil
+            }
+        }
+    }
+
+    /// ``drain()`` waits less for a reader that takes nothing.
+    @Sendable func hurry() {
+        state.update { $0.isHurried = true }
+    }
+
+    // MARK: - On its thread
+
+    /// Never ends: the process does.
+    private func run() {
+        while true {
+            let streams = state.wait { state -> [Console.Stream]? in
+                let waiting = state.queues.compactMap { stream, queue in queue.number.map { (stream, $0) } }
+                return waiting.isEmpty ? nil : waiting.sorted { $0.1 < $1.1 }.map(\.0)
+            }
+            guard let streams, let stream = writable(streams), let descriptor = descriptors[stream] else { continue }
+            let bytes = state.change { state in Self.next(stream, &state, program) }
+            // The address and the count are those of the same bytes, which outlive the call.
+            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            let isGone = count < 0 && errno != EINTR && errno != EAGAIN
+            guard count > 0 || isGone else { continue }
+            state.update { state in
+                state.writes += 1
+                // Nobody will ever read it, and there is nobody to tell.
+                if isGone { state.queues[stream] = nil } else { state.queues[stream]?.remove(count) }
+            }
+        }
+    }
+
+    private static func next(_ stream: Console.Stream, _ state: inout State, _ program: String) -> ArraySlice<UInt8> {
+        var lostOutput = 0
+        let bytes = state.queues[stream]?.next(atMost: piece) { count in
+            guard stream == .errors else {
+                // A program that reads results would take it for one.
+                lostOutput = count
+                return nil
+            }
+            return "\(program): warning: nobody read standard error, and \(count) messages were dropped here\n"
+        }
+        if lostOutput > 0 {
+            state.texts += 1
+            state.queues[.errors, default: OutputQueue(limit: limit)].append(
+                "\(program): warning: nobody read standard output, and \(lostOutput) lines of it were dropped\n",
+                number: state.texts)
+        }
+        return bytes ?? []
+    }
+
+    /// The first of the streams that takes something now; nil after a short wait in which none does.
+    private func writable(_ streams: [Console.Stream]) -> Console.Stream? {
+        var polls = streams.map { pollfd(fd: descriptors[$0] ?? -1, events: Int16(POLLOUT), revents: 0) }
+        // poll gets the array with its count.
+        guard unsafe poll(&polls, nfds_t(polls.count), 100) > 0 else { return nil }
+        return zip(streams, polls).first { $0.1.revents != 0 }?.0
+    }
+}
