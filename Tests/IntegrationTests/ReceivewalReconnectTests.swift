@@ -117,13 +117,13 @@ import UnderstudyTestSupport
 
     @Test(arguments: PostgresInstallation.all)
     func `--max-rate does not let the server's time-out strike`(installation: PostgresInstallation) throws {
-        let cluster = try Cluster.keepingWAL(installation, ["wal_sender_timeout = 500ms"])
+        let cluster = try Cluster.keepingWAL(installation, ["wal_sender_timeout = 1500ms"])
         let archive = try WALArchive()
         let program = try archive.receive(from: cluster, ["-r", "512k"])
         try cluster.waitForStream(program)
         let sender = try cluster.sql("SELECT pid FROM pg_stat_replication")
         // A second's worth comes at once, the rest takes several of the server's time-outs.
-        try cluster.writeWAL(kilobytes: 1600)
+        try cluster.writeWAL(kilobytes: 2600)
         try archive.wait(for: try cluster.finishSegment(), program)
         #expect(try cluster.sql("SELECT pid FROM pg_stat_replication") == sender)
         let result = program.stop()
