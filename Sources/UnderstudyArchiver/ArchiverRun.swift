@@ -63,8 +63,9 @@ struct ArchiverRun {
         try ArchiveEnd(holdings, of: archiver.destination, session, server, logger: logger).check()
         archiveEnd = holdings.end
         let start = try begin(session, server, &slot, history, holdings)
-        let held = holdings.isDurable && start == holdings.next ? start.lsn : .invalid
-        return try stream(session, server, slot, history, from: start, held: held)
+        // Not before it was compared.
+        let durable = holdings.isDurable && start == holdings.next ? start.lsn : .invalid
+        return try stream(session, server, slot, history, from: start, durable: durable)
     }
 
     private func connect() throws(UnderstudyError) -> Session {

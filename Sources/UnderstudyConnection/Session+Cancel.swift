@@ -16,11 +16,13 @@ extension Session {
         }
         let request = unsafe CancelRequest(handle: handle)
         let isOver = Monitor(false)
-        // PQcancel blocks.
-        _ = OwnThread("cancel") {
-            request.send()
-            isOver.update { $0 = true }
-        }
+        // PQcancel blocks. Where no thread can be had for it, the server notices by itself, though later.
+        guard
+            (try? OwnThread("cancel") {
+                request.send()
+                isOver.update { $0 = true }
+            }) != nil
+        else { return }
         _ = isOver.wait(timeout: Self.longestCancel) { $0 ? true : nil }
     }
 }
