@@ -15,7 +15,7 @@ TOOLS = {".gz": "gzip", ".lz4": "lz4", ".zst": "zstd"}
 # brings it out.
 LAST_BLOCK = b"\1\0\0"
 # WAL that is in no history of the present server lies in diverged.
-OTHERS = r"[0-9A-F]{8}\.history(\.tmp)?|\.understudy.*|diverged"
+OTHERS = r"[0-9A-F]{8}\.history(\.gz|\.lz4|\.zst)?(\.tmp)?|\.understudy.*|diverged"
 
 
 def suffix_of(compress):
