@@ -15,7 +15,7 @@ TOOLS = {".gz": "gzip", ".lz4": "lz4", ".zst": "zstd"}
 # brings it out.
 LAST_BLOCK = b"\1\0\0"
 # WAL that is in no history of the present server lies in diverged.
-OTHERS = r"[0-9A-F]{8}\.history(\.tmp)?|\.understudy.*|diverged"
+OTHERS = r"[0-9A-F]{8}\.history(\.gz|\.lz4|\.zst)?(\.tmp)?|\.understudy.*|diverged"
 
 
 def suffix_of(compress):
@@ -27,6 +27,8 @@ class Archive:
     def __init__(self, path, primary, segment, suffix):
         self.path, self.primary, self.segment, self.suffix = path, primary, segment, suffix
         self.compared, self.skipped, self.reports = set(), 0, 0
+        # Where the timelines ended from which the server's present one comes.
+        self.forks = {}
 
     def listing(self):
         """The numbers of complete and of partial segments, by timeline."""
@@ -84,7 +86,7 @@ class Archive:
         for timeline, numbers in complete.items():
             for number in sorted(numbers):
                 if (timeline, number) not in self.compared:
-                    self.compare(self.name(timeline, number))
+                    self.compare(timeline, number)
                     self.compared.add((timeline, number))
 
     def check_report(self, reported):
@@ -140,7 +142,8 @@ class Archive:
         except FileNotFoundError:
             return None
 
-    def compare(self, name):
+    def compare(self, timeline, number):
+        name = self.name(timeline, number)
         try:
             ours = self.content(f"{name}{self.suffix}")
         except FileNotFoundError:
@@ -153,7 +156,10 @@ class Archive:
         if theirs is None:
             # Recycled.
             self.skipped += 1
-        elif ours != theirs:
+            return
+        # Beyond a fork the archive may have what the old server alone had.
+        end = max(0, min(self.segment, self.forks.get(timeline, 1 << 64) - number * self.segment))
+        if ours[:end] != theirs[:end]:
             raise Loss(f"{name}{self.suffix} differs from the server's segment at byte {difference(ours, theirs)}")
 
     def newest_partial(self):

@@ -107,9 +107,12 @@ def write_wal(primary, megabytes):
 def take_file_away(stage):
     """Takes the partial segment away from a receiver that writes it. It must not pass the segment's end: it ends with
     an error that says so. The server still has that WAL, so a new start makes the archive whole."""
-    stage.receiver.supervised = False
     kind = stage.draw("removed", "renamed", "replaced by a copy", "replaced by zeros", "replaced by an older one")
     aside = f"{stage.home}/taken-away"
+    # One that has not opened the file yet may take whatever has the name, since it writes all of it.
+    stage.wire.forget()
+    stage.wait_for_receiver()
+    stage.receiver.supervised = False
     log_begin = stage.receiver.log_end()
     while True:
         stage.eventually(lambda: stage.archive.newest_partial(), "there was no partial segment")
@@ -131,16 +134,7 @@ def take_file_away(stage):
         lambda: stage.receiver.status() is not None or stage.wire.flushed > end,
         f"{file} was {kind}, and the receiver neither ended nor went on",
     )
-    name = stage.archive.name(timeline, number)
-    if stage.wire.flushed > end:
-        raise Loss(f"{file} was {kind}, and {lsn(stage.wire.flushed)} was acknowledged: beyond its end, {lsn(end)}")
-    if os.path.exists(f"{stage.archive.path}/{name}{stage.archive.suffix}"):
-        raise Loss(f"{file} was {kind}, and there is a complete segment of this name")
-    if stage.receiver.status() == 0:
-        raise Loss(f"{file} was {kind}, and the receiver ended with success")
-    said = stage.receiver.said_since(log_begin)
-    if not is_stock(stage.program) and not re.search(rf"error: .*{re.escape(name)}.*was removed or replaced", said):
-        raise Loss(f"{file} was {kind}, and the receiver did not say so")
+    expect_refusal(stage, f"{file} was {kind}, and ", stage.archive.name(timeline, number), end, log_begin)
     # As its words say.
     for one in (aside, path):
         if os.path.exists(one):
@@ -150,6 +144,23 @@ def take_file_away(stage):
     stage.receiver.start()
     stage.receiver.supervised = True
     stage.wait_for_receiver(max(*before, stage.primary.lsn()))
+
+
+def expect_refusal(stage, what, name, end, log_begin):
+    complete = f"{name}{stage.archive.suffix}"
+    if os.path.exists(f"{stage.archive.path}/{complete}"):
+        theirs = stage.archive.server_content(name)
+        if theirs is not None and stage.archive.content(complete) != theirs:
+            raise Loss(f"{what}{complete} is not the server's")
+        # It connected again meanwhile, and wrote all of the segment anew.
+        return
+    if stage.wire.flushed > end:
+        raise Loss(f"{what}{lsn(stage.wire.flushed)} was acknowledged: beyond its end, {lsn(end)}")
+    if stage.receiver.status() == 0:
+        raise Loss(f"{what}the receiver ended with success")
+    said = stage.receiver.said_since(log_begin)
+    if not is_stock(stage.program) and not re.search(rf"error: .*{re.escape(name)}.*was removed or replaced", said):
+        raise Loss(f"{what}the receiver did not say so")
 
 
 def replace(kind, aside, path):

@@ -104,6 +104,7 @@ def stop_receiver_sometimes(stage):
 def promote(stage, standby):
     standby.promote()
     timeline, fork = standby.fork()
+    stage.archive.forks[f"{timeline - 1:08X}"] = fork
     written, _ = stage.wire.forget(beyond=fork)
     stage.take_over(standby)
     say(f"timeline {timeline} begins at {lsn(fork)}; {lsn(written)} had been reported")
