@@ -12,6 +12,7 @@ final class FoundMark {
     /// but believes of them only what that user could do without root.
     private let isOwn: Bool
     private let isLocked: Bool
+    private let lock: FileLock.Kind
     private let identity: FileIdentity
     private let directoryUser: UInt32
 
@@ -19,7 +20,9 @@ final class FoundMark {
     private static let sizeLimit = 4 << 20
 
     /// Opens the mark of a directory; nil where there is none.
-    init?(_ path: String, trust: MarkTrust) throws(MarkFlaw) {
+    ///
+    /// - Parameter lock: How it is kept from others meanwhile: to look, or to act on it.
+    init?(_ path: String, trust: MarkTrust, lock: FileLock.Kind) throws(MarkFlaw) {
         guard let directory = try? ConfinedDirectory(path: path) else { return nil }
         let name = UnfinishedMark.name
         let file: FileDescriptor
@@ -47,7 +50,8 @@ final class FoundMark {
         guard mark.st_size <= Self.sizeLimit else { throw .isTooLarge }
         identity = FileIdentity(own)
         directoryUser = own.st_uid
-        isLocked = !file.lock()
+        self.lock = lock
+        isLocked = !FileLock.take(lock, of: file.rawValue, patience: lock == .look ? .zero : FileLock.patience)
         let bytes: [UInt8]
         do throws(FileIOError) {
             bytes = try file.read(atMost: Int(mark.st_size), path: directory.fullPath(name))
@@ -118,7 +122,7 @@ final class FoundMark {
         }
         guard isTheSame, !isEmpty else { return .abandoned }
         do throws(MarkFlaw) {
-            guard let found = try FoundMark(noted.path, trust: trust) else { return .complete }
+            guard let found = try FoundMark(noted.path, trust: trust, lock: .look) else { return .complete }
             if found.record.run != record.run && !found.isLocked { return .abandoned }
             return try found.state()
         } catch { throw .dataDirectory(noted.path) }
@@ -127,7 +131,7 @@ final class FoundMark {
     /// The other directories of the run that are there, are marked, and belong to this one.
     func others() -> [FoundMark] {
         record.others.compactMap { path in
-            guard let other = try? FoundMark(path, trust: trust), !other.isLocked, other.isOwn == isOwn,
+            guard let other = try? FoundMark(path, trust: trust, lock: lock), !other.isLocked, other.isOwn == isOwn,
                 isOfThisRun(other.record), record.stage == .complete || !other.wasServed,
                 !other.directory.isNested(with: directory)
             else { return nil }

@@ -56,7 +56,7 @@ package struct UnfinishedDirectory: Sendable, Equatable {
     /// What the mark in a directory says; nil where there is none.
     package static func find(_ path: String, trust: MarkTrust = MarkTrust()) -> UnfinishedDirectory? {
         do throws(MarkFlaw) {
-            guard let found = try FoundMark(path, trust: trust) else { return nil }
+            guard let found = try FoundMark(path, trust: trust, lock: .look) else { return nil }
             return UnfinishedDirectory(path: path, record: found.record, state: try found.state())
         } catch {
             return UnfinishedDirectory(path: path, record: UnfinishedRecord(run: ""), state: .distrusted(error))
@@ -65,7 +65,7 @@ package struct UnfinishedDirectory: Sendable, Equatable {
 
     /// Further directories of the same run that are there, with their marks.
     package func others(trust: MarkTrust = MarkTrust()) -> [String] {
-        guard let found = try? FoundMark(path, trust: trust), found.record.run == record.run else { return [] }
+        guard let found = try? FoundMark(path, trust: trust, lock: .look), found.record.run == record.run else { return [] }
         return found.others().map(\.directory.path)
     }
 
@@ -92,7 +92,7 @@ package struct UnfinishedDirectory: Sendable, Equatable {
         let mark = "\(path)/\(UnfinishedMark.name)"
         let found: FoundMark?, state: State?
         do throws(MarkFlaw) {
-            found = try FoundMark(path, trust: trust)
+            found = try FoundMark(path, trust: trust, lock: .exclusive)
             state = try found?.state()
         } catch { throw FileIOError("could not rely on file", mark, number: EPERM) }
         guard let found, found.record.run == record.run else {

@@ -26,11 +26,11 @@ struct GapNoteTests {
         #expect(archive.names == [file(3), file(4, ".missing")])
         #expect(!ArchivedSegment.isFileName(file(4, ".missing")))
         let before = FileTree.snapshot(archive.path)
-        var expected = WALHoldings(next: position(1, 0x400000))
+        var expected = WALHoldings(next: position(1, 0x400000), isDurable: true)
         expected.gaps = [Self.gap]
         for _ in 1...2 {
             let directory = WALDirectory(archive.path)
-            #expect(try directory.open(TestArchive.origin()) == expected)
+            #expect(try directory.open(TestArchive.origin()).withoutTail == expected)
             directory.close()
         }
         #expect(FileTree.snapshot(archive.path) == before)
