@@ -15,17 +15,20 @@ Selector = selectors.SelectSelector
 
 
 class Direction:
-    def __init__(self, source, sink):
-        self.source, self.sink = source, sink
+    def __init__(self, source, sink, watch=None):
+        self.source, self.sink, self.watch = source, sink, watch
         self.waiting, self.size, self.ended = collections.deque(), 0, False
 
 
 class Proxy(threading.Thread):
-    """Its settings may be changed at any time, from any thread."""
+    """Its settings may be changed at any time, from any thread.
 
-    def __init__(self, target_port, delay=0.0):
+    `watch` makes, for each connection, something whose from_client and from_server are given all bytes before they go on.
+    """
+
+    def __init__(self, target_port, delay=0.0, watch=None):
         super().__init__(daemon=True)
-        self.target_port, self.delay = target_port, delay
+        self.target_port, self.delay, self.watch = target_port, delay, watch
         self.stalled = self.refuses = False
         # How many more bytes from the server reach the client before both lose the connection.
         self.bytes_until_cut = None
@@ -111,11 +114,19 @@ class Proxy(threading.Thread):
         for end in (client, server):
             end.setblocking(False)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.links.append((Direction(client, server), Direction(server, client)))
+        watch = self.watch() if self.watch else None
+        self.links.append(
+            (
+                Direction(client, server, watch and watch.from_client),
+                Direction(server, client, watch and watch.from_server),
+            )
+        )
 
     def read(self, direction):
         data = direction.source.recv(256 << 10)
         if data:
+            if direction.watch:
+                direction.watch(data)
             direction.waiting.append((time.monotonic() + self.delay, memoryview(data)))
             direction.size += len(data)
         else:
