@@ -65,7 +65,9 @@ package struct UnfinishedDirectory: Sendable, Equatable {
 
     /// Further directories of the same run that are there, with their marks.
     package func others(trust: MarkTrust = MarkTrust()) -> [String] {
-        guard let found = try? FoundMark(path, trust: trust, lock: .look), found.record.run == record.run else { return [] }
+        guard let found = try? FoundMark(path, trust: trust, lock: .look), found.record.run == record.run else {
+            return []
+        }
         return found.others().map(\.directory.path)
     }
 
