@@ -34,17 +34,6 @@ def parse(description):
         "--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="repeats a run's choices"
     )
     counts = parser.add_argument_group("how many of each event")
-<<<<<<< HEAD
-    counts.add_argument("--receiver-kills", type=int, default=200, metavar="N")
-    counts.add_argument("--server-kills", type=int, default=50, metavar="N")
-    counts.add_argument("--network-cuts", type=int, default=50, metavar="N", help="cuts, stalls and delays")
-    counts.add_argument(
-        "--bursts", type=int, default=30, metavar="N", help="bulk loads, and checkpoints under max_slot_wal_keep_size"
-    )
-    counts.add_argument("--removals", type=int, default=20, metavar="N", help="partial segments taken away or replaced")
-    counts.add_argument("--failovers", type=int, default=12, metavar="N", help="a standby takes over")
-    counts.add_argument("--snapshots", type=int, default=8, metavar="N", help="an older state of the primary is put back")
-=======
     counts.add_argument("--receiver-kills", type=int, default=400, metavar="N")
     counts.add_argument("--server-kills", type=int, default=100, metavar="N")
     counts.add_argument("--network-cuts", type=int, default=100, metavar="N", help="cuts, stalls and delays")
@@ -54,7 +43,6 @@ def parse(description):
     counts.add_argument("--removals", type=int, default=40, metavar="N", help="partial segments taken away or replaced")
     counts.add_argument("--failovers", type=int, default=24, metavar="N", help="a standby takes over")
     counts.add_argument("--snapshots", type=int, default=16, metavar="N", help="an older state of the primary is put back")
->>>>>>> h6
     parser.add_argument("--burst-megabytes", type=int, default=200, metavar="N", help="the largest bulk load")
     parser.add_argument("--verify-every", type=int, default=10, metavar="N", help="events between two restores")
     parser.add_argument("--time-limit", type=float, default=3600, metavar="SECONDS", help="end early, with a restore")

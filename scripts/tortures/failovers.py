@@ -29,13 +29,9 @@ def fail_over(stage):
         lose(stage, old, link)
     elif not end(stage, old, standby):
         stage.passing.remove(standby)
-<<<<<<< HEAD
-        standby.stop()
-=======
         stage.passing.remove(link)
         standby.stop()
         link.stop()
->>>>>>> h6
         standby.remove()
         return
     standby.configure(synchronous_standby_names="torture")

@@ -11,11 +11,7 @@ from basics import Loss, say
 from session import Connection, Unacknowledged
 
 # An archive larger than this gets a new base backup, and loses what lies before that.
-<<<<<<< HEAD
-LARGEST_ARCHIVE = 2 << 30
-=======
 LARGEST_ARCHIVE = 512 << 20
->>>>>>> h6
 
 RESTORE = """#!/bin/sh
 # NAME TARGET: the segment or history file from what the receiver left. A partial segment is better than none.
