@@ -46,18 +46,23 @@ extension BackupRun {
     /// says so: the next run finds it, if this one cannot drop it or is killed meanwhile.
     package func undo() {
         // The files first: a server that does not answer may keep the slot's connection waiting for a while.
-        removeTargets(keepingMark: slot?.made != nil)
+        let said = removeTargets(keepingMark: slot?.made != nil)
         guard let slot, slot.made != nil else { return }
         let note = targets?.hasMark == true ? path : nil
         if slot.dropMade(parameters, patience: options.stallTimeout, note: note, logger: logger) {
-            removeTargets(keepingMark: false)
+            removeTargets(keepingMark: false, said: said)
         }
     }
 
-    private func removeTargets(keepingMark: Bool) {
-        guard let targets else { return }
+    /// - Parameter said: What could not be removed before, and need not be said again.
+    /// - Returns: What could not be removed.
+    @discardableResult
+    private func removeTargets(keepingMark: Bool, said: [String] = []) -> [String] {
+        guard let targets else { return [] }
         if keepingMark || slot?.made == nil { logger.info("removing what was written to \"\(path)\"") }
-        let failures = SomeOfMany(targets.restore(keepingMark: keepingMark).map { "could not clean up: \($0)" })
-        for line in failures.lines("directories could not be cleaned up") { logger.warning("\(line)") }
+        let failures = targets.restore(keepingMark: keepingMark).map { "could not clean up: \($0)" }
+        let news = SomeOfMany(failures.filter { !said.contains($0) })
+        for line in news.lines("directories could not be cleaned up") { logger.warning("\(line)") }
+        return failures
     }
 }

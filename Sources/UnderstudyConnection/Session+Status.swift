@@ -33,6 +33,9 @@ struct ToldPositions: Equatable {
 }
 
 extension Session {
+    /// The highest flush position that the server was told on this connection.
+    package var toldFlushed: LSN { told.flushed }
+
     /// Sends START_REPLICATION.
     ///
     /// - Parameter slot: A physical slot, or nil.

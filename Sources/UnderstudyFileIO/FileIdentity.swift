@@ -83,7 +83,7 @@ extension ConfinedDirectory {
     func removeWithParents(_ made: [NotedDirectory], isSameBoot: Bool, mayRemove: (UInt32) -> Bool) {
         var current = rawDescriptor
         var parents: [Parent] = []
-        for noted in made.reversed() {
+        for (index, noted) in made.enumerated().reversed() {
             var info = stat(), named = stat()
             let name = RelativePath(noted.path.lastComponent)
             // fstat and fstatat fill the structs.
@@ -91,12 +91,29 @@ extension ConfinedDirectory {
                 FileIdentity(info).matches(noted.identity, isSameBoot: isSameBoot)
             else { return }
             let raw = understudy_openat_parent(current)
-            guard raw >= 0 else { return }
+            guard raw >= 0 else {
+                // No descriptor may be had any more.
+                return Self.removeEmpty(made[...index], isSameBoot: isSameBoot, mayRemove: mayRemove)
+            }
             parents.append(Parent(FileDescriptor(owning: raw)))
             guard unsafe fstatat(raw, name.cString, &named, AT_SYMLINK_NOFOLLOW) == 0,
                 FileIdentity(named) == FileIdentity(info), unsafe unlinkat(raw, name.cString, AT_REMOVEDIR) == 0
             else { return }
             current = raw
+        }
+    }
+
+    /// As ``removeWithParents(_:isSameBoot:mayRemove:)``, by their paths, which needs no descriptor: rmdir(2) removes what is
+    /// empty, and nothing else.
+    private static func removeEmpty(
+        _ made: ArraySlice<NotedDirectory>, isSameBoot: Bool, mayRemove: (UInt32) -> Bool
+    ) {
+        for noted in made.reversed() {
+            var info = stat()
+            // lstat fills the struct.
+            guard unsafe lstat(noted.path, &info) == 0, mayRemove(info.st_uid),
+                FileIdentity(info).matches(noted.identity, isSameBoot: isSameBoot), unsafe rmdir(noted.path) == 0
+            else { return }
         }
     }
 

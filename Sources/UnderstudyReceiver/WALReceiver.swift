@@ -116,7 +116,8 @@ package final class WALReceiver: Sendable {
             session: session, writer: writer,
             machine: ReceiveMachine(
                 start: start.position.segmentStart(segmentSize), timeline: start.timeline, segmentSize: segmentSize,
-                policy: policy),
+                // A slot may have been moved over this connection already.
+                held: session.toldFlushed, policy: policy),
             wishesChanged: wishesChanged,
             wishes: { [state] in state.read { StreamWishes(stop: $0.stop, flushLimit: $0.flushLimit) } },
             observe: { _ in })

@@ -33,8 +33,8 @@ struct StandbyWatch: Sendable {
         var look = Look()
         // A role without pg_read_all_stats sees no status of the receiver; the server's own user mostly does.
         var row = (try? await askDirectly(postmaster)) ?? nil
-        if row?.count != 3 || row?[2] == nil, let better = await askByPsql(postmaster) { row = better }
-        if let row, row.count == 3 {
+        if row?.count != 4 || row?[2] == nil, let better = await askByPsql(postmaster) { row = better }
+        if let row, row.count == 4 {
             look.answersQueries = row[0] == "t"
             look.isInRecovery = row[0].map { $0 == "t" }
             look.isReplayPaused = row[3] == "t"

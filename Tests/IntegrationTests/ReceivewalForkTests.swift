@@ -16,7 +16,9 @@ import UnderstudyTestSupport
         try standby.start()
         let archive = try WALArchive(), arguments = ["-Z", what.method]
         let program = try archive.receive(from: primary, arguments)
-        try primary.waitForStream(program)
+        try eventually("standby and receiver stream: \(program.errorOutput)") {
+            try primary.holds("SELECT count(*) = 2 FROM pg_stat_replication WHERE state = 'streaming'")
+        }
         let backup = TestDirectory.freshPath("backup")
         #expect(try basebackup(primary, to: backup, ["-X", "none"]).status == 0)
         try archive.wait(for: try primary.finishSegment(), program)
