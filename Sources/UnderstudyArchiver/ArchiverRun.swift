@@ -63,8 +63,9 @@ struct ArchiverRun {
         try ArchiveEnd(holdings, of: archiver.destination, session, server, logger: logger).check()
         archiveEnd = holdings.end
         let start = try begin(session, server, &slot, history, holdings)
-        // Not before it was compared.
-        let durable = holdings.isDurable && start == holdings.next ? start.lsn : .invalid
+        // Not before it was compared; and a slot that may be lost must not come to life where it holds nothing.
+        let isTold = holdings.isDurable && start == holdings.next && !slot.isUncertain
+        let durable = isTold ? start.lsn : .invalid
         return try stream(session, server, slot, history, from: start, durable: durable)
     }
 

@@ -33,12 +33,14 @@ import UnderstudyTestSupport
         }
         let results = [our.stop(SIGINT), their.stop(SIGINT)]
         #expect(results.map(\.status) == [0, 0], "\(results)")
-        #expect(ours.names == stock.names)
+        // Before 15 the stock tool does not know where its slot begins.
+        let first = installation.major < 15 ? stock.names.first ?? "" : ""
+        #expect(ours.names.filter { $0 >= first } == stock.names)
         #expect(ours.segments.count >= (megabytes == 1 ? 6 : 2))
         #expect(FileTree.names(ours.path) == ours.names)
         #expect(try ours.differences(from: cluster) == [])
         #expect(try stock.differences(from: cluster) == [])
-        for name in ours.names {
+        for name in stock.names {
             #expect(try FileTree.mode("\(ours.path)/\(name)") == FileTree.mode("\(stock.path)/\(name)"))
         }
         let sizes = try Program.check("/bin/sh", ["-c", "stat -c %s \(ours.path)/* | sort -u"]).line

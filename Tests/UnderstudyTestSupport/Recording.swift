@@ -146,7 +146,7 @@ package struct Recording: Sendable {
                 "IDENTIFY_SYSTEM": "02-identify-system", "SHOW wal_segment_size": "03-show-wal-segment-size",
                 "SHOW data_directory_mode": "04-show-data-directory-mode", "SHOW wal_level": "16-show-wal-level",
                 "CREATE_REPLICATION_SLOT": "05-create-slot-temporary", "BASE_BACKUP": "20-base-backup",
-                "START_REPLICATION": "31-start-replication",
+                "START_REPLICATION": "31-start-replication", "READ_REPLICATION_SLOT": "09-read-slot-permanent",
             ]
             if command == "SHOW synchronous_standby_names" { return .rows([synchronousStandbyNames]) }
             if command.hasPrefix("CREATE_REPLICATION_SLOT"), recording.major < 10 {
