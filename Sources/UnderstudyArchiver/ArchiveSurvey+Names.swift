@@ -77,7 +77,7 @@ extension ArchiveSurvey {
             .filter { gap in !found.gaps.contains { $0.start.lsn == gap.start.lsn && $0.end.lsn == gap.end } }
         for gap in gaps.prefix(Self.mostNamed) {
             found.warnings.append(
-                "WAL from \(gap.start.lsn) up to \(gap.end) (timeline \(gap.start.timeline)) is missing in \"\(directory.path)\": a restore cannot go beyond \(gap.start.lsn)"
+                "WAL from \(gap.start.lsn) up to \(gap.end) (timeline \(gap.start.timeline)) is not in complete segments of \"\(directory.path)\": a restore ends there, or with a partial segment that holds some of it"
             )
         }
         if gaps.count > Self.mostNamed {

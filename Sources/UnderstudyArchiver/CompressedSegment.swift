@@ -15,6 +15,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
     private(set) var written = 0
     private(set) var inFile = 0
     let identity: FileIdentity
+    var fileSize: Int64 { offset }
 
     private let directory: ConfinedDirectory
     private let partial: RelativePath
@@ -119,6 +120,21 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         if name == Self.rewrittenName, UInt64(taken) >= older { try takePlace() }
     }
 
+    func handOver() throws(WALDestinationError) {
+        guard taken > inFile else { return }
+        try flush()
+        if name == Self.rewrittenName {
+            guard UInt64(taken) >= older else { return }
+            // What it replaces may be on stable storage.
+            try putAndSync()
+            try takePlace()
+        } else {
+            try put()
+            needsSync = true
+        }
+        inFile = taken
+    }
+
     func takeName() throws(WALDestinationError) {
         guard name == Self.newName, !isHeldBack else { return }
         if older > 0 { try self.sync() }
@@ -170,9 +186,8 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
     }
 
     /// What was acknowledged lies in the older file until this one takes its place.
-    private func checkName() throws(WALDestinationError) {
-        let found = try writing { () throws(FileIOError) in try directory.identity(of: name) }
-        guard found == identity else { throw taken(path) }
+    func checkName() throws(WALDestinationError) {
+        try check(name, directory)
         guard name == Self.rewrittenName else { return }
         let shown = try writing { () throws(FileIOError) in try directory.identity(of: partial) }
         guard shown == olderIdentity else { throw taken(directory.fullPath(partial)) }

@@ -12,6 +12,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
     private(set) var written = 0
     var inFile: Int { written }
     let identity: FileIdentity
+    var fileSize: Int64 { Int64(segment.size) }
 
     private let directory: ConfinedDirectory
     private let partial: RelativePath
@@ -131,11 +132,13 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
     func sync() throws(WALDestinationError) {
         guard needsSync else { return }
         try syncing { () throws(FileIOError) in try file!.syncData(path: path) }
-        guard try writing({ () throws(FileIOError) in try directory.identity(of: name) }) == identity else {
-            throw taken(path)
-        }
+        try checkName()
         needsSync = false
     }
+
+    func handOver() {}
+
+    func checkName() throws(WALDestinationError) { try check(name, directory) }
 
     /// Zeros what follows, because the stream comes in small pieces now: each sync is cheaper then.
     func zeroAhead() throws(WALDestinationError) {

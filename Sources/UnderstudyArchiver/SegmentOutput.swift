@@ -18,8 +18,15 @@ protocol SegmentOutput: AnyObject, Sendable {
     /// Bytes from the segment's start that are in the file, whatever happens to this process.
     var inFile: Int { get }
 
-    /// The file that is written, whatever its name.
+    /// The file that is written, whatever its name, and how many bytes it has at least.
     var identity: FileIdentity { get }
+    var fileSize: Int64 { get }
+
+    /// Puts what was taken into the file, without syncing it.
+    func handOver() throws(WALDestinationError)
+
+    /// Makes sure that the file that is written is found under its name, whole.
+    func checkName() throws(WALDestinationError)
 
     /// Shows the file under its name for partial ones, if it has not got that yet.
     func takeName() throws(WALDestinationError)
@@ -37,11 +44,19 @@ protocol SegmentOutput: AnyObject, Sendable {
 }
 
 extension SegmentOutput {
+    /// Throws if the file that was written is not the one that has this name, or has lost bytes.
+    func check(_ name: RelativePath, _ directory: ConfinedDirectory) throws(WALDestinationError) {
+        let standing = try writing { () throws(FileIOError) in
+            try directory.standing(of: name, identity, bytes: fileSize)
+        }
+        if standing != .intact { throw taken(directory.fullPath(name), isCut: standing == .cut) }
+    }
+
     /// The file that was written is not the one that has its name.
-    func taken(_ path: String) -> WALDestinationError {
+    func taken(_ path: String, isCut: Bool = false) -> WALDestinationError {
         let end = LSN(rawValue: segment.start.rawValue + UInt64(written))
         return WALDestinationError(
-            "file \"\(path)\" was removed or replaced while it was being written",
+            "file \"\(path)\" was \(isCut ? "cut short" : "removed or replaced") while it was being written",
             detail: "WAL from \(segment.start) to \(end) (timeline \(segment.timeline)) is missing in the archive.",
             hint:
                 "Keep other programs from moving or removing files that are being written, and start again: what the server still has is fetched once more."

@@ -9,16 +9,19 @@ extension WALDirectory.Opened {
     func giveFinalName(
         _ complete: RelativePath, to partial: RelativePath, of segment: any SegmentOutput
     ) throws(WALDestinationError) {
+        let standing = try writing { () throws(FileIOError) in
+            try directory.standing(of: partial, segment.identity, bytes: segment.fileSize)
+        }
+        if standing == .cut { throw segment.taken(directory.fullPath(partial), isCut: true) }
         let isNamed = try writing { () throws(FileIOError) in
-            guard try directory.identity(of: partial) == segment.identity else {
-                // After an error this may be done already.
-                return try directory.identity(of: complete) == segment.identity
-            }
-            if try !directory.renameIfFree(partial, to: complete) {
-                if try !directory.haveEqualContent(complete, partial) {
-                    _ = try directory.setAside(complete, mode: origin.fileMode)
+            // After an error this may be done already.
+            if standing == .intact {
+                if try !directory.renameIfFree(partial, to: complete) {
+                    if try !directory.haveEqualContent(complete, partial) {
+                        _ = try directory.setAside(complete, mode: origin.fileMode)
+                    }
+                    try directory.rename(partial, to: complete)
                 }
-                try directory.rename(partial, to: complete)
             }
             return try directory.identity(of: complete) == segment.identity
         }

@@ -153,7 +153,10 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     public func sync() throws(WALDestinationError) -> LSN? {
         try settleNames()
-        guard syncsAtOnce else { return opened?.origin.reliesOnAcknowledgement == true ? written : nil }
+        guard syncsAtOnce else {
+            try current?.handOver()
+            return opened?.origin.reliesOnAcknowledgement == true ? written : nil
+        }
         try current?.sync()
         try syncNames()
         let isLive = sinceSync < WALDirectory.liveLimit
@@ -173,7 +176,9 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     }
 
     public var written: LSN? {
-        current.map { LSN(rawValue: $0.segment.start.rawValue + UInt64($0.inFile)) } ?? finished
+        // The file of a hidden name does not outlive the process: the next one removes it.
+        if hasUnsettledNames, current?.isHeldBack == false { return finished }
+        return current.map { LSN(rawValue: $0.segment.start.rawValue + UInt64($0.inFile)) } ?? finished
     }
 
     /// A stream that brings less than this between two syncs is taken for one that has caught up.
@@ -201,7 +206,8 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         // Said of the timeline that ends here.
         finished = nil
         guard let closing = current else { return }
-        if syncsAtOnce { try closing.sync() }
+        if syncsAtOnce { try closing.sync() } else { try closing.handOver() }
+        try closing.checkName()
         try closing.close()
         // Not before: without room for the rest, the same call comes again.
         current = nil

@@ -62,6 +62,20 @@ extension ConfinedDirectory {
         }
     }
 
+    package enum Standing: Sendable {
+        case intact, taken, cut
+    }
+
+    /// Whether a name still stands for a file, and the file still has at least this many bytes.
+    package func standing(
+        of relative: RelativePath, _ identity: FileIdentity, bytes: Int64
+    ) throws(FileIOError) -> Standing {
+        let info: stat
+        do throws(FileIOError) { info = try status(of: relative) } catch  where error.number == ENOENT { return .taken }
+        guard FileIdentity(info) == identity else { return .taken }
+        return Int64(info.st_size) >= bytes ? .intact : .cut
+    }
+
     /// Whether the path that it was opened by still leads to it.
     package func isAtItsPath() throws(FileIOError) -> Bool {
         var found = stat(), own = stat()

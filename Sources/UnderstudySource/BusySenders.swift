@@ -18,14 +18,18 @@ package enum BusySenders {
             let session = try? OrdinaryConnection.open(parameters, interrupt),
             let rows = try? session.runForRows(query(except: own)).rows
         else { return failure }
-        failure.hint = hint(rows.compactMap { $0.first ?? nil })
+        // Without the right to read all statistics, a role is not told what senders do.
+        if rows.contains(where: { $0.count < 2 || $0[1] == nil }) {
+            failure.hint = "\(raise)."
+        } else {
+            failure.hint = hint(rows.compactMap { ["backup", "startup"].contains($0[1]) ? $0[0] : nil })
+        }
         return failure
     }
 
     private static func query(except own: Int?) -> String {
         """
-        SELECT pid FROM pg_catalog.pg_stat_replication \
-        WHERE state IN ('backup', 'startup') AND pid <> \(own ?? 0) ORDER BY pid
+        SELECT pid, state FROM pg_catalog.pg_stat_replication WHERE pid <> \(own ?? 0) ORDER BY pid
         """
     }
 

@@ -81,7 +81,7 @@ struct ArchiveContentsTests {
         #expect(
             holdings.warnings == [
                 "1 file in \"\(archive.path)\" does not hold the WAL that the name says: \(file(4))",
-                "WAL from 0/400000 up to 0/500000 (timeline 1) is missing in \"\(archive.path)\": a restore cannot go beyond 0/400000",
+                "WAL from 0/400000 up to 0/500000 (timeline 1) is not in complete segments of \"\(archive.path)\": a restore ends there, or with a partial segment that holds some of it",
             ])
         #expect(archive.names == [2, 3, 4, 5, 6].map { file($0) })
     }
@@ -109,7 +109,7 @@ struct ArchiveContentsTests {
         let directory = WALDirectory(archive.path)
         let ranges = [("0/400000", "0/600000"), ("0/700000", "0/900000"), ("0/A00000", "0/C00000")]
         let told = ranges.map {
-            "WAL from \($0.0) up to \($0.1) (timeline 1) is missing in \"\(archive.path)\": a restore cannot go beyond \($0.0)"
+            "WAL from \($0.0) up to \($0.1) (timeline 1) is not in complete segments of \"\(archive.path)\": a restore ends there, or with a partial segment that holds some of it"
         }
         #expect(try directory.open(TestArchive.origin()).warnings == told)
         #expect(try directory.open(TestArchive.origin()).warnings == [])

@@ -76,6 +76,39 @@ struct WALDirectoryIdentityTests {
         }
     }
 
+    @Test("are missed when the stream ends, though nothing came since", arguments: WALCompression.each, [true, false])
+    func missedAtEnd(_ compression: WALCompression, _ sync: Bool) throws {
+        let (directory, partial) = try begin(compression, sync: sync)
+        try FileManager.default.removeItem(atPath: path(partial))
+        expectTaken(partial, upTo: 300_000) { try directory.suspend() }
+    }
+
+    @Test("are missed where they were cut short, as long as they have not grown again")
+    func cutShort() throws {
+        let (directory, partial) = try begin(.none)
+        let cut = try FileHandle(forWritingTo: URL(fileURLWithPath: path(partial)))
+        try cut.truncate(atOffset: 100)
+        try cut.close()
+        try directory.write(content, 300_000..<400_000)
+        let error = #expect(throws: WALDestinationError.self) { _ = try directory.sync() }
+        #expect(error?.message == "file \"\(path(partial))\" was cut short while it was being written")
+    }
+
+    @Test("without sync, what a compressor holds is put into the file when a position is asked for")
+    func handedOver() throws {
+        for compression in WALCompression.compressed {
+            let archive = try TestArchive()
+            let directory = WALDirectory(archive.path, compression: compression, sync: false)
+            _ = try directory.open(TestArchive.origin())
+            try directory.begin(segment(3))
+            try directory.write(content, 0..<300_000)
+            #expect(directory.written == segment(3).start)
+            #expect(try directory.sync() == LSN(rawValue: 0x300000 + 300_000))
+            let partial = UnderstudyArchiverTests.file(3, "\(compression.kind.rawValue).partial")
+            #expect(try archive.content(partial).map { $0.count == 300_000 } == true)
+        }
+    }
+
     @Test("are missed though what holds more is being written beside", arguments: WALCompression.compressed)
     func missedBesideRewritten(_ compression: WALCompression) throws {
         let partial = file(3, "\(compression.kind.rawValue).partial")
