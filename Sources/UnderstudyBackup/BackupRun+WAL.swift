@@ -13,6 +13,7 @@ extension BackupRun {
         _ session: Session, _ server: ServerFacts, into directory: ConfinedDirectory, at position: BackupPosition,
         movesSlot: Bool
     ) throws(UnderstudyError) {
+        let movesSlot = movesSlot && slot?.keepsPosition != true
         logger.info("starting background WAL receiver")
         let writer = WALWriter(
             destination: BackupWALDirectory(directory: directory, fileMode: server.fileMode, syncs: options.sync))

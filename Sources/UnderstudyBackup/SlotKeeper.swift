@@ -11,6 +11,8 @@ struct SlotKeeper {
     private(set) var permanent: String?
     /// The slot that the WAL stream uses, and moves forward; nil for none.
     private(set) var streamed: String?
+    /// Whether the stream leaves the slot where it is.
+    private(set) var keepsPosition = false
     /// A permanent slot that this run has made.
     private(set) var made: String?
     /// Whether the permanent slot may hold no WAL at all: it was never used, as far as can be told, and could not be moved.
@@ -51,9 +53,10 @@ struct SlotKeeper {
             } catch  where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
                 let position = try Self.probe(name, session, identity, segmentSize)
                 logger.notice("taking over replication slot \"\(name)\"")
-                // It holds all that this run needs. If the run fails, it must still hold what it held before.
+                // It holds all that this run needs. If the run fails, it must still hold what it held before. The stream uses
+                // it, so that nobody else does, but does not move it.
                 if position != nil {
-                    streamed = nil
+                    keepsPosition = true
                 } else {
                     try reserve(name, session, identity, segmentSize, mayMove: mayMove, logger)
                 }
@@ -204,7 +207,7 @@ struct SlotKeeper {
 
     /// Makes sure that a slot which was taken over still holds its WAL; the stream did not move it (servers from 15).
     func checkHeld(_ session: Session) throws(UnderstudyError) {
-        guard let permanent, streamed == nil, session.serverVersion.readsSlots else { return }
+        guard let permanent, keepsPosition, session.serverVersion.readsSlots else { return }
         let position: LSN?
         do throws(ConnectionError) { position = try Self.readPosition(permanent, session) } catch {
             throw UnderstudyError(error, of: .slot)
