@@ -7,7 +7,11 @@ import UnderstudyTestSupport
 
 @Suite("Where threads, descriptors or memory run out")
 struct ShortageTests {
-    @Test("a thread that cannot be had is an error that says what to raise")
+    private static let isSanitized = ProcessInfo.processInfo.environment["UNDERSTUDY_SANITIZER"] != nil
+
+    @Test(
+        "a thread that cannot be had is an error that says what to raise",
+        .disabled(if: isSanitized, "a sanitizer needs more address space itself"))
     func noThread() async {
         // In a process of its own, which has no room for another stack.
         await #expect(processExitsWith: .success) {
@@ -22,9 +26,7 @@ struct ShortageTests {
 
     @Test(
         "a block that there is no memory for is an error, and a pool goes on with those that it has",
-        .disabled(
-            if: ProcessInfo.processInfo.environment["UNDERSTUDY_SANITIZER"] != nil,
-            "a sanitizer ends a process that asks for too much"))
+        .disabled(if: isSanitized, "a sanitizer ends a process that asks for too much"))
     func noMemory() throws {
         let error = #expect(throws: FileIOError.self) { _ = try Block(capacity: 1 << 50) }
         #expect(error?.number == ENOMEM)
