@@ -132,7 +132,8 @@ private struct Positions {
             settled = max(settled, position)
         case .written(let position): written = max(written, position)
         case .settled(let position): settled = max(settled, position)
-        case .endOfTimeline(let next): fork = next.position
+        // A second end, while the first is waited for, is of no stream that there is.
+        case .endOfTimeline(let next): if fork.rawValue == .max { fork = next.position }
         default: break
         }
     }
@@ -151,6 +152,7 @@ private struct Positions {
         synced = min(synced, fork)
         (written, settled) = (max(synced, position), position)
         told.written = .invalid
+        fork = LSN(rawValue: .max)
     }
 }
 
