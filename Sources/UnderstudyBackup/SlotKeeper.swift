@@ -9,7 +9,7 @@ import UnderstudyWAL
 struct SlotKeeper {
     /// The slot that outlives the run; nil for none.
     private(set) var permanent: String?
-    /// The slot that the WAL stream uses, and moves forward; nil for none.
+    /// The slot that the WAL stream uses, and moves forward unless ``keepsPosition``; nil for none.
     private(set) var streamed: String?
     /// Whether the stream leaves the slot where it is.
     private(set) var keepsPosition = false

@@ -13,19 +13,5 @@ package func bytesOfRegularFile(_ path: String, atMost limit: Int) -> [UInt8]? {
     guard unsafe fstat(file.rawValue, &info) == 0, info.st_mode & S_IFMT == S_IFREG, info.st_size <= limit else {
         return nil
     }
-    var bytes = [UInt8](repeating: 0, count: limit)
-    var count = 0
-    while count < limit {
-        let start = count
-        // At most the rest of the array is written.
-        let result = unsafe bytes.withUnsafeMutableBytes { buffer in
-            SystemCall.run {
-                unsafe pread(file.rawValue, buffer.baseAddress! + start, limit - start, off_t(start))
-            }
-        }
-        guard let got = try? result.orThrow("could not read file", path) else { return nil }
-        if got == 0 { break }
-        count += got
-    }
-    return Array(bytes.prefix(count))
+    return try? file.read(atMost: limit, path: path)
 }

@@ -195,17 +195,6 @@ extension WALDestination {
     }
 }
 
-extension ArchivedSegment.Compression {
-    var method: CompressionMethod? {
-        switch self {
-        case .none: nil
-        case .gzip: .gzip
-        case .lz4: .lz4
-        case .zstd: .zstd
-        }
-    }
-}
-
 extension WALHoldings {
     /// Where the stream goes on, and what is to be said.
     var withoutTail: WALHoldings {
