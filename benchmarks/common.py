@@ -60,14 +60,16 @@ def free_port():
         return free.getsockname()[1]
 
 
-def receiver(program, home):
-    """The command that receives WAL: a program whose name begins with pg_receivewal is one, understudy has one."""
+def receiver(program, home, name="understudy"):
+    """The command that receives WAL: a program whose name begins with pg_receivewal is one, understudy has one.
+
+    It is copied under the name, where that is free."""
     if os.path.basename(program).startswith("pg_receivewal"):
         return [os.path.abspath(program)]
     # The clone may be closed to the user postgres.
-    if not os.path.exists(f"{home}/understudy"):
-        shutil.copy(program, f"{home}/understudy")
-    return [f"{home}/understudy", "receivewal"]
+    if not os.path.exists(f"{home}/{name}"):
+        shutil.copy(program, f"{home}/{name}")
+    return [f"{home}/{name}", "receivewal"]
 
 
 class Primary:

@@ -13,8 +13,11 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,6 +49,20 @@ int understudy_preallocate(int fd, int64_t length) { return fallocate(fd, 0, 0, 
 
 int understudy_rename_new(int old_dir, const char *old_name, int new_dir, const char *new_name) {
     return renameat2(old_dir, old_name, new_dir, new_name, RENAME_NOREPLACE);
+}
+
+int understudy_locate_file(int dir, const char *name, struct understudy_file_place *place) {
+    struct statx info;
+    if (statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_SIZE, &info) != 0) return -1;
+    place->device = makedev(info.stx_dev_major, info.stx_dev_minor);
+    place->inode = info.stx_ino;
+    place->size = (int64_t)info.stx_size;
+    return 0;
+}
+
+int64_t understudy_write_through(int fd, const void *bytes, size_t count, int64_t offset) {
+    struct iovec buffer = {.iov_base = (void *)bytes, .iov_len = count};
+    return pwritev2(fd, &buffer, 1, offset, RWF_DSYNC);
 }
 
 int understudy_start_writeback(int fd, int64_t offset, int64_t length) {

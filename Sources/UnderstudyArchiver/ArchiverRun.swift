@@ -154,7 +154,8 @@ struct ArchiverRun {
             writing.join()
             return true
         }
-        let observer = StreamObserver(archiver, start: start, segmentSize: server.segmentSize, from: lastTimeline)
+        let observer = StreamObserver(
+            archiver, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize, from: lastTimeline)
         let watch = ServerWatch(
             parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
             slot: archiver.slot.name, archiver: archiver)

@@ -24,6 +24,11 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
     /// For whole blocks; nil where the file system refuses.
     private var direct: FileDescriptor?
     private var needsSync = false
+    /// Whether the name is to be checked with the next sync, whatever else there is to do.
+    private var needsCheck = false
+    /// Writes small pieces and syncs them at once; nil before the first of them, and where that cannot be done.
+    private var tail: SyncedTail?
+    private var hasTail = false
     /// Before it the file consists of written blocks, so that a sync has nothing to record but data.
     private var zeroed: Int
     /// So much of it is in a partial file of an older timeline, which counts until this one holds as much.
@@ -46,6 +51,8 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         partial = RelativePath(segment.name + ArchivedSegment.partialSuffix)
         var name = partial
         var zeroed = 0
+        // Behind what is written of a file that was there may be more, which is held.
+        var isNew = true
         var size: Int64?
         if directory.exists(name) { size = try directory.sizeAndMode(of: name).size }
         if size ?? 0 > Int64(segment.size) {
@@ -53,6 +60,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
             size = nil
         }
         if let size {
+            isNew = false
             if size < Int64(segment.size) {
                 // Left by a program that ran out of room: stock tools refuse it. What it holds must not be zeroed.
                 zeroed = Int(size)
@@ -77,6 +85,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         identity = try opened.identity(path: path)
         direct = try directory.openDirect(name)
         file = consume opened
+        if direct != nil { hasTail = isNew }
     }
 
     /// Shows itself under the name of a partial segment; the one before must be finished by then, because stock tools go on
@@ -129,11 +138,35 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         needsSync = true
     }
 
+    /// As ``write(_:at:)``; what is left for ``sync()`` is the name, where that can be.
+    func writeToSync(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
+        guard try writeThrough(bytes, at: offset) else { return try write(bytes, at: offset) }
+        written = offset + bytes.byteCount
+        needsCheck = true
+    }
+
+    /// - Returns: Whether the bytes are on stable storage.
+    private func writeThrough(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) -> Bool {
+        let end = offset + bytes.byteCount
+        // Before the first sync the file's own space may not be there yet, and nothing but zeros may follow.
+        guard hasTail, !needsSync, offset == written, end <= zeroed, bytes.byteCount <= SyncedTail.limit else {
+            return false
+        }
+        let isSynced = try syncing { () throws(FileIOError) in
+            if tail == nil { tail = try SyncedTail() }
+            return try tail!.write(bytes, at: Int64(offset), to: direct!, of: file!, path: path)
+        }
+        if !isSynced { hasTail = false }
+        return isSynced
+    }
+
     func sync() throws(WALDestinationError) {
-        guard needsSync else { return }
-        try syncing { () throws(FileIOError) in try file!.syncData(path: path) }
-        try checkName()
+        guard needsSync || needsCheck else { return }
+        if needsSync { try syncing { () throws(FileIOError) in try file!.syncData(path: path) } }
         needsSync = false
+        needsCheck = true
+        try checkName()
+        needsCheck = false
     }
 
     func handOver() {}

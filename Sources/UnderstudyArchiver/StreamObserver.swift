@@ -10,6 +10,8 @@ final class StreamObserver {
     private let archiver: WALArchiver
     private let segmentSize: WALSegmentSize
     private let start: WALPosition
+    /// Where the slot began when the stream did; invalid if that is not known.
+    private let reserved: LSN
     private(set) var timeline: TimelineID
     private var metrics = ArchiverMetrics()
     private var lag: LagWarning
@@ -19,8 +21,12 @@ final class StreamObserver {
     private var state: ArchiverState { archiver.state }
     private var logger: Logger { archiver.logger }
 
-    init(_ archiver: WALArchiver, start: WALPosition, segmentSize: WALSegmentSize, from before: TimelineID?) {
+    init(
+        _ archiver: WALArchiver, start: WALPosition, reserved: LSN?, segmentSize: WALSegmentSize,
+        from before: TimelineID?
+    ) {
         self.archiver = archiver
+        self.reserved = reserved ?? .invalid
         self.segmentSize = segmentSize
         self.start = start
         timeline = start.timeline
@@ -118,7 +124,9 @@ final class StreamObserver {
                 status.phase = behind > segmentSize.bytes ? .catchingUp : .streaming
             }
         }
-        let bytes = positions.acknowledged == .invalid ? 0 : positions.acknowledged.distance(to: positions.server) ?? 0
+        // Until something is acknowledged the slot keeps what it began with.
+        let kept = max(positions.acknowledged, reserved)
+        let bytes = kept == .invalid ? 0 : kept.distance(to: positions.server) ?? 0
         if let warning = lag.note(bytes) { archiver.warn(lagging: warning) }
     }
 

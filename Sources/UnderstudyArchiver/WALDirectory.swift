@@ -151,6 +151,12 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         sinceSync += bytes.byteCount
     }
 
+    public func writeToSync(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
+        guard syncsAtOnce, let plain = current as? PlainSegment else { return try write(bytes, at: offset) }
+        try plain.writeToSync(bytes, at: offset)
+        sinceSync += bytes.byteCount
+    }
+
     public func sync() throws(WALDestinationError) -> LSN? {
         try settleNames()
         guard syncsAtOnce else {

@@ -40,6 +40,26 @@ package struct FileDescriptor: ~Copyable, Sendable {
         }
     }
 
+    /// Writes `bytes` at `offset` onto stable storage: pwritev2(2) with RWF_DSYNC. A failure is as final as that of
+    /// ``syncData(path:)``.
+    ///
+    /// - Returns: Whether all of it was; false where the kernel or the file system cannot, or has no room, and all is to be
+    ///   written and synced in another way.
+    func writeThrough(_ bytes: RawSpan, at offset: Int64, path: @autoclosure () -> String) throws(FileIOError) -> Bool {
+        // The span is valid for the call, which reads no more than its count.
+        let result = unsafe bytes.withUnsafeBytes { buffer in
+            SystemCall.run {
+                unsafe Int(understudy_write_through(rawValue, buffer.baseAddress, buffer.count, offset))
+            }
+        }
+        if case .failure(let errno) = result,
+            [EINVAL, EOPNOTSUPP, ENOSYS, EPERM, ENOSPC, EDQUOT].contains(errno.number)
+        {
+            return false
+        }
+        return try result.orThrow("could not write and sync file", path()) == bytes.byteCount
+    }
+
     /// Bytes from an offset on, fewer than the limit where the file ends.
     package func read(
         from offset: Int64 = 0, atMost limit: Int, path: @autoclosure () -> String

@@ -66,14 +66,18 @@ extension ConfinedDirectory {
         case intact, taken, cut
     }
 
-    /// Whether a name still stands for a file, and the file still has at least this many bytes.
+    /// Whether a name still stands for a file, and the file still has at least this many bytes. Asked after each sync.
     package func standing(
         of relative: RelativePath, _ identity: FileIdentity, bytes: Int64
     ) throws(FileIOError) -> Standing {
-        let info: stat
-        do throws(FileIOError) { info = try status(of: relative) } catch  where error.number == ENOENT { return .taken }
-        guard FileIdentity(info) == identity else { return .taken }
-        return Int64(info.st_size) >= bytes ? .intact : .cut
+        let place = try Place(relative, in: self)
+        var found = understudy_file_place()
+        // The call fills the struct.
+        let result = SystemCall.run { unsafe understudy_locate_file(place.directory, place.name.cString, &found) }
+        if case .failure(let errno) = result, errno.number == ENOENT { return .taken }
+        _ = try result.orThrow("could not stat file", fullPath(relative))
+        guard FileIdentity(device: found.device, inode: found.inode) == identity else { return .taken }
+        return found.size >= bytes ? .intact : .cut
     }
 
     /// Whether the path that it was opened by still leads to it.

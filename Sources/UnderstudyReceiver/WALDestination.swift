@@ -31,6 +31,9 @@ public protocol WALDestination: Sendable {
     ///     written.
     func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError)
 
+    /// As ``write(_:at:)``, where ``sync()`` is called next: what can do both at once does.
+    func writeToSync(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError)
+
     /// Puts everything written so far on stable storage.
     ///
     /// - Returns: The position up to which all WAL since `open` survives a crash; nil if nothing does.
@@ -59,6 +62,10 @@ public protocol WALDestination: Sendable {
 
 extension WALDestination {
     public var written: LSN? { nil }
+
+    public func writeToSync(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
+        try write(bytes, at: offset)
+    }
 
     public func noteGap(_ gap: WALGap) {}
     public func close() {}

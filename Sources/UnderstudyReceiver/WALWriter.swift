@@ -177,9 +177,9 @@ package final class WALWriter: Sendable {
         var isNews = false
         for (index, job) in jobs.enumerated() {
             do throws(WALDestinationError) {
-                let outcome = try course.perform(job)
-                if case .write(let piece) = job { pool.give(back: piece.block) }
                 let isLast = index == jobs.count - 1
+                let outcome = try course.perform(job, isBeforeSync: !isLast && jobs[index + 1].isSync)
+                if case .write(let piece) = job { pool.give(back: piece.block) }
                 let isWorthTelling = state.change { [course] state in
                     if isLast { state.course = course }
                     return state.report.note(outcome)

@@ -20,6 +20,8 @@ struct WriteCourse: Sendable {
         case history(TimelineID, [UInt8])
         /// The next timeline begins at this position.
         case suspend(LSN)
+
+        var isSync: Bool { if case .sync = self { true } else { false } }
     }
 
     enum Outcome {
@@ -47,10 +49,11 @@ struct WriteCourse: Sendable {
         self.destination = destination
     }
 
-    mutating func perform(_ job: Job) throws(WALDestinationError) -> Outcome {
+    /// - Parameter isBeforeSync: Whether a sync is the next job.
+    mutating func perform(_ job: Job, isBeforeSync: Bool = false) throws(WALDestinationError) -> Outcome {
         switch job {
         case .write(let piece):
-            try write(piece)
+            try write(piece, isBeforeSync)
             return .written(destination.written)
         case .sync:
             let durable = try destination.sync()
@@ -70,14 +73,18 @@ struct WriteCourse: Sendable {
         }
     }
 
-    private mutating func write(_ piece: Piece) throws(WALDestinationError) {
+    private mutating func write(_ piece: Piece, _ isBeforeSync: Bool) throws(WALDestinationError) {
         if segment != piece.segment {
             try destination.begin(WALSegment(piece.segment))
             segment = piece.segment
         }
         // It may be the end of the segment that failed last time.
         if written != piece.end {
-            try destination.write(piece.block.bytes, at: piece.offset)
+            if isBeforeSync {
+                try destination.writeToSync(piece.block.bytes, at: piece.offset)
+            } else {
+                try destination.write(piece.block.bytes, at: piece.offset)
+            }
             written = piece.end
             unsynced += piece.block.count
         }

@@ -85,6 +85,36 @@ struct ReceivewalFaultTests {
         }
     }
 
+    /// What is small, and waited for, is written and synced with one call.
+    @Test(arguments: ["EIO", "ENOSPC", "EOPNOTSUPP"])
+    func `a write through that fails is fatal, but where there is another way`(error: String) throws {
+        let cluster = try Cluster.keepingWAL(.newest)
+        let archive = try WALArchive(), trace = TestDirectory.freshPath("trace")
+        let fault = DiskFault(call: "pwritev2", error: error, text: "Input/output error")
+        let program = try Program(
+            "/usr/bin/strace",
+            ["-D", "-f", "-qq", "-o", trace] + fault.injection(at: 2).flatMap { ["-e", $0] } + [
+                UnderstudyProgram.path, "receivewal", "-d", cluster.connectionString(), "-D", archive.path, "-w", "-v",
+                "--synchronous",
+            ], environment: UnderstudyProgram.environment)
+        try cluster.waitForStream(program)
+        try eventually("a failed call: \(program.errorOutput)") {
+            try cluster.writeWAL(kilobytes: 32)
+            if error != "EIO" { try cluster.waitForFlush(of: try cluster.position(), program) }
+            return try FileTree.text(trace).contains("(INJECTED)")
+        }
+        guard error == "EIO" else {
+            try cluster.writeWAL(kilobytes: 32)
+            try cluster.waitForFlush(of: try cluster.position(), program)
+            #expect(program.stop().status == 0)
+            return
+        }
+        let result = program.wait()
+        #expect(result.status == 1, "\(result)")
+        #expect(result.errorOutput.contains("could not write and sync file \"\(archive.path)"), "\(result)")
+        #expect(result.errorOutput.contains("may be lost"), "\(result)")
+    }
+
     @Test(arguments: ["pwrite64", "fallocate"])
     func `where there is no room for a moment, it goes on by itself`(call: String) throws {
         let fault = DiskFault(call: call, error: "ENOSPC", text: "No space left on device")

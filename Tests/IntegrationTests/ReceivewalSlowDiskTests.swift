@@ -16,8 +16,8 @@ struct ReceivewalSlowDiskTests {
         let program = try Program(
             "/usr/bin/strace",
             [
-                "-D", "-f", "-qq", "-o", trace, "-e", "trace=fdatasync", "-e",
-                "inject=fdatasync:delay_enter=15000000:when=4", UnderstudyProgram.path, "receivewal", "-d",
+                "-D", "-f", "-qq", "-o", trace, "-e", "trace=fdatasync,pwritev2", "-e",
+                "inject=fdatasync,pwritev2:delay_enter=15000000:when=4", UnderstudyProgram.path, "receivewal", "-d",
                 cluster.connectionString(), "-D", archive.path, "-w", "-v",
             ] + options, environment: UnderstudyProgram.environment)
         try cluster.waitForStream(program)

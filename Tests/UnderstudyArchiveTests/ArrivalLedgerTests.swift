@@ -1,5 +1,6 @@
 import Testing
 import UnderstudyArchive
+import UnderstudyTestSupport
 
 @Suite struct ArrivalLedgerTests {
     static func file(_ path: String, _ size: UInt64, _ crc: UInt8?) throws -> ManifestFile {

@@ -1,5 +1,6 @@
 import Testing
 import UnderstudyArchive
+import UnderstudyTestSupport
 
 @Suite struct CRC32CTests {
     @Test(arguments: [

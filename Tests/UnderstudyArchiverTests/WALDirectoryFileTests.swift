@@ -49,6 +49,39 @@ struct WALDirectoryFileTests {
         #expect(archive.names == [file(3), file(4)])
     }
 
+    @Test("hold the same where small pieces are written and synced at once", arguments: [true, false])
+    func writtenThrough(_ sync: Bool) throws {
+        let directory = WALDirectory(archive.path, sync: sync)
+        _ = try directory.open(TestArchive.origin())
+        try directory.begin(segment(3))
+        let partial = file(3, ".partial")
+        var written = 0
+        for end in [1, 40, 8192, 8193, 70_000, 300_000, 300_001, 600_000, 600_100] {
+            try directory.writeToSync(content, written..<end)
+            written = end
+            let position = segment(3).start.advanced(by: UInt64(end))
+            #expect(try directory.sync() == position)
+            #expect(directory.written == position)
+            #expect(Array(content[..<end]).isHeld(in: try archive.content(partial)))
+        }
+        directory.close()
+        // It begins anew in the file: what is held there and comes once more stays as it is meanwhile.
+        _ = try directory.open(TestArchive.origin())
+        try directory.begin(segment(3))
+        written = 0
+        for end in [1, 5000, 9000] {
+            try directory.writeToSync(content, written..<end)
+            written = end
+            _ = try directory.sync()
+            #expect(Array(content[..<600_100]).isHeld(in: try archive.content(partial)))
+        }
+        try directory.writeToSync(content, written..<content.count)
+        try directory.finish(segment(3))
+        _ = try directory.sync()
+        directory.close()
+        #expect(content.isSame(as: try archive.content(file(3))))
+    }
+
     @Test("show themselves when the segment before is complete", arguments: WALCompression.each, [true, false])
     func order(_ compression: WALCompression, _ sync: Bool) throws {
         let directory = WALDirectory(archive.path, compression: compression, sync: sync)

@@ -1,5 +1,6 @@
 import Testing
 import UnderstudyProtocol
+import UnderstudyTestSupport
 import UnderstudyWAL
 
 @testable import UnderstudyReceiver

@@ -31,6 +31,20 @@ int understudy_preallocate(int fd, int64_t length);
 /// renameat2(2) with RENAME_NOREPLACE: EEXIST if the new name is taken. EINVAL where a file system cannot do it.
 int understudy_rename_new(int old_dir, const char *old_name, int new_dir, const char *new_name);
 
+/// Which file it is, and how long.
+struct understudy_file_place {
+    uint64_t device;
+    uint64_t inode;
+    int64_t size;
+};
+
+/// statx(2) of what has this name in `dir`, a link not followed, and of nothing but this. A file whose times were asked for
+/// gets new ones with its next write (Linux from 6.13), and each sync then has an inode to write beside the data.
+int understudy_locate_file(int dir, const char *name, struct understudy_file_place *place);
+
+/// pwritev2(2) of one buffer, with RWF_DSYNC.
+int64_t understudy_write_through(int fd, const void *bytes, size_t count, int64_t offset);
+
 /// sync_file_range(2) with SYNC_FILE_RANGE_WRITE: starts write-back, guarantees nothing.
 int understudy_start_writeback(int fd, int64_t offset, int64_t length);
 

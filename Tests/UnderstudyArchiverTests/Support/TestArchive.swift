@@ -174,6 +174,11 @@ extension WALDestination {
         try write(unsafe content.span.bytes.extracting(range), at: range.lowerBound)
     }
 
+    /// Writes bytes of a segment in one piece that is synced next.
+    func writeToSync(_ content: [UInt8], _ range: Range<Int>) throws(WALDestinationError) {
+        try writeToSync(unsafe content.span.bytes.extracting(range), at: range.lowerBound)
+    }
+
     /// Writes bytes of a segment in pieces of uneven size.
     func writeInPieces(_ content: [UInt8], _ range: Range<Int>) throws(WALDestinationError) {
         var start = range.lowerBound
