@@ -66,6 +66,10 @@ struct DirectorySink: TarSink {
     private var root: MemberRoot.Open
     private var filler: BatchFiller
     private var isFile = false
+    /// Archives whose directories may still be open, because what is to be written to them is on its way.
+    private var archivesUnderWay = 0
+
+    private static let mostArchivesUnderWay = 8
 
     init(
         dataRoot: MemberRoot, walRoot: MemberRoot?, premade: Set<String>, version: ServerVersion,
@@ -85,6 +89,11 @@ struct DirectorySink: TarSink {
 
     /// What follows are members of the archive that belongs here.
     mutating func beginArchive(_ root: MemberRoot) throws(UnderstudyError) {
+        if archivesUnderWay == Self.mostArchivesUnderWay {
+            try filler.drain()
+            archivesUnderWay = 0
+        }
+        archivesUnderWay += 1
         self.root = try root.open()
     }
 

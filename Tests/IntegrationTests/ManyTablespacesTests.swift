@@ -15,6 +15,11 @@ import UnderstudyTestSupport
             statements += "CREATE TABLESPACE outside\(number) LOCATION '\(place)';\n"
             statements += "CREATE TABLESPACE inside\(number) LOCATION '';\n"
         }
+        for number in 0..<count {
+            for place in ["outside", "inside"] {
+                statements += "CREATE TABLE \(place)\(number) TABLESPACE \(place)\(number) AS SELECT 1 AS number;\n"
+            }
+        }
         try Program.check(
             cluster.installation.program("psql"), ["-q", "-v", "ON_ERROR_STOP=1", "-d", cluster.connectionString()],
             input: statements)
