@@ -32,6 +32,9 @@ package final class BackupRun: @unchecked Sendable {
     var flushLimit: FlushLimit?
     var pool: WritePool?
 
+    /// Whether the caller may still remove what is complete: see ``undo()``.
+    package var mayBeUndone = false
+
     package init(
         options: BaseBackup.Options, path: String, parameters: ConnectionParameters, interrupt: Interrupt,
         meter: ProgressMeter, logger: Logger
@@ -139,7 +142,8 @@ package final class BackupRun: @unchecked Sendable {
             throw damage
         }
         if interrupt.isRaised { throw UnderstudyError(.cancelled, "the base backup was cancelled") }
-        try slot?.moveToEnd(end.position, session, segmentSize: server.segmentSize, logger: logger)
+        try slot?.moveToEnd(
+            end.position, session, segmentSize: server.segmentSize, isForGood: !mayBeUndone, logger: logger)
         self.session = nil
         logger.info("base backup completed")
         return BackupResult(

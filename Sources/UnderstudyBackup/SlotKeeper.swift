@@ -172,16 +172,19 @@ struct SlotKeeper {
     }
 
     /// Moves the permanent slot to the end of the backup, now that the copy is complete: it holds what a standby made of it
-    /// needs. Where commits may be waiting, only a slot is moved that may hold nothing otherwise.
+    /// needs. Where commits may be waiting, only a slot is moved that may hold nothing otherwise, and one that was taken over
+    /// for a copy that stays: commits that return for it are in it, and where a killed run has left the slot, the removal of
+    /// that run's leftovers would take it along.
     ///
-    /// - Parameter session: A connection that is idle.
+    /// - Parameters:
+    ///   - session: A connection that is idle.
+    ///   - isForGood: Whether the copy stays whatever happens.
     func moveToEnd(
-        _ end: BackupPosition, _ session: Session, segmentSize: WALSegmentSize, logger: Logger
+        _ end: BackupPosition, _ session: Session, segmentSize: WALSegmentSize, isForGood: Bool, logger: Logger
     ) throws(UnderstudyError) {
-        // One that was taken over, too: where a killed run had left it, that run's leftovers would take it along.
         guard let permanent else { return }
         do throws(UnderstudyError) {
-            let isNeeded = mayHoldNothing
+            let isNeeded = mayHoldNothing || (isForGood && keepsPosition)
             guard try isNeeded ? true : session.commitsWaitForNobody() else { return }
             do throws(ConnectionError) {
                 try Self.tell(

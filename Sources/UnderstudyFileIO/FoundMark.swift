@@ -128,14 +128,15 @@ final class FoundMark {
         } catch { throw .dataDirectory(noted.path) }
     }
 
-    /// The other directories of the run that are there, are marked, and belong to this one.
-    func others() -> [FoundMark] {
-        record.others.compactMap { path in
+    /// Does something to the other directories of the run that are there, are marked, and belong to this one, the last one
+    /// first. One after the other is open: there may be thousands.
+    func withOthers<Failure: Error>(_ body: (FoundMark) throws(Failure) -> Void) throws(Failure) {
+        for path in record.others.reversed() {
             guard let other = try? FoundMark(path, trust: trust, lock: lock), !other.isLocked, other.isOwn == isOwn,
                 isOfThisRun(other.record), record.stage == .complete || !other.wasServed,
                 !other.directory.isNested(with: directory)
-            else { return nil }
-            return other
+            else { continue }
+            try body(other)
         }
     }
 

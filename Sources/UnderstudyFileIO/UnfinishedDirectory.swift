@@ -68,7 +68,9 @@ package struct UnfinishedDirectory: Sendable, Equatable {
         guard let found = try? FoundMark(path, trust: trust, lock: .look), found.record.run == record.run else {
             return []
         }
-        return found.others().map(\.directory.path)
+        var paths: [String] = []
+        found.withOthers { paths.append($0.directory.path) }
+        return paths.reversed()
     }
 
     /// Leaves everything that the run has touched as it was before, this directory last.
@@ -79,14 +81,14 @@ package struct UnfinishedDirectory: Sendable, Equatable {
     /// - Parameter interrupt: Ends it between two files. The marks stay.
     package func remove(trust: MarkTrust = MarkTrust(), interrupt: Interrupt? = nil) throws(FileIOError) {
         let found = try reopen(trust, .abandoned)
-        for other in found.others().reversed() { try other.restore(interrupt) }
+        try found.withOthers { other throws(FileIOError) in try other.restore(interrupt) }
         try found.restore(interrupt)
     }
 
     /// Takes away the marks of a run that has completed its directories, this one's last.
     package func removeMarks(trust: MarkTrust = MarkTrust()) throws(FileIOError) {
         let found = try reopen(trust, .complete)
-        for other in found.others() { try other.removeMark() }
+        try found.withOthers { other throws(FileIOError) in try other.removeMark() }
         try found.removeMark()
     }
 

@@ -43,6 +43,8 @@ final class CloneRun: @unchecked Sendable {
     /// Runs on a thread of its own.
     func copy() throws(UnderstudyError) {
         try checkOptions()
+        // Once its standby streams, that moves the slot.
+        backup.mayBeUndone = options.start != nil
         do throws(UnderstudyError) {
             result = try backup.run(inspect: inspect, complete: complete)
         } catch {

@@ -176,10 +176,15 @@ import UnderstudyTestSupport
         try expectKept(try clean(cluster, places), "it holds WAL from", cluster)
     }
 
-    @Test func `a slot that a later clone has taken over is kept, even before its standby is started`() throws {
+    @Test(arguments: ["", "*"])
+    func `a slot that a later clone has taken over is kept, even before its standby is started`(
+        synchronous: String
+    ) throws {
         let cluster = try Cluster(.newest)
         let places = try Places(cluster)
         _ = try kill(.clone, cluster, places)
+        try cluster.sql("ALTER SYSTEM SET synchronous_standby_names = '\(synchronous)'")
+        try cluster.sql("SELECT pg_reload_conf()")
         let parent = try TestDirectory.make("later")
         let later = try UnderstudyProgram.run(
             Command.clone.arguments(cluster.connectionString(), "\(parent)/target")

@@ -24,27 +24,27 @@ import UnderstudyTestSupport
             cluster.installation.program("psql"), ["-q", "-v", "ON_ERROR_STOP=1", "-d", cluster.connectionString()],
             input: statements)
         let mappings = places.enumerated().flatMap { ["-T", "\($0.element)=\(parent)/\($0.offset)"] }
-        for (options, isRaised) in [(["-r", "32"], true), ([], false)] {
-            let limits = isRaised ? "ulimit -Sn 64 && ulimit -Hn 80" : "ulimit -n 64"
-            let program = try Program(
+        func start(_ limits: String, _ options: [String]) throws -> Program {
+            try Program(
                 "/bin/bash",
                 ["-c", "\(limits) && exec \"$0\" \"$@\"", UnderstudyProgram.path]
                     + Command.basebackup.arguments(cluster.connectionString(), "\(parent)/target") + mappings + options,
                 environment: UnderstudyProgram.environment)
-            if isRaised {
-                try cluster.waitUntilCopying(program)
-                let limit = try FileTree.text("/proc/\(program.processID)/limits").split(separator: "\n")
-                    .first { $0.hasPrefix("Max open files") }
-                #expect(limit?.split(separator: " ").dropFirst(3).prefix(2) == ["80", "80"])
-                program.send(SIGTERM)
-                #expect(program.wait().status == 1)
-                #expect(FileTree.names(parent) == [])
-            } else {
-                let result = program.wait()
-                #expect(result.status == 0, "\(result)")
-                #expect(try verify("\(parent)/target", of: cluster, ["-n"]).status == 0)
-                #expect(FileTree.names("\(parent)/target/pg_tblspc").count == 2 * count)
-            }
         }
+        for signal in [SIGTERM, SIGKILL] {
+            let program = try start("ulimit -Sn 64 && ulimit -Hn 80", ["-r", "32"])
+            try cluster.waitUntilCopying(program)
+            try eventually("all directories") { FileTree.names(parent).count == count + 1 }
+            let limit = try FileTree.text("/proc/\(program.processID)/limits").split(separator: "\n")
+                .first { $0.hasPrefix("Max open files") }
+            #expect(limit?.split(separator: " ").dropFirst(3).prefix(2) == ["80", "80"])
+            program.send(signal)
+            #expect(program.wait().status != 0)
+            #expect((FileTree.names(parent) == []) == (signal == SIGTERM))
+        }
+        let result = try start("ulimit -n 64", ["--force-clean"]).wait()
+        #expect(result.status == 0 && result.errorOutput.contains("removing the unfinished base backup"), "\(result)")
+        #expect(try verify("\(parent)/target", of: cluster, ["-n"]).status == 0)
+        #expect(FileTree.names("\(parent)/target/pg_tblspc").count == 2 * count)
     }
 }
