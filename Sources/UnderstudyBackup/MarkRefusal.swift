@@ -9,7 +9,7 @@ extension UnderstudyError {
         let mark = "\(path)/\(UnfinishedMark.name)"
         self.init(
             .target,
-            "\(what) \"\(path)\" is not empty, and the mark of a base backup in it cannot be relied on: \(flaw.reason(mark))",
+            "\(what) \"\(path)\" is not empty, and the mark of a base backup in it cannot be relied on: \(flaw.reason(mark, place, trust))",
             detail: "Nothing is removed on its word.",
             hint: [flaw.remedy(place, trust, mark), flaw.slotAdvice(mark), flaw.advice(path, place.hands(trust))]
                 .compactMap { $0 }.joined(separator: " "))
@@ -19,7 +19,11 @@ extension UnderstudyError {
 extension MarkFlaw {
     private static func shown(_ user: UInt32) -> String { userName(user).map { "\"\($0)\"" } ?? "\(user)" }
 
-    fileprivate func reason(_ mark: String) -> String {
+    private static func believed(_ trust: MarkTrust) -> String {
+        "user \(shown(trust.user))" + (trust.owner.map { " or, with --owner, \(shown($0))" } ?? "")
+    }
+
+    fileprivate func reason(_ mark: String, _ place: MarkPlace, _ trust: MarkTrust) -> String {
         switch self {
         case .notAFile: "\"\(mark)\" is not a regular file"
         case .hasOtherNames: "file \"\(mark)\" has further names (hard links)"
@@ -27,8 +31,13 @@ extension MarkFlaw {
         case .cannotBeRead(let number): "could not read file \"\(mark)\": \(FileIOError.text(of: number))"
         case .isWritable(let mode):
             "the mode of file \"\(mark)\" is \(String(mode, radix: 8).leftPadded), which lets others than its owner write to it"
-        case .belongs(let user): "file \"\(mark)\" belongs to user \(Self.shown(user))"
-        case .directoryBelongs(let user): "the directory belongs to user \(Self.shown(user))"
+        case .belongs(let user):
+            "file \"\(mark)\" belongs to user \(Self.shown(user)), and only marks of \(Self.believed(trust)) count"
+        case .directoryBelongs(let user):
+            "the directory belongs to user \(Self.shown(user)), and "
+                + (place.markUser.map { $0 != trust.user } ?? false
+                    ? "the mark, which is another user's, counts in directories of that user alone"
+                    : "marks count in directories of \(Self.believed(trust)) alone")
         case .format("1"): "file \"\(mark)\" has the format of an older version of Understudy"
         case .format(let format):
             "file \"\(mark)\" has format \"\(format)\", which this version of Understudy does not know"

@@ -35,8 +35,11 @@ struct MarkRefusalTests {
             .isWritable(mode: 0o622),
             "the mode of file \"\(mark)\" is 0622, which lets others than its owner write to it"
         ),
-        (.belongs(to: daemon), "file \"\(mark)\" belongs to user \"daemon\""),
-        (.directoryBelongs(to: 4_000_000_000), "the directory belongs to user 4000000000"),
+        (.belongs(to: daemon), "file \"\(mark)\" belongs to user \"daemon\", and only marks of user \"nobody\" count"),
+        (
+            .directoryBelongs(to: 4_000_000_000),
+            "the directory belongs to user 4000000000, and marks count in directories of user \"nobody\" alone"
+        ),
         (.format("1"), "file \"\(mark)\" has the format of an older version of Understudy"),
         (.format("9"), "file \"\(mark)\" has format \"9\", which this version of Understudy does not know"),
         (.line("remove /etc"), "file \"\(mark)\" has a line that no base backup writes: \"remove /etc\""),
@@ -50,12 +53,24 @@ struct MarkRefusalTests {
 
     @Test("says what is wrong, and with what", arguments: reasons)
     func reason(_ flaw: MarkFlaw, _ text: String) {
-        let error = refusal(flaw, place(1), trust(1))
+        let error = refusal(flaw, place(65534), trust(65534))
         #expect(
             error.message
                 == "directory \"\(Self.path)\" is not empty, and the mark of a base backup in it cannot be relied on: \(text)"
         )
         #expect(error.detail == "Nothing is removed on its word.")
+    }
+
+    @Test("says whose marks count, and where")
+    func trusted() {
+        let own = refusal(.directoryBelongs(to: 1), place(1, mark: 0), trust(0, owner: 65534)).message
+        #expect(
+            own.hasSuffix(
+                "user \"daemon\", and marks count in directories of user \"root\" or, with --owner, \"nobody\" alone"))
+        let theirs = refusal(.directoryBelongs(to: 0), place(0, mark: 1), trust(0, owner: 1)).message
+        #expect(
+            theirs.hasSuffix(
+                "user \"root\", and the mark, which is another user's, counts in directories of that user alone"))
     }
 
     private static let quoted = #"'/srv/it'\''s'"#
