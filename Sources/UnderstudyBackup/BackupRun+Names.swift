@@ -12,9 +12,12 @@ extension BackupRun {
         case .existing(let name), .create(let name), .createOrTakeOver(let name):
             if session.serverVersion.hasSlots { try session.checkSlotName(name) }
         }
-        if options.writeRecoverySettings {
-            try checkPrimaryConnInfo(session, passfile: nil)
-        } else if let flaw = try session.flawOfApplicationName() {
+        if options.writeRecoverySettings { try checkPrimaryConnInfo(session, passfile: nil) }
+    }
+
+    /// For a copy that becomes no standby: the name is of this run alone.
+    func warnOfName(_ session: Session) throws(UnderstudyError) {
+        if let flaw = try session.flawOfApplicationName() {
             logger.warning("application_name \"\(flaw.name)\" is not kept as it is: \(flaw.clause)")
         }
     }

@@ -32,8 +32,7 @@ extension BackupRun {
         guard let name = slot?.streamed else { return }
         if movesSlot {
             flushLimit = FlushLimit(
-                of: receiver, parameters: parameters, identity: server.identity, patience: options.stallTimeout,
-                logger: logger)
+                of: receiver, parameters: parameters, identity: server.identity, logger: logger)
         } else {
             logger.info("replication slot \"\(name)\" is not moved while the copy is not complete")
         }

@@ -23,7 +23,10 @@ extension BaseBackup {
                 let run = BackupRun(
                     options: options, path: path, parameters: try parameters(), interrupt: interrupt, meter: meter,
                     logger: logger)
-                return try run.run(inspect: { _, _ in }) { completed throws(UnderstudyError) in
+                return try run.run { session, _ throws(UnderstudyError) in
+                    // One that becomes a standby was refused.
+                    try run.warnOfName(session)
+                } complete: { completed throws(UnderstudyError) in
                     guard options.writeRecoverySettings else { return }
                     let recovery = RecoveryFiles(completed, parameters: try parameters(), overridesCopied: false)
                     recovery.warn(logger)

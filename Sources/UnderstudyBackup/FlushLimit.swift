@@ -15,6 +15,8 @@ import UnderstudyWAL
 /// setting was last seen empty: nobody waits for anything before that.
 ///
 /// Asked is over a new connection each time: the stream's own is busy, and one more that is held would take another's place.
+/// Where the server cannot be asked once, as where it has no WAL sender to spare, it is not asked again: each refusal is a line
+/// in its log, and after a report was taken back none can follow.
 final class FlushLimit: Sendable {
     private let stopped = Interrupt()
     /// nil where none could be had: then nothing watches, and nothing is told.
@@ -25,30 +27,31 @@ final class FlushLimit: Sendable {
     /// - Parameters:
     ///   - receiver: Gets each new limit. Its first one is the position in `identity`.
     ///   - identity: Where the server was before the setting was first seen empty.
-    init(
-        of receiver: WALReceiver, parameters: ConnectionParameters, identity: SystemIdentity, patience: Duration?,
-        logger: Logger
-    ) {
+    init(of receiver: WALReceiver, parameters: ConnectionParameters, identity: SystemIdentity, logger: Logger) {
         let stopped = stopped
-        thread = try? OwnThread("flush limit") {
-            var pause = Self.firstPause
-            while Interrupt.wait(socket: -1, events: 0, interrupts: [stopped], timeout: pause) == .timedOut {
-                pause = min(pause * 2, Self.longestPause)
-                guard
-                    let session = try? Session.connect(
-                        parameters, kind: .replication, applicationName: "understudy", interrupt: stopped,
-                        patience: patience),
-                    let look = try? Self.look(session), look.identity.systemIdentifier == identity.systemIdentifier
-                else { continue }
-                guard look.isNobodyWaiting else {
-                    logger.info("synchronous_standby_names was set, so no flush position is reported from now on")
-                    receiver.limitFlush(to: .invalid)
-                    return
-                }
-                receiver.limitFlush(to: look.identity.position)
-            }
+        @Sendable func end(_ reason: String) {
+            receiver.limitFlush(to: .invalid)
+            logger.info("\(reason), so no flush position is reported from now on")
         }
-        if thread == nil { receiver.limitFlush(to: .invalid) }
+        do throws(FileIOError) {
+            thread = try OwnThread("flush limit") {
+                var pause = Self.firstPause
+                while Interrupt.wait(socket: -1, events: 0, interrupts: [stopped], timeout: pause) == .timedOut {
+                    pause = min(pause * 2, Self.longestPause)
+                    do throws(UnderstudyError) {
+                        let look = try Self.look(parameters, identity, stopped)
+                        guard look.isNobodyWaiting else { return end("synchronous_standby_names was set") }
+                        receiver.limitFlush(to: look.position)
+                    } catch {
+                        if stopped.isRaised { return }
+                        return end("synchronous_standby_names could not be asked for again (\(error.message))")
+                    }
+                }
+            }
+        } catch {
+            thread = nil
+            end("synchronous_standby_names cannot be watched (\(error))")
+        }
     }
 
     private static let firstPause = Duration.seconds(1)
@@ -61,13 +64,22 @@ final class FlushLimit: Sendable {
     }
 
     /// The position comes first: what was written before it was written before nobody waited.
-    private static func look(_ session: Session) throws(UnderstudyError) -> (
-        identity: SystemIdentity, isNobodyWaiting: Bool
-    ) {
+    private static func look(
+        _ parameters: ConnectionParameters, _ known: SystemIdentity, _ interrupt: Interrupt
+    ) throws(UnderstudyError) -> (position: LSN, isNobodyWaiting: Bool) {
+        let session: Session
+        do throws(ConnectionError) {
+            session = try Session.connect(
+                parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
+                patience: longestPause)
+        } catch { throw UnderstudyError(error) }
         let identity = try session.ask(ReplicationCommand.identifySystem) { rows throws(ProtocolError) in
             try SystemIdentity(rows)
         }
-        return (identity, try session.commitsWaitForNobody())
+        guard identity.systemIdentifier == known.systemIdentifier else {
+            throw UnderstudyError(.connection, "another database cluster answered")
+        }
+        return (identity.position, try session.showsNoSynchronousStandby())
     }
 }
 
@@ -75,10 +87,12 @@ extension Session {
     /// Whether no commit waits for any standby. False where that is not known: before 10 the server does not tell.
     func commitsWaitForNobody() throws(UnderstudyError) -> Bool {
         guard serverVersion.showsSettings else { return false }
-        do throws(UnderstudyError) {
-            return try show("synchronous_standby_names").allSatisfy(\.isWhitespace)
-        } catch  where error.code == .server {
+        do throws(UnderstudyError) { return try showsNoSynchronousStandby() } catch  where error.code == .server {
             return false
         }
+    }
+
+    fileprivate func showsNoSynchronousStandby() throws(UnderstudyError) -> Bool {
+        try show("synchronous_standby_names").allSatisfy(\.isWhitespace)
     }
 }

@@ -39,10 +39,8 @@ package struct RecoveryFiles {
         {
             logger.warning("\(finding.message)", metadata: finding.hint.map { ["hint": "\($0)"] })
         }
-        let targets = copied.recoveryTargets(serverVersion: version)
-        if overridesCopied && !targets.isEmpty {
-            logger.notice("recovery target that came along is taken back: \(targets.joined(separator: ", "))")
-        }
+        guard overridesCopied else { return }
+        for line in copied.changes(serverVersion: version) { logger.notice("\(line)") }
     }
 
     /// How the standby will connect.

@@ -43,6 +43,19 @@ package struct CopiedSettings: Sendable, Equatable {
         return setting
     }
 
+    /// What is changed where settings that came along are set anew, a line each. hot_standby is among the findings.
+    package func changes(serverVersion: Int) -> [String] {
+        var lines: [String] = []
+        let targets = recoveryTargets(serverVersion: serverVersion)
+        if !targets.isEmpty {
+            lines.append("recovery target that came along is taken back: \(targets.joined(separator: ", "))")
+        }
+        if otherTimeline(serverVersion: serverVersion) != nil {
+            lines.append("recovery_target_timeline that came along is replaced by latest")
+        }
+        return lines
+    }
+
     /// Whether it is said that a standby answers no queries.
     package var forbidsQueries: Bool { settings["hot_standby"].map { Self.isOff($0.value) } ?? false }
 

@@ -45,7 +45,9 @@ final class FoundMark {
         guard mark.st_nlink == 1 else { throw .hasOtherNames }
         isOwn = mark.st_uid == trust.user
         guard isOwn || mark.st_uid == trust.owner else { throw .belongs(to: mark.st_uid) }
-        guard mark.st_mode & 0o022 == 0 else { throw .line("its mode lets others write") }
+        guard mark.st_mode & 0o022 == 0 else {
+            throw .isWritable(mode: UInt16(truncatingIfNeeded: mark.st_mode & 0o7777))
+        }
         guard isOwn || own.st_uid == mark.st_uid else { throw .directoryBelongs(to: own.st_uid) }
         guard mark.st_size <= Self.sizeLimit else { throw .isTooLarge }
         identity = FileIdentity(own)

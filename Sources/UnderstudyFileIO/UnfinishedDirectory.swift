@@ -20,6 +20,8 @@ package enum MarkFlaw: Error, Equatable, Sendable {
     case notAFile
     case hasOtherNames
     case isTooLarge
+    /// Its mode lets others than its owner write to it.
+    case isWritable(mode: UInt16)
     case cannotBeRead(number: CInt)
     /// It, or its directory, belongs to this user, who is neither the one that runs this nor the owner it names.
     case belongs(to: UInt32)
@@ -98,12 +100,12 @@ package struct UnfinishedDirectory: Sendable, Equatable {
         do throws(MarkFlaw) {
             found = try FoundMark(path, trust: trust, lock: .exclusive)
             state = try found?.state()
-        } catch { throw FileIOError("could not rely on file", mark, number: EPERM) }
+        } catch { throw FileIOError("could not rely any more on mark", mark, number: EPERM) }
         guard let found, found.record.run == record.run else {
-            throw FileIOError("could not find again file", mark, number: ENOENT)
+            throw FileIOError("could not find again mark", mark, number: ENOENT)
         }
-        if state == .inUse { throw FileIOError("could not lock file", mark, number: EWOULDBLOCK) }
-        guard state == expected else { throw FileIOError("could not rely on file", mark, number: EPERM) }
+        if state == .inUse { throw FileIOError("could not lock mark", mark, number: EWOULDBLOCK) }
+        guard state == expected else { throw FileIOError("could not rely any more on mark", mark, number: EPERM) }
         return found
     }
 }

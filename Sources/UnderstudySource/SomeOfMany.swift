@@ -34,9 +34,12 @@ package struct SomeOfMany: Sendable, Equatable {
 
 extension Logger {
     /// Passes on what a server says, which may be a warning for each of its files.
+    ///
+    /// Not that a name is too long (42622), as it says on each connection: that is checked, and said once.
     package func passingOn() -> @Sendable (ServerMessage) -> Void {
         let count = Monitor(0)
         return { message in
+            if message.sqlState == "42622" { return }
             let number = count.update { count in
                 count += 1
                 return count

@@ -3,8 +3,9 @@ import UnderstudyBackup
 import UnderstudyFileIO
 
 /// What a server's programs, and with them the server, find in their environment: where programs lie, language, time zone,
-/// and whom they run as. Nothing else of ours: a server lives long, hands its environment on to every command that it runs,
-/// and shows it in /proc; PGPASSWORD and its kin are meant for our connection alone.
+/// and whom they run as, by the system's account of that user. Nothing else of ours: a server lives long, hands its
+/// environment on to every command that it runs, and shows it in /proc; PGPASSWORD and its kin are meant for our connection
+/// alone, and HOME may be that of whoever called sudo.
 struct ServerEnvironment: Sendable, Equatable {
     private(set) var variables: [String: String] = [:]
 
@@ -12,22 +13,26 @@ struct ServerEnvironment: Sendable, Equatable {
         "PATH", "TZ", "LANG", "LANGUAGE", "LC_ALL", "LC_ADDRESS", "LC_COLLATE", "LC_CTYPE", "LC_IDENTIFICATION",
         "LC_MEASUREMENT", "LC_MESSAGES", "LC_MONETARY", "LC_NAME", "LC_NUMERIC", "LC_PAPER", "LC_TELEPHONE", "LC_TIME",
     ]
-    private static let personal = ["HOME", "LOGNAME", "SHELL", "USER"]
 
     /// - Parameters:
     ///   - owner: Whom the program runs as, if not this process's user.
     ///   - passfile: PGPASSFILE, for servers whose primary_conninfo cannot name a password file (before 10).
     ///   - caller: The environment of this process: a variable's value by its name.
+    ///   - account: What the system knows of a user.
     init(
-        owner: BaseBackup.Owner? = nil, passfile: String? = nil, caller: (String) -> String? = Self.ofThisProcess
+        owner: BaseBackup.Owner? = nil, passfile: String? = nil, caller: (String) -> String? = Self.ofThisProcess,
+        account: (UInt32) -> Account? = { Account(user: $0) }
     ) {
-        let isAnother = owner.map { $0.user != geteuid() } ?? false
-        for name in Self.kept + (isAnother ? [] : Self.personal) { variables[name] = caller(name) }
-        if let owner, isAnother, let account = Account(user: owner.user) {
+        for name in Self.kept { variables[name] = caller(name) }
+        let user = owner?.user ?? geteuid()
+        if let account = account(user) {
             variables["HOME"] = account.home
             variables["SHELL"] = account.shell
             variables["USER"] = account.name
             variables["LOGNAME"] = account.name
+        } else if user == geteuid() {
+            // A container may run us as a number without an account: then nobody else's home is at hand.
+            variables["HOME"] = caller("HOME")
         }
         if variables["PATH"] == nil { variables["PATH"] = "/usr/local/bin:/usr/bin:/bin" }
         variables["PGPASSFILE"] = passfile

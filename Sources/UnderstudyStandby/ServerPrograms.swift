@@ -23,7 +23,8 @@ struct ServerPrograms: Sendable {
 
     /// Looks in `given`, else in the places where packages put this version, else in PATH.
     init(_ version: ServerVersion, given: String?) throws(UnderstudyError) {
-        let candidates = given.map { [$0] } ?? Self.usualPlaces(version.major) + Self.path
+        let candidates =
+            given.map { [$0] } ?? Self.places(version.major, path: ServerEnvironment.ofThisProcess("PATH"))
         for directory in candidates {
             guard unsafe access("\(directory)/pg_ctl", X_OK) == 0 else { continue }
             // A directory of a package holds one version; what PATH leads to may be another, as may what was given.
@@ -44,15 +45,22 @@ struct ServerPrograms: Sendable {
             hint: "Install the server of the primary's major version here, or name its directory with --bin-dir.")
     }
 
-    private static func usualPlaces(_ major: String) -> [String] {
-        [
+    /// Where packages put a major version, and what PATH leads to; each directory once.
+    static func places(_ major: String, path: String?) -> [String] {
+        let usual = [
             "/usr/lib/postgresql/\(major)/bin", "/usr/pgsql-\(major)/bin", "/usr/lib/postgresql\(major)/bin",
             "/usr/local/pgsql/bin", "/opt/postgresql/\(major)/bin",
         ]
+        // The programs run in the data directory, where a relative name means another place.
+        let further = path?.split(separator: ":").filter { $0.hasPrefix("/") } ?? []
+        var seen: Set<String> = []
+        return (usual + further.map(withoutLastSlash)).filter { seen.insert($0).inserted }
     }
 
-    private static var path: [String] {
-        ServerEnvironment.ofThisProcess("PATH")?.split(separator: ":").map(String.init) ?? []
+    private static func withoutLastSlash(_ path: Substring) -> String {
+        var path = path
+        while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
+        return String(path)
     }
 
     /// The version of the programs in a directory: no file beside them tells it, so one of them is asked.

@@ -87,6 +87,31 @@ import UnderstudyTestSupport
         #expect(backup.isRunning)
     }
 
+    @Test func `where the server cannot be asked again it is told no more, and not asked a third time`() throws {
+        let primary = try cluster(.newest, names: "")
+        // The backup has both.
+        try primary.append(["max_wal_senders = 2"], to: "postgresql.conf")
+        try primary.restart()
+        let backup = try startBasebackup(
+            primary, to: TestDirectory.freshPath("backup"), ["-r", "8M", "-v", "-C", "-S", "made"])
+        try primary.waitUntilCopying(backup)
+        let sender = "FROM pg_stat_replication WHERE state = 'streaming'"
+        try eventually("the end of what is told: \(backup.errorOutput)") {
+            try #require(backup.isRunning)
+            return try primary.holds("SELECT flush_lsn IS NULL AND write_lsn IS NOT NULL \(sender)")
+        }
+        let result = backup.wait()
+        #expect(result.status == 0, "\(result)")
+        let words = "synchronous_standby_names could not be asked for again ("
+        let lines = result.errorOutput.split(separator: "\n").filter { $0.contains(words) }
+        #expect(lines.count == 1, "\(result)")
+        #expect(lines.allSatisfy { $0.hasSuffix("), so no flush position is reported from now on") }, "\(result)")
+        #expect(primary.logTail.matches(of: /FATAL: .*max_wal_senders/).count == 1)
+        // The copy is complete: nothing keeps the slot from moving to its end.
+        let end = try #require(result.errorOutput.firstMatch(of: /log end point: ([0-9A-F\/]+)/)?.1)
+        #expect(try LSN(primary.sql("SELECT restart_lsn FROM pg_replication_slots")) == LSN(String(end)))
+    }
+
     @Test func `with --no-sync a slot that was never used holds WAL from the start, and moves`() throws {
         let primary = try cluster(.newest, names: "")
         try primary.sql("SELECT pg_create_physical_replication_slot('unused')")

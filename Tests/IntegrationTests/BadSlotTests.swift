@@ -114,6 +114,16 @@ import UnderstudyTestSupport
             try expectFailure(
                 ["basebackup", "-d", source, "-D", "TARGET", "-R"], on: cluster, slots: [kept], words)
         }
+        // Said once, by whichever of the run's connections it is noticed.
+        let named = "\(source) application_name=\(long)"
+        for arguments in [
+            ["clone", "--primary", named, "-D", TestDirectory.freshPath("standby"), "--no-slot"],
+            ["basebackup", "-d", named, "-D", TestDirectory.freshPath("backup"), "-c", "fast"],
+        ] {
+            let result = try UnderstudyProgram.run(arguments)
+            #expect(result.status == (arguments[0] == "clone" ? 1 : 0), "\(result)")
+            #expect(result.errorOutput.split(separator: "\n").count { $0.contains(long) } == 1, "\(result)")
+        }
         try expectFailure(basebackup(cluster, ["-l", "a\nSTART TIMELINE: 7"]), on: cluster, slots: [kept], "line end")
     }
 }

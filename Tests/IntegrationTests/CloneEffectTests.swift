@@ -45,6 +45,9 @@ import UnderstudyTestSupport
             #expect(result.errorOutput.contains("warning: \"\(name)\" came along in \"\(target)/"), "\(result)")
         }
         #expect(result.errorOutput.contains("taken back: recovery_target, recovery_target_time\n"), "\(result)")
+        #expect(
+            result.errorOutput.contains("recovery_target_timeline that came along is replaced by latest\n"), "\(result)"
+        )
     }
 
     @Test func `basebackup -R names them all, and changes none`() throws {

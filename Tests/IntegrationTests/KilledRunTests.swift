@@ -228,7 +228,7 @@ import UnderstudyTestSupport
         #expect(try cluster.slots() == ["standby1"])
     }
 
-    @Test(arguments: [("# comment\nrun 1\n", "an older version"), ("format 9\n", "does not know its format \"9\"")])
+    @Test(arguments: [("# comment\nrun 1\n", "an older version"), ("format 9\n", "has format \"9\"")])
     func `a mark of another format is refused with words`(text: String, words: String) throws {
         let cluster = try Cluster(.newest)
         let places = try Places(cluster)
@@ -292,7 +292,7 @@ import UnderstudyTestSupport
                 UnderstudyProgram.path,
                 ["basebackup", "-d", cluster.connectionString(), "-D", directory, "-c", "fast", "--force-clean"],
                 environment: UnderstudyProgram.environment, asCaller: true)
-            expectRefused(result, "it belongs to user \"postgres\"")
+            expectRefused(result, "belongs to user \"postgres\"")
         }
         #expect(FileTree.snapshot(places.parent) == before)
     }

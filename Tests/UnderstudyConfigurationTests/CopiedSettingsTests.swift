@@ -82,6 +82,22 @@ struct CopiedSettingsTests {
         #expect(told(targets, 110_000) == [])
     }
 
+    @Test("are named where they are set anew")
+    func changes() {
+        var copied = CopiedSettings()
+        copied.set("recovery_target_timeline", "Latest", file: "/f")
+        #expect(copied.changes(serverVersion: 150_000) == [])
+        copied.set("recovery_target_timeline", "current", file: "/f")
+        let timeline = "recovery_target_timeline that came along is replaced by latest"
+        #expect(copied.changes(serverVersion: 150_000) == [timeline])
+        copied.set("recovery_target_time", "t", file: "/f")
+        copied.set("recovery_target", "immediate", file: "/f")
+        #expect(
+            copied.changes(serverVersion: 150_000)
+                == ["recovery target that came along is taken back: recovery_target, recovery_target_time", timeline])
+        #expect(copied.changes(serverVersion: 110_000) == [])
+    }
+
     @Test("have the last value that is set, as in the server")
     func lastWins() {
         #expect(told(["archive_mode": "always", "archive_mode": "on"]) == [])

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import UnderstudyBackup
 import UnderstudyFileIO
@@ -141,6 +142,16 @@ struct ServerProgramsTests {
         #expect(error?.message == "could not find pg_ctl of version 16")
         #expect(error?.detail == "Looked in \"\(directory)\".")
     }
+
+    @Test("are looked for in each directory of PATH once, and in none that is relative")
+    func path() {
+        let path = "/usr/bin:/bin::/usr/lib/postgresql/16/bin/:bin:.:/usr/bin/:/sbin:/bin:/"
+        let places = ServerPrograms.places("16", path: path)
+        #expect(places.first == "/usr/lib/postgresql/16/bin")
+        #expect(places.suffix(4) == ["/usr/bin", "/bin", "/sbin", "/"])
+        #expect(Set(places).count == places.count)
+        #expect(ServerPrograms.places("16", path: nil) == Array(places.dropLast(4)))
+    }
 }
 
 @Suite("The command that starts a standby")
@@ -224,19 +235,39 @@ struct ReceiverTitleTests {
 @Suite("The environment of a server that is started")
 struct ServerEnvironmentTests {
     private static let ours = [
-        "PATH": "/bin", "LANG": "de_DE.UTF-8", "LC_MESSAGES": "C", "TZ": "UTC", "HOME": "/root", "USER": "root",
-        "LOGNAME": "root", "SHELL": "/bin/zsh", "PGPASSWORD": "secret", "PGHOST": "primary", "PGPASSFILE": "/ours",
+        "PATH": "/bin", "LANG": "de_DE.UTF-8", "LC_MESSAGES": "C", "TZ": "UTC", "HOME": "/caller",
+        "USER": "caller", "LOGNAME": "caller", "SHELL": "/bin/zsh", "PGPASSWORD": "secret", "PGHOST": "primary",
+        "PGPASSFILE": "/ours",
         "PGSERVICE": "s", "AWS_SECRET_ACCESS_KEY": "secret", "LD_LIBRARY_PATH": "/lib", "PGOPTIONS": "-c x=y",
     ]
 
     private func variables(_ owner: BaseBackup.Owner? = nil, passfile: String? = nil) -> [String: String] {
-        ServerEnvironment(owner: owner, passfile: passfile) { Self.ours[$0] }.variables
+        ServerEnvironment(owner: owner, passfile: passfile, caller: { Self.ours[$0] }).variables
     }
 
-    @Test("has where programs lie, language, time zone and user, and nothing else of ours")
-    func own() {
-        let kept = ["PATH", "LANG", "LC_MESSAGES", "TZ", "HOME", "USER", "LOGNAME", "SHELL"]
-        #expect(variables() == Self.ours.filter { kept.contains($0.key) })
+    private static let passed = ["PATH", "LANG", "LC_MESSAGES", "TZ"]
+
+    @Test("has where programs lie, language and time zone of ours, and nothing else")
+    func own() throws {
+        // As after sudo without -H, this process runs as one user and has the variables of another.
+        let account = try #require(Account(user: geteuid()))
+        var expected = Self.ours.filter { Self.passed.contains($0.key) }
+        expected["HOME"] = account.home
+        expected["SHELL"] = account.shell
+        expected["USER"] = account.name
+        expected["LOGNAME"] = account.name
+        #expect(variables() == expected)
+    }
+
+    @Test("has of a user without an account our HOME alone, and that only if it is our user")
+    func noAccount() {
+        func names(_ user: UInt32) -> [String] {
+            let owner = BaseBackup.Owner(user: user, group: 1)
+            let environment = ServerEnvironment(owner: owner, caller: { Self.ours[$0] }, account: { _ in nil })
+            return environment.variables.keys.filter { !Self.passed.contains($0) }
+        }
+        #expect(names(geteuid()) == ["HOME"])
+        #expect(names(geteuid() + 1) == [])
     }
 
     @Test("is that of another user, if it runs as one")
@@ -255,7 +286,8 @@ struct ServerEnvironmentTests {
 
     @Test("has a path where we have none")
     func path() {
-        #expect(ServerEnvironment { _ in nil }.variables == ["PATH": "/usr/local/bin:/usr/bin:/bin"])
+        let environment = ServerEnvironment(caller: { _ in nil }, account: { _ in nil })
+        #expect(environment.variables == ["PATH": "/usr/local/bin:/usr/bin:/bin"])
     }
 }
 
