@@ -154,6 +154,15 @@ struct WALDirectoryIdentityTests {
         }
     }
 
+    @Test("are not named when there are none", arguments: WALCompression.each)
+    func named(_ compression: WALCompression) throws {
+        let (directory, partial) = try begin(compression)
+        let name = WALSegmentName(timeline: TimelineID(rawValue: 1), number: 3, size: TestArchive.size)!
+        #expect(directory.partialName(of: name) == partial)
+        try FileManager.default.removeItem(atPath: path(partial))
+        #expect(directory.partialName(of: name) == nil)
+    }
+
     @Test("are missed though what holds more is being written beside", arguments: WALCompression.compressed)
     func missedBesideRewritten(_ compression: WALCompression) throws {
         let partial = file(3, "\(compression.kind.rawValue).partial")
