@@ -143,6 +143,7 @@ let package = Package(
                 "UnderstudyArchiver", "UnderstudyCompression", "UnderstudyFileIO",
                 "UnderstudyMemoryDestinationExample", "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudySource",
                 "UnderstudyTestSupport", "UnderstudyWAL",
+                .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
             name: "UnderstudyStandbyTests",

@@ -28,7 +28,7 @@ struct ArchiveEnd {
     /// - Throws: If the server has other WAL than the archive, or is a primary that has less. A standby that has less may lag:
     ///   the stream tells.
     func check() throws(UnderstudyError) {
-        if let end = holdings.end, end.timeline == server.identity.timeline, end.lsn > server.identity.position,
+        if let end = reached, end.timeline == server.identity.timeline, end.lsn > server.identity.position,
             try isPrimary()
         {
             throw parted(
@@ -45,13 +45,21 @@ struct ArchiveEnd {
             case .unknown(let reason):
                 // What is older has been removed, too.
                 logger.info(
-                    "the end of the archive at \(piece.start.lsn) (timeline \(piece.start.timeline)) cannot be compared with the server's WAL: \(reason)"
+                    "WAL of the archive from \(piece.start.lsn) up to \(piece.end) (timeline \(piece.start.timeline)) cannot be compared with the server's WAL: \(reason)"
                 )
                 if let difference { throw differs(at: difference) }
                 return
             }
         }
         if let difference { throw differs(at: difference) }
+    }
+
+    /// The furthest position of the server that the archive shows: also a partial segment that holds nothing was begun when
+    /// the server was there, and what came before it may have been moved elsewhere.
+    private var reached: WALPosition? {
+        guard let next = holdings.next else { return holdings.end }
+        guard let end = holdings.end, end.lsn >= next.lsn else { return next }
+        return end
     }
 
     private func differs(at position: WALPosition) -> UnderstudyError {
@@ -107,4 +115,8 @@ struct ArchiveEnd {
             return false
         }
     }
+}
+
+extension WALHoldings.Piece {
+    fileprivate var end: LSN { LSN(rawValue: start.lsn.rawValue + UInt64(bytes.count)) }
 }

@@ -56,7 +56,7 @@ extension ArchiveSurvey {
     /// No more than that are looked into: what is older was looked at when it was newer.
     private static let mostFiles = 10_000
 
-    /// Holds every file's first page against its name, and says what is missing between the first file and where the stream
+    /// Holds every file's first page against its name, and finds what is missing between the first file and where the stream
     /// goes on.
     ///
     /// - Parameter past: From the file on where that is, newest first.
@@ -72,17 +72,18 @@ extension ArchiveSurvey {
             )
         }
         guard let next = found.next else { return }
-        // What was noted as missing is said with the note.
-        let gaps = ArchiveGaps(of: past.filter { !wrong.contains($0) }, before: next, history: history).ranges
-            .filter { gap in !found.gaps.contains { $0.start.lsn == gap.start.lsn && $0.end.lsn == gap.end } }
-        for gap in gaps.prefix(Self.mostNamed) {
-            found.warnings.append(
-                "WAL from \(gap.start.lsn) up to \(gap.end) (timeline \(gap.start.timeline)) is not in complete segments of \"\(directory.path)\": a restore ends there, or with a partial segment that holds some of it"
-            )
+        let gaps = try ArchiveGaps(of: past.filter { !wrong.contains($0) }, before: next, history: history) {
+            file throws(WALDestinationError) in
+            let contents = ArchivedContents(file, in: directory)
+            guard try hasItsName(contents, history) else { return nil }
+            return try contents.end()
         }
-        if gaps.count > Self.mostNamed {
-            found.warnings.append(
-                "WAL is missing in \"\(directory.path)\" in \(gaps.count - Self.mostNamed) more places")
+        let size = size
+        // What was noted as missing is said with the note.
+        found.missing = gaps.ranges.filter { gap in
+            !found.gaps.contains {
+                $0.start.lsn.segmentStart(size) == gap.start.lsn.segmentStart(size) && $0.end.lsn == gap.end.lsn
+            }
         }
     }
 

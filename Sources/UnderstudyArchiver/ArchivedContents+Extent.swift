@@ -18,6 +18,14 @@ extension ArchivedContents {
         return segment.compression == .none ? try plainExtent(pages) : try compressedExtent(pages)
     }
 
+    /// The position behind the last record that it holds, as far as that can be seen; nil where it holds none.
+    func end() throws(WALDestinationError) -> LSN? {
+        guard let extent = try extent() else { return nil }
+        let start = segment.segment.startLSN.rawValue
+        // Records end at multiples of 8, and may do so with zeros.
+        return min(segment.segment.endLSN, LSN(rawValue: (start + UInt64(extent.end) + 7) & ~7))
+    }
+
     private func plainExtent(_ pages: WALPages) throws(WALDestinationError) -> Extent {
         func page(_ number: Int) throws(WALDestinationError) -> [UInt8] {
             try writing { () throws(FileIOError) in

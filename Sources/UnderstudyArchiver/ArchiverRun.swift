@@ -59,7 +59,7 @@ struct ArchiverRun {
         let history = try readHistory(session, server)
         let holdings = try open(server, history, slot)
         defer { archiver.destination.close() }
-        note(holdings)
+        note(holdings, .of(server.identity, history))
         try ArchiveEnd(holdings, of: archiver.destination, session, server, logger: logger).check()
         archiveEnd = holdings.end
         let start = try begin(session, server, &slot, history, holdings)
@@ -122,12 +122,9 @@ struct ArchiverRun {
         }
     }
 
-    private mutating func note(_ holdings: WALHoldings) {
+    private mutating func note(_ holdings: WALHoldings, _ history: TimelineHistory?) {
         for warning in holdings.warnings { logger.warning("\(warning)") }
-        for gap in holdings.gaps.prefix(SomeOfMany.shown) { say(gap) }
-        if holdings.gaps.count > SomeOfMany.shown {
-            logger.warning("\(holdings.gaps.count - SomeOfMany.shown) more gaps are noted in the archive")
-        }
+        sayGaps(of: holdings, history)
         guard let divergence = holdings.divergence else { return }
         state.tell(.diverged(divergence))
         logger.warning(
@@ -220,8 +217,16 @@ struct ArchiverRun {
                     state.interrupt)
                 if slotCare.noticed != nil, !state.stopIsAsked { return false }
             }
+            if failure.sqlState == "55006", let name = slot.name { failure.hint = SlotInUse.hint(name, server.version) }
             if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }
-            throw try LostWAL.explain(failure, session, server, history, start, slot: slot, held: archiveEnd?.lsn)
+            // Removed while it was being sent, it was received up to there.
+            var (lost, held) = (start, archiveEnd)
+            if observer.hasReceived, report.failure == nil {
+                let received = observer.received
+                lost = WALPosition(timeline: received.timeline, lsn: received.lsn.segmentStart(server.segmentSize))
+                held = received
+            }
+            throw try LostWAL.explain(failure, session, server, history, lost, slot: slot, held: held)
         }
         return isDone
     }
@@ -287,30 +292,4 @@ private struct Complaints {
     }
 
     mutating func reset() { last = nil }
-}
-
-/// Which failures another attempt may mend.
-enum Retry {
-    /// Never: what is wrong is on this side, or lost for good.
-    static func isHopeless(_ error: UnderstudyError) -> Bool {
-        [.options, .passwordNeeded, .fileSystem, .target, .wal, .slotInvalidated, .cancelled].contains(error.code)
-    }
-
-    /// Perhaps, even where it has never worked before: the server starts, is not there yet, or another client is still in
-    /// the place.
-    static func mayPass(_ error: UnderstudyError) -> Bool {
-        if error.code == .connection { return true }
-        // A standby that is behind the archive.
-        if error.message.contains("ahead of the WAL flush position") { return true }
-        return ["53300", "55006", "57P03"].contains(error.sqlState)
-    }
-}
-
-extension Duration {
-    /// Rounded to a tenth, as text.
-    var seconds: String {
-        let tenths =
-            (components.seconds * 10) + (components.attoseconds + 50_000_000_000_000_000) / 100_000_000_000_000_000
-        return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
-    }
 }

@@ -35,13 +35,14 @@ struct ArchiverSlot {
         try session.checkSlotName(name)
         let look = try care.look(name, session, server, parameters.pinned(to: session), state.interrupt)
         var found = look.state
+        if let found, found.kind != "physical" { throw Self.notPhysical(name, found.kind) }
         if found == nil, createIfMissing {
             do throws(UnderstudyError) {
                 try session.createSlot(name, temporary: false, reserveWAL: true)
                 logger.info("created replication slot \"\(name)\"")
             } catch  where error.sqlState == "42710" && !look.isKnown {
                 // It was there, which nothing could tell.
-                care.sayUncertain(look, name, logger)
+                care.sayUncertain(look, name, recreates: recreates && server.version.invalidatesSlots, logger)
             }
             found = try Self.read(name, session, server)
         } else if found == nil, look.isKnown {
@@ -56,10 +57,7 @@ struct ArchiverSlot {
         } else if recreates, look.isUncertain, let found, found.restartLSN == nil {
             isEmpty = true
         } else {
-            care.sayUncertain(look, name, logger)
-        }
-        if let found, found.kind != "physical" {
-            throw Self.notPhysical(name, found.kind)
+            care.sayUncertain(look, name, recreates: recreates && server.version.invalidatesSlots, logger)
         }
         invalidation = look.invalidation
         isUncertain = look.isUncertain && found != nil && found?.restartLSN == nil
@@ -110,6 +108,7 @@ extension Session {
         do throws(ConnectionError) { _ = try runShielded(ReplicationCommand.dropSlot(name)) } catch {
             var failure = UnderstudyError(error, of: .slot)
             failure.message = "could not drop replication slot \"\(name)\": \(failure.message)"
+            if error.sqlState == "55006" { failure.hint = SlotInUse.hint(name, serverVersion) }
             if error.sqlState == "42704" {
                 failure.hint = "The server lists its slots: SELECT slot_name, slot_type FROM pg_replication_slots;"
             }

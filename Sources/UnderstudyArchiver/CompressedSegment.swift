@@ -25,6 +25,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
     /// older timeline holds.
     private var older: UInt64 = 0
     private let olderIdentity: FileIdentity?
+    private var olderSize: Int64 = 0
     private var file: FileDescriptor?
     private var compressor: Compressor
     /// Plain bytes that the compressor has taken.
@@ -50,9 +51,10 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
             compressor = try Compressor(method, level: level, contentSize: UInt64(segment.size))
         } catch { throw WALDestinationError(error.message) }
         olderIdentity = try writing { () throws(FileIOError) in try directory.identity(of: partial) }
-        var older = UInt64(heldElsewhere)
+        var older = UInt64(heldElsewhere), olderSize: Int64 = 0
         if olderIdentity != nil {
             older = try Self.held(partial, in: directory, segment)
+            olderSize = try writing { () throws(FileIOError) in try directory.sizeAndMode(of: partial).size }
             try syncing { () throws(FileIOError) in
                 // It counts until the new one takes its place, also after a crash.
                 try directory.openFile(partial, flags: O_RDWR).sync(path: directory.fullPath(partial))
@@ -71,6 +73,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         self.partial = partial
         self.name = name
         self.older = older
+        self.olderSize = olderSize
     }
 
     var isHeldBack: Bool { name == Self.newName && UInt64(taken) < older }
@@ -188,9 +191,11 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
     /// What was acknowledged lies in the older file until this one takes its place.
     func checkName() throws(WALDestinationError) {
         try check(name, directory)
-        guard name == Self.rewrittenName else { return }
-        let shown = try writing { () throws(FileIOError) in try directory.identity(of: partial) }
-        guard shown == olderIdentity else { throw taken(directory.fullPath(partial)) }
+        guard name == Self.rewrittenName, let olderIdentity else { return }
+        let standing = try writing { () throws(FileIOError) in
+            try directory.standing(of: partial, olderIdentity, bytes: olderSize)
+        }
+        if standing != .intact { throw taken(directory.fullPath(partial), isCut: standing == .cut) }
     }
 
     private func compressing(
@@ -209,6 +214,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
 
     private func put() throws(WALDestinationError) {
         guard !pending.isEmpty else { return }
+        try checkSize(name, directory)
         let bytes = pending
         try writing { () throws(FileIOError) in try unsafe file!.write(bytes.span.bytes, at: offset, path: path) }
         offset += Int64(pending.count)

@@ -127,6 +127,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
     }
 
     func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
+        try checkSize(beforeWritingUpTo: offset + bytes.byteCount)
         try writing { () throws(FileIOError) in
             if direct != nil, offset % Block.alignment == 0, bytes.isAligned {
                 try direct!.write(bytes, at: Int64(offset), path: path)
@@ -152,6 +153,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         guard hasTail, !needsSync, offset == written, end <= zeroed, bytes.byteCount <= SyncedTail.limit else {
             return false
         }
+        try checkSize(beforeWritingUpTo: end)
         let isSynced = try syncing { () throws(FileIOError) in
             if tail == nil { tail = try SyncedTail() }
             return try tail!.write(bytes, at: Int64(offset), to: direct!, of: file!, path: path)
@@ -169,6 +171,11 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         needsCheck = false
     }
 
+    /// Before its last block is written, a file that was cut short has not got its size again.
+    private func checkSize(beforeWritingUpTo end: Int) throws(WALDestinationError) {
+        if end > segment.size - Block.alignment { try checkSize(name, directory) }
+    }
+
     func handOver() {}
 
     func checkName() throws(WALDestinationError) { try check(name, directory) }
@@ -177,6 +184,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
     func zeroAhead() throws(WALDestinationError) {
         guard zeroed < segment.size, written >= zeroed - Self.zeroStep / 4 else { return }
         let start = max(zeroed, written), end = min(segment.size, start + Self.zeroStep)
+        try checkSize(beforeWritingUpTo: end)
         // Room that was allocated does not run out, and where it was not, the next write will tell.
         try writing { () throws(FileIOError) in
             try file!.fillWithZeros(Int64(start)..<Int64(end), path: path)

@@ -52,6 +52,15 @@ extension SegmentOutput {
         if standing != .intact { throw taken(directory.fullPath(name), isCut: standing == .cut) }
     }
 
+    /// Throws if the file has lost bytes, before what is written behind them hides that: it would have its size again, and
+    /// zeros in its middle.
+    func checkSize(_ name: RelativePath, _ directory: ConfinedDirectory) throws(WALDestinationError) {
+        let standing = try writing { () throws(FileIOError) in
+            try directory.standing(of: name, identity, bytes: fileSize)
+        }
+        if standing == .cut { throw taken(directory.fullPath(name), isCut: true) }
+    }
+
     /// The file that was written is not the one that has its name.
     func taken(_ path: String, isCut: Bool = false) -> WALDestinationError {
         let end = LSN(rawValue: segment.start.rawValue + UInt64(written))

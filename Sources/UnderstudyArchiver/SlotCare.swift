@@ -44,17 +44,26 @@ struct SlotCare {
     }
 
     /// Says once that nothing tells whether the slot is invalidated.
-    mutating func sayUncertain(_ look: SlotLook, _ name: String, _ logger: Logger) {
-        guard look.isUncertain, look.invalidation == nil, !hasSaidUncertain else { return }
+    ///
+    /// - Parameter recreates: Whether a slot is to be made anew that is shown to be invalidated or missing.
+    mutating func sayUncertain(_ look: SlotLook, _ name: String, recreates: Bool, _ logger: Logger) {
+        let leavesIt = recreates && !look.isAnswered && (look.isUncertain || !look.isKnown)
+        guard look.isUncertain || leavesIt, look.invalidation == nil, !hasSaidUncertain else { return }
         hasSaidUncertain = true
         let isEmpty = look.state != nil && look.state?.restartLSN == nil
-        let text =
+        var text =
             isEmpty
             ? "replication slot \"\(name)\" holds no WAL: it was never used, or the server has invalidated it; a replication connection does not tell which"
             : "a replication connection does not tell whether the server has invalidated replication slot \"\(name)\""
-        let hint =
+        var hint =
             "Let the role connect to a database, too (pg_hba.conf), or look on the server: SELECT wal_status FROM pg_replication_slots WHERE slot_name = '\(name)';"
-            + (isEmpty ? " With --recreate-slot it is made anew in either case." : "")
+        if leavesIt {
+            text += ": --recreate-slot leaves it as it is"
+            hint +=
+                " Where that says lost, make it anew: SELECT pg_drop_replication_slot('\(name)'); SELECT pg_create_physical_replication_slot('\(name)', true);"
+        } else if isEmpty {
+            hint += " With --recreate-slot it is made anew in either case."
+        }
         logger.warning("\(text)", metadata: ["hint": "\(hint)"])
     }
 

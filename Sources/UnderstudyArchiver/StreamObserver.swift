@@ -44,6 +44,9 @@ final class StreamObserver {
     /// Whether the stream brought anything: then the trouble before is over.
     var hasReceived: Bool { last.received > start.lsn || last.timeline != start.timeline }
 
+    /// How far it has come.
+    var received: WALPosition { WALPosition(timeline: last.timeline, lsn: last.received) }
+
     func connected(_ session: Session, _ start: WALPosition) {
         metrics.beginStream(at: last)
         state.change { status in
@@ -130,13 +133,13 @@ final class StreamObserver {
         if let warning = lag.note(bytes) { archiver.warn(lagging: warning) }
     }
 
-    /// Whole segments have their names.
+    /// Whole segments have their names, and one of which nothing was written has none.
     private func notePartial(at position: LSN) {
         guard !position.isSegmentStart(segmentSize),
-            let segment = WALSegmentName(containing: position, timeline: timeline, size: segmentSize)
+            let segment = WALSegmentName(containing: position, timeline: timeline, size: segmentSize),
+            let name = (archiver.destination as? WALDirectory)?.partialName(of: segment)
         else { return }
-        logger.notice(
-            "not renaming \"\(segment)\(ArchivedSegment.partialSuffix)\", segment is not complete")
+        logger.notice("not renaming \"\(name)\", segment is not complete")
     }
 }
 

@@ -41,6 +41,15 @@ extension WALDirectory.Opened {
 }
 
 extension WALDirectory {
+    /// The name of the partial file of a segment; nil if there is none. May be asked on any thread.
+    func partialName(of segment: WALSegmentName) -> String? {
+        let name = "\(segment)\(compression.kind.rawValue)\(ArchivedSegment.partialSuffix)"
+        guard let directory = try? ConfinedDirectory(path: path), directory.exists(RelativePath(name)) else {
+            return nil
+        }
+        return name
+    }
+
     /// Puts the complete segments before `next` on stable storage, as far as the server was not told of them before:
     /// whoever put them there may have died before, or not have cared.
     ///

@@ -20,6 +20,8 @@ struct LeftSlot {
     /// The end of the WAL that the run has written; nil if there is none.
     var end: LSN?
 
+    static let inUse = "it is in use"
+
     /// Why it must be kept; nil if it is as the run has left it, and nobody's.
     func reasonToKeep(_ standing: Standing) -> String? {
         guard let noted else { return "where it stood when that base backup began is not known" }
@@ -28,7 +30,7 @@ struct LeftSlot {
         guard noted <= position && position <= end else {
             return "it holds WAL from \(position) on, and that base backup has left it between \(noted) and \(end)"
         }
-        return standing.isActive ? "it is in use" : nil
+        return standing.isActive ? Self.inUse : nil
     }
 }
 
@@ -67,6 +69,12 @@ extension BackupRun {
     }
 
     private func keep(_ name: String, _ reason: String) {
+        guard reason != LeftSlot.inUse else {
+            logger.warning(
+                "replication slot \"\(name)\" of the unfinished base backup is kept: \(reason)",
+                metadata: ["hint": "It serves somebody else by now, or that base backup is still running."])
+            return
+        }
         logger.warning(
             "replication slot \"\(name)\" of the unfinished base backup is kept: \(reason); if nobody needs it, drop it on the primary: SELECT pg_drop_replication_slot('\(name)');"
         )
@@ -95,7 +103,7 @@ extension BackupRun {
             }
             if attempt < 50 { session.pause(.milliseconds(100)) }
         }
-        return "it is in use"
+        return LeftSlot.inUse
     }
 
     /// Where a slot stands now; nil if there is none of that name. Whether it is in use is told before 15 alone.

@@ -156,6 +156,8 @@ public struct WALHoldings: Sendable, Equatable {
     }
     /// What was noted as missing, and is still.
     public var gaps: [WALGap] = []
+    /// What else is missing between the first segment and where the stream goes on. Asked for once in a run.
+    public var missing: [WALGap] = []
 
     public struct Divergence: Sendable, Equatable {
         /// The timeline and position at which the server's history leaves ours.
@@ -188,7 +190,7 @@ public struct WALPosition: Hashable, Sendable {
 
 /// WAL that the server has removed before it was received. A restore cannot pass through it.
 public struct WALGap: Hashable, Sendable {
-    /// The start of the first segment that is not complete; some of it may lie in a partial one.
+    /// Behind the last byte that is held before it: in the middle of a segment of which a partial file holds some.
     public var start: WALPosition
     /// Where the archive goes on: a segment's start.
     public var end: WALPosition

@@ -49,7 +49,7 @@ package struct SlotLook: Sendable, Equatable {
         isKnown = version.readsSlots || sources.answer != nil
         isAnswered = sources.answer?.slot != nil
         walStatus = sources.answer?.walStatus
-        guard let state, state.kind == "physical" || sources.answer == nil, version.invalidatesSlots else {
+        guard let state, state.kind == "physical", version.invalidatesSlots else {
             isUncertain = state == nil && !isKnown && version.invalidatesSlots && Self.limits(sources.sizeLimit)
             return
         }

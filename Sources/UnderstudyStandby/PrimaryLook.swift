@@ -53,11 +53,14 @@ struct PrimaryLook: Sendable {
         guard let row = try? session.runForRows(question).rows.first, row.count == 3 else { return }
         var flaw: String?
         if row[0] != "physical" { flaw = "it is a \(row[0] ?? "logical") slot, not a physical one" }
-        if row[1] == "t" { flaw = "it is in use" }
         if row[2] == "lost" { flaw = "the WAL that it needs has been removed" }
+        let isActive = row[1] == "t"
+        if isActive { flaw = flaw ?? "it is in use" }
         guard let flaw else { return }
         throw UnderstudyError(
             .slot, "cannot use replication slot \"\(name)\": \(flaw)",
-            hint: "Choose another name, or drop this slot on the primary: SELECT pg_drop_replication_slot('\(name)');")
+            hint: isActive
+                ? SlotInUse.hint(name, version)
+                : "Choose another name, or drop this slot on the primary: SELECT pg_drop_replication_slot('\(name)');")
     }
 }

@@ -44,7 +44,9 @@ import UnderstudyTestSupport
         try eventually("an active slot: \(receiver.errorOutput)") {
             try cluster.holds("SELECT active FROM pg_replication_slots")
         }
-        try expectFailure(clone(cluster), on: cluster, slots: ["standby1"], "\"standby1\"", "in use")
+        try expectFailure(
+            clone(cluster), on: cluster, slots: ["standby1"], "\"standby1\"", "in use",
+            "stop the client that uses this one", "active_pid FROM pg_replication_slots WHERE slot_name = 'standby1'")
         try expectFailure(basebackup(cluster, ["-S", "standby1"]), on: cluster, slots: ["standby1"], "active")
         #expect(try cluster.holds("SELECT active FROM pg_replication_slots"))
     }

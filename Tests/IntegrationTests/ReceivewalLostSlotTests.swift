@@ -30,8 +30,19 @@ import UnderstudyTestSupport
             cluster.connectionString(user: user), ["-S", "archive"], of: cluster.installation)
         try cluster.waitForStream(program)
         try archive.wait(for: try cluster.finishSegment(), program)
+        try cluster.writeWAL(kilobytes: 100)
+        try cluster.waitForFlush(of: try cluster.position(), program)
         #expect(program.stop().status == 0)
         try cluster.waitUntilFree()
+    }
+
+    /// Where the WAL of an archive ends that holds a partial segment, plain.
+    private func end(of archive: WALArchive) throws -> String {
+        let name = try #require(archive.partials.last)
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: "\(archive.path)/\(name)"))
+        let count = try #require(bytes.lastIndex { $0 != 0 }) + 1
+        let start = try #require(UInt64(name.dropFirst(16).prefix(8), radix: 16)) << 20
+        return String(format: "0/%X", start + UInt64((count + 7) & ~7))
     }
 
     private func lose(_ cluster: Cluster) throws {
@@ -43,7 +54,7 @@ import UnderstudyTestSupport
 
     /// Restarts with the option that the hint names, and looks at what it leaves.
     private func goOn(_ archive: WALArchive, _ cluster: Cluster, user: String, expecting words: [String]) throws {
-        let partials = archive.partials
+        let partials = archive.partials, end = try end(of: archive)
         let source = cluster.connectionString(user: user)
         let program = try archive.receive(source, ["-S", "archive", "--recreate-slot"], of: cluster.installation)
         try cluster.waitForStream(program)
@@ -51,7 +62,10 @@ import UnderstudyTestSupport
         let result = program.stop()
         #expect(result.status == 0, "\(result)")
         for word in words { #expect(result.errorOutput.contains(word), "\(result)") }
+        #expect(result.errorOutput.contains("WAL from \(end) up to "), "\(end): \(result)")
         let missing = try #require(archive.names.first { $0.hasSuffix(".missing") })
+        let note = try String(contentsOfFile: "\(archive.path)/\(missing)", encoding: .utf8)
+        #expect(note.contains("\nstart \(end) 1\n"), "\(end): \(note)")
         #expect(partials.allSatisfy { archive.names.contains($0) && $0.prefix(24) == missing.prefix(24) })
         #expect(try archive.differences(from: cluster).allSatisfy { $0 < missing })
         #expect(try cluster.holds("SELECT wal_status = 'reserved' FROM pg_replication_slots"))
@@ -59,7 +73,10 @@ import UnderstudyTestSupport
         let again = try archive.receive(source, ["-S", "archive", "--recreate-slot"], of: cluster.installation)
         try cluster.waitForStream(again)
         let said = again.stop()
+        #expect(said.errorOutput.contains("WAL from \(end) up to "), "\(end): \(said)")
         #expect(said.errorOutput.contains("is missing from the archive"), "\(said)")
+        #expect(said.errorOutput.contains("hint: If the segments are still in "), "\(said)")
+        #expect(!said.errorOutput.contains("is not in complete segments"), "\(said)")
         #expect(!said.errorOutput.contains("made anew"), "\(said)")
     }
 
@@ -74,8 +91,9 @@ import UnderstudyTestSupport
         let before = FileTree.snapshot(archive.path)
         let result = try archive.receive(from: cluster, ["-S", "archive"]).wait()
         expectRefused(
-            result, "replication slot \"archive\" was invalidated by the server", "detail: WAL from ", " up to ",
-            "lost to it", "--recreate-slot", "--start-lsn=", "pg_drop_replication_slot('archive')")
+            result, "replication slot \"archive\" was invalidated by the server",
+            "detail: WAL from \(try end(of: archive)) up to ", "lost to it", "--recreate-slot", "--start-lsn=",
+            "pg_drop_replication_slot('archive')")
         #expect(FileTree.snapshot(archive.path) == before)
         #expect(try cluster.holds("SELECT wal_status = 'lost' AND restart_lsn IS NULL FROM pg_replication_slots"))
         try goOn(
@@ -98,7 +116,7 @@ import UnderstudyTestSupport
         } else {
             expectRefused(
                 result, "warning: replication slot \"archive\" holds no WAL", "has already been removed",
-                "detail: WAL from ", "--recreate-slot")
+                "detail: WAL from \(try end(of: archive)) up to ", "--recreate-slot")
             #expect(result.errorOutput.split(separator: "holds no WAL").count == 2, "\(result)")
         }
         try goOn(archive, cluster, user: "r", expecting: ["made anew", "is missing from the archive"])

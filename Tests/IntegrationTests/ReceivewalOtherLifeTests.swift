@@ -98,10 +98,29 @@ import UnderstudyTestSupport
         program = try archive.receive(from: cluster)
         try program.waitToSay("starting log streaming at ")
         #expect(program.errorOutput.contains("cannot be compared with the server's WAL: "), "\(program.errorOutput)")
+        let number = try #require(UInt64(first.suffix(8), radix: 16))
+        // Zeros follow a switch.
+        let range = String(format: "from 0/%X up to 0/%X", number << 20, number)
+        #expect(program.errorOutput.contains("WAL of the archive \(range)"), "\(range): \(program.errorOutput)")
         #expect(!program.errorOutput.contains("error"), "\(program.errorOutput)")
         try archive.wait(for: try cluster.finishSegment(), program)
         #expect(program.stop().status == 0)
         #expect(archive.gaps(segmentMegabytes: 1) == [])
+    }
+
+    /// It was begun when the server was there: what came before may have been moved elsewhere.
+    @Test func `a partial segment that holds nothing shows where the server was, too`() throws {
+        let cluster = try Cluster.keepingWAL(.newest)
+        for (method, suffix, size) in [("none", "", 1 << 20), ("gzip", ".gz", 0)] {
+            let archive = try WALArchive()
+            let name = "0000000100000000000000F0\(suffix).partial"
+            try Data(count: size).write(to: URL(fileURLWithPath: "\(archive.path)/\(name)"))
+            let result = try archive.receive(from: cluster, ["-Z", method]).wait()
+            expectRefused(
+                result, "server is behind the archive: its WAL ends at ", "the archive's at 0/F000000 (timeline 1)",
+                "another directory, with a new base backup", "and all later ones out of \"\(archive.path)\"")
+            #expect(archive.names == [name])
+        }
     }
 
     /// A standby may lag: it is waited for.

@@ -24,7 +24,7 @@ struct SurveyCase: Sendable, CustomTestStringConvertible {
     /// Files that are gone, or that are new.
     var removed: [String] = []
     var added: [String] = []
-    var warnings = 0
+    var warnings = 0, missing = 0
 
     func make() throws -> TestArchive {
         let archive = try TestArchive()
@@ -52,6 +52,7 @@ struct ArchiveSurveyTests {
         let archive = try test.make(), before = archive.names
         let holdings = try WALDirectory(archive.path).open(test.origin)
         #expect(holdings.warnings.count == test.warnings, "\(holdings.warnings)")
+        #expect(holdings.missing.count == test.missing, "\(holdings.missing)")
         #expect(holdings.next == test.next)
         #expect(holdings.divergence?.fork == test.fork)
         let told = holdings.divergence?.names ?? []
@@ -142,7 +143,7 @@ extension SurveyCase {
                 testDescription: "only a partial one", files: [file(3, ".partial@5000")], next: position(1, 0x300000)),
             SurveyCase(
                 testDescription: "a gap behind it", files: [file(3), file(9)], next: position(1, 0xA00000),
-                warnings: 1),
+                missing: 1),
         ]
         + [".gz", ".lz4", ".zst"].flatMap { suffix in
             [

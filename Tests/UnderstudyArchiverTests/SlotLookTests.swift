@@ -1,7 +1,9 @@
+import Logging
 import Testing
 import UnderstudyProtocol
 import UnderstudyReceiver
 import UnderstudySource
+import UnderstudyTestSupport
 import UnderstudyWAL
 
 @testable import UnderstudyArchiver
@@ -17,6 +19,7 @@ struct SlotLookTests {
         var versions: [Int]
         /// READ_REPLICATION_SLOT: nil for no slot; `.some(nil)` for one without a position.
         var read: String??
+        var kind = "physical"
         /// pg_replication_slots: position, wal_status, invalidation_reason; nil where it cannot be asked.
         var sql: [String?]?
         var limit: String?
@@ -58,6 +61,10 @@ struct SlotLookTests {
         Case(
             testDescription: "no position any more", versions: from15, read: .some(nil), heldWAL: true,
             verdict: .lost(nil)),
+        // It is no slot for us, whatever it holds.
+        Case(
+            testDescription: "a logical slot", versions: from15 + [180_006], read: .some(nil), kind: "logical",
+            verdict: .unused),
         Case(testDescription: "no position, in 18", versions: [180_006], read: .some(nil), verdict: .unused),
         Case(testDescription: "a position", versions: [150_018, 180_006], read: "0/1", limit: "2MB", verdict: .holds),
         Case(
@@ -80,7 +87,7 @@ struct SlotLookTests {
             let version = ServerVersion(number: number)
             var sources = SlotLook.Sources(version: version, sizeLimit: test.limit, heldWAL: test.heldWAL)
             if version.readsSlots, let position = test.read {
-                sources.read = SlotState(kind: "physical", restartLSN: position.flatMap { LSN($0) })
+                sources.read = SlotState(kind: test.kind, restartLSN: position.flatMap { LSN($0) })
             }
             if let sql = test.sql {
                 let row = ["async", "0/9", "physical", sql[0], sql[1], nil, sql[2]]
@@ -111,18 +118,76 @@ struct SlotLookTests {
     }
 }
 
+@Suite("What nothing tells of a slot")
+struct UncertainSlotTests {
+    private struct Handler: LogHandler {
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+        let log: Locked<[String]>
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) {
+            log.withLock { $0.append("\(event.message)\nhint: \(event.metadata?["hint"] ?? "")") }
+        }
+    }
+
+    /// Says it twice.
+    private func said(_ sources: SlotLook.Sources, recreates: Bool) -> [String] {
+        let log = Locked<[String]>([])
+        let logger = Logger(label: "test") { _ in Handler(log: log) }
+        var care = SlotCare()
+        for _ in 1...2 { care.sayUncertain(SlotLook(sources), "arc", recreates: recreates, logger) }
+        return log.withLock { $0 }
+    }
+
+    @Test("is why --recreate-slot leaves it as it is, which is said once", arguments: [130_018, 140_023])
+    func leftAsItIs(_ number: Int) throws {
+        let version = ServerVersion(number: number)
+        for limit in ["-1", "2MB", nil] {
+            let lines = said(.init(version: version, sizeLimit: limit), recreates: true)
+            #expect(lines.count == 1)
+            for words in [
+                "a replication connection does not tell whether the server has invalidated replication slot \"arc\"",
+                ": --recreate-slot leaves it as it is\n", "pg_hba.conf",
+                "SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'arc';",
+                "SELECT pg_drop_replication_slot('arc'); SELECT pg_create_physical_replication_slot('arc', true);",
+            ] { #expect(lines.first?.contains(words) == true, "\(words): \(lines)") }
+            #expect(said(.init(version: version, sizeLimit: limit), recreates: false).count == (limit == "2MB" ? 1 : 0))
+        }
+        // Where SQL tells, there is nothing to say.
+        let row = ["async", "0/9", "physical", "0/1", "reserved", nil, nil]
+        let answer = try WatchQuery.Answer(ResultSet(columns: [], rows: [row]))
+        #expect(said(.init(version: version, answer: answer), recreates: true) == [])
+    }
+}
+
+@Suite("A slot in use")
+struct SlotInUseTests {
+    @Test("is not one to drop, and who uses it can be found", arguments: [90426, 90500, 180_006])
+    func hint(_ number: Int) {
+        let hint = SlotInUse.hint("arc", ServerVersion(number: number))
+        #expect(!hint.contains("drop"))
+        #expect(hint.contains("active_pid FROM pg_replication_slots WHERE slot_name = 'arc'") == (number >= 90500))
+        #expect(hint.contains("stop the client that uses this one"))
+    }
+}
+
 @Suite("An invalidated slot")
 struct LostSlotTests {
-    private func explain(_ start: WALPosition?, _ oldest: WALPosition?) -> UnderstudyError {
-        LostSlot.explain(SlotInvalidation(reason: "wal_removed"), "arc", start) { oldest }
+    private func explain(_ held: WALPosition?, _ oldest: WALPosition?) -> UnderstudyError {
+        LostSlot.explain(SlotInvalidation(reason: "wal_removed"), "arc", held, nil) { oldest }
     }
 
     @Test("is named with what is lost, and what goes on")
     func lost() {
-        let error = explain(position(1, 0x300000), position(2, 0x700000))
+        let error = explain(position(1, 0x312348), position(2, 0x700000))
         #expect(error.code == .slotInvalidated)
         #expect(error.message == "replication slot \"arc\" was invalidated by the server (wal_removed)")
-        #expect(error.detail == "WAL from 0/300000 up to 0/700000 (timeline 1) is not in the archive, and lost to it.")
+        #expect(
+            error.detail == "WAL from 0/312348 up to 0/700000 (timelines 1 to 2) is not in the archive, and lost to it."
+        )
         for words in [
             "--recreate-slot", "--start-lsn=0/700000.", "SELECT pg_drop_replication_slot('arc');",
             "SELECT pg_create_physical_replication_slot('arc', true);", "take a new base backup",
@@ -134,6 +199,8 @@ struct LostSlotTests {
         let error = explain(position(1, 0x300000), position(1, 0x300000))
         #expect(error.detail?.hasSuffix("where the archive ends: nothing is lost so far.") == true)
         #expect(error.hint?.contains("--recreate-slot") == true && error.hint?.contains("--start-lsn") == false)
+        let partial = explain(position(1, 0x312348), position(1, 0x300000))
+        #expect(partial.detail?.contains("has all from 0/300000 (timeline 1) on") == true)
         let empty = explain(nil, nil)
         #expect(empty.detail?.contains("The archive is empty") == true)
         #expect(empty.hint?.contains("--recreate-slot") == true)

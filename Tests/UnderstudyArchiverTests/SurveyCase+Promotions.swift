@@ -23,7 +23,9 @@ extension SurveyCase {
             next: position(1, 0x400000)),
         SurveyCase(
             testDescription: "promotions further on", files: [file(2), two(3, ".partial@5000")], timeline: 4,
-            forks: [1: 0x290000, 2: 0x350000, 3: 0x360000], next: position(2, 0x300000)),
+            forks: [1: 0x290000, 2: 0x350000, 3: 0x360000], next: position(2, 0x300000),
+            // That of timeline 2 up to the end of segment 2.
+            missing: 1),
         SurveyCase(
             testDescription: "promotion where a segment ends", files: [file(2), file(3)], timeline: 2,
             forks: [1: 0x400000], next: position(1, 0x400000)),

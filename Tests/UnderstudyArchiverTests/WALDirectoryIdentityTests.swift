@@ -83,13 +83,58 @@ struct WALDirectoryIdentityTests {
         expectTaken(partial, upTo: 300_000) { try directory.suspend() }
     }
 
-    @Test("are missed where they were cut short, as long as they have not grown again")
-    func cutShort() throws {
-        let (directory, partial) = try begin(.none)
-        let cut = try FileHandle(forWritingTo: URL(fileURLWithPath: path(partial)))
-        try cut.truncate(atOffset: 100)
-        try cut.close()
-        try directory.write(content, 300_000..<400_000)
+    private func cut(_ name: String, to size: UInt64) throws {
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path(name)))
+        try file.truncate(atOffset: size)
+        try file.close()
+    }
+
+    enum Moment: CaseIterable, Sendable { case sync, finish, end }
+
+    /// What is written behind the cut would give the file its size again, with zeros in its middle.
+    @Test(
+        "are missed where they were cut short in place, whatever is written then", arguments: WALCompression.each,
+        [true, false])
+    func cutShort(_ compression: WALCompression, _ sync: Bool) throws {
+        for moment in Moment.allCases where sync || moment == .finish {
+            for size: UInt64 in [0, 100_000] {
+                let rig = try Self()
+                let (directory, partial) = try rig.begin(compression, sync: sync)
+                // Without sync a compressor has put nothing into the file before it is asked for a position.
+                _ = try directory.sync()
+                try rig.cut(partial, to: size)
+                let error = #expect(throws: WALDestinationError.self, "\(moment), \(size)") {
+                    switch moment {
+                    case .sync:
+                        try directory.write(rig.content, 300_000..<400_000)
+                        _ = try directory.sync()
+                    case .finish:
+                        try directory.write(rig.content, 300_000..<rig.content.count)
+                        try directory.finish(segment(3))
+                        _ = try directory.sync()
+                    case .end: try directory.suspend()
+                    }
+                }
+                #expect(error?.message == "file \"\(rig.path(partial))\" was cut short while it was being written")
+                #expect(error?.isTemporary == false)
+                #expect(!rig.archive.names.contains(file(3, compression.kind.rawValue)))
+            }
+        }
+    }
+
+    @Test(
+        "are missed where what holds more was cut short while it is written again", arguments: WALCompression.compressed
+    )
+    func cutBesideRewritten(_ compression: WALCompression) throws {
+        let partial = file(3, "\(compression.kind.rawValue).partial")
+        try archive.putSegment(partial, upTo: 500_000)
+        let directory = WALDirectory(archive.path, compression: compression)
+        _ = try directory.open(TestArchive.origin())
+        try directory.begin(segment(3))
+        try directory.write(content, 0..<100_000)
+        #expect(try directory.sync() == LSN(rawValue: 0x300000 + 100_000))
+        try cut(partial, to: 100)
+        try directory.write(content, 100_000..<200_000)
         let error = #expect(throws: WALDestinationError.self) { _ = try directory.sync() }
         #expect(error?.message == "file \"\(path(partial))\" was cut short while it was being written")
     }
@@ -107,6 +152,15 @@ struct WALDirectoryIdentityTests {
             let partial = UnderstudyArchiverTests.file(3, "\(compression.kind.rawValue).partial")
             #expect(try archive.content(partial).map { $0.count == 300_000 } == true)
         }
+    }
+
+    @Test("are not named when there are none", arguments: WALCompression.each)
+    func named(_ compression: WALCompression) throws {
+        let (directory, partial) = try begin(compression)
+        let name = WALSegmentName(timeline: TimelineID(rawValue: 1), number: 3, size: TestArchive.size)!
+        #expect(directory.partialName(of: name) == partial)
+        try FileManager.default.removeItem(atPath: path(partial))
+        #expect(directory.partialName(of: name) == nil)
     }
 
     @Test("are missed though what holds more is being written beside", arguments: WALCompression.compressed)
