@@ -36,11 +36,12 @@ package struct SyncedTail {
             block.clear()
             start = offset - Int64(before)
             let read = try file.read(from: start, atMost: before, path: path())
-            guard block.append(read.span.bytes) == before else { return false }
+            // Bytes are bytes; they are copied in the call.
+            guard unsafe block.append(read.span.bytes) == before else { return false }
         }
         _ = block.append(bytes)
         let end = block.count
-        _ = block.append(Self.zeros.span.bytes.extracting(..<(-end & (Block.alignment - 1))))
+        _ = unsafe block.append(Self.zeros.span.bytes.extracting(..<(-end & (Block.alignment - 1))))
         let isWritten: Bool
         do throws(FileIOError) { isWritten = try direct.writeThrough(block.bytes, at: start, path: path()) } catch {
             block.clear()
