@@ -36,7 +36,9 @@ public protocol WALDestination: Sendable {
 
     /// Puts everything written so far on stable storage.
     ///
-    /// - Returns: The position up to which all WAL since `open` survives a crash; nil if nothing does.
+    /// - Returns: The position up to which all WAL since `open` survives a crash; nil if nothing does. It is told to the server
+    ///   as flushed. A destination that somebody has told not to sync, and to let a slot move all the same, returns what it has
+    ///   written.
     func sync() throws(WALDestinationError) -> LSN?
 
     /// Everything before it, since `open`, has been handed to the operating system and survives the end of this process; nil
