@@ -3,17 +3,20 @@ import UnderstudyConnection
 import UnderstudyFileIO
 import UnderstudyProtocol
 import UnderstudySource
+import UnderstudyWAL
 
 /// A slot that the server has given up, or gives up in mid-backup.
 extension BackupRun {
     /// Refuses an existing slot that holds no WAL though its name is there. Where nothing tells, that is said.
-    func checkHolds(_ session: Session) throws(UnderstudyError) {
+    ///
+    /// - Returns: From where on it holds WAL; nil if it holds none or nothing tells.
+    func checkHolds(_ session: Session) throws(UnderstudyError) -> LSN? {
         let name: String
         switch options.slot {
         case .existing(let wanted), .createOrTakeOver(let wanted): name = wanted
-        case .none, .temporary, .create: return
+        case .none, .temporary, .create: return nil
         }
-        guard session.serverVersion.invalidatesSlots else { return }
+        guard session.serverVersion.invalidatesSlots else { return nil }
         let look = try SlotLook.take(name, session, parameters, interrupt)
         if let invalidation = look.invalidation {
             throw UnderstudyError(
@@ -32,6 +35,7 @@ extension BackupRun {
                         "Look on the primary: SELECT wal_status FROM pg_replication_slots WHERE slot_name = '\(name)';"
                 ])
         }
+        return look.state?.restartLSN
     }
 
     /// A server that invalidates a slot ends its WAL sender as an administrator does, and may not come to say so.

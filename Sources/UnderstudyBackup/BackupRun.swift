@@ -32,8 +32,10 @@ package final class BackupRun: @unchecked Sendable {
     var flushLimit: FlushLimit?
     var pool: WritePool?
 
-    /// Whether the caller may still remove what is complete: see ``undo()``.
+    /// Whether the caller may still remove what is complete: see ``undo()``. If not, it says so by ``keep()``.
     package var mayBeUndone = false
+    /// Where a complete copy ends, and its server.
+    private var completed: (end: BackupPosition, server: ServerFacts)?
 
     package init(
         options: BaseBackup.Options, path: String, parameters: ConnectionParameters, interrupt: Interrupt,
@@ -95,11 +97,11 @@ package final class BackupRun: @unchecked Sendable {
         if let walSession { try checkSameServer(walSession, server) }
         var mayMove = false
         if let walSession {
-            try checkHolds(walSession)
+            let position = try checkHolds(walSession)
             if options.slot != .none { mayMove = try walSession.commitsWaitForNobody() }
             slot = try SlotKeeper(
                 options.slot, session: walSession, identity: server.identity, segmentSize: server.segmentSize,
-                mayMove: mayMove, logger: logger)
+                holds: position, mayMove: mayMove, logger: logger)
         }
         var madeSlot: UnfinishedRecord.Slot?
         if let name = slot?.made, let walSession { madeSlot = leftSlot(name, walSession, server) }
@@ -142,14 +144,27 @@ package final class BackupRun: @unchecked Sendable {
             throw damage
         }
         if interrupt.isRaised { throw UnderstudyError(.cancelled, "the base backup was cancelled") }
-        try slot?.moveToEnd(
-            end.position, session, segmentSize: server.segmentSize, isForGood: !mayBeUndone, logger: logger)
+        completed = (end.position, server)
+        if !mayBeUndone { try moveSlotToEnd(session) }
         self.session = nil
         logger.info("base backup completed")
         return BackupResult(
             startLSN: position.lsn, endLSN: end.position.lsn, timeline: end.position.timeline,
             verifiedFiles: verifiedFiles, bytes: meter.bytesDone, serverVersion: server.version.number,
             systemIdentifier: server.identity.systemIdentifier)
+    }
+
+    /// What is complete stays: its slot moves to its end. For a caller that could have removed it.
+    package func keep() throws(UnderstudyError) {
+        try moveSlotToEnd(nil)
+    }
+
+    private func moveSlotToEnd(_ session: Session?) throws(UnderstudyError) {
+        guard let slot, slot.permanent != nil, let (end, server) = completed else { return }
+        try slot.moveToEnd(end, segmentSize: server.segmentSize, logger: logger) { () throws(UnderstudyError) in
+            if let session { return session }
+            return try connect()
+        }
     }
 
     /// - Returns: The earlier run that has left its files here, if those are to be removed.

@@ -21,6 +21,7 @@ struct LeftSlot {
     var end: LSN?
 
     static let inUse = "it is in use"
+    static let mayBeTakenOver = "another base backup is under way on the server, and may have taken it over"
 
     /// Why it must be kept; nil if it is as the run has left it, and nobody's.
     func reasonToKeep(_ standing: Standing) -> String? {
@@ -82,6 +83,9 @@ extension BackupRun {
 
     /// - Returns: Why it is kept; nil if it is gone.
     private func drop(_ name: String, _ found: LeftSlot, _ session: Session) throws(ConnectionError) -> String? {
+        // One that has taken the slot over does not use it before the server has made its checkpoint.
+        let ordinary = try? OrdinaryConnection.open(parameters, interrupt)
+        var isBackupUnderWay = false
         // The server may need a moment to notice that the process which streamed from it is gone.
         for attempt in 1...50 {
             guard
@@ -91,7 +95,8 @@ extension BackupRun {
             var idle = standing
             idle.isActive = false
             if let reason = found.reasonToKeep(idle) { return reason }
-            if !standing.isActive {
+            isBackupUnderWay = ordinary.map { Self.sendsBackup($0) } ?? false
+            if !standing.isActive && !isBackupUnderWay {
                 do throws(ConnectionError) {
                     // A server drops no slot that is in use.
                     _ = try session.runShielded(ReplicationCommand.dropSlot(name))
@@ -103,7 +108,14 @@ extension BackupRun {
             }
             if attempt < 50 { session.pause(.milliseconds(100)) }
         }
-        return LeftSlot.inUse
+        return isBackupUnderWay ? LeftSlot.mayBeTakenOver : LeftSlot.inUse
+    }
+
+    /// Whether the server sends a base backup to somebody; false where that is not told.
+    private static func sendsBackup(_ ordinary: Session) -> Bool {
+        let rows = try? ordinary.runForRows(
+            "SELECT 1 FROM pg_catalog.pg_stat_replication WHERE state = 'backup' LIMIT 1")
+        return rows?.rows.isEmpty == false
     }
 
     /// Where a slot stands now; nil if there is none of that name. Whether it is in use is told before 15 alone.
@@ -129,13 +141,17 @@ extension BackupRun {
 
     /// The end of the last page of WAL that an earlier run has written into its directories.
     private func endOfWAL(in left: UnfinishedDirectory, _ size: WALSegmentSize) -> LSN? {
-        var directories: [ConfinedDirectory] = []
-        if let data = try? ConfinedDirectory(path: left.path) {
-            directories += ["pg_wal", "pg_xlog"].compactMap { try? data.openDirectory($0) }
+        var end: LSN?
+        func look(_ directory: ConfinedDirectory?) {
+            guard let directory, let found = Self.endOfWAL(in: directory, size) else { return }
+            end = max(end ?? .invalid, found)
         }
-        // One of its own has that directory behind a link.
-        directories += left.others(trust: leftovers.trust).compactMap { try? ConfinedDirectory(path: $0) }
-        return directories.compactMap { Self.endOfWAL(in: $0, size) }.max()
+        if let data = try? ConfinedDirectory(path: left.path) {
+            for name: RelativePath in ["pg_wal", "pg_xlog"] { look(try? data.openDirectory(name)) }
+        }
+        // One of its own has that directory behind a link. There may be thousands of others.
+        for path in left.others(trust: leftovers.trust) { look(try? ConfinedDirectory(path: path)) }
+        return end
     }
 
     static func endOfWAL(in directory: ConfinedDirectory, _ size: WALSegmentSize) -> LSN? {

@@ -15,18 +15,17 @@ struct SlotKeeper {
     private(set) var keepsPosition = false
     /// A permanent slot that this run has made.
     private(set) var made: String?
-    /// Whether the permanent slot may hold no WAL at all: it was never used, as far as can be told, and could not be moved.
-    private(set) var mayHoldNothing = false
 
     /// Provides the slot over the connection that will stream the WAL.
     ///
     /// - Parameters:
     ///   - identity: Where the server is now.
     ///   - segmentSize: Of the server's WAL.
+    ///   - holds: From where on an existing slot holds WAL, as an ordinary connection tells it (before 15).
     ///   - mayMove: Whether a flush position may be reported: see ``FlushLimit``.
     init(
         _ wanted: BaseBackup.Slot, session: Session, identity: SystemIdentity, segmentSize: WALSegmentSize,
-        mayMove: Bool, logger: Logger
+        holds: LSN?, mayMove: Bool, logger: Logger
     ) throws(UnderstudyError) {
         let version = session.serverVersion
         switch wanted {
@@ -40,7 +39,7 @@ struct SlotKeeper {
         case .existing(let name):
             try Self.requireSlots(version)
             // A slot that cannot be used shows now, not when the copy is on its way.
-            let position = try Self.probe(name, session, identity, segmentSize)
+            let position = try Self.probe(name, session, identity, segmentSize) ?? holds
             permanent = name
             streamed = name
             if position == nil { try reserve(name, session, identity, segmentSize, mayMove: mayMove, logger) }
@@ -51,7 +50,7 @@ struct SlotKeeper {
             do throws(UnderstudyError) {
                 try Self.create(name, temporary: false, session)
             } catch  where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
-                let position = try Self.probe(name, session, identity, segmentSize)
+                let position = try Self.probe(name, session, identity, segmentSize) ?? holds
                 logger.notice("taking over replication slot \"\(name)\"")
                 // It holds all that this run needs. If the run fails, it must still hold what it held before. The stream uses
                 // it, so that nobody else does, but does not move it.
@@ -92,7 +91,6 @@ struct SlotKeeper {
     ) throws(UnderstudyError) {
         let isKnown = session.serverVersion.readsSlots
         guard mayMove else {
-            mayHoldNothing = true
             logger.warning(
                 """
                 replication slot "\(name)" holds no WAL until the copy is complete\(isKnown ? "" : ", if it was never used"): \
@@ -171,26 +169,25 @@ struct SlotKeeper {
         while try session.nextResult() != .none {}
     }
 
-    /// Moves the permanent slot to the end of the backup, now that the copy is complete: it holds what a standby made of it
-    /// needs. Where commits may be waiting, only a slot is moved that may hold nothing otherwise, and one that was taken over
-    /// for a copy that stays: commits that return for it are in it, and where a killed run has left the slot, the removal of
-    /// that run's leftovers would take it along.
+    /// Moves the permanent slot to the end of the backup, now that the copy is complete and stays: it holds what a standby made
+    /// of it needs, and commits that return for it are in it. Also one that was taken over: where a killed run had left it, the
+    /// removal of that run's leftovers would take it along.
     ///
-    /// - Parameters:
-    ///   - session: A connection that is idle.
-    ///   - isForGood: Whether the copy stays whatever happens.
+    /// - Parameter session: A connection that is idle.
     func moveToEnd(
-        _ end: BackupPosition, _ session: Session, segmentSize: WALSegmentSize, isForGood: Bool, logger: Logger
+        _ end: BackupPosition, segmentSize: WALSegmentSize, logger: Logger,
+        _ session: () throws(UnderstudyError) -> Session
     ) throws(UnderstudyError) {
         guard let permanent else { return }
         do throws(UnderstudyError) {
-            let isNeeded = mayHoldNothing || (isForGood && keepsPosition)
-            guard try isNeeded ? true : session.commitsWaitForNobody() else { return }
+            let session = try session()
             do throws(ConnectionError) {
                 try Self.tell(
                     permanent, session, flushed: end.lsn, from: end.lsn.segmentStart(segmentSize),
                     timeline: end.timeline)
             } catch { throw UnderstudyError(error, of: .slot) }
+        } catch  where error.sqlState == "55006" {
+            // A standby has it by now, and moves it.
         } catch  where error.code != .cancelled {
             logger.warning("could not move replication slot \"\(permanent)\" to \(end.lsn): \(error.message)")
         }

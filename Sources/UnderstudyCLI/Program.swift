@@ -1,3 +1,4 @@
+import CUnderstudyLinux
 import Glibc
 import Understudy
 import UnderstudyFileIO
@@ -13,6 +14,8 @@ public struct Program: Sendable {
     public static func run(_ arguments: [String]) -> Int32 {
         // A reader of our output that has gone away is an error of write(2), not a reason to die without cleaning up.
         _ = signal(SIGPIPE, SIG_IGN)
+        // So is a file that has reached the limit on its size. A server that is started has that signal as it was.
+        _ = understudy_count_signal(SIGXFSZ)
         FileLimit.raise()
         let output = StandardOutput(program: Personality(calledAs: arguments.first ?? "").program)
         let executor = CallingThread()

@@ -202,6 +202,7 @@ final class CloneRun: @unchecked Sendable {
             var error = Self.noConfiguration(code: .start)
             error.message =
                 "the copy in \"\(backup.path)\" is complete, but cannot be started: it has no postgresql.conf"
+            await keep()
             throw error
         }
         meter.enter(.starting)
@@ -217,8 +218,19 @@ final class CloneRun: @unchecked Sendable {
             // On a thread of its own, and to its end: it waits for the primary.
             await undo()
             throw error
+        } catch {
+            await keep()
+            throw error
         }
         return done
+    }
+
+    /// The copy stays, whatever became of its server.
+    private func keep() async {
+        let backup = backup
+        try? await OwnThread.run("keep", interrupt: interrupt, failure: { UnderstudyError($0) }) {
+            () throws(UnderstudyError) in try backup.keep()
+        }
     }
 
     private func undo() async {

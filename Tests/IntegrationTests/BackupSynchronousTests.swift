@@ -11,14 +11,8 @@ import UnderstudyTestSupport
         let cluster = try Cluster(installation)
         try cluster.sql(
             "CREATE TABLE t (level text); CREATE TABLE fill AS SELECT repeat('x', 900) FROM generate_series(1, 20000)")
-        try setNames(names, on: cluster)
+        try cluster.synchronize(names)
         return cluster
-    }
-
-    private func setNames(_ names: String, on cluster: Cluster) throws {
-        try cluster.sql("ALTER SYSTEM SET synchronous_standby_names = '\(names)'")
-        try cluster.sql("SELECT pg_reload_conf()")
-        try eventually("the setting") { try cluster.sql("SHOW synchronous_standby_names") == names }
     }
 
     /// Begins a commit for each level, and waits until all of them wait for a standby.
@@ -77,7 +71,7 @@ import UnderstudyTestSupport
             try #require(backup.isRunning)
             return try primary.holds("SELECT restart_lsn >= '\(wal)' FROM pg_replication_slots")
         }
-        try setNames("*", on: primary)
+        try primary.synchronize("*")
         let commits = try commit(on: primary)
         try eventually("the end of what is told: \(backup.errorOutput)") {
             try #require(backup.isRunning)

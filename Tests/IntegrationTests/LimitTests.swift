@@ -78,6 +78,10 @@ struct LimitTests {
         #expect(successes.last == 7)
     }
 
+    @Test func `where files may not grow a run is an error, and not killed`() throws {
+        #expect(try run("--fsize", 600_000, words: ["File too large"]) < 7)
+    }
+
     @Test func `a running archiver needs no further thread, and waits for one to connect again`() throws {
         let directory = "\(parent)/running"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)

@@ -146,6 +146,13 @@ extension Cluster {
         try sql("SELECT pg_create_physical_replication_slot('\(name)', \(reservesWAL))")
     }
 
+    /// Sets synchronous_standby_names.
+    func synchronize(_ names: String) throws {
+        try sql("ALTER SYSTEM SET synchronous_standby_names = '\(names)'")
+        try sql("SELECT pg_reload_conf()")
+        try eventually("the setting") { try sql("SHOW synchronous_standby_names") == names }
+    }
+
     /// Waits until no WAL sender has the slot.
     func waitUntilFree(_ slot: String = "archive") throws {
         try eventually("slot \(slot) to be free") {
