@@ -145,7 +145,7 @@ package final class BackupRun: @unchecked Sendable {
         }
         if interrupt.isRaised { throw UnderstudyError(.cancelled, "the base backup was cancelled") }
         completed = (end.position, server)
-        if !mayBeUndone { try moveSlotToEnd(session) }
+        try moveSlotToEnd(session, isForGood: !mayBeUndone)
         self.session = nil
         logger.info("base backup completed")
         return BackupResult(
@@ -156,12 +156,13 @@ package final class BackupRun: @unchecked Sendable {
 
     /// What is complete stays: its slot moves to its end. For a caller that could have removed it.
     package func keep() throws(UnderstudyError) {
-        try moveSlotToEnd(nil)
+        try moveSlotToEnd(nil, isForGood: true)
     }
 
-    private func moveSlotToEnd(_ session: Session?) throws(UnderstudyError) {
+    private func moveSlotToEnd(_ session: Session?, isForGood: Bool) throws(UnderstudyError) {
         guard let slot, slot.permanent != nil, let (end, server) = completed else { return }
-        try slot.moveToEnd(end, segmentSize: server.segmentSize, logger: logger) { () throws(UnderstudyError) in
+        try slot.moveToEnd(end, segmentSize: server.segmentSize, isForGood: isForGood, logger: logger) {
+            () throws(UnderstudyError) in
             if let session { return session }
             return try connect()
         }

@@ -15,6 +15,8 @@ struct SlotKeeper {
     private(set) var keepsPosition = false
     /// A permanent slot that this run has made.
     private(set) var made: String?
+    /// Whether the permanent slot may hold no WAL at all: it was never used, as far as can be told, and could not be moved.
+    private var mayHoldNothing = false
 
     /// Provides the slot over the connection that will stream the WAL.
     ///
@@ -91,6 +93,7 @@ struct SlotKeeper {
     ) throws(UnderstudyError) {
         let isKnown = session.serverVersion.readsSlots
         guard mayMove else {
+            mayHoldNothing = true
             logger.warning(
                 """
                 replication slot "\(name)" holds no WAL until the copy is complete\(isKnown ? "" : ", if it was never used"): \
@@ -169,18 +172,22 @@ struct SlotKeeper {
         while try session.nextResult() != .none {}
     }
 
-    /// Moves the permanent slot to the end of the backup, now that the copy is complete and stays: it holds what a standby made
-    /// of it needs, and commits that return for it are in it. Also one that was taken over: where a killed run had left it, the
-    /// removal of that run's leftovers would take it along.
+    /// Moves the permanent slot to the end of the backup, now that the copy is complete: it holds what a standby made of it
+    /// needs. Where commits may be waiting, a slot that may hold nothing otherwise is moved, and one that was there before, if
+    /// the copy stays: commits that return then are in it, and where a killed run had left that slot, the removal of that
+    /// run's leftovers would take it along.
     ///
-    /// - Parameter session: A connection that is idle.
+    /// - Parameters:
+    ///   - isForGood: Whether the copy stays whatever happens.
+    ///   - session: A connection that is idle.
     func moveToEnd(
-        _ end: BackupPosition, segmentSize: WALSegmentSize, logger: Logger,
+        _ end: BackupPosition, segmentSize: WALSegmentSize, isForGood: Bool, logger: Logger,
         _ session: () throws(UnderstudyError) -> Session
     ) throws(UnderstudyError) {
         guard let permanent else { return }
         do throws(UnderstudyError) {
-            let session = try session()
+            let session = try session(), isNeeded = mayHoldNothing || (isForGood && made == nil)
+            guard try isNeeded ? true : session.commitsWaitForNobody() else { return }
             do throws(ConnectionError) {
                 try Self.tell(
                     permanent, session, flushed: end.lsn, from: end.lsn.segmentStart(segmentSize),
