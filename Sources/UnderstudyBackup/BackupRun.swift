@@ -164,7 +164,8 @@ package final class BackupRun: @unchecked Sendable {
         try slot.moveToEnd(end, segmentSize: server.segmentSize, isForGood: isForGood, logger: logger) {
             () throws(UnderstudyError) in
             if let session { return session }
-            return try connect()
+            // What is wrong with the standby is to be told soon.
+            return try connect(patience: .seconds(10))
         }
     }
 
@@ -185,12 +186,13 @@ package final class BackupRun: @unchecked Sendable {
             logger: logger)
     }
 
-    private func connect() throws(UnderstudyError) -> Session {
+    /// - Parameter patience: As `options.stallTimeout`; nil for that.
+    private func connect(patience: Duration? = nil) throws(UnderstudyError) -> Session {
         let logger = logger
         do throws(ConnectionError) {
             return try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                patience: options.stallTimeout, notices: logger.passingOn())
+                patience: patience ?? options.stallTimeout, notices: logger.passingOn())
         } catch { throw BusySenders.explain(error, parameters, interrupt, except: session?.backendProcessID) }
     }
 
