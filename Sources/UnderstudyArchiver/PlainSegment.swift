@@ -154,9 +154,14 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
             return false
         }
         try checkSize(beforeWritingUpTo: end)
+        // Where there is no memory for it, there is the other way.
+        if tail == nil { tail = try? SyncedTail() }
+        guard tail != nil else {
+            hasTail = false
+            return false
+        }
         let isSynced = try syncing { () throws(FileIOError) in
-            if tail == nil { tail = try SyncedTail() }
-            return try tail!.write(bytes, at: Int64(offset), to: direct!, of: file!, path: path)
+            try tail!.write(bytes, at: Int64(offset), to: direct!, of: file!, path: path)
         }
         if !isSynced { hasTail = false }
         return isSynced

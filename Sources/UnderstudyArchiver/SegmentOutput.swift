@@ -46,19 +46,20 @@ protocol SegmentOutput: AnyObject, Sendable {
 extension SegmentOutput {
     /// Throws if the file that was written is not the one that has this name, or has lost bytes.
     func check(_ name: RelativePath, _ directory: ConfinedDirectory) throws(WALDestinationError) {
-        let standing = try writing { () throws(FileIOError) in
-            try directory.standing(of: name, identity, bytes: fileSize)
-        }
+        let standing = try standing(of: name, directory)
         if standing != .intact { throw taken(directory.fullPath(name), isCut: standing == .cut) }
     }
 
     /// Throws if the file has lost bytes, before what is written behind them hides that: it would have its size again, and
     /// zeros in its middle.
     func checkSize(_ name: RelativePath, _ directory: ConfinedDirectory) throws(WALDestinationError) {
-        let standing = try writing { () throws(FileIOError) in
-            try directory.standing(of: name, identity, bytes: fileSize)
-        }
-        if standing == .cut { throw taken(directory.fullPath(name), isCut: true) }
+        if try standing(of: name, directory) == .cut { throw taken(directory.fullPath(name), isCut: true) }
+    }
+
+    func standing(
+        of name: RelativePath, _ directory: ConfinedDirectory
+    ) throws(WALDestinationError) -> ConfinedDirectory.Standing {
+        try writing { () throws(FileIOError) in try directory.standing(of: name, identity, bytes: fileSize) }
     }
 
     /// The file that was written is not the one that has its name.

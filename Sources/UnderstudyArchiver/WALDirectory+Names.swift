@@ -9,9 +9,7 @@ extension WALDirectory.Opened {
     func giveFinalName(
         _ complete: RelativePath, to partial: RelativePath, of segment: any SegmentOutput
     ) throws(WALDestinationError) {
-        let standing = try writing { () throws(FileIOError) in
-            try directory.standing(of: partial, segment.identity, bytes: segment.fileSize)
-        }
+        let standing = try segment.standing(of: partial, directory)
         if standing == .cut { throw segment.taken(directory.fullPath(partial), isCut: true) }
         let isNamed = try writing { () throws(FileIOError) in
             // After an error this may be done already.

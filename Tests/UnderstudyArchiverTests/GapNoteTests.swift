@@ -91,8 +91,12 @@ struct GapNoteTests {
 @Suite("A range of WAL that is missing")
 struct MissingWALTests {
     /// Timeline 1 ended at 0/380000, timeline 2 at 0/790000.
-    private let history = try! TimelineHistory(
-        parsing: TestArchive.history([1: 0x380000, 2: 0x790000]), of: TimelineID(rawValue: 3))
+    private let history: TimelineHistory
+
+    init() throws {
+        history = try TimelineHistory(
+            parsing: TestArchive.history([1: 0x380000, 2: 0x790000]), of: TimelineID(rawValue: 3))
+    }
 
     @Test(
         "is of the timelines that the server's history has there",

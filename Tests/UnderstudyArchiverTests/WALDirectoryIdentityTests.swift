@@ -122,10 +122,8 @@ struct WALDirectoryIdentityTests {
         }
     }
 
-    @Test(
-        "are missed where what holds more was cut short while it is written again", arguments: WALCompression.compressed
-    )
-    func cutBesideRewritten(_ compression: WALCompression) throws {
+    /// A segment is written again beside a partial file that holds more of it.
+    private func beginRewriting(_ compression: WALCompression) throws -> (WALDirectory, partial: String) {
         let partial = file(3, "\(compression.kind.rawValue).partial")
         try archive.putSegment(partial, upTo: 500_000)
         let directory = WALDirectory(archive.path, compression: compression)
@@ -133,6 +131,14 @@ struct WALDirectoryIdentityTests {
         try directory.begin(segment(3))
         try directory.write(content, 0..<100_000)
         #expect(try directory.sync() == LSN(rawValue: 0x300000 + 100_000))
+        return (directory, partial)
+    }
+
+    @Test(
+        "are missed where what holds more was cut short while it is written again", arguments: WALCompression.compressed
+    )
+    func cutBesideRewritten(_ compression: WALCompression) throws {
+        let (directory, partial) = try beginRewriting(compression)
         try cut(partial, to: 100)
         try directory.write(content, 100_000..<200_000)
         let error = #expect(throws: WALDestinationError.self) { _ = try directory.sync() }
@@ -165,13 +171,7 @@ struct WALDirectoryIdentityTests {
 
     @Test("are missed though what holds more is being written beside", arguments: WALCompression.compressed)
     func missedBesideRewritten(_ compression: WALCompression) throws {
-        let partial = file(3, "\(compression.kind.rawValue).partial")
-        try archive.putSegment(partial, upTo: 500_000)
-        let directory = WALDirectory(archive.path, compression: compression)
-        _ = try directory.open(TestArchive.origin())
-        try directory.begin(segment(3))
-        try directory.write(content, 0..<100_000)
-        #expect(try directory.sync() == LSN(rawValue: 0x300000 + 100_000))
+        let (directory, partial) = try beginRewriting(compression)
         try FileManager.default.removeItem(atPath: path(partial))
         try directory.write(content, 100_000..<200_000)
         expectTaken(partial, upTo: 200_000) { _ = try directory.sync() }
