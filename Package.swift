@@ -123,7 +123,10 @@ let package = Package(
         .testTarget(name: "UnderstudyFileIOTests", dependencies: ["UnderstudyFileIO", "UnderstudyTestSupport"]),
         .testTarget(
             name: "UnderstudyConnectionTests",
-            dependencies: ["UnderstudyConnection", "UnderstudyFileIO", "UnderstudyTestSupport"]),
+            dependencies: [
+                "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyTestSupport",
+                "UnderstudyWAL",
+            ]),
         .testTarget(
             name: "UnderstudyReceiverTests",
             dependencies: [

@@ -9,10 +9,12 @@
 #include <stdatomic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/statvfs.h>
@@ -160,4 +162,44 @@ int understudy_has_address_space(size_t size) {
     void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) return -1;
     return munmap(start, size);
+}
+
+int understudy_bytes_waiting(int socket) {
+    int count = 0;
+    return ioctl(socket, FIONREAD, &count) == 0 && count > 0 ? count : 0;
+}
+
+int64_t understudy_data_size(int statm) {
+    char text[160];
+    ssize_t length = pread(statm, text, sizeof text - 1, 0);
+    if (length <= 0) return -1;
+    text[length] = 0;
+    char *field = text;
+    for (int passed = 0; passed < 5; passed++) {
+        field = strchr(field, ' ');
+        if (!field) return -1;
+        field++;
+    }
+    return (int64_t)strtoll(field, NULL, 10) * sysconf(_SC_PAGESIZE);
+}
+
+int understudy_set_aside(int place, int *set_aside, int *other_end) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) return -1;
+    *set_aside = fcntl(place, F_DUPFD_CLOEXEC, 3);
+    if (*set_aside < 0 || dup3(pair[0], place, O_CLOEXEC) < 0) {
+        if (*set_aside >= 0) close(*set_aside);
+        close(pair[0]);
+        close(pair[1]);
+        return -1;
+    }
+    close(pair[0]);
+    *other_end = pair[1];
+    return 0;
+}
+
+void understudy_put_back(int place, int set_aside, int other_end, int is_its_place) {
+    if (is_its_place) dup3(set_aside, place, O_CLOEXEC);
+    close(set_aside);
+    close(other_end);
 }

@@ -15,6 +15,8 @@ struct ArchiverRun {
     private var segmentSize: WALSegmentSize?
     private var hasStreamed = false
     private var backoff = Backoff()
+    /// How far WAL was synced over any connection.
+    private var furthest: WALPosition?
     private var random = SystemRandomNumberGenerator()
     private var complaints = Complaints()
     private var lastTimeline: TimelineID?
@@ -199,7 +201,9 @@ struct ArchiverRun {
         for segment in report.finished { observer.handle(.segmentFinished(segment)) }
         observer.ended()
         hasStreamed = hasStreamed || observer.hasBegun
-        if observer.hasReceived {
+        // The same bytes again and again are no way out of the trouble.
+        if observer.synced.isBeyond(furthest ?? start) {
+            furthest = observer.synced
             backoff.reset()
             complaints.reset()
         }

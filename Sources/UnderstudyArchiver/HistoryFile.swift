@@ -35,12 +35,9 @@ struct HistoryFile {
 
     /// What it holds; nil if that cannot be read.
     func content() throws(FileIOError) -> [UInt8]? {
-        if compression == .none { return try directory.read(name, atMost: Self.longest) }
-        return try? CompressedFile(compression, name, in: directory).prefix(Self.longest)
+        if compression == .none { return try directory.read(name, atMost: TimelineHistory.longestFile) }
+        return try? CompressedFile(compression, name, in: directory).prefix(TimelineHistory.longestFile)
     }
-
-    /// A history has a line of at most some hundred bytes for each timeline.
-    private static let longest = 1 << 20
 
     func setAside(mode: UInt16) throws(FileIOError) -> String {
         try directory.setAside(name, mode: mode)

@@ -31,6 +31,7 @@ final class StreamObserver {
         self.start = start
         timeline = start.timeline
         lag = LagWarning(limit: archiver.options.maxLag)
+        synced = start
         last = StreamPositions(
             timeline: start.timeline, received: start.lsn, synced: .invalid, acknowledged: .invalid,
             server: start.lsn)
@@ -43,6 +44,9 @@ final class StreamObserver {
     private(set) var hasBegun = false
     /// Whether the stream brought anything: then the trouble before is over.
     var hasReceived: Bool { last.received > start.lsn || last.timeline != start.timeline }
+
+    /// How far WAL that came is on stable storage.
+    private(set) var synced: WALPosition
 
     /// How far it has come.
     var received: WALPosition { WALPosition(timeline: last.timeline, lsn: last.received) }
@@ -108,6 +112,8 @@ final class StreamObserver {
             && positions.received.segmentNumber(segmentSize) == last.received.segmentNumber(segmentSize)
         hasNotedSegment = true
         last = positions
+        let synced = WALPosition(timeline: positions.timeline, lsn: positions.synced)
+        if synced.isBeyond(self.synced) { self.synced = synced }
         metrics.note(positions)
         let segmentSize = segmentSize
         state.change { status in
@@ -141,6 +147,11 @@ final class StreamObserver {
         else { return }
         logger.notice("not renaming \"\(name)\", segment is not complete")
     }
+}
+
+extension WALPosition {
+    /// On a later timeline, or further on the same one.
+    func isBeyond(_ other: WALPosition) -> Bool { (timeline, lsn) > (other.timeline, other.lsn) }
 }
 
 /// Warns once when a limit is passed, and again after it was kept by a good margin.

@@ -30,26 +30,32 @@ extension BackupRun {
         if error.code == .damagedPages || !options.cleanUp {
             if targets != nil { logger.notice("directory \"\(path)\" is kept") }
             if options.cleanUp {
-                _ = slot?.dropMade(parameters, patience: options.stallTimeout, note: nil, logger: logger)
+                _ = slot?.dropMade(
+                    parameters, patience: options.stallTimeout, isHurried: error.code == .cancelled, note: nil,
+                    logger: logger)
             } else if let name = slot?.made {
                 logger.notice(
                     "replication slot \"\(name)\" is kept; drop it on the primary if it is not needed: SELECT pg_drop_replication_slot('\(name)');"
                 )
             }
         } else {
-            undo()
+            undo(isHurried: error.code == .cancelled)
         }
         return error
     }
 
     /// Removes a backup, complete or not, and drops the slot that was made for it. As long as that slot may be there, a mark
     /// says so: the next run finds it, if this one cannot drop it or is killed meanwhile.
-    package func undo() {
+    ///
+    /// - Parameter isHurried: Whether somebody waits for it who has asked for the end of the run.
+    package func undo(isHurried: Bool) {
         // The files first: a server that does not answer may keep the slot's connection waiting for a while.
         let said = removeTargets(keepingMark: slot?.made != nil)
         guard let slot, slot.made != nil else { return }
         let note = targets?.hasMark == true ? path : nil
-        if slot.dropMade(parameters, patience: options.stallTimeout, note: note, logger: logger) {
+        if slot.dropMade(
+            parameters, patience: options.stallTimeout, isHurried: isHurried, note: note, logger: logger)
+        {
             removeTargets(keepingMark: false, said: said)
         }
     }

@@ -125,7 +125,9 @@ package final class BackupRun: @unchecked Sendable {
         }
         // Without streamed WAL the server may wait for its archive before the copy is over.
         if options.wal != .none { expectNoSilence(session) }
+        session.standstillLimit = options.stallTimeout.map { $0 * Self.standstill }
         let verifier = try copy(session, server, targets, layout, plans)
+        session.standstillLimit = nil
         expectSilence(session)
         let end = try finishBackup(session, position)
         meter.enter(.finishingWAL)

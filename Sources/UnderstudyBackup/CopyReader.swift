@@ -102,13 +102,16 @@ struct CopyReader: ~Copyable {
             switch message {
             case .archive(let name, let location): try begin(find(name, location))
             case .data(let content): try take(content)
-            case .progress: break
+            // A server that only talks comes no further.
+            case .progress:
+                do throws(ConnectionError) { try session.checkStandstill() } catch { throw UnderstudyError(error) }
             case .manifest: try beginManifest()
             }
         } != .ended
     }
 
     private mutating func take(_ bytes: RawSpan) throws(UnderstudyError) {
+        session.noteProgress()
         if verifier != nil {
             try verifier!.take(bytes)
         } else if tar != nil {

@@ -8,20 +8,26 @@ import UnderstudySource
 extension SlotKeeper {
     /// How long a server that does not answer is waited for: it may be starting again.
     private static let longestWait = Duration.seconds(60)
+    /// …where whoever ended the run waits for its end.
+    private static let longestHurriedWait = Duration.seconds(5)
 
     /// Drops a slot that this run has made; tries again until the server answers, or time has run out.
     ///
     /// - Parameters:
     ///   - patience: How long a server may be silent; nil for as long as it takes.
+    ///   - isHurried: Whether somebody has asked for the end of the run.
     ///   - note: Where the slot is noted for the next run; nil for nowhere.
     /// - Returns: Whether there is no such slot any more. If there is, the user was told how it is dropped.
     func dropMade(
-        _ parameters: ConnectionParameters, patience: Duration?, note: String?, logger: Logger
+        _ parameters: ConnectionParameters, patience: Duration?, isHurried: Bool, note: String?, logger: Logger
     ) -> Bool {
         guard let made else { return true }
         var parameters = parameters
-        if (parameters["connect_timeout"].flatMap { Int($0) } ?? 0) <= 0 { parameters["connect_timeout"] = "10" }
-        let clock = ContinuousClock(), deadline = clock.now + min(Self.longestWait, patience ?? Self.longestWait)
+        let given = parameters["connect_timeout"].flatMap { Int($0) } ?? 0
+        if given <= 0 { parameters["connect_timeout"] = "10" }
+        if isHurried { parameters["connect_timeout"] = "4" }
+        let longest = isHurried ? Self.longestHurriedWait : Self.longestWait
+        let clock = ContinuousClock(), deadline = clock.now + min(longest, patience ?? longest)
         var backoff = Backoff(), random = SystemRandomNumberGenerator(), hasSaid = false
         // The interrupt that ended the run does not end this.
         let interrupt = Interrupt()
@@ -30,7 +36,7 @@ extension SlotKeeper {
                 let session = try Session.connect(
                     parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
                     patience: .seconds(20))
-                try Self.drop(made, session)
+                try Self.drop(made, session, until: deadline)
                 logger.info("dropped replication slot \"\(made)\"")
                 return true
             } catch {

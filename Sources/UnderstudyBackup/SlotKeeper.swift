@@ -226,12 +226,14 @@ struct SlotKeeper {
     }
 
     /// The server may need a moment to notice that our stream, which held the slot, has ended.
-    static func drop(_ name: String, _ session: Session) throws(ConnectionError) {
+    ///
+    /// - Parameter end: No attempt begins after it, and none takes longer.
+    static func drop(_ name: String, _ session: Session, until end: ContinuousClock.Instant) throws(ConnectionError) {
         for attempt in 1...50 {
             do throws(ConnectionError) {
-                _ = try session.runShielded(ReplicationCommand.dropSlot(name))
+                _ = try session.runShielded(ReplicationCommand.dropSlot(name), until: end)
                 return
-            } catch  where error.sqlState == "55006" && attempt < 50 {
+            } catch  where error.sqlState == "55006" && attempt < 50 && ContinuousClock().now < end {
                 session.pause(.milliseconds(100))
             }
         }

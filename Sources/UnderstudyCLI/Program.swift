@@ -92,9 +92,12 @@ public struct Program: Sendable {
 
     /// Runs the library's work with what the connection needs, until it ends or a signal ends it.
     ///
-    /// - Parameter operation: Gets the connection keywords that beat the connection string.
+    /// - Parameters:
+    ///   - remains: What is left where the process ends at once.
+    ///   - operation: Gets the connection keywords that beat the connection string.
     func work<Result: Sendable>(
         _ connection: ConnectionRequest, console: Console, ending: Interruption.Ending = .cleaningUp,
+        remains: Remains,
         operation: @escaping @Sendable (_ overrides: [String: String]) async throws(UnderstudyError) -> Result
     ) async throws(UnderstudyError) -> Result {
         let signals: SignalFeed
@@ -104,7 +107,14 @@ public struct Program: Sendable {
         // Who sends one when all is done does not want to wait for a reader.
         defer { signals.listen { _ in output?.hurry() } }
         return try await Interruption.watch(
-            signals, console: console, ending: ending, on: executor
+            signals, console: console, ending: ending, on: executor,
+            endAtOnce: { signal in
+                remains.tell(signal, console)
+                output?.hurry()
+                output?.drain()
+                // Nothing that runs is waited for.
+                _exit(128 + signal.rawValue)
+            }
         ) { () throws(UnderstudyError) in
             try await connection.password.run(
                 ask: { () throws(UnderstudyError) in

@@ -1,3 +1,4 @@
+import CUnderstudyLinux
 import CUnderstudyPQ
 import Glibc
 import UnderstudyFileIO
@@ -37,6 +38,7 @@ struct ConnectAttempt {
         var host = hostAndPort
         var deadline = limit.map { clock.now + $0 }
         var events = Int16.inputOrOutput & ~.input
+        var taken = 0
         while true {
             let left = deadline.map { $0 - clock.now }
             if let left, left <= .zero { return .timedOut(host: host.host, port: host.port) }
@@ -46,6 +48,14 @@ struct ConnectAttempt {
             case .interrupted: throw ConnectionError(.interrupted, "interrupted")
             case .timedOut: continue
             case .ready: break
+            }
+            let waiting = Int(understudy_bytes_waiting(unsafe PQsocket(connection)))
+            taken += min(waiting, InputMeasure.piece)
+            guard max(taken, waiting) <= InputMeasure.longestLogin else {
+                throw ConnectionError(
+                    .protocolViolation,
+                    "server at \"\(host.host)\", port \(host.port) sent more than \(InputMeasure.longestLogin) bytes before the login was complete"
+                )
             }
             switch unsafe PQconnectPoll(connection) {
             case PGRES_POLLING_READING: events = .input

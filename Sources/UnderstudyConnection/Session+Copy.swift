@@ -25,11 +25,15 @@ extension Session {
         failure: (ConnectionError) -> Failure,
         _ body: (RawSpan) throws(Failure) -> Void
     ) throws(Failure) -> CopyStep {
+        // A server that sends without end never lets us wait.
+        do throws(ConnectionError) { try checkInterrupt() } catch { throw failure(error) }
+        if let index = wakeUps.firstIndex(where: { $0.isRaised }) { return .woken(index) }
         while true {
             var buffer: UnsafeMutablePointer<CChar>?
             let length = unsafe PQgetCopyData(connection, &buffer, 1)
             if length > 0, let start = unsafe buffer {
                 endSilence()
+                input.completed(Int(length))
                 // libpq hands over `length` bytes, ours until PQfreemem.
                 defer { unsafe PQfreemem(start) }
                 try body(unsafe RawSpan(_unsafeStart: UnsafeRawPointer(start), byteCount: Int(length)))
@@ -50,22 +54,5 @@ extension Session {
             case .woken(let index): return .woken(index)
             }
         }
-    }
-
-    /// Sends one CopyData message.
-    package func sendCopyData(_ bytes: [UInt8]) throws(ConnectionError) {
-        // libpq copies the bytes in the call.
-        let status = unsafe bytes.withUnsafeBytes { buffer in
-            unsafe PQputCopyData(
-                connection, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), CInt(buffer.count))
-        }
-        guard status == 1 else { throw lost("could not send copy data") }
-        try flush()
-    }
-
-    /// Sends CopyDone: PQputCopyEnd.
-    package func endCopy() throws(ConnectionError) {
-        guard unsafe PQputCopyEnd(connection, nil) == 1 else { throw lost("could not end the copy") }
-        try flush()
     }
 }

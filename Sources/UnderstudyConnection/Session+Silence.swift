@@ -21,27 +21,42 @@ package struct Patience {
 extension Session {
     /// Waits for input from the server and takes it in, with the patience that the session has.
     func waitForInput(wakeUps: [Interrupt]) throws(ConnectionError) -> Waited {
-        let limit = isShielded ? Self.longestSilence : patience?.limit
+        // A shield has a limit of its own.
+        let limit = shield == nil ? patience?.limit : nil
         let clock = ContinuousClock()
         while true {
             let begin = silentSince ?? clock.now
             silentSince = begin
             let left = limit.map { max(.zero, $0 - (clock.now - begin)) }
-            let waited = try waitForInput(timeout: left, wakeUps: wakeUps)
+            let standstill = standstillLimit.map { max(.zero, $0 - (clock.now - progressedAt)) }
+            let waited = try waitForInput(
+                timeout: [left, standstill].compactMap { $0 }.min(), wakeUps: wakeUps)
             guard waited == .timedOut else { return waited }
+            try checkStandstill()
             // With encryption a wait may end early.
             if let limit, clock.now - begin >= limit { try endPatience(limit) }
         }
     }
 
     private func endPatience(_ limit: Duration) throws(ConnectionError) {
-        if isShielded { throw ConnectionError(.lost, "server did not answer in time") }
         switch patience?.consequence {
         case .failure: throw ConnectionError.stalled(for: limit)
         case .inquiry(let inquire): try inquire()
         case nil: break
         }
         endSilence()
+    }
+
+    /// What the session is for has come a step further.
+    package func noteProgress() {
+        progressedAt = ContinuousClock().now
+    }
+
+    /// A server may keep talking and do nothing.
+    package func checkStandstill() throws(ConnectionError) {
+        guard let standstillLimit, ContinuousClock().now - progressedAt >= standstillLimit else { return }
+        throw ConnectionError(
+            .stalled, "server is there, but has sent nothing of what it was asked for in \(standstillLimit.formatted)")
     }
 
     /// Something came, or nothing was waited for.

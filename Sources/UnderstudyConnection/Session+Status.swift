@@ -47,12 +47,32 @@ extension Session {
     /// Sends a standby status update, with the time of this machine's clock.
     ///
     /// A position lower than one that was sent before is refused: the flushed one on the whole connection, the written one
-    /// since the last START_REPLICATION.
+    /// since the last START_REPLICATION. While the server does not read, only the newest one is kept for it.
     ///
     /// - Parameter withdrawing: Whether the server may be told no flush position though it was told one: it counts this
     ///   connection no more among its synchronous standbys then, and moves no slot.
-    package func sendStatus(_ status: StandbyStatus, withdrawing: Bool = false) throws(ConnectionError) {
-        if let flaw = told.note(status, withdrawing: withdrawing) {
+    /// - Returns: Whether it is on its way.
+    @discardableResult
+    package func sendStatus(_ status: StandbyStatus, withdrawing: Bool = false) throws(ConnectionError) -> Bool {
+        if hasUnsent && !input.isMeasured { try sendSome() }
+        guard hasUnsent else {
+            try put(WaitingStatus(status: status, withdrawing: withdrawing))
+            try sendSome()
+            return true
+        }
+        var next = WaitingStatus(status: status, withdrawing: withdrawing)
+        if let waiting = waitingStatus {
+            next.withdrawing = withdrawing || waiting.withdrawing
+            next.status.replyRequested = status.replyRequested || waiting.status.replyRequested
+        }
+        waitingStatus = next
+        return false
+    }
+
+    /// Notes what is told, and hands it to libpq.
+    func put(_ waiting: WaitingStatus) throws(ConnectionError) {
+        let status = waiting.status
+        if let flaw = told.note(status, withdrawing: waiting.withdrawing) {
             throw ConnectionError(.falseStatus, "refused to report a false position to the server: \(flaw)")
         }
         var time = timespec()

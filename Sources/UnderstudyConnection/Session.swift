@@ -25,16 +25,25 @@ package import UnderstudyProtocol
     /// What the server was told last.
     var told = ToldPositions()
     let interrupt: Interrupt
-    private let ownInterrupts: [Interrupt]
-    private let notices: NoticeBox
+    let ownInterrupts: [Interrupt]
+    let notices: NoticeBox
     /// The settings in effect before any host was left out: what was asked for as a whole.
     package internal(set) var givenSettings: [ConnectionParameters.Setting] = []
-    private(set) var isShielded = false
-    private var hasLookedTwice = false
-    static let longestSilence = Duration.seconds(20)
+    /// While a command is not to be interrupted.
+    var shield: Shield?
+    var input = InputMeasure()
+    /// Whether libpq holds what the socket did not take.
+    var hasUnsent = false
+    var waitingStatus: WaitingStatus?
+    var hasLookedTwice = false
 
     /// How long the server may be silent while something is expected of it.
     package var patience: Patience?
+    /// How long the server may send whatever it likes but nothing that ``noteProgress()`` is called for; nil for ever.
+    package var standstillLimit: Duration? {
+        didSet { noteProgress() }
+    }
+    var progressedAt = ContinuousClock().now
     /// Since when nothing has come though it was waited for.
     var silentSince: ContinuousClock.Instant?
 
@@ -105,35 +114,45 @@ package import UnderstudyProtocol
 
     /// Runs a command and returns all its result sets.
     package func run(_ command: String) throws(ConnectionError) -> [ResultSet] {
-        try unsafe collect(command) { unsafe ResultSet($0) }
+        try collect(command, ResultSet.init)
     }
 
-    /// Runs a short command to its end though the interrupt is raised; gives up when the server is silent for long.
-    package func runShielded(_ command: String) throws(ConnectionError) -> [ResultSet] {
-        isShielded = true
-        defer { isShielded = false }
+    /// Runs a short command to its end though the interrupt is raised; gives up when that takes long: see ``Shield``.
+    ///
+    /// - Parameter end: By when it has to be over in any case.
+    package func runShielded(
+        _ command: String, until end: ContinuousClock.Instant? = nil
+    ) throws(ConnectionError) -> [ResultSet] {
+        shield = Shield(until: end)
+        defer { shield = nil }
         return try run(command)
     }
 
     /// Runs a command and returns the fields of its only row, byte for byte.
     package func runForBytes(_ command: String) throws(ConnectionError) -> [[UInt8]?] {
-        let rows = try unsafe collect(command) { unsafe Self.bytesOfOnlyRow($0) }
-        guard let row = rows.first, rows.count == 1, let row else {
+        let sets = try collect(command) { $0.rows }
+        guard let set = sets.first, sets.count == 1, let row = set.first, set.count == 1 else {
             throw ConnectionError(.protocolViolation, "unexpected answer to \(command)")
         }
         return row
     }
 
     private func collect<Rows: Equatable & Sendable>(
-        _ command: String, _ read: (OpaquePointer) -> Rows
+        _ command: String, _ read: (RowBytes) -> Rows
     ) throws(ConnectionError) -> [Rows] {
         try send(command)
         var sets: [Rows] = []
         var failure: ConnectionError?
         while true {
             do throws(ConnectionError) {
-                switch try unsafe nextResult(read) {
-                case .rows(let set): sets.append(set)
+                switch try nextResult(read) {
+                case .rows(let set):
+                    guard sets.count < RowBytes.mostSets else {
+                        throw ConnectionError(
+                            .protocolViolation,
+                            "server answered \(command) with more than \(RowBytes.mostSets) result sets")
+                    }
+                    sets.append(set)
                 case .command: break
                 case .copyOut, .copyBoth, .copyIn:
                     throw ConnectionError(.protocolViolation, "the server began a copy in answer to \(command)")
@@ -160,6 +179,8 @@ package import UnderstudyProtocol
     /// Sends a command; its results are taken with ``nextResult()``.
     package func send(_ command: String) throws(ConnectionError) {
         guard unsafe PQsendQuery(connection, command) == 1 else { throw lost("could not send a command") }
+        // Rows one by one: however many a server sends, they are counted before they fill the memory.
+        unsafe PQsetSingleRowMode(connection)
         try flush()
     }
 
@@ -178,25 +199,34 @@ package import UnderstudyProtocol
 
     /// The next result of the command sent last.
     package func nextResult() throws(ConnectionError) -> Reply<ResultSet> {
-        try unsafe nextResult { unsafe ResultSet($0) }
+        try nextResult(ResultSet.init)
     }
 
-    private func nextResult<Rows>(_ read: (OpaquePointer) -> Rows) throws(ConnectionError) -> Reply<Rows> {
+    private func nextResult<Rows>(_ read: (RowBytes) -> Rows) throws(ConnectionError) -> Reply<Rows> {
         endSilence()
-        while unsafe PQisBusy(connection) == 1 { _ = try waitForInput(wakeUps: []) }
-        guard let result = unsafe PQgetResult(connection) else {
-            if unsafe PQstatus(connection) == CONNECTION_BAD { throw lost("connection to server was lost") }
-            return .none
-        }
-        defer { unsafe PQclear(result) }
-        switch unsafe PQresultStatus(result) {
-        case PGRES_TUPLES_OK: return unsafe .rows(read(result))
-        case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: return .command
-        case PGRES_COPY_OUT: return .copyOut
-        case PGRES_COPY_BOTH: return .copyBoth
-        case PGRES_COPY_IN: return .copyIn
-        case PGRES_FATAL_ERROR: throw unsafe failure(result)
-        default: throw ConnectionError(.protocolViolation, "the server sent a result of an unexpected kind")
+        waitingStatus = nil
+        var rows: RowBytes?
+        while true {
+            try checkInterrupt()
+            while unsafe PQisBusy(connection) == 1 { _ = try waitForInput(wakeUps: []) }
+            guard let result = unsafe PQgetResult(connection) else {
+                if unsafe PQstatus(connection) == CONNECTION_BAD { throw lost("connection to server was lost") }
+                return .none
+            }
+            defer { unsafe PQclear(result) }
+            input.completed(unsafe PQresultMemorySize(result))
+            switch unsafe PQresultStatus(result) {
+            case PGRES_SINGLE_TUPLE, PGRES_TUPLES_OK:
+                if rows == nil { rows = try unsafe RowBytes(columnsOf: result) }
+                try unsafe rows?.add(result)
+                if unsafe PQresultStatus(result) == PGRES_TUPLES_OK, let rows { return .rows(read(rows)) }
+            case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: return .command
+            case PGRES_COPY_OUT: return .copyOut
+            case PGRES_COPY_BOTH: return .copyBoth
+            case PGRES_COPY_IN: return .copyIn
+            case PGRES_FATAL_ERROR: throw unsafe failure(result)
+            default: throw ConnectionError(.protocolViolation, "the server sent a result of an unexpected kind")
+            }
         }
     }
 
@@ -216,51 +246,31 @@ package import UnderstudyProtocol
         // does not see it: libpq is asked once more before each wait. It has room by then for the rest of the record.
         if isEncrypted && !hasLookedTwice {
             hasLookedTwice = true
-            guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
+            try consumeInput()
             return .input
         }
         // What still escaped the second look is found by the next one, a second later.
-        let isCapped = isEncrypted && !isShielded && (timeout ?? .seconds(2)) > .seconds(1)
-        let outcome = Interrupt.wait(
-            socket: unsafe PQsocket(connection), events: .input,
-            interrupts: isShielded ? [] : ownInterrupts, wakeUps, timeout: isCapped ? .seconds(1) : timeout)
+        let isCapped = isEncrypted && shield == nil && (timeout ?? .seconds(2)) > .seconds(1)
+        // A message that may be too long is taken before anything is said.
+        let sends = hasUnsent && !input.isMeasured
+        let outcome = try waitForSocket(
+            sends ? .inputOrOutput : .input, timeout: isCapped ? .seconds(1) : timeout, wakeUps: wakeUps)
         switch outcome {
         case .timedOut:
             hasLookedTwice = false
             return isCapped && timeout == nil ? .input : .timedOut
-        case .interrupted(0) where !isShielded: throw ConnectionError(.interrupted, "interrupted")
-        case .interrupted(let index): return .woken(isShielded ? index : index - 1)
+        case .interrupted(let index): return .woken(index)
         case .ready:
             hasLookedTwice = false
             endSilence()
-            guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
+            try consumeInput()
+            if sends && !input.isMeasured { try sendSome() }
             return .input
         }
     }
 
-    private var isEncrypted: Bool {
+    var isEncrypted: Bool {
         unsafe PQsslInUse(connection) == 1 || PQgssEncInUse(connection) == 1
-    }
-
-    /// Waits until libpq has sent what it holds.
-    func flush() throws(ConnectionError) {
-        while true {
-            switch unsafe PQflush(connection) {
-            case 0: return
-            case 1:
-                hasLookedTwice = false
-                // The server may be waiting for us to read before it reads itself.
-                let outcome = Interrupt.wait(
-                    socket: unsafe PQsocket(connection), events: .inputOrOutput,
-                    interrupts: isShielded ? [] : [interrupt],
-                    timeout: isShielded ? Self.longestSilence : patience?.limit)
-                if isShielded && outcome == .timedOut { throw ConnectionError(.lost, "server did not answer in time") }
-                if outcome == .timedOut, let patience { throw ConnectionError.stalled(for: patience.limit) }
-                if case .interrupted = outcome { throw ConnectionError(.interrupted, "interrupted") }
-                guard unsafe PQconsumeInput(connection) == 1 else { throw lost("connection to server was lost") }
-            default: throw lost("could not send to server")
-            }
-        }
     }
 
     // MARK: - Errors

@@ -9,7 +9,7 @@ import Synchronization
 package final class Interrupt: Sendable {
     /// For poll(2): readable once raised; -1 where there is none.
     package let rawDescriptor: CInt
-    /// Stands for the descriptor where there is none.
+    /// Whether it is raised, for who does not wait. Stands for the descriptor where there is none.
     private let flag = Atomic(false)
     /// How long a wait may not see the flag.
     private static let look = Duration.milliseconds(20)
@@ -30,27 +30,21 @@ package final class Interrupt: Sendable {
     private var hasDescriptor: Bool { rawDescriptor >= 0 }
 
     package func raise() {
-        guard hasDescriptor else {
-            flag.store(true, ordering: .sequentiallyConsistent)
-            return
-        }
+        flag.store(true, ordering: .sequentiallyConsistent)
+        guard hasDescriptor else { return }
         var one: UInt64 = 1
         // eventfd reads exactly eight bytes; a full counter (EAGAIN) is raised already.
         _ = unsafe Glibc.write(rawDescriptor, &one, 8)
     }
 
-    package var isRaised: Bool {
-        guard hasDescriptor else { return flag.load(ordering: .sequentiallyConsistent) }
-        var poll = pollfd(fd: rawDescriptor, events: Int16(POLLIN), revents: 0)
-        return unsafe Glibc.poll(&poll, 1, 0) == 1
-    }
+    /// Cheap enough to be asked before each message.
+    package var isRaised: Bool { flag.load(ordering: .sequentiallyConsistent) }
 
     /// Makes it as new. Only for an interrupt that serves as a wake-up call between two threads.
     package func clear() {
-        guard hasDescriptor else {
-            flag.store(false, ordering: .sequentiallyConsistent)
-            return
-        }
+        // Raised in between, it is seen by the descriptor at least.
+        flag.store(false, ordering: .sequentiallyConsistent)
+        guard hasDescriptor else { return }
         var count: UInt64 = 0
         // eventfd writes exactly eight bytes, or nothing when it is not raised.
         _ = unsafe Glibc.read(rawDescriptor, &count, 8)

@@ -155,7 +155,7 @@ package struct NetworkLoop {
     }
 
     /// How long a server may take to end its side of the copy after ours.
-    private static let farewell = Duration.seconds(15)
+    private static let farewell = Duration.seconds(5)
 
     private var longestWait: Duration? {
         let tick = machine.nextTick(now: now)
@@ -237,11 +237,13 @@ package struct NetworkLoop {
             case .acknowledge(let status):
                 guard !isFinished else { continue }
                 let withdraws = machine.withdrawsFlush
-                try connecting { () throws(ConnectionError) in
+                let isSent = try connecting { () throws(ConnectionError) in
                     try session.sendStatus(status, withdrawing: withdraws)
                 }
-                acknowledged = status.flushed
-                tellPositions()
+                if isSent {
+                    acknowledged = status.flushed
+                    tellPositions()
+                }
             case .follow(let timeline, let position):
                 writer.endTimeline(next: position)
                 timelines += 1
@@ -298,7 +300,7 @@ extension NetworkLoop {
         let status = machine.status
         return writer.syncAtOnce(after: piece) { [session] in
             // If the server is gone, the network thread will notice.
-            session.whileLent { try? session.sendStatus(status) }
+            session.whileLent { _ = try? session.sendStatus(status) }
         }
     }
 
@@ -347,7 +349,7 @@ extension NetworkLoop {
 
 extension NetworkLoop {
     /// Whoever restores from it relies on it, so it has to tell the switch that the server has just made.
-    private func putHistory(_ next: NextTimeline, after left: TimelineID) throws(ReceiveError) {
+    private mutating func putHistory(_ next: NextTimeline, after left: TimelineID) throws(ReceiveError) {
         let content = try connecting { () throws(ConnectionError) in try session.history(of: next.timeline) }
         let history: TimelineHistory
         do throws(TimelineHistoryError) {
@@ -358,6 +360,11 @@ extension NetworkLoop {
                 .protocolViolation,
                 "server ended timeline \(left) at \(next.position), which history file \"\(next.timeline.historyFileName)\" does not tell"
             )
+        }
+        // A server may switch faster than the disk takes their histories.
+        while !writer.awaitHistories(timeout: .seconds(1)) {
+            try noteReport()
+            if session.isInterrupted { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
         }
         writer.putHistory(next.timeline, content)
     }
@@ -375,6 +382,12 @@ extension Session {
         let row = try runForBytes(ReplicationCommand.timelineHistory(timeline))
         guard row.count >= 2, row[0] == Array(timeline.historyFileName.utf8), let content = row[1] else {
             throw ConnectionError(.protocolViolation, "unexpected answer to TIMELINE_HISTORY \(timeline)")
+        }
+        guard content.count <= TimelineHistory.longestFile else {
+            throw ConnectionError(
+                .protocolViolation,
+                "server sent history file \"\(timeline.historyFileName)\" with \(content.count) bytes, which are more than \(TimelineHistory.longestFile)"
+            )
         }
         return content
     }

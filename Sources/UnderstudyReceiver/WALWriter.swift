@@ -146,6 +146,17 @@ package final class WALWriter: Sendable {
         state.update { $0.jobs.append(.history(timeline, bytes)) }
     }
 
+    /// Waits until the histories that were handed over are being written, all but a few.
+    ///
+    /// - Returns: False if that takes longer.
+    func awaitHistories(timeout: Duration) -> Bool {
+        state.wait(timeout: timeout) { state in
+            state.jobs.count(where: \.isHistory) < Self.mostHistories ? true : nil
+        } ?? false
+    }
+
+    private static let mostHistories = 2
+
     /// The timeline ends here: what is reported from now on is of the next one, which begins at this position.
     func endTimeline(next position: LSN) {
         state.update { $0.jobs.append(.suspend(position)) }

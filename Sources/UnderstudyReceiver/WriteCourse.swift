@@ -22,6 +22,7 @@ struct WriteCourse: Sendable {
         case suspend(LSN)
 
         var isSync: Bool { if case .sync = self { true } else { false } }
+        var isHistory: Bool { if case .history = self { true } else { false } }
     }
 
     enum Outcome {

@@ -236,11 +236,11 @@ final class CloneRun: @unchecked Sendable {
     private func undo() async {
         do throws(FileIOError) {
             try await OwnThread.run("undo", interrupt: Interrupt(), failure: { $0 }) {
-                [backup] () throws(FileIOError) in backup.undo()
+                [backup] () throws(FileIOError) in backup.undo(isHurried: true)
             }
         } catch {
             // Without a thread of its own it blocks one of Swift's.
-            backup.undo()
+            backup.undo(isHurried: true)
         }
     }
 

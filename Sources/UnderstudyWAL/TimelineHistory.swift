@@ -17,6 +17,9 @@ package struct TimelineHistory: Hashable, Sendable {
         }
     }
 
+    /// Bytes of a file that is read: it has a line of at most some hundred bytes for each ancestor.
+    package static let longestFile = 1 << 20
+
     /// The timeline whose history this is.
     package let timeline: TimelineID
     /// The ancestors, oldest first.

@@ -53,9 +53,26 @@ struct InterruptionTests {
         #expect(
             recorder.errors == """
                 understudy: received SIGINT, cleaning up
-                understudy: received SIGINT, still cleaning up
+                understudy: received SIGINT, still cleaning up; one more ends it at once
 
                 """)
+    }
+
+    @Test("the third signal, of whatever kind, ends the process with what it leaves")
+    func thrice() async {
+        let signals = SignalFeed()
+        let (ended, ending) = AsyncStream<EndingSignal>.makeStream()
+        await #expect(throws: UnderstudyError.self) {
+            try await Interruption.watch(
+                signals, console: recorder.console(), endAtOnce: { ending.yield($0) }
+            ) { () throws(UnderstudyError) -> Int in
+                for signal in [EndingSignal.interrupt, .hangUp, .terminate] { signals.send(signal) }
+                // As deaf as a library that computes.
+                let signal = await Task { await ended.first { _ in true } }.value
+                #expect(signal == .terminate)
+                throw UnderstudyError(.cancelled, "cancelled")
+            }
+        }
     }
 
     @Test("work that finishes what it received says so with -v only, and succeeds", arguments: [false, true])
@@ -79,7 +96,7 @@ struct InterruptionTests {
         #expect(result == 7)
         #expect(
             recorder.errors == (verbose ? "pg_receivewal: received interrupt signal, exiting\n" : "")
-                + "pg_receivewal: received SIGTERM, still finishing\n")
+                + "pg_receivewal: received SIGTERM, still finishing; one more ends it at once\n")
     }
 
     @Test("work that ends by itself has its own result, signal or not")

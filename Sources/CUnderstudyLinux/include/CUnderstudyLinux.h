@@ -98,4 +98,20 @@ int understudy_limit_memory_arenas(void);
 /// 0 if so many more bytes may be mapped for data: mmap(2) and munmap(2). None of them is used.
 int understudy_has_address_space(size_t size);
 
+/// Bytes that wait to be read from a socket (FIONREAD); 0 where that is not told.
+int understudy_bytes_waiting(int socket);
+
+/// The size of this process's private data in bytes, mapped or not used yet; -1 where it cannot be told.
+///
+/// Source: proc_pid_statm(5), the sixth number; `statm` is the open file.
+int64_t understudy_data_size(int statm);
+
+/// Puts one end of a new socket pair in the place of the socket `place`.
+///
+/// Returns 0, the socket itself under a new number, and the other end of the pair; or -1, with nothing done.
+int understudy_set_aside(int place, int *set_aside, int *other_end);
+
+/// Puts the socket back, unless `place` is not its place any more, and closes what understudy_set_aside returned.
+void understudy_put_back(int place, int set_aside, int other_end, int is_its_place);
+
 #endif

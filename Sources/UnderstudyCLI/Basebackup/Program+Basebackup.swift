@@ -23,7 +23,8 @@ extension Program {
             ProgressWriter(style: style(of: plan), pointsToFast: plan.options.checkpoint == .spread), console: console,
             columns: { StandardStreams.columns })
         do throws(UnderstudyError) {
-            _ = try await work(plan.connection, console: console) { overrides throws(UnderstudyError) in
+            let remains = Remains.copy(plan.directory, slot: plan.options.slot)
+            _ = try await work(plan.connection, console: console, remains: remains) { overrides throws(UnderstudyError) in
                 var backup = BaseBackup(source: plan.connection.source, options: plan.options, logger: console.logger)
                 backup.overrides = overrides
                 return try await backup.run(into: .directory(plan.directory), progress: reporter.report)

@@ -13,19 +13,25 @@ enum Interruption {
         fileprivate func tell(of signal: EndingSignal, isFirst: Bool, on console: Console) {
             switch (self, isFirst) {
             case (.cleaningUp, true): console.notice("received \(signal), cleaning up")
-            case (.cleaningUp, false): console.notice("received \(signal), still cleaning up")
+            case (.cleaningUp, false):
+                console.notice("received \(signal), still cleaning up; one more ends it at once")
             case (.finishing, true): console.info("received interrupt signal, exiting")
-            case (.finishing, false): console.notice("received \(signal), still finishing")
+            case (.finishing, false):
+                console.notice("received \(signal), still finishing; one more ends it at once")
             }
         }
     }
 
-    /// Runs `operation`; the first signal cancels it, and each one after that is only told that the end takes its
-    /// time. The operation always runs to its own end.
+    private static let mostSignals = 3
+
+    /// Runs `operation`; the first signal cancels it, the second one is told that the end takes its time, and the third one
+    /// ends the process: what computes or waits in somebody else's code may not hear of anything else.
     ///
+    /// - Parameter endAtOnce: Says what is left, and ends the process.
     /// - Parameter executor: Where the operation runs; nil for Swift's own threads.
     static func watch<Result: Sendable>(
         _ signals: SignalFeed, console: Console, ending: Ending = .cleaningUp, on executor: (any TaskExecutor)? = nil,
+        endAtOnce: @escaping @Sendable (EndingSignal) -> Void = { _ in },
         operation: @escaping @Sendable () async throws(UnderstudyError) -> Result
     ) async throws(UnderstudyError) -> Result {
         let work = Task(executorPreference: executor) { () async -> Swift.Result<Result, UnderstudyError> in
@@ -35,14 +41,15 @@ enum Interruption {
                 return .failure(error)
             }
         }
-        let first = Monitor<EndingSignal?>(nil)
+        let first = Monitor<(signal: EndingSignal?, count: Int)>((nil, 0))
         signals.listen { signal in
-            let isFirst = first.change { first in
-                defer { first = first ?? signal }
-                return first == nil
+            let count = first.change { first in
+                first = (first.signal ?? signal, first.count + 1)
+                return first.count
             }
-            ending.tell(of: signal, isFirst: isFirst, on: console)
-            if isFirst { work.cancel() }
+            guard count < mostSignals else { return endAtOnce(signal) }
+            ending.tell(of: signal, isFirst: count == 1, on: console)
+            if count == 1 { work.cancel() }
         }
         let result = await work.value
         signals.listen(nil)
@@ -50,7 +57,7 @@ enum Interruption {
         case .success(let value):
             return value
         case .failure(var error):
-            if error.code == .cancelled, let signal = first.read({ $0 }) {
+            if error.code == .cancelled, let signal = first.read({ $0.signal }) {
                 error.message = "interrupted by \(signal): \(error.message)"
             }
             throw error

@@ -23,7 +23,9 @@ extension Program {
         }
         let console = Console(program: personality.program, verbose: plan.verbose, write: write)
         do throws(UnderstudyError) {
-            try await work(plan.connection, console: console, ending: .finishing) { overrides throws(UnderstudyError) in
+            try await work(
+                plan.connection, console: console, ending: .finishing, remains: .of(plan.action)
+            ) { overrides throws(UnderstudyError) in
                 try await perform(plan, overrides: overrides, console: console)
             }
             return ExitStatus.success

@@ -1,0 +1,54 @@
+import Understudy
+import UnderstudyFileIO
+
+/// What a run leaves behind that ends at once, without cleaning up.
+enum Remains: Sendable {
+    /// A base backup under way, and the permanent slot that was asked for.
+    case copy(String, slot: String?)
+    /// A directory that WAL is received into; nil where nothing is.
+    case archive(String?)
+
+    func tell(_ signal: EndingSignal, _ console: Console) {
+        let message = "received \(signal) for the third time, ending at once"
+        switch self {
+        case .archive(let directory):
+            let detail = directory.map { "What was received lies in \"\($0)\" as far as it was written." }
+            console.notice(message, detail: detail, hint: directory.map { _ in "The next run goes on from there." })
+        case .copy(let path, let slot):
+            guard let left = UnfinishedDirectory.find(absolutePath(path)) else {
+                // It is known only once there is a mark.
+                let hint = slot.map { Self.slotHint($0) }
+                console.notice(message, detail: "Directory \"\(path)\" has no mark of this run.", hint: hint)
+                return
+            }
+            let places = SomeOfMany([path] + left.record.others).list
+            var detail = "What was written so far is left in \(places)."
+            if let made = left.record.slot?.name { detail += " So is replication slot \"\(made)\"." }
+            if hasServer(path) { detail += " A server that was started there may still run." }
+            console.notice(
+                message, detail: detail, hint: "A run with --force-clean removes it first, or name another directory.")
+        }
+    }
+
+    private func hasServer(_ path: String) -> Bool {
+        (try? ConfinedDirectory(path: path))?.exists("postmaster.pid") ?? false
+    }
+
+    /// For what a command line of `basebackup` asks for.
+    static func copy(_ directory: String, slot: BaseBackup.Slot) -> Remains {
+        switch slot {
+        case .none, .temporary, .existing: .copy(directory, slot: nil)
+        case .create(let name), .createOrTakeOver(let name): .copy(directory, slot: name)
+        }
+    }
+
+    /// For what a command line of `receivewal` asks for.
+    static func of(_ action: ReceivewalPlan.Action) -> Remains {
+        guard case .receive(let directory) = action else { return .archive(nil) }
+        return .archive(directory.path)
+    }
+
+    private static func slotHint(_ name: String) -> String {
+        "If replication slot \"\(name)\" was made by this run, drop it on the primary: SELECT pg_drop_replication_slot('\(name)');"
+    }
+}
