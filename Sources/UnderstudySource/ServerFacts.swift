@@ -72,9 +72,18 @@ extension Logger {
 
     /// Hands on a notice or warning of the server, as psql shows it.
     package func pass(on message: ServerMessage) {
-        var text = "\(message.severity):  \(message.message)"
+        var text = "\(message.severityWord):  \(message.message)"
         if let detail = message.detail { text += "\nDETAIL:  \(detail)" }
         if let hint = message.hint { text += "\nHINT:  \(hint)" }
         log(level: message.severity == "WARNING" ? .warning : .notice, "\(text)", metadata: Self.fromServer)
+    }
+}
+
+extension ServerMessage {
+    /// The severity where it is a word of that kind, in whatever language (before 9.6 a server may translate it). The line
+    /// begins with it, and must not look like one of a program's.
+    fileprivate var severityWord: String {
+        let isWord = severity.allSatisfy { ($0.isLetter && !$0.isLowercase) || " ()".contains($0) }
+        return isWord && (1...30).contains(severity.count) ? severity : "NOTICE"
     }
 }

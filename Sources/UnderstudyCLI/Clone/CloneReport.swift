@@ -12,9 +12,10 @@ enum CloneReport {
             if let lag = standby.lagBytes { line += ", \(Quantity.bytes(lag)) behind the primary" }
             lines.append(line)
         } else {
-            lines.append("start the standby with:\n    \(result.startCommand)")
+            lines.append("start the standby with:")
+            lines.append(PrintedText.indent + result.startCommand)
         }
-        return lines.joined(separator: "\n")
+        return lines.map(PrintedText.message).joined(separator: "\n")
     }
 
     private static func verified(_ backup: BackupResult) -> String {

@@ -1,7 +1,8 @@
 import Understudy
 import UnderstudyFileIO
 
-/// What the program says: messages on standard error in PostgreSQL's form, results on standard output.
+/// What the program says: messages on standard error in PostgreSQL's form, results on standard output. Nothing that
+/// terminals obey gets there but what is written here (``PrintedText``).
 ///
 /// A line that renews itself (the status) stays below the messages for as long as it is there.
 final class Console: Sendable {
@@ -44,9 +45,9 @@ final class Console: Sendable {
         if verbose { say(message, detail: detail, hint: hint) }
     }
 
-    /// What the server said, as it said it.
+    /// What the server said, in its own words.
     func server(_ text: String) {
-        print(text)
+        print(PrintedText.message(text))
     }
 
     // MARK: - Progress and results
@@ -55,6 +56,7 @@ final class Console: Sendable {
     func setStatus(_ line: String?) {
         status.change { status in
             guard line != nil || status != nil else { return }
+            let line = line.map(PrintedText.line)
             write(.errors, Self.erase + (line ?? ""))
             status = line
         }
@@ -63,7 +65,7 @@ final class Console: Sendable {
     /// A line of progress on standard error, with no name before it; it takes the place of the status.
     func progressLine(_ text: String) {
         setStatus(nil)
-        print(text)
+        print(PrintedText.line(text))
     }
 
     func show(_ progress: ProgressWriter.Output) {
@@ -75,7 +77,9 @@ final class Console: Sendable {
         }
     }
 
+    /// Text of which each line is this program's, or holds no line end that is not.
     func output(_ text: String) {
+        let text = PrintedText.lines(text)
         status.change { status in
             if status != nil { write(.errors, Self.erase) }
             write(.output, text.hasSuffix("\n") ? text : text + "\n")
@@ -87,12 +91,13 @@ final class Console: Sendable {
     private static let erase = "\r\u{1B}[K"
 
     private func say(_ message: String, detail: String? = nil, hint: String? = nil) {
-        var text = "\(program): \(message)"
-        if let detail { text += "\n\(program): detail: \(detail)" }
-        if let hint { text += "\n\(program): hint: \(hint)" }
+        var text = "\(program): \(PrintedText.message(message))"
+        if let detail { text += "\n\(program): detail: \(PrintedText.message(detail))" }
+        if let hint { text += "\n\(program): hint: \(PrintedText.message(hint))" }
         print(text)
     }
 
+    /// - Parameter text: Of which everything foreign is escaped.
     private func print(_ text: String) {
         status.change { status in
             // One write, so that lines of other programs on the same terminal do not get in between.

@@ -1,4 +1,7 @@
-/// A JSON value, written out without spaces and in the order its members were given.
+import Understudy
+
+/// A JSON value, written out without spaces and in the order its members were given; what a terminal would obey is escaped
+/// too.
 ///
 /// Source: RFC 8259.
 enum JSONValue: Sendable, ExpressibleByNilLiteral {
@@ -60,9 +63,11 @@ enum JSONValue: Sendable, ExpressibleByNilLiteral {
             case "\n": text += "\\n"
             case "\r": text += "\\r"
             case "\t": text += "\\t"
-            case "\u{0}"..."\u{1F}":
-                let digits = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            case _ where scalar.isHidden:
+                for unit in scalar.utf16 {
+                    let digits = String(unit, radix: 16)
+                    text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                }
             default: text.unicodeScalars.append(scalar)
             }
         }
