@@ -50,7 +50,8 @@ let package = Package(
         .target(
             name: "UnderstudySource",
             dependencies: [
-                "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyReceiver",
+                "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol",
+                "UnderstudyReceiver",
                 "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -50,7 +50,7 @@ struct ArchiverSlot {
                 throw UnderstudyError(
                     .slot, "replication slot \"\(name)\" does not exist",
                     hint:
-                        "Make it with --create-slot, or on the server: SELECT pg_create_physical_replication_slot('\(name)', true);",
+                        "Make it with --create-slot, or on the server: SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);",
                     sqlState: "42704")
             }
             isMissing = true

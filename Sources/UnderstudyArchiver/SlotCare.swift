@@ -56,11 +56,11 @@ struct SlotCare {
             ? "replication slot \"\(name)\" holds no WAL: it was never used, or the server has invalidated it; a replication connection does not tell which"
             : "a replication connection does not tell whether the server has invalidated replication slot \"\(name)\""
         var hint =
-            "Let the role connect to a database, too (pg_hba.conf), or look on the server: SELECT wal_status FROM pg_replication_slots WHERE slot_name = '\(name)';"
+            "Let the role connect to a database, too (pg_hba.conf), or look on the server: SELECT wal_status FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name));"
         if leavesIt {
             text += ": --recreate-slot leaves it as it is"
             hint +=
-                " Where that says lost, make it anew: SELECT pg_drop_replication_slot('\(name)'); SELECT pg_create_physical_replication_slot('\(name)', true);"
+                " Where that says lost, make it anew: SELECT pg_drop_replication_slot(\(SQLText.literal(name))); SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);"
         } else if isEmpty {
             hint += " With --recreate-slot it is made anew in either case."
         }

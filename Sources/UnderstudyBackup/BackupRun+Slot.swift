@@ -24,7 +24,7 @@ extension BackupRun {
                 "cannot use replication slot \"\(name)\": it was invalidated by the server"
                     + (invalidation.reason.map { " (\($0))" } ?? ""),
                 hint:
-                    "It holds no WAL any more. Choose another name, or drop this slot on the primary, and let it be made: SELECT pg_drop_replication_slot('\(name)');"
+                    "It holds no WAL any more. Choose another name, or drop this slot on the primary, and let it be made: SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"
             )
         }
         if look.isUncertain {
@@ -32,7 +32,7 @@ extension BackupRun {
                 "a replication connection does not tell whether the server has invalidated replication slot \"\(name)\"",
                 metadata: [
                     "hint":
-                        "Look on the primary: SELECT wal_status FROM pg_replication_slots WHERE slot_name = '\(name)';"
+                        "Look on the primary: SELECT wal_status FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name));"
                 ])
         }
         return look.state?.restartLSN

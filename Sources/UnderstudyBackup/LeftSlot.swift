@@ -55,7 +55,7 @@ extension BackupRun {
         guard let slot = left.record.slot else { return }
         guard slot.systemIdentifier == server.identity.systemIdentifier else {
             logger.warning(
-                "the unfinished base backup is of another server, where replication slot \"\(slot.name)\" holds WAL until it is dropped: SELECT pg_drop_replication_slot('\(slot.name)');"
+                "the unfinished base backup is of another server, where replication slot \"\(slot.name)\" holds WAL until it is dropped: SELECT pg_drop_replication_slot(\(SQLText.literal(slot.name)));"
             )
             return
         }
@@ -77,7 +77,7 @@ extension BackupRun {
             return
         }
         logger.warning(
-            "replication slot \"\(name)\" of the unfinished base backup is kept: \(reason); if nobody needs it, drop it on the primary: SELECT pg_drop_replication_slot('\(name)');"
+            "replication slot \"\(name)\" of the unfinished base backup is kept: \(reason); if nobody needs it, drop it on the primary: SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"
         )
     }
 
@@ -134,7 +134,8 @@ extension BackupRun {
             parameters, kind: .ordinary(database: parameters["dbname"] ?? "postgres"), applicationName: "understudy",
             interrupt: interrupt, patience: patience)
         let rows = try ordinary.runForRows(
-            "SELECT active, restart_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = '\(name)'")
+            "SELECT active, restart_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = \(SQLText.literal(name))"
+        )
         guard let row = rows.rows.first, row.count == 2 else { return nil }
         return LeftSlot.Standing(isActive: row[0] != "f", position: row[1].flatMap { LSN($0) })
     }

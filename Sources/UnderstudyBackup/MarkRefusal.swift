@@ -1,4 +1,5 @@
 import Glibc
+import UnderstudyConfiguration
 import UnderstudyFileIO
 import UnderstudySource
 
@@ -58,15 +59,15 @@ extension MarkFlaw {
             // No server's files belong to root, and what lies in a directory of somebody else's would stay there.
             guard user != 0, place.directory?.owner.user == user, let name = userName(user) else { return nil }
             return
-                "If user \"\(name)\" took that base backup, let that user remove it, or use understudy clone --force-clean --owner \(name)."
+                "If user \"\(name)\" took that base backup, let that user remove it, or use understudy clone --force-clean --owner \(ShellText.pasted(name))."
         case .directoryBelongs(let user):
             guard trust.user == 0, place.markUser == 0, user != 0, let name = userName(user) else { return nil }
             return
-                "If root took that base backup for user \"\(name)\", use understudy clone --force-clean --owner \(name)."
+                "If root took that base backup for user \"\(name)\", use understudy clone --force-clean --owner \(ShellText.pasted(name))."
         case .cannotBeRead(EACCES), .cannotBeRead(EPERM):
             guard let user = place.markUser, user != trust.user else { return nil }
             return "If user \(Self.shown(user)) took that base backup, let that user remove it."
-        case .dataDirectory(let path): return "See what is the matter with that one (ls -la \(path.shellQuoted))."
+        case .dataDirectory(let path): return "See what is the matter with that one (ls -la \(ShellText.pasted(path)))."
         default: return nil
         }
     }
@@ -76,7 +77,7 @@ extension MarkFlaw {
         switch self {
         case .format, .line, .isWritable, .hasOtherNames:
             """
-            If that base backup made a replication slot (grep '^slot ' \(mark.shellQuoted) names it), drop that on the \
+            If that base backup made a replication slot (grep '^slot ' \(ShellText.pasted(mark)) names it), drop that on the \
             primary: SELECT pg_drop_replication_slot('NAME');
             """
         default: nil
@@ -86,9 +87,11 @@ extension MarkFlaw {
     fileprivate func advice(_ path: String, _ hands: MarkPlace.Hands) -> String {
         switch hands {
         case .ours:
-            let look = "Name another directory, or look at what this one holds (ls -la \(path.shellQuoted))"
+            let look = "Name another directory, or look at what this one holds (ls -la \(ShellText.pasted(path)))"
             // Such a mark alone is as this user's runs have written it, so that the directory is a run's.
-            if case .format = self { return "\(look) and, if it is of no use, remove it: rm -rf \(path.shellQuoted)" }
+            if case .format = self {
+                return "\(look) and, if it is of no use, remove it: rm -rf \(ShellText.pasted(path))"
+            }
             return "\(look) and remove yourself what nobody needs."
         case .shared:
             return "Name another directory: others can write to this one, so what lies in it may be theirs."

@@ -60,7 +60,7 @@ struct TablespaceLayout {
         do throws(UnderstudyError) { return try targets.makeTablespace(at: path) } catch {
             var error = error
             if error.code == .target, let location = archive.location, location == path {
-                error.hint = "Put the tablespace elsewhere: --tablespace-mapping=\(location)=NEWDIR."
+                error.hint = "Put the tablespace elsewhere: \(MappingOption.text(from: location))."
             }
             throw error
         }

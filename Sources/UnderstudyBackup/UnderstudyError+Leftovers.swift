@@ -36,10 +36,3 @@ extension UnderstudyError {
         }
     }
 }
-
-extension String {
-    /// As one word for a shell.
-    var shellQuoted: String {
-        "'" + split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
-    }
-}

@@ -98,9 +98,8 @@ package struct CopiedSettings: Sendable, Equatable {
     /// The shell's command that takes all recovery targets back, wherever they are set. Only all of them together do.
     private static func resetCommand(_ directory: String) -> String {
         let names = recoveryTargets.map { "'\($0.dropFirst("recovery_target".count))'" }.joined(separator: " ")
-        let path = "\(directory)/postgresql.auto.conf".split(separator: "'", omittingEmptySubsequences: false)
-            .joined(separator: #"'\''"#)
-        return #"printf "recovery_target%s = ''\n" \#(names) >> '\#(path)'"#
+        let path = ShellText.pasted("\(directory)/postgresql.auto.conf")
+        return #"printf "recovery_target%s = ''\n" \#(names) >> \#(path)"#
     }
 
     private struct Rule: Sendable {

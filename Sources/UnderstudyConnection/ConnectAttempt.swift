@@ -122,6 +122,8 @@ struct ConnectAttempt {
             code = .unreachable
         }
         var error = ConnectionError(code, refusal.text, server: refusal.server)
+        // libpq's string ends with the connection.
+        error.user = unsafe PQuser(connection).map { unsafe String(cString: $0) }
         // The words of strerror are in the user's language, as libpq's are.
         error.isShortage = [EMFILE, ENFILE, ENOMEM].contains { text.contains(FileIOError.text(of: $0)) }
         return error

@@ -46,6 +46,8 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
     /// One or more lines without a full stop; holds no password.
     package var message: String
     package var server: ServerMessage?
+    /// The role that was to be logged in; nil where that is not known.
+    package var user: String?
     /// Whether this process could have no socket or thread: the server was not even asked.
     package var isShortage = false
 

@@ -43,22 +43,12 @@ package enum ReplicationCommand {
 
     /// A quoted identifier of the replication grammar: double quotes, doubled inside.
     static func identifier(_ text: String) -> String {
-        quote(text, with: "\"")
+        SQLText.quotedIdentifier(text)
     }
 
     /// A string of the replication grammar: single quotes, doubled inside. A backslash stands for itself.
     static func literal(_ text: String) -> String {
-        quote(text, with: "'")
-    }
-
-    private static func quote(_ text: String, with mark: Character) -> String {
-        var quoted = String(mark)
-        for character in text {
-            if character == mark { quoted.append(mark) }
-            quoted.append(character)
-        }
-        quoted.append(mark)
-        return quoted
+        SQLText.literal(text)
     }
 }
 

@@ -22,11 +22,9 @@ package struct WatchQuery: Sendable, Equatable {
         guard let slot, version.hasSlots else {
             return "SELECT \(state), \(position), NULL, NULL, NULL, NULL, NULL"
         }
-        // A quoted string of SQL: with standard_conforming_strings a backslash stands for itself, and slot names have none.
-        let name = slot.replacingQuotes
         return """
             SELECT \(columns) FROM (SELECT 1) AS one \
-            LEFT JOIN pg_catalog.pg_replication_slots ON slot_name = '\(name)'
+            LEFT JOIN pg_catalog.pg_replication_slots ON slot_name = \(SQLText.literal(slot))
             """
     }
 
@@ -74,12 +72,6 @@ package struct WatchQuery: Sendable, Equatable {
             guard walStatus == "lost" || invalidationReason != nil else { return nil }
             return SlotInvalidation(reason: invalidationReason)
         }
-    }
-}
-
-extension String {
-    fileprivate var replacingQuotes: String {
-        split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
     }
 }
 

@@ -7,7 +7,7 @@ package enum SlotInUse {
         // The process is told from 9.5 on.
         let look =
             version.number >= 90500
-            ? "SELECT * FROM pg_stat_replication WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = '\(name)');"
+            ? "SELECT * FROM pg_stat_replication WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name)));"
             : "SELECT * FROM pg_stat_replication;"
         return "Choose another slot, or stop the client that uses this one. To find it, ask the server: \(look)"
     }

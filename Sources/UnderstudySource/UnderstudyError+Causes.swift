@@ -136,7 +136,6 @@ extension UnderstudyError {
     /// A login that the server refused. The hint is the line to write, where there is one.
     private init(refused error: ConnectionError) {
         let text = error.server?.message ?? error.message
-        let quoted = text.quotedParts
         var code = Code.authentication
         var hint: String?
         switch error.sqlState {
@@ -144,21 +143,18 @@ extension UnderstudyError {
             hint =
                 "Check the password in the connection string, PGPASSWORD or ~/.pgpass (database name \"replication\")."
         case "28000" where text.contains("pg_hba.conf"):
-            let address = quoted.first ?? "ADDRESS", user = quoted.dropFirst().first ?? "USER"
-            let place =
-                address.hasPrefix("[") || !address.contains(where: { $0 == "." || $0 == ":" })
-                ? "local  replication  \(user)  scram-sha-256"
-                : "host  replication  \(user)  \(address)/\(address.contains(":") ? 128 : 32)  scram-sha-256"
+            let line = LoginHint(text, user: error.user).line
             hint =
-                "Add the line \"\(place)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
+                "Add the line \"\(line)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
         case "28000" where !text.contains("does not exist"):
             hint =
                 "The line of pg_hba.conf on the primary that matches this connection asks for a proof that was not given: connect in another way, as another user, or change its method."
         case "28000":
             hint =
-                "Make the role on the primary: CREATE ROLE \(quoted.first ?? "name") WITH REPLICATION LOGIN PASSWORD '...';"
+                "Make the role on the primary: CREATE ROLE \(LoginHint.identifier(error.user ?? text.quotedParts.first)) WITH REPLICATION LOGIN PASSWORD '...';"
         case "42501":
-            hint = "Give the role the right on the primary: ALTER ROLE name WITH REPLICATION;"
+            hint =
+                "Give the role the right on the primary: ALTER ROLE \(LoginHint.identifier(error.user)) WITH REPLICATION;"
         case "53300":
             code = .server
             hint =
@@ -217,13 +213,5 @@ extension UnderstudyError {
         default: break
         }
         self.init(code, error.message, hint: hint, sqlState: error.sqlState)
-    }
-}
-
-extension String {
-    /// What stands between double quotes.
-    fileprivate var quotedParts: [String] {
-        split(separator: "\"", omittingEmptySubsequences: false).enumerated()
-            .filter { $0.offset % 2 == 1 }.map { String($0.element) }
     }
 }

@@ -152,7 +152,7 @@ final class CloneRun: @unchecked Sendable {
         if let path = connection.environmentPassfile {
             passfileOfServer = path
             logger.warning(
-                "server version \(version) finds a password file only through its environment: start the standby with PGPASSFILE=\(path)"
+                "server version \(version) finds a password file only through its environment: start the standby with PGPASSFILE=\(ShellText.pasted(path))"
             )
         }
     }

@@ -1,5 +1,6 @@
 import Glibc
 import UnderstudyBackup
+import UnderstudyConfiguration
 import UnderstudyFileIO
 import UnderstudySource
 
@@ -42,7 +43,7 @@ struct PasswordFile: Sendable {
         } catch { throw UnderstudyError(error) }
         throw UnderstudyError(
             .configuration, "password file \"\(path)\" can be used by others",
-            hint: "libpq ignores such a file; take that right away: chmod 0600 \(path)")
+            hint: "libpq ignores such a file; take that right away: chmod 0600 \(ShellText.pasted(path))")
     }
 
     /// Puts the lines behind what is there, on stable storage; lines that are there already are left out.

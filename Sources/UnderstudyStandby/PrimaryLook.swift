@@ -45,10 +45,9 @@ struct PrimaryLook: Sendable {
 
     private static func checkSlot(_ name: String, _ session: Session, _ version: ServerVersion) throws(UnderstudyError)
     {
-        let literal = name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
         let status = version.tellsSlotWALStatus ? "wal_status" : "NULL"
         let question = """
-            SELECT slot_type, active, \(status) FROM pg_catalog.pg_replication_slots WHERE slot_name = '\(literal)'
+            SELECT slot_type, active, \(status) FROM pg_catalog.pg_replication_slots WHERE slot_name = \(SQLText.literal(name))
             """
         guard let row = try? session.runForRows(question).rows.first, row.count == 3 else { return }
         var flaw: String?
@@ -61,6 +60,7 @@ struct PrimaryLook: Sendable {
             .slot, "cannot use replication slot \"\(name)\": \(flaw)",
             hint: isActive
                 ? SlotInUse.hint(name, version)
-                : "Choose another name, or drop this slot on the primary: SELECT pg_drop_replication_slot('\(name)');")
+                : "Choose another name, or drop this slot on the primary: SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"
+        )
     }
 }

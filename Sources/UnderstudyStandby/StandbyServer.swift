@@ -1,6 +1,7 @@
 import Glibc
 import Synchronization
 import UnderstudyBackup
+import UnderstudyConfiguration
 import UnderstudyFileIO
 import UnderstudySource
 import UnderstudyWAL
@@ -56,7 +57,7 @@ struct StandbyServer: Sendable {
         var prefix: [String] = []
         // Whoever may give files to others is root, as whom no server runs.
         if let owner, geteuid() == 0, let name = userName(owner.user) { prefix = ["runuser", "-u", name, "--"] }
-        return (prefix + words).map(Self.quoted).joined(separator: " ")
+        return (prefix + words).map(ShellText.pasted).joined(separator: " ")
     }
 
     private func startArguments(wait: Duration?) -> [String] {
@@ -64,7 +65,7 @@ struct StandbyServer: Sendable {
         if let configFile {
             // A configuration file outside may name another data directory; this one wins.
             arguments += [
-                "-o", "-c config_file=\(Self.quoted(configFile)) -c data_directory=\(Self.quoted(directory))",
+                "-o", "-c config_file=\(ShellText.word(configFile)) -c data_directory=\(ShellText.word(directory))",
             ]
         }
         if let wait { arguments += ["-w", "-t", "\(max(1, wait.components.seconds))"] }
@@ -197,12 +198,5 @@ struct StandbyServer: Sendable {
     /// The last few lines, as one sentence.
     static func lastLines(_ text: String) -> String {
         text.split(separator: "\n").suffix(4).joined(separator: " | ")
-    }
-
-    /// A word for a shell.
-    static func quoted(_ word: String) -> String {
-        let plain = word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "/._-=,:+@".contains($0)) }
-        if plain && !word.isEmpty { return word }
-        return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 }

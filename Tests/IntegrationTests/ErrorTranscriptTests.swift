@@ -29,7 +29,7 @@ import UnderstudyTestSupport
             Case(session: "52-error-no-such-slot", command: "START_REPLICATION", code: .slot, cure: "--create-slot"),
             Case(
                 session: "53-error-no-replication-role", command: nil, code: .authentication,
-                cure: "ALTER ROLE name WITH REPLICATION"),
+                cure: "WITH REPLICATION;"),
             Case(session: "54-error-base-backup-syntax", command: "BASE_BACKUP", code: .server, cure: "pooler"),
             Case(session: "55-error-base-backup-option", command: "BASE_BACKUP", code: .server, cure: "pooler"),
             Case(session: "56-error-base-backup-target", command: "BASE_BACKUP", code: .server, cure: "pooler"),

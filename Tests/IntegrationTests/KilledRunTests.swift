@@ -270,7 +270,7 @@ import UnderstudyTestSupport
         try TestDirectory.write(text, to: "\(places.target)/\(Self.mark)")
         let before = FileTree.snapshot(places.parent)
         let result = try UnderstudyProgram.run(places.arguments(.basebackup, cluster) + ["--force-clean"])
-        expectRefused(result, words, "rm -rf '\(places.target)'", "pg_drop_replication_slot")
+        expectRefused(result, words, "rm -rf \(places.target)", "pg_drop_replication_slot")
         #expect(FileTree.snapshot(places.parent) == before)
     }
 

@@ -22,7 +22,7 @@ import UnderstudyTestSupport
             Case(session: "50-error-ahead-of-server", cures: ["behind the archive"], archived: 1),
             Case(session: "51-error-segment-never-existed", cures: ["new base backup", "replication slot"]),
             Case(session: "52-error-no-such-slot", cures: ["--create-slot"], arguments: ["-S", "nosuch"]),
-            Case(session: "53-error-no-replication-role", cures: ["ALTER ROLE name WITH REPLICATION"], isLogin: true),
+            Case(session: "53-error-no-replication-role", cures: ["WITH REPLICATION;"], isLogin: true),
             Case(session: "61-terminated-streaming", cures: ["administrator"]),
             Case(session: "62-error-too-many-senders", cures: ["Raise max_wal_senders"], isLogin: true),
             Case(session: "63-error-segment-removed", cures: ["new base backup", "--start-lsn="]),

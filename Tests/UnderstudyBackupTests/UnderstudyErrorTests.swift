@@ -67,6 +67,93 @@ struct BackupErrorTests {
         #expect(error.message == "connection to server failed: FATAL:  \(login.message)")
     }
 
+    struct Paste: Sendable {
+        var host: String
+        var user: String?
+        var line: String
+    }
+
+    private static let address = "10.0.0.2/32"
+
+    static let pastes = [
+        // A server's word for the address, or for the user where nothing else tells it, is not taken for more than it is.
+        Paste(host: "0.0.0.0/0 trust #", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
+        Paste(host: "10.0.0.2\n#", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
+        Paste(host: "10.0.0.2 ", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
+        Paste(host: "010.0.0.2", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
+        Paste(host: "::/0 trust #::", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
+        Paste(host: "[local]x", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
+        Paste(host: "", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
+        Paste(host: "fe80::1%eth0", user: "r", line: "host  replication  r  fe80::1/128  scram-sha-256"),
+        Paste(host: "10.0.0.2%1", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
+        Paste(host: "10.0.0.2", user: nil, line: "host  replication  told  \(address)  scram-sha-256"),
+        // Whom we asked for counts, whatever the server says.
+        Paste(host: "10.0.0.2", user: "all", line: "host  replication  \"all\"  \(address)  scram-sha-256"),
+        Paste(host: "10.0.0.2", user: "a b", line: "host  replication  \"a b\"  \(address)  scram-sha-256"),
+        Paste(host: "10.0.0.2", user: "+r", line: "host  replication  \"+r\"  \(address)  scram-sha-256"),
+        Paste(host: "10.0.0.2", user: "a\"b#", line: "host  replication  \"a\"\"b#\"  \(address)  scram-sha-256"),
+        Paste(host: "10.0.0.2", user: "é", line: "host  replication  \"é\"  \(address)  scram-sha-256"),
+        Paste(host: "10.0.0.2", user: "/^.*$", line: "host  replication  USER  \(address)  scram-sha-256"),
+        Paste(host: "10.0.0.2", user: "a\nb", line: "host  replication  USER  \(address)  scram-sha-256"),
+        Paste(host: "10.0.0.2", user: "a\u{202E}b", line: "host  replication  USER  \(address)  scram-sha-256"),
+        Paste(host: "10.0.0.2", user: "", line: "host  replication  USER  \(address)  scram-sha-256"),
+        Paste(
+            host: "10.0.0.2", user: String(repeating: "x", count: 64),
+            line: "host  replication  USER  \(address)  scram-sha-256"),
+    ]
+
+    @Test("the line of pg_hba.conf holds nothing but what it says", arguments: pastes)
+    func pastedHBALine(_ paste: Paste) {
+        let message = "no pg_hba.conf entry for replication connection from host \"\(paste.host)\", user \"told\""
+        let server = ServerMessage(severity: "FATAL", sqlState: "28000", message: message)
+        var refused = ConnectionError(.refused, message, server: server)
+        refused.user = paste.user
+        #expect(
+            UnderstudyError(refused).hint
+                == "Add the line \"\(paste.line)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
+        )
+    }
+
+    @Test(
+        "the role in a statement to paste is one name",
+        arguments: [
+            ("x WITH SUPERUSER LOGIN; --", nil, #""x WITH SUPERUSER LOGIN; --""#), ("r", "a", "a"),
+            ("r", "A", "\"A\""), ("r", "user", "\"user\""), ("r", "1a", "\"1a\""), ("r", "", "NAME"),
+            ("r", "a\u{1B}", "NAME"), ("r", "a\"\u{301}; --", "\"a\"\"\u{301}; --\""), ("\n", nil, "NAME"),
+        ] as [(String, String?, String)])
+    func pastedRole(told: String, asked: String?, name: String) {
+        for (state, message, hint) in [
+            (
+                "28000", "role \"\(told)\" does not exist",
+                "Make the role on the primary: CREATE ROLE \(name) WITH REPLICATION LOGIN PASSWORD '...';"
+            ),
+            (
+                "42501", "permission denied to start WAL sender",
+                "Give the role the right on the primary: ALTER ROLE \(asked == nil ? "NAME" : name) WITH REPLICATION;"
+            ),
+        ] {
+            let server = ServerMessage(severity: "FATAL", sqlState: state, message: message)
+            var refused = ConnectionError(.refused, message, server: server)
+            refused.user = asked
+            #expect(UnderstudyError(refused).hint == hint)
+        }
+    }
+
+    @Test(
+        "a tablespace's directory in an option to paste is one word of a shell",
+        arguments: [
+            ("/srv/space", "--tablespace-mapping=/srv/space=NEWDIR"),
+            ("/proc/$(id)", "'--tablespace-mapping=/proc/$(id)=NEWDIR'"),
+            ("/a'b", #"'--tablespace-mapping=/a'\''b=NEWDIR'"#),
+            ("/a'\u{301};id", "'--tablespace-mapping=/a'\\''\u{301};id=NEWDIR'"),
+            ("/a=b", #"'--tablespace-mapping=/a\=b=NEWDIR'"#),
+            ("/a\n'b\\\u{9B}", #"$'--tablespace-mapping=/a\012\'b\\\302\233=NEWDIR'"#),
+            ("/a\u{FFFD}", "--tablespace-mapping=OLDDIR=NEWDIR"),
+        ])
+    func pastedMapping(directory: String, word: String) {
+        #expect(MappingOption.text(from: directory) == word)
+    }
+
     static let commands: [(String, String, UnderstudyError.Code, UnderstudyError.Code, String?)] = [
         ("42710", #"replication slot "s" already exists"#, .slot, .slot, "Choose another name"),
         ("42704", #"replication slot "s" does not exist"#, .wal, .slot, "pg_create_physical_replication_slot"),

@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 import UnderstudyBackup
+import UnderstudyConfiguration
 import UnderstudyFileIO
 import UnderstudyProtocol
 import UnderstudyTestSupport
@@ -164,7 +165,7 @@ struct StartCommandTests {
             ("'", #"''\'''"#), ("a;b", "'a;b'"), ("~x", "'~x'"), ("*", "'*'"),
         ])
     func quoted(_ word: String, _ quoted: String) {
-        #expect(StandbyServer.quoted(word) == quoted)
+        #expect(ShellText.word(word) == quoted)
     }
 
     private func command(

@@ -1,0 +1,41 @@
+/// Words for a shell. They are looked at scalar by scalar: a quote with a combining character behind it is one `Character`, and
+/// a quote all the same.
+package enum ShellText {
+    /// One word for sh(1), whatever is in it.
+    package static func word(_ text: String) -> String {
+        if isPlain(text) { return text }
+        var word = "'"
+        for scalar in text.unicodeScalars {
+            if scalar == "'" { word += "'\\''" } else { word.unicodeScalars.append(scalar) }
+        }
+        return word + "'"
+    }
+
+    /// One word to paste into a shell of today: what cannot be seen is written in its octal escapes, `$'\033'`.
+    package static func pasted(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: \.isHidden) else { return word(text) }
+        var word = "$'"
+        for scalar in text.unicodeScalars {
+            if scalar.isHidden {
+                for byte in scalar.utf8 {
+                    let digits = String(byte, radix: 8)
+                    word += "\\" + String(repeating: "0", count: 3 - digits.count) + digits
+                }
+            } else {
+                if scalar == "'" || scalar == "\\" { word += "\\" }
+                word.unicodeScalars.append(scalar)
+            }
+        }
+        return word + "'"
+    }
+
+    private static func isPlain(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.unicodeScalars.allSatisfy { scalar in
+                switch scalar {
+                case "a"..."z", "A"..."Z", "0"..."9": true
+                default: "/._-=,:+@".unicodeScalars.contains(scalar)
+                }
+            }
+    }
+}
