@@ -120,7 +120,8 @@ let package = Package(
         .testTarget(
             name: "UnderstudyCompressionTests", dependencies: ["UnderstudyCompression", "UnderstudyTestSupport"]),
         .testTarget(
-            name: "UnderstudyConfigurationTests", dependencies: ["UnderstudyConfiguration", "UnderstudyWAL"]),
+            name: "UnderstudyConfigurationTests",
+            dependencies: ["UnderstudyConfiguration", "UnderstudyTestSupport", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyFileIOTests", dependencies: ["UnderstudyFileIO", "UnderstudyTestSupport"]),
         .testTarget(
             name: "UnderstudyConnectionTests",
@@ -152,8 +153,8 @@ let package = Package(
         .testTarget(
             name: "UnderstudyStandbyTests",
             dependencies: [
-                "UnderstudyStandby", "UnderstudyBackup", "UnderstudyFileIO", "UnderstudyProtocol",
-                "UnderstudySource", "UnderstudyTestSupport", "UnderstudyWAL",
+                "UnderstudyStandby", "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyConnection",
+                "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudySource", "UnderstudyTestSupport", "UnderstudyWAL",
             ]),
         .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI", "UnderstudyFileIO"]),
         .testTarget(

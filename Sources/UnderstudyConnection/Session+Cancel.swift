@@ -8,9 +8,11 @@ extension Session {
     /// Asks the server to end the command that it works on: PQcancel, over a connection of its own, which needs no place and
     /// no login. A server that waits for something, as for its checkpoint, does not notice that a client has gone.
     ///
-    /// Nothing happens where no command is under way. A WAL sender of 9.3 takes no notice.
+    /// Nothing happens where no command is under way. A WAL sender of 9.3 takes no notice. PQcancel encrypts nothing, so where
+    /// the user asks for encryption, none is sent: the server notices by itself, though later.
     package func requestCancel() {
-        guard unsafe PQtransactionStatus(connection) == PQTRANS_ACTIVE, let handle = unsafe PQgetCancel(connection)
+        guard !mustBeEncrypted, unsafe PQtransactionStatus(connection) == PQTRANS_ACTIVE,
+            let handle = unsafe PQgetCancel(connection)
         else {
             return
         }
@@ -24,6 +26,14 @@ extension Session {
             }) != nil
         else { return }
         _ = isOver.wait(timeout: Self.longestCancel) { $0 ? true : nil }
+    }
+
+    /// Whether the settings forbid to send anything in clear text. On a socket of this machine TLS does not count.
+    private var mustBeEncrypted: Bool {
+        let settings = effectiveSettings
+        func value(_ keyword: String) -> String? { settings.first { $0.keyword == keyword }?.value }
+        if host.hasPrefix("/") || host.hasPrefix("@") { return false }
+        return ["require", "verify-ca", "verify-full"].contains(value("sslmode")) || value("gssencmode") == "require"
     }
 }
 

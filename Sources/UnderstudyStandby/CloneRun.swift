@@ -23,8 +23,9 @@ final class CloneRun: @unchecked Sendable {
     private var hasConfiguration = true
     private var result: BackupResult?
     private var slotWasMade = false
-    /// The login as it worked.
+    /// The login as it worked, and the settings that it worked with.
     private var login: ConnectionParameters?
+    private var settings: [ConnectionParameters.Setting] = []
 
     init(
         options: StandbyClone.Options, interrupt: Interrupt, logger: Logger, backup: BackupRun
@@ -118,6 +119,8 @@ final class CloneRun: @unchecked Sendable {
             login[setting.keyword] = setting.value
         }
         self.login = login
+        settings = completed.settings.filter { $0.keyword != "dbname" }
+        if let database = parameters["dbname"] { settings.append(.init(keyword: "dbname", value: database)) }
         var recovery = RecoveryFiles(
             completed, parameters: parameters, configFile: options.configFile.map(absolutePath), overridesCopied: true)
         recovery.port = options.port
@@ -251,11 +254,12 @@ final class CloneRun: @unchecked Sendable {
         let clock = ContinuousClock()
         let deadline = clock.now + start.wait
         try await server.start(wait: start.wait)
-        let watch = StandbyWatch(
-            server: server, version: version, login: login ?? parameters, interrupt: interrupt)
+        let watch = StandbyWatch(server: server, version: version, login: settings, interrupt: interrupt)
         var last = StandbyWatch.Look()
         while true {
-            guard let postmaster = server.postmaster() else {
+            let standing = server.standing()
+            guard case .ours(let postmaster, _) = standing else {
+                if case .uncertain(let process) = standing { throw notOurs(process, server) }
                 throw UnderstudyError(
                     .start, "the standby in \"\(backup.path)\" has stopped again",
                     hint: "Its log \"\(server.logPath)\" says why. The copy is complete and kept.")
@@ -272,6 +276,15 @@ final class CloneRun: @unchecked Sendable {
             // The look is what is waited for; this only spares the server a busy loop.
             try? await Task.sleep(for: .milliseconds(200))
         }
+    }
+
+    private func notOurs(_ process: Int32, _ server: StandbyServer) -> UnderstudyError {
+        UnderstudyError(
+            .start,
+            "process \(process), which postmaster.pid in \"\(backup.path)\" names, is not known to be the server that was started",
+            hint:
+                "It is left alone, and the copy is complete and kept. The log \"\(server.logPath)\" says whether the server has started."
+        )
     }
 
     private func late(

@@ -27,13 +27,12 @@ struct PostmasterFile: Equatable, Sendable {
         status = lines.count > 7 && !lines[7].isEmpty ? lines[7] : nil
     }
 
-    /// Where a client on this machine connects.
-    var host: String {
-        if let socketDirectory { return socketDirectory }
+    /// The address of this machine that a server with this file listens on; nil where it has none.
+    var loopback: String? {
         switch listenAddress {
-        case nil, "*", "0.0.0.0": return "127.0.0.1"
-        case "::": return "::1"
-        case .some(let address): return address
+        case "*", "0.0.0.0", "localhost", "127.0.0.1": "127.0.0.1"
+        case "::", "::1": "::1"
+        default: nil
         }
     }
 }

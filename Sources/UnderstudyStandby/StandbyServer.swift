@@ -19,6 +19,8 @@ struct StandbyServer: Sendable {
     var logPath: String { "\(directory)/\(logName)" }
     /// A name that nothing in the copy has: what came along from the primary stays as it is.
     private let logName: RelativePath
+    /// When it was started here; nil before, when nothing is believed.
+    let began = Monitor<UInt64?>(nil)
     /// What pg_control of the copy held before any start.
     private let controlBytes: [UInt8]?
 
@@ -74,6 +76,22 @@ struct StandbyServer: Sendable {
 
     /// Starts the server and waits until it is up, or `wait` has passed.
     func start(wait: Duration) async throws(UnderstudyError) {
+        // Whatever it names, pg_ctl would take it for a server that was started.
+        if (try? ConfinedDirectory(path: directory).exists("postmaster.pid")) == true {
+            throw UnderstudyError(
+                .start,
+                "could not start the standby in \"\(directory)\": it has a file \"postmaster.pid\" already",
+                detail: "No copy has such a file. A server may have been started there.",
+                hint:
+                    "The copy is complete and kept. If no server runs there, remove that file, and start it with: \(startCommand)"
+            )
+        }
+        guard let now = RunningProcess.now() else {
+            throw UnderstudyError(
+                .start, "could not start the standby in \"\(directory)\": processes cannot be looked at",
+                hint: "Mount proc(5) at /proc. The copy is complete and kept; start it with: \(startCommand)")
+        }
+        began.update { $0 = now }
         let starting = Task { await run(programs.pgCtl, startArguments(wait: wait)) }
         let (status, output) = try await withTaskCancellationHandler {
             await starting.value
@@ -83,12 +101,19 @@ struct StandbyServer: Sendable {
         }.get()
         if Task.isCancelled { throw UnderstudyError(.cancelled, "the start of the standby was cancelled") }
         guard status != 0 else { return }
+        let reason: String
+        switch standing() {
         // pg_ctl gives up waiting while a server that replays much WAL is still on its way.
-        if postmaster() != nil { return }
+        case .ours: return
+        case .none: reason = ""
+        case .foreign(let process):
+            reason = "Its postmaster.pid names process \(process), which is no server of this directory. "
+        case .uncertain(let process): reason = "Process \(process), which was not started here, may be its server. "
+        }
         throw UnderstudyError(
             .start, "could not start the standby in \"\(directory)\"",
             detail:
-                "pg_ctl says: \(Self.lastLines(output)) The server's log \"\(logPath)\" says: \(Self.lastLines(log()))",
+                "\(reason)pg_ctl says: \(Self.lastLines(output)) The server's log \"\(logPath)\" says: \(Self.lastLines(log()))",
             hint:
                 "The copy is complete and kept. When the cause is mended, start it with: \(startCommand)")
     }
@@ -97,23 +122,15 @@ struct StandbyServer: Sendable {
     ///
     /// - Returns: Whether no server runs there any more.
     func stopImmediately() async -> Bool {
-        guard postmaster() != nil else { return true }
-        return await stop("immediate")
-    }
-
-    private func stop(_ mode: String) async -> Bool {
-        let result = await run(programs.pgCtl, ["-D", directory, "-m", mode, "-w", "stop"])
-        guard case .success((0, _)) = result else { return postmaster() == nil }
-        return true
+        await end(SIGQUIT)
     }
 
     /// Stops the server in order, if that can be done, and else at once.
     ///
     /// - Returns: Whether no server runs there any more.
     func stop() async -> Bool {
-        guard postmaster() != nil else { return true }
-        if await stop("fast") { return true }
-        return await stop("immediate")
+        if await end(SIGINT) { return true }
+        return await end(SIGQUIT)
     }
 
     /// Whether the server that was started here is a standby no more: what pg_control says since the start, without any
@@ -145,16 +162,12 @@ struct StandbyServer: Sendable {
     }
 
     /// Runs a query as the server's own user, whom Debian's and most configurations let in by `peer`.
-    func query(_ text: String, at postmaster: PostmasterFile, database: String) async -> String? {
+    func query(_ text: String, at place: StandbyPlace, port: Int, database: String) async -> String? {
         let arguments = [
-            "-X", "-A", "-t", "-q", "-w", "-h", postmaster.host, "-p", "\(postmaster.port)", "-d", database, "-c", text,
+            "-X", "-A", "-t", "-q", "-w", "-d", place.connectionString(port: port, database: database), "-c", text,
         ]
         guard case .success((0, let output)) = await run(programs.psql, arguments) else { return nil }
         return output
-    }
-
-    func postmaster() -> PostmasterFile? {
-        read("postmaster.pid").flatMap(PostmasterFile.init)
     }
 
     /// Whether the last that the log has on streaming is that it began, in a server whose messages are English and
@@ -178,7 +191,7 @@ struct StandbyServer: Sendable {
         read(logName) ?? ""
     }
 
-    private func read(_ name: RelativePath) -> String? {
+    func read(_ name: RelativePath) -> String? {
         guard let bytes = try? ConfinedDirectory(path: directory).read(name, atMost: 1 << 20) else { return nil }
         return String(decoding: bytes, as: UTF8.self)
     }

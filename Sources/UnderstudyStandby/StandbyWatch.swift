@@ -8,14 +8,14 @@ import UnderstudyWAL
 
 /// Looks whether a started standby streams and answers queries.
 ///
-/// Asked is, in this order, what is allowed: the standby by an ordinary connection with the primary's login, the
-/// standby by psql as the server's own user, the title of its WAL receiver process with postmaster.pid, and the log
-/// of the start.
+/// Asked is, in this order, what is allowed: the standby by psql as the server's own user, without a password; the standby with
+/// the primary's login, over its own socket alone; the title of its WAL receiver process with postmaster.pid; and the log of
+/// the start.
 struct StandbyWatch: Sendable {
     let server: StandbyServer
     let version: ServerVersion
-    /// The login that works on the primary.
-    let login: ConnectionParameters
+    /// The login that works on the primary, with all that was given for the security of its connection.
+    let login: [ConnectionParameters.Setting]
     let interrupt: Interrupt
 
     struct Look: Sendable, Equatable {
@@ -29,11 +29,20 @@ struct StandbyWatch: Sendable {
     }
 
     /// Looks once.
+    ///
+    /// - Parameter postmaster: Known to be the server that was started.
     func look(at postmaster: PostmasterFile) async -> Look {
         var look = Look()
-        // A role without pg_read_all_stats sees no status of the receiver; the server's own user mostly does.
-        var row = (try? await askDirectly(postmaster)) ?? nil
-        if row?.count != 4 || row?[2] == nil, let better = await askByPsql(postmaster) { row = better }
+        var row: [String?]?
+        if let place = StandbyPlace(postmaster, user: server.owner?.user ?? geteuid()) {
+            row = await askByPsql(place, postmaster.port)
+            // A role without pg_read_all_stats sees no status of the receiver; the server's own user mostly does.
+            if row?[2] == nil, let other = try? await askDirectly(place, postmaster.port), other.count == 4,
+                row == nil || other[2] != nil
+            {
+                row = other
+            }
+        }
         if let row, row.count == 4 {
             look.answersQueries = row[0] == "t"
             look.isInRecovery = row[0].map { $0 == "t" }
@@ -64,13 +73,12 @@ struct StandbyWatch: Sendable {
             """
     }
 
-    private func askDirectly(_ postmaster: PostmasterFile) async throws -> [String?]? {
-        var parameters = try ConnectionParameters("")
-        for keyword in ["user", "password", "passfile"] { parameters[keyword] = login[keyword] }
-        parameters["host"] = postmaster.host
-        parameters["port"] = "\(postmaster.port)"
-        let target = parameters, question = question, interrupt = interrupt
-        let database = login["dbname"] ?? "postgres"
+    private func askDirectly(_ place: StandbyPlace, _ port: Int) async throws -> [String?]? {
+        guard let target = place.parameters(login, port: port, environment: ServerEnvironment.ofThisProcess) else {
+            return nil
+        }
+        let question = question, interrupt = interrupt
+        let database = login.first { $0.keyword == "dbname" }?.value ?? "postgres"
         return try await OwnThread.run("standby watch", interrupt: interrupt, failure: ConnectionError.init(thread:)) {
             () throws(ConnectionError) in
             let session = try Session.connect(
@@ -80,8 +88,8 @@ struct StandbyWatch: Sendable {
         }
     }
 
-    private func askByPsql(_ postmaster: PostmasterFile) async -> [String?]? {
-        guard let output = await server.query(question, at: postmaster, database: "postgres") else { return nil }
+    private func askByPsql(_ place: StandbyPlace, _ port: Int) async -> [String?]? {
+        guard let output = await server.query(question, at: place, port: port, database: "postgres") else { return nil }
         let fields = output.split(separator: "\n").first.map {
             $0.split(separator: "|", omittingEmptySubsequences: false).map { Optional(String($0)) }
         }

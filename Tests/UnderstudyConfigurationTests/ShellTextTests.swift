@@ -1,5 +1,5 @@
-import Foundation
 import Testing
+import UnderstudyTestSupport
 
 @testable import UnderstudyConfiguration
 
@@ -20,13 +20,6 @@ struct ShellTextTests {
     }
 
     private func said(_ shell: String, _ word: String) throws -> [UInt8] {
-        let process = Process(), pipe = Pipe()
-        process.executableURL = URL(fileURLWithPath: shell)
-        process.arguments = ["-c", "printf %s \(word)"]
-        process.standardOutput = pipe
-        try process.run()
-        let bytes = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return Array(bytes)
+        Array(try Program.check(shell, ["-c", "printf %s \(word)"]).output.utf8)
     }
 }

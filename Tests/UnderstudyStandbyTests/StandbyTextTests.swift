@@ -54,15 +54,15 @@ struct PostmasterFileTests {
     }
 
     @Test(
-        "leads to the socket, or to the address that is listened on",
+        "leads to no address but this machine's own",
         arguments: [
-            ("/run/postgresql", "*", "/run/postgresql"), ("", "*", "127.0.0.1"), ("", "0.0.0.0", "127.0.0.1"),
-            ("", "::", "::1"), ("", "10.0.0.1", "10.0.0.1"), ("", "localhost", "localhost"), ("", "", "127.0.0.1"),
-        ])
-    func host(_ socket: String, _ address: String, _ host: String) throws {
-        let file = try #require(PostmasterFile("1\n/d\n2\n5432\n\(socket)\n\(address)\n"))
-        #expect(file.host == host)
-        #expect(file.socketDirectory == (socket.isEmpty ? nil : socket))
+            ("*", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("::", "::1"), ("::1", "::1"),
+            ("localhost", "127.0.0.1"), ("10.0.0.1", nil), ("example.org", nil), ("", nil), ("127.0.0.1 x", nil),
+        ] as [(String, String?)])
+    func loopback(_ address: String, _ loopback: String?) throws {
+        let file = try #require(PostmasterFile("1\n/d\n2\n5432\n/run\n\(address)\n"))
+        #expect(file.loopback == loopback)
+        #expect(file.socketDirectory == "/run")
     }
 
     @Test("that is cut short anywhere is not read, or tells the same process, port and socket")

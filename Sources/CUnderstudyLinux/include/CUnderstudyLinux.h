@@ -42,6 +42,10 @@ struct understudy_file_place {
 /// gets new ones with its next write (Linux from 6.13), and each sync then has an inode to write beside the data.
 int understudy_locate_file(int dir, const char *name, struct understudy_file_place *place);
 
+/// stat(2) of what `path` leads to, with the rights on processes that `user` and `group` have: setfsuid(2) of this thread, for
+/// the time of the call.
+int understudy_locate_as(const char *path, unsigned user, unsigned group, struct understudy_file_place *place);
+
 /// pwritev2(2) of one buffer, with RWF_DSYNC.
 int64_t understudy_write_through(int fd, const void *bytes, size_t count, int64_t offset);
 

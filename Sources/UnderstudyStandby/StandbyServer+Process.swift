@@ -1,0 +1,67 @@
+import Glibc
+import UnderstudyBackup
+import UnderstudyFileIO
+
+/// The process behind postmaster.pid. The file is a word for it and no more: it is believed where it names the server that this
+/// run has started, and no other process is asked, trusted or ended.
+extension StandbyServer {
+    enum Standing: Equatable {
+        /// Nothing tells of a server.
+        case none
+        /// The server of this directory, started by this run.
+        case ours(PostmasterFile, RunningProcess)
+        /// The file names a process that is gone, or has nothing to do with this directory.
+        case foreign(Int32)
+        /// A process works in this directory, or may do so, and is not known to be the one that was started here.
+        case uncertain(Int32)
+    }
+
+    /// What is known of the server now.
+    func standing() -> Standing {
+        guard let file = read("postmaster.pid").flatMap(PostmasterFile.init) else { return .none }
+        let user = owner?.user ?? geteuid()
+        guard let process = RunningProcess(file.processID) else {
+            return RunningProcess.isHidden(file.processID) ? .uncertain(file.processID) : .foreign(file.processID)
+        }
+        // A server refuses a directory that is not of its own user.
+        guard process.user == user else { return .foreign(file.processID) }
+        let isSince = began.read { $0 }.map { process.began >= $0 } ?? false
+        // A postmaster works in its data directory before it writes the file.
+        let place = process.workingDirectory(owner: owner?.fileOwner)
+        let isHere = try? place.map { try $0 == ConfinedDirectory(path: directory).identity() }
+        guard let isHere else { return isSince ? .uncertain(file.processID) : .foreign(file.processID) }
+        guard isHere else { return .foreign(file.processID) }
+        guard isSince else { return .uncertain(file.processID) }
+        return .ours(file, process)
+    }
+
+    /// What the server that this run has started tells of itself; nil where there is none.
+    func postmaster() -> PostmasterFile? {
+        if case .ours(let file, _) = standing() { return file }
+        return nil
+    }
+
+    /// Sends a signal to the server, if it is ours, and waits until it is gone.
+    ///
+    /// Not by pg_ctl, which sends it to whatever process the file names by then.
+    ///
+    /// - Returns: Whether no server runs there any more.
+    func end(_ signal: CInt) async -> Bool {
+        switch standing() {
+        case .none, .foreign: return true
+        case .uncertain: return false
+        case .ours(_, let process):
+            guard kill(process.number, signal) == 0 || errno == ESRCH else { return false }
+            let clock = ContinuousClock(), deadline = clock.now + Self.longestStop
+            while process.isAlive {
+                guard clock.now < deadline else { return false }
+                // A task of its own, which nobody cancels: in this one the pause might be none.
+                await Task { try? await Task.sleep(for: .milliseconds(20)) }.value
+            }
+            return true
+        }
+    }
+
+    /// As long as pg_ctl waits.
+    private static let longestStop = Duration.seconds(60)
+}
