@@ -120,7 +120,7 @@ extension LostSlot {
     ) -> UnderstudyError {
         var failure = UnderstudyError(.slotInvalidated, message(invalidation, name))
         let anew =
-            "SELECT pg_drop_replication_slot(\(SQLText.literal(name))); SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);"
+            "\(SlotSQL.drop(name)) SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);"
         guard let held else {
             failure.detail = "It holds no WAL any more. The archive is empty, so nothing is missing from it."
             failure.hint =

@@ -60,7 +60,7 @@ struct SlotCare {
         if leavesIt {
             text += ": --recreate-slot leaves it as it is"
             hint +=
-                " Where that says lost, make it anew: SELECT pg_drop_replication_slot(\(SQLText.literal(name))); SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);"
+                " Where that says lost, make it anew: \(SlotSQL.drop(name)) SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);"
         } else if isEmpty {
             hint += " With --recreate-slot it is made anew in either case."
         }

@@ -36,7 +36,7 @@ extension BackupRun {
                     logger: logger)
             } else if let name = slot?.made {
                 logger.notice(
-                    "replication slot \"\(name)\" is kept; drop it on the primary if it is not needed: SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"
+                    "replication slot \"\(name)\" is kept; drop it on the primary if it is not needed: \(SlotSQL.drop(name))"
                 )
             }
         } else {

@@ -24,7 +24,7 @@ extension BackupRun {
                 "cannot use replication slot \"\(name)\": it was invalidated by the server"
                     + (invalidation.reason.map { " (\($0))" } ?? ""),
                 hint:
-                    "It holds no WAL any more. Choose another name, or drop this slot on the primary, and let it be made: SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"
+                    "It holds no WAL any more. Choose another name, or drop this slot on the primary, and let it be made: \(SlotSQL.drop(name))"
             )
         }
         if look.isUncertain {

@@ -55,7 +55,7 @@ extension BackupRun {
         guard let slot = left.record.slot else { return }
         guard slot.systemIdentifier == server.identity.systemIdentifier else {
             logger.warning(
-                "the unfinished base backup is of another server, where replication slot \"\(slot.name)\" holds WAL until it is dropped: SELECT pg_drop_replication_slot(\(SQLText.literal(slot.name)));"
+                "the unfinished base backup is of another server, where replication slot \"\(slot.name)\" holds WAL until it is dropped: \(SlotSQL.drop(slot.name))"
             )
             return
         }
@@ -77,7 +77,7 @@ extension BackupRun {
             return
         }
         logger.warning(
-            "replication slot \"\(name)\" of the unfinished base backup is kept: \(reason); if nobody needs it, drop it on the primary: SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"
+            "replication slot \"\(name)\" of the unfinished base backup is kept: \(reason); if nobody needs it, drop it on the primary: \(SlotSQL.drop(name))"
         )
     }
 

@@ -48,7 +48,7 @@ extension SlotKeeper {
                         "could not drop replication slot \"\(made)\": \(error.message)",
                         metadata: [
                             "hint":
-                                "It holds WAL on the primary until it is dropped there: SELECT pg_drop_replication_slot(\(SQLText.literal(made)));\(place)"
+                                "It holds WAL on the primary until it is dropped there: \(SlotSQL.drop(made))\(place)"
                         ])
                     return false
                 }

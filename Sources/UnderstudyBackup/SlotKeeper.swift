@@ -78,7 +78,7 @@ struct SlotKeeper {
                         _ = try session.runShielded(ReplicationCommand.dropSlot(name))
                     } catch {
                         failure.hint =
-                            "The slot was made, and holds WAL on the primary until it is dropped there: SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"
+                            "The slot was made, and holds WAL on the primary until it is dropped there: \(SlotSQL.drop(name))"
                     }
                     throw failure
                 }
@@ -126,7 +126,7 @@ struct SlotKeeper {
             failure.message = "could not create replication slot \"\(name)\": \(failure.message)"
             if error.code == .lost && !temporary {
                 failure.hint =
-                    "If it was made all the same, it holds WAL on the primary until it is dropped there: SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"
+                    "If it was made all the same, it holds WAL on the primary until it is dropped there: \(SlotSQL.drop(name))"
             }
             throw failure
         }
@@ -152,7 +152,7 @@ struct SlotKeeper {
             failure.message = "cannot use replication slot \"\(name)\": \(failure.message)"
             if failure.hint == nil {
                 failure.hint =
-                    "Choose another name, or drop this slot on the primary: SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"
+                    "Choose another name, or drop this slot on the primary: \(SlotSQL.drop(name))"
             }
             throw failure
         }

@@ -12,3 +12,10 @@ package enum SlotInUse {
         return "Choose another slot, or stop the client that uses this one. To find it, ask the server: \(look)"
     }
 }
+
+/// SQL on slots, as it is pasted.
+package enum SlotSQL {
+    package static func drop(_ name: String) -> String {
+        "SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"
+    }
+}

@@ -60,7 +60,7 @@ struct PrimaryLook: Sendable {
             .slot, "cannot use replication slot \"\(name)\": \(flaw)",
             hint: isActive
                 ? SlotInUse.hint(name, version)
-                : "Choose another name, or drop this slot on the primary: SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"
+                : "Choose another name, or drop this slot on the primary: \(SlotSQL.drop(name))"
         )
     }
 }

@@ -49,6 +49,6 @@ enum Remains: Sendable {
     }
 
     private static func slotHint(_ name: String) -> String {
-        "If replication slot \"\(name)\" was made by this run, drop it on the primary: SELECT pg_drop_replication_slot('\(name)');"
+        "If replication slot \"\(name)\" was made by this run, drop it on the primary: \(SlotSQL.drop(name))"
     }
 }
