@@ -1,6 +1,7 @@
 import Logging
 import UnderstudyConfiguration
 package import UnderstudyConnection
+import UnderstudyFileIO
 import UnderstudyProtocol
 package import UnderstudySource
 
@@ -20,6 +21,18 @@ extension BackupRun {
         if let flaw = try session.flawOfApplicationName() {
             logger.warning("application_name \"\(flaw.name)\" is not kept as it is: \(flaw.clause)")
         }
+    }
+
+    /// A target that was there keeps its mode where the options say so, and then no server may start in it.
+    func warnOfMode(_ targets: BackupTargets, _ server: ServerFacts) {
+        let refused: UInt16 = server.version.showsDirectoryMode ? 0o027 : 0o077
+        guard !options.takesTargetMode, let mode = try? targets.directory.modeAndOwner().mode, mode & refused != 0
+        else {
+            return
+        }
+        logger.warning(
+            "directory \"\(path)\" keeps its mode 0\(String(mode & 0o777, radix: 8)), with which no server starts in it",
+            metadata: ["hint": "Before a start: chmod 0\(String(server.directoryMode, radix: 8)) \(path.shellQuoted)."])
     }
 
     /// For a copy that becomes a standby.

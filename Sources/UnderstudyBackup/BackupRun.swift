@@ -109,11 +109,14 @@ package final class BackupRun: @unchecked Sendable {
             logger.warning("server version \(server.version) cannot limit its rate; it sends as fast as it can")
         }
         let (position, archives) = try startBackup(session, server)
+        let layout = try TablespaceLayout(archives, options: options, dataDirectory: path)
+        try layout.checkUnmapped(options, logger)
         let targets = try BackupTargets(
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
-            syncMethod: options.syncMethod, leftovers: leftovers, slot: madeSlot, interrupt: interrupt)
+            syncMethod: options.syncMethod, leftovers: leftovers, slot: madeSlot,
+            takesMode: options.takesTargetMode, interrupt: interrupt)
         self.targets = targets
-        let layout = try TablespaceLayout(archives, options: options, dataDirectory: path)
+        warnOfMode(targets, server)
         let plans = try layout.makeRoots(targets, archives)
         try SpaceCheck.check(plans)
         if options.wal == .stream || options.walDirectory != nil {
@@ -133,7 +136,8 @@ package final class BackupRun: @unchecked Sendable {
         meter.enter(.finishingWAL)
         try finishWAL(at: end.position.lsn)
         try slot?.checkHeld(session)
-        let verifiedFiles = try verifier.finish(sync: options.sync)
+        try checkTimeline(session, targets, server.version, from: position, to: end.position)
+        let verifiedFiles = try verifier.finish(from: position, to: end.position, sync: options.sync)
         meter.enter(.configuring)
         try complete(
             Completed(
@@ -174,11 +178,9 @@ package final class BackupRun: @unchecked Sendable {
     /// - Returns: The earlier run that has left its files here, if those are to be removed.
     private func checkOptions() throws(UnderstudyError) -> UnfinishedDirectory? {
         try BackupOptionRules.check(options, dataDirectory: path)
-        let left = try leftovers.check(path, what: "directory")
-        if let wal = options.walDirectory { try leftovers.check(wal, what: "WAL directory") }
-        for mapping in options.tablespaceMappings {
-            try leftovers.check(mapping.new, what: "tablespace directory")
-        }
+        let left = try leftovers.check(path, .target)
+        if let wal = options.walDirectory { try leftovers.check(wal, .wal) }
+        for mapping in options.tablespaceMappings { try leftovers.check(mapping.new, .tablespace) }
         return left
     }
 
@@ -250,10 +252,9 @@ package final class BackupRun: @unchecked Sendable {
         meter.enter(.copying)
         let ledger = Ledger(), interrupt = interrupt
         let hasManifest = options.manifest && server.version.hasManifest
+        let algorithm = hasManifest ? ChecksumAlgorithm(rawValue: options.manifestChecksum.rawValue) : nil
         let pool = WritePool(
-            ledger: ledger,
-            algorithm: hasManifest ? ChecksumAlgorithm(rawValue: options.manifestChecksum.rawValue) : nil,
-            interrupt: interrupt
+            ledger: ledger, algorithm: algorithm, interrupt: interrupt
         ) { interrupt.raise() }
         self.pool = pool
         let writers = try pool.start()
@@ -264,13 +265,23 @@ package final class BackupRun: @unchecked Sendable {
         let sink = try DirectorySink(
             dataRoot: targets.root(targets.data, prefix: nil),
             walRoot: targets.wal.map { targets.root($0, prefix: nil) }, premade: targets.premade,
-            version: server.version, tablespaceLinks: layout.links, filler: BatchFiller(pool: pool))
+            version: server.version,
+            rules: MemberRules(version: server.version, includesWAL: options.wal == .fetch),
+            directoryMode: server.directoryMode, tablespaceLinks: layout.links, filler: BatchFiller(pool: pool))
         var reader = CopyReader(session: session, archives: plans, sink: sink, meter: meter) {
             sink throws(UnderstudyError) in
             try sink.drain()
-            return try ManifestVerifier(directory: targets.directory, mode: server.fileMode, ledger: ledger)
+            return try ManifestVerifier(
+                directory: targets.directory, mode: server.fileMode, ledger: ledger,
+                expected: .init(
+                    version: server.version, systemIdentifier: server.identity.systemIdentifier, algorithm: algorithm))
         }
-        return VerifierBox(try reader.read(expectsManifest: hasManifest))
+        let verifier = VerifierBox(try reader.read(expectsManifest: hasManifest))
+        if reader.executables.count > 0 {
+            logger.notice(
+                "files that are executable on the primary are not so here: \(reader.executables.list)")
+        }
+        return verifier
     }
 
     /// Takes the stop position. A server that has found damaged pages sends it too, and then an error.

@@ -35,10 +35,12 @@ final class BackupTargets {
     ///
     /// - Parameters:
     ///   - slot: A permanent slot that this run has made, noted for the case that it is killed.
+    ///   - takesMode: Whether a data directory that was there gets the mode.
     ///   - interrupt: Looked at before each directory.
     init(
         path: String, mode: UInt16, owner: FileOwner?, syncs: Bool, syncMethod: BaseBackup.SyncMethod = .automatic,
-        leftovers: Leftovers = .refuse, slot: UnfinishedRecord.Slot? = nil, interrupt: Interrupt? = nil
+        leftovers: Leftovers = .refuse, slot: UnfinishedRecord.Slot? = nil, takesMode: Bool = true,
+        interrupt: Interrupt? = nil
     ) throws(UnderstudyError) {
         self.mode = mode
         self.owner = owner
@@ -46,11 +48,13 @@ final class BackupTargets {
         self.syncMethod = syncMethod
         self.leftovers = leftovers
         self.interrupt = interrupt
-        try leftovers.clear(path, what: "directory")
+        try leftovers.clear(path, .target)
         var record = run
         record.slot = slot
         do throws(OwnedDirectory.Refusal) {
-            data = try OwnedDirectory(path, mode: mode, owner: owner, run: record, syncs: syncs)
+            data = try OwnedDirectory(
+                path, mode: mode, owner: owner, run: record, syncs: syncs,
+                adoption: takesMode ? [.mode, .owner] : .owner)
         } catch { throw UnderstudyError(error, what: "directory") }
         do throws(UnderstudyError) { try remember(data) } catch {
             try? data.restore()
@@ -92,7 +96,7 @@ final class BackupTargets {
 
     /// Makes the WAL directory, in the data directory or at `path` with a link to it.
     func makeWALDirectory(named name: String, at path: String?) throws(UnderstudyError) -> ConfinedDirectory {
-        if let path { wal = try makeOther(path, what: "WAL directory").directory }
+        if let path { wal = try makeOther(path, .wal, isNamed: true).directory }
         do throws(FileIOError) {
             let directory: ConfinedDirectory
             if let path, let wal {
@@ -108,8 +112,9 @@ final class BackupTargets {
         } catch { throw UnderstudyError(error) }
     }
 
-    func makeTablespace(at path: String) throws(UnderstudyError) -> MemberRoot {
-        let made = try makeOther(path, what: "tablespace directory")
+    /// - Parameter isNamed: Whether the user has named the place; else it is the server's word.
+    func makeTablespace(at path: String, isNamed: Bool = true) throws(UnderstudyError) -> MemberRoot {
+        let made = try makeOther(path, .tablespace, isNamed: isNamed)
         return MemberRoot(
             place: .closed(made.directory.closed), manifestPrefix: nil, syncsEachFile: syncs && made.syncsEachFile)
     }
@@ -129,15 +134,18 @@ final class BackupTargets {
     }
 
     private func makeOther(
-        _ path: String, what: String
+        _ path: String, _ place: Leftovers.Place, isNamed: Bool
     ) throws(UnderstudyError) -> (directory: OwnedDirectory, syncsEachFile: Bool) {
+        let what = place.rawValue
         try checkInterrupt()
-        try leftovers.clear(path, what: what)
+        try (isNamed ? leftovers : leftovers.inPlaceOfServer).clear(path, place)
+        if !isNamed { try checkOwner(of: path, what) }
         do throws(FileIOError) { try data.mark?.addOther(path) } catch { throw UnderstudyError(error) }
         let owned: OwnedDirectory
         do throws(OwnedDirectory.Refusal) {
             owned = try OwnedDirectory(
-                path, mode: mode, owner: owner, run: run, data: data.closed.noted, syncs: syncs)
+                path, mode: mode, owner: owner, run: run, data: data.closed.noted, syncs: syncs,
+                adoption: isNamed ? .owner : [])
         } catch { throw UnderstudyError(error, what: what) }
         others.append(owned.closed)
         // By their texts they were compared before; a symbolic link may still lead from one into another.
@@ -152,6 +160,18 @@ final class BackupTargets {
         try remember(owned)
         let tree = DurableTree(root: owned.directory, syncsEachFile: syncMethod.syncsEachFile)
         return (owned, tree.syncsEachFile)
+    }
+
+    /// A directory that is there is given to nobody on the server's word alone, and what belongs to somebody else is of no
+    /// use to the owner.
+    private func checkOwner(of path: String, _ what: String) throws(UnderstudyError) {
+        guard let owner, let directory = try? ConfinedDirectory(path: path),
+            let found = try? directory.modeAndOwner().owner, found.user != owner.user
+        else { return }
+        func name(_ user: UInt32) -> String { "\"\(userName(user) ?? "\(user)")\"" }
+        throw UnderstudyError(
+            .target, "\(what) \"\(path)\" belongs to user \(name(found.user)), and not to \(name(owner.user))",
+            hint: TablespaceLayout.remedy(path))
     }
 
     func root(_ owned: OwnedDirectory, prefix: MemberPath?) -> MemberRoot {

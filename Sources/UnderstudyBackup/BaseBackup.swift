@@ -80,6 +80,15 @@ extension BaseBackup {
         }
     }
 
+    /// Where tablespaces go that have no mapping: where the server has them, by its own word.
+    public enum UnmappedTablespaces: Sendable, Equatable {
+        /// They are named before the copy, and one in `/etc`, `/usr` and the like, `/home`, `/root`, `/var/spool` or a
+        /// user's home directory is refused unless it is mapped onto itself.
+        case guarded
+        /// Anywhere, as with the stock tool.
+        case anywhere
+    }
+
     /// How what was written gets onto stable storage.
     public enum SyncMethod: String, Sendable, CaseIterable {
         /// syncfs(2) where the file system is known to report every failure, else fsync(2) of each file.
@@ -110,6 +119,11 @@ extension BaseBackup {
         /// Most kilobytes (1024 bytes) per second that the server sends, 32 to 1048576; nil for no limit.
         public var maxRate: Int?
         public var tablespaceMappings: [TablespaceMapping] = []
+        /// Where tablespaces without a mapping go.
+        public var unmappedTablespaces = UnmappedTablespaces.guarded
+        /// Whether a target that was there gets the mode of the server's data directory, without which no server starts in
+        /// it. If not, it keeps its own, as with the stock tool.
+        public var takesTargetMode = true
         /// An absolute path for the WAL directory outside of the target, or nil.
         public var walDirectory: String?
         /// Whether the server checks the page checksums of what it sends (servers from 11).

@@ -14,6 +14,8 @@ struct CopyReader: ~Copyable {
     private var verifier: ManifestVerifier?
     private var tar: TarReader?
     private var begun: Set<Int> = []
+    /// The number of each archive by the name that servers from 15 on give it.
+    private let numbers: [String: Int]
 
     /// An announced archive and the directory that it goes to.
     struct ArchivePlan {
@@ -31,7 +33,14 @@ struct CopyReader: ~Copyable {
         self.sink = sink
         self.meter = meter
         self.makeVerifier = makeVerifier
+        // No OID comes twice.
+        numbers = Dictionary(
+            archives.enumerated().map { ($1.announced.oid.map { "\($0).tar" } ?? "base.tar", $0) },
+            uniquingKeysWith: { first, _ in first })
     }
+
+    /// Files that are executable on the server, and not here.
+    var executables: SomeOfMany { sink.executables }
 
     /// Reads everything up to the row with the stop position.
     ///
@@ -130,11 +139,7 @@ struct CopyReader: ~Copyable {
             throw UnderstudyError(
                 .protocolViolation, "server sent archive \"\(name)\", expected one that ends in .tar")
         }
-        let index = archives.firstIndex { plan in
-            if let oid = plan.announced.oid { return name == "\(oid).tar" }
-            return name == "base.tar"
-        }
-        guard let index, (archives[index].announced.location ?? "") == location else {
+        guard let index = numbers[name], (archives[index].announced.location ?? "") == location else {
             throw UnderstudyError(
                 .protocolViolation, "server sent archive \"\(name)\" for \"\(location)\", which it had not announced")
         }

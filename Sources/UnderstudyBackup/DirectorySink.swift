@@ -56,8 +56,10 @@ struct DirectorySink: TarSink {
     /// Where the members below pg_wal go if not into the data directory.
     private let walRoot: MemberRoot.Open?
     private let walName: StaticString
-    /// Names that a server of this version gives a meaning to, and leaves out unless it was asked for them.
-    private let meaningful: Set<String>
+    private let rules: MemberRules
+    /// What the server's data_directory_mode allows.
+    private let directoryMode: UInt16
+    private let fileMode: UInt16
     private let premade: Set<String>
     /// OID of each announced tablespace, and the link's target here.
     private let tablespaceLinks: [UInt32: String]
@@ -66,21 +68,28 @@ struct DirectorySink: TarSink {
     private var root: MemberRoot.Open
     private var filler: BatchFiller
     private var isFile = false
+    /// The one directory that a tablespace's archive has at its top.
+    private var versionDirectory: [UInt8]?
+    /// Files that are executable on the server, and not here.
+    private(set) var executables = SomeOfMany()
     /// Archives whose directories may still be open, because what is to be written to them is on its way.
     private var archivesUnderWay = 0
 
     private static let mostArchivesUnderWay = 8
 
+    /// - Parameters:
+    ///   - rules: What the server cannot send.
+    ///   - directoryMode: 0700 or 0750, the permissions that directories may have; files may have those without the x.
     init(
-        dataRoot: MemberRoot, walRoot: MemberRoot?, premade: Set<String>, version: ServerVersion,
-        tablespaceLinks: [UInt32: String], filler: BatchFiller
+        dataRoot: MemberRoot, walRoot: MemberRoot?, premade: Set<String>, version: ServerVersion, rules: MemberRules,
+        directoryMode: UInt16, tablespaceLinks: [UInt32: String], filler: BatchFiller
     ) throws(UnderstudyError) {
         self.dataRoot = try dataRoot.open()
         self.walRoot = if let walRoot { try walRoot.open() } else { nil }
         walName = version.usesXlogName ? "pg_xlog" : "pg_wal"
-        // In older ones they are somebody's own files, and come along like any other.
-        meaningful = Set(
-            (version.hasTablespaceMap ? ["tablespace_map"] : []) + (version.hasManifest ? ["backup_manifest"] : []))
+        self.rules = rules
+        self.directoryMode = directoryMode
+        fileMode = directoryMode & 0o666
         self.premade = premade
         self.tablespaceLinks = tablespaceLinks
         root = self.dataRoot
@@ -94,6 +103,7 @@ struct DirectorySink: TarSink {
             archivesUnderWay = 0
         }
         archivesUnderWay += 1
+        versionDirectory = nil
         self.root = try root.open()
     }
 
@@ -107,6 +117,7 @@ struct DirectorySink: TarSink {
 
     mutating func begin(_ entry: TarEntry) throws(UnderstudyError) {
         isFile = false
+        try check(entry)
         switch entry.kind {
         case .file:
             isFile = true
@@ -134,30 +145,44 @@ struct DirectorySink: TarSink {
         if isFile { filler.close() }
     }
 
+    // MARK: - What is refused
+
+    private mutating func check(_ entry: TarEntry) throws(UnderstudyError) {
+        let isOfTablespace = root.manifestPrefix != nil
+        if let flaw = rules.flaw(of: entry.path, entry.kind, in: isOfTablespace ? .tablespace : .data) {
+            throw UnderstudyError(.protocolViolation, "server sent \"\(entry.path)\" unasked", detail: flaw)
+        }
+        guard isOfTablespace else { return }
+        let directory = rules.versionDirectory(of: entry.path)
+        if let versionDirectory, versionDirectory != directory {
+            throw UnderstudyError(
+                .protocolViolation,
+                "server sent \"\(entry.path)\" in the archive of a tablespace that has directory \"\(MemberPath.escaped(versionDirectory))\"",
+                detail: "A server sends its own directory of a tablespace alone.")
+        }
+        versionDirectory = directory
+    }
+
     // MARK: - Where members go
 
     private func makeDirectory(_ entry: TarEntry) throws(FileIOError) {
         if root.manifestPrefix == nil, let path = entry.path.string, premade.contains(path) { return }
         let (root, relative) = route(entry.path)
         guard let relative else { return }
-        try root.directory.makeDirectory(relative, mode: entry.mode & 0o777)
+        try root.directory.makeDirectory(relative, mode: entry.mode & directoryMode)
     }
 
-    private func file(_ entry: TarEntry) throws(UnderstudyError) -> FileToWrite {
-        if root.manifestPrefix == nil, let name = entry.path.string, meaningful.contains(name) {
-            throw UnderstudyError(
-                .protocolViolation, "server sent file \"\(entry.path)\", which was not asked for",
-                detail: "In a plain backup a server would misread it.")
-        }
+    private mutating func file(_ entry: TarEntry) throws(UnderstudyError) -> FileToWrite {
         let (root, relative) = route(entry.path)
         guard let relative else {
             throw UnderstudyError(.protocolViolation, "server sent a file in place of directory \"\(entry.path)\"")
         }
+        let path = root.manifestPrefix.map { $0.appending(entry.path) } ?? entry.path
+        if entry.mode & 0o100 != 0 { executables.note("\"\(path)\"") }
         return FileToWrite(
-            directory: root.directory, relative: relative,
-            manifestPath: root.manifestPrefix.map { $0.appending(entry.path) } ?? entry.path,
-            // Set-user-ID and the like have no place in a data directory.
-            mode: entry.mode & 0o777, size: entry.size, sync: root.syncsEachFile)
+            directory: root.directory, relative: relative, manifestPath: path,
+            // Set-user-ID and the like have no place in a data directory, nor has what others may do.
+            mode: entry.mode & fileMode, size: entry.size, sync: root.syncsEachFile)
     }
 
     /// The root and the path in it; nil for the root itself.

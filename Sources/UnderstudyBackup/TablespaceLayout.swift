@@ -8,6 +8,8 @@ import UnderstudySource
 struct TablespaceLayout {
     /// OID and the directory on this side, for those outside of the data directory.
     let links: [UInt32: String]
+    /// The directories of those that no mapping names, in the order of the announcement.
+    let unmapped: [String]
 
     /// - Parameter dataDirectory: An absolute path.
     init(
@@ -17,18 +19,21 @@ struct TablespaceLayout {
             announced.compactMap(\.location), mappings: options.moves, dataDirectory: dataDirectory,
             walDirectory: options.walDirectory)
         if let finding = findings.first { throw UnderstudyError(finding, .target) }
-        var links: [UInt32: String] = [:]
+        var links: [UInt32: String] = [:], unmapped: [String] = []
+        let moves = TablespaceMoves(options.moves)
         for archive in announced {
             guard let oid = archive.oid, let location = archive.location else { continue }
             if location.hasPrefix("/") {
-                let mapping = options.tablespaceMappings.first { pathsAreEqual($0.old, location) }
-                links[oid] = mapping?.new ?? location
+                let moved = moves[location]
+                if moved == nil { unmapped.append(location) }
+                links[oid] = moved ?? location
             } else if location != "pg_tblspc/\(oid)" {
                 throw UnderstudyError(
                     .protocolViolation, "server announced tablespace \(oid) in unexpected place \"\(location)\"")
             }
         }
         self.links = links
+        self.unmapped = unmapped
     }
 
     /// Makes the directories, and says where each archive goes.
@@ -36,12 +41,13 @@ struct TablespaceLayout {
         _ targets: BackupTargets, _ announced: [AnnouncedArchive]
     ) throws(UnderstudyError) -> [CopyReader.ArchivePlan] {
         var plans: [CopyReader.ArchivePlan] = []
+        let unmapped = Set(unmapped)
         for archive in announced {
             var root = targets.root(targets.data, prefix: nil)
             if let oid = archive.oid {
                 root =
                     if let path = links[oid] {
-                        try makeTablespace(path, archive, targets)
+                        try makeTablespace(path, isNamed: !unmapped.contains(archive.location ?? ""), targets)
                     } else {
                         try targets.makeInPlaceTablespace(oid)
                     }
@@ -55,12 +61,12 @@ struct TablespaceLayout {
     }
 
     private func makeTablespace(
-        _ path: String, _ archive: AnnouncedArchive, _ targets: BackupTargets
+        _ path: String, isNamed: Bool, _ targets: BackupTargets
     ) throws(UnderstudyError) -> MemberRoot {
-        do throws(UnderstudyError) { return try targets.makeTablespace(at: path) } catch {
+        do throws(UnderstudyError) { return try targets.makeTablespace(at: path, isNamed: isNamed) } catch {
             var error = error
-            if error.code == .target, let location = archive.location, location == path {
-                error.hint = "Put the tablespace elsewhere: \(MappingOption.text(from: location))."
+            if error.code == .target, !isNamed {
+                error.hint = "Put the tablespace elsewhere: \(MappingOption.text(from: path))."
             }
             throw error
         }

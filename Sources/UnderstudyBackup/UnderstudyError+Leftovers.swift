@@ -30,7 +30,9 @@ extension UnderstudyError {
             self.init(
                 .target, "\(what) \"\(directory.path)\" holds an unfinished base backup\(record.origin)",
                 detail: traces.isEmpty ? nil : "It also \(traces.joined(separator: " and ")).",
-                hint: "Use --force-clean to remove all that it left, or name another directory.")
+                hint: what == Leftovers.Place.target.rawValue
+                    ? "Use --force-clean to remove all that it left, or name another directory."
+                    : "Use --force-clean to remove what it left there, or name another directory.")
         case .distrusted(let flaw):
             self.init(flaw, in: directory.path, what: what, place: MarkPlace(of: directory.path), trust: trust)
         }

@@ -16,6 +16,24 @@ struct Path: Hashable {
         self.components = components
     }
 
+    private init(isAbsolute: Bool, components: [Substring]) {
+        self.isAbsolute = isAbsolute
+        self.components = components
+    }
+
+    /// This path and each directory above it, with the names that lead from there to this path.
+    var ancestors: [(directory: Path, rest: ArraySlice<Substring>)] {
+        (0...components.count).reversed().map { count in
+            (Path(isAbsolute: isAbsolute, components: Array(components[..<count])), components[count...])
+        }
+    }
+
+    /// An order in which each directory comes before all that is in it, with nothing else in between.
+    static func precedes(_ one: Path, _ other: Path) -> Bool {
+        guard one.isAbsolute == other.isAbsolute else { return one.isAbsolute }
+        return one.components.lexicographicallyPrecedes(other.components)
+    }
+
     /// Whether this path is `directory` or something in it. A relative path is inside of no absolute one.
     func isInside(_ directory: Path) -> Bool {
         isAbsolute == directory.isAbsolute && components.starts(with: directory.components)

@@ -16,6 +16,7 @@ package func userName(_ user: UInt32) -> String? {
 
 /// What the system knows of a user: getpwuid_r(3).
 package struct Account: Sendable, Equatable {
+    package let user: UInt32
     package let name: String
     package let home: String
     package let shell: String
@@ -34,6 +35,37 @@ package struct Account: Sendable, Equatable {
             )
         }
         guard let account else { return nil }
+        self.user = user
         (name, home, shell) = account
+    }
+
+    private init(user: UInt32, name: String, home: String, shell: String) {
+        self.user = user
+        self.name = name
+        self.home = home
+        self.shell = shell
+    }
+
+    private static let listing = Monitor(())
+
+    /// All users that the system lists: getpwent_r(3). A directory service may know of more.
+    package static func all() -> [Account] {
+        listing.update { _ in
+            var accounts: [Account] = []
+            setpwent()
+            defer { endpwent() }
+            var entry = unsafe passwd()
+            var found: UnsafeMutablePointer<passwd>?
+            unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 16) { buffer in
+                // The strings lie in the buffer, and are copied before the next entry takes their place.
+                while unsafe getpwent_r(&entry, buffer.baseAddress!, buffer.count, &found) == 0, unsafe found != nil {
+                    unsafe accounts.append(
+                        Account(
+                            user: entry.pw_uid, name: String(cString: entry.pw_name),
+                            home: String(cString: entry.pw_dir), shell: String(cString: entry.pw_shell)))
+                }
+            }
+            return accounts
+        }
     }
 }

@@ -16,7 +16,7 @@ final class FoundMark {
     private let identity: FileIdentity
     private let directoryUser: UInt32
 
-    /// More than enough for ten thousand tablespaces.
+    /// More than enough for all tablespaces that a run takes: it bounds the length of their locations.
     private static let sizeLimit = 4 << 20
 
     /// Opens the mark of a directory; nil where there is none.

@@ -6,6 +6,7 @@ extension OwnedDirectory {
         let mode: UInt16
         let owner: FileOwner?
         let syncs: Bool
+        let adoption: Adoption
 
         /// Makes what is missing of a path; a failure leaves nothing of it.
         ///
@@ -45,7 +46,7 @@ extension OwnedDirectory {
             }
         }
 
-        /// Marks an empty directory, and then makes it the owner's, with the mode.
+        /// Marks an empty directory, and then changes of one that was there what is to be changed.
         ///
         /// ENOTEMPTY if somebody else has begun to fill it.
         func mark(
@@ -54,10 +55,10 @@ extension OwnedDirectory {
             let mark: UnfinishedMark? =
                 if let record { try UnfinishedMark(in: directory, record, syncs: syncs) } else { nil }
             if let before {
-                try directory.takeOwnership()
+                if adoption.contains(.owner) { try directory.takeOwnership() }
                 // A server refuses a data directory that others may read. One that belongs to somebody else keeps its
                 // mode: a backup can lie there, though no server of ours will start on it.
-                if before.mode != mode, geteuid() == 0 || geteuid() == before.owner.user {
+                if adoption.contains(.mode), before.mode != mode, geteuid() == 0 || geteuid() == before.owner.user {
                     try directory.setMode(mode)
                 }
                 let known = mark == nil ? 0 : 1

@@ -45,6 +45,17 @@ package final class OwnedDirectory: Sendable {
         }
     }
 
+    /// What is changed about a directory that was there. It is put back if the run fails.
+    package struct Adoption: OptionSet, Sendable {
+        package let rawValue: Int
+        package init(rawValue: Int) { self.rawValue = rawValue }
+
+        /// It gets the mode.
+        package static let mode = Adoption(rawValue: 1)
+        /// It is given to the owner.
+        package static let owner = Adoption(rawValue: 2)
+    }
+
     package let directory: ConfinedDirectory
     package let closed: Closed
     /// Says that it is unfinished; nil where nobody asked for a mark, or it is gone.
@@ -101,12 +112,13 @@ package final class OwnedDirectory: Sendable {
     ///   - run: Who fills it. With this the directory is marked as unfinished.
     ///   - data: The data directory of the run, if this is another one.
     ///   - syncs: Whether the mark is on stable storage when this returns.
+    ///   - adoption: What is changed if it is there.
     package init(
         _ path: String, mode: UInt16 = 0o700, owner: FileOwner? = nil, run: UnfinishedRecord? = nil,
-        data: NotedDirectory? = nil, syncs: Bool = false
+        data: NotedDirectory? = nil, syncs: Bool = false, adoption: Adoption = [.mode, .owner]
     ) throws(Refusal) {
         try Self.check(path, trust: MarkTrust(owner: owner))
-        let making = Making(mode: mode, owner: owner, syncs: syncs)
+        let making = Making(mode: mode, owner: owner, syncs: syncs, adoption: adoption)
         do throws(FileIOError) {
             let (directory, made) = try making.make(path)
             let before: ModeAndOwner?
@@ -190,6 +202,19 @@ package func realPath(_ path: String) -> String? {
     guard let resolved = unsafe realpath(path, nil) else { return nil }
     defer { unsafe free(resolved) }
     return unsafe String(cString: resolved)
+}
+
+/// The path without symbolic links, of something that need not be there yet: what follows the nearest directory that is
+/// there stays as it is.
+package func realPathToBe(_ path: String) -> String {
+    var place = path, missing: [Substring] = []
+    while true {
+        if let real = realPath(place) { return ([real] + missing.map(String.init)).joined(separator: "/") }
+        let parent = OwnedDirectory.parent(of: place)
+        guard parent != place, let name = place.split(separator: "/").last else { return path }
+        missing.insert(name, at: 0)
+        place = parent
+    }
 }
 
 /// The path from the root directory on, by the current directory; links are not resolved.

@@ -80,17 +80,21 @@ package struct UnfinishedDirectory: Sendable, Equatable {
     /// All is looked at again on what is then open: only what belongs to the right user, is marked, and is what the run
     /// has made, is touched.
     ///
-    /// - Parameter interrupt: Ends it between two files. The marks stay.
-    package func remove(trust: MarkTrust = MarkTrust(), interrupt: Interrupt? = nil) throws(FileIOError) {
+    /// - Parameters:
+    ///   - includesOthers: Whether the further directories of the run go too.
+    ///   - interrupt: Ends it between two files. The marks stay.
+    package func remove(
+        trust: MarkTrust = MarkTrust(), includesOthers: Bool = true, interrupt: Interrupt? = nil
+    ) throws(FileIOError) {
         let found = try reopen(trust, .abandoned)
-        try found.withOthers { other throws(FileIOError) in try other.restore(interrupt) }
+        if includesOthers { try found.withOthers { other throws(FileIOError) in try other.restore(interrupt) } }
         try found.restore(interrupt)
     }
 
     /// Takes away the marks of a run that has completed its directories, this one's last.
-    package func removeMarks(trust: MarkTrust = MarkTrust()) throws(FileIOError) {
+    package func removeMarks(trust: MarkTrust = MarkTrust(), includesOthers: Bool = true) throws(FileIOError) {
         let found = try reopen(trust, .complete)
-        try found.withOthers { other throws(FileIOError) in try other.removeMark() }
+        if includesOthers { try found.withOthers { other throws(FileIOError) in try other.removeMark() } }
         try found.removeMark()
     }
 

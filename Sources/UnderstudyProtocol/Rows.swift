@@ -61,6 +61,13 @@ package struct AnnouncedArchive: Sendable, Equatable {
     /// The server's estimate in bytes; nil where it was not asked for.
     package var size: UInt64?
 
+    /// The most tablespaces that are taken: far more than any server has.
+    package static let mostTablespaces = 10_000
+    /// The most bytes of a location: MAXPGPATH, which a server's symbolic links stay below.
+    package static let longestLocation = 1024
+    /// The most bytes of all locations together: the mark of a run, which names them, is at most 4 MiB.
+    package static let mostLocationBytes = 3 << 20
+
     package init(oid: UInt32?, location: String?, size: UInt64?) {
         self.oid = oid
         self.location = location
@@ -69,12 +76,23 @@ package struct AnnouncedArchive: Sendable, Equatable {
 
     /// The list that BASE_BACKUP sends before the data. Exactly one is the data directory, no OID comes twice.
     package static func decode(_ result: ResultSet) throws(ProtocolError) -> [AnnouncedArchive] {
+        guard result.rows.count <= mostTablespaces + 1 else {
+            throw ProtocolError(
+                "unexpected list of tablespaces: it has \(result.rows.count) rows, and at most \(mostTablespaces) tablespaces are taken"
+            )
+        }
         var archives: [AnnouncedArchive] = []
         for row in result.rows {
             archives.append(try AnnouncedArchive(row))
         }
         guard archives.count(where: { $0.oid == nil }) == 1 else {
             throw ProtocolError("unexpected list of tablespaces: no data directory, or more than one")
+        }
+        let bytes = archives.reduce(0) { $0 + ($1.location?.utf8.count ?? 0) }
+        guard bytes <= mostLocationBytes else {
+            throw ProtocolError(
+                "unexpected list of tablespaces: their locations have \(bytes) bytes, and at most \(mostLocationBytes) are taken"
+            )
         }
         let oids = archives.compactMap(\.oid)
         guard Set(oids).count == oids.count else {
@@ -102,6 +120,11 @@ package struct AnnouncedArchive: Sendable, Equatable {
         }
         guard let oid = UInt32(oidText), oid > 0, let location = row[1], !location.isEmpty else {
             throw ProtocolError("unexpected tablespace \"\(oidText)\" in the list of tablespaces")
+        }
+        guard location.utf8.count <= Self.longestLocation else {
+            throw ProtocolError(
+                "unexpected location of tablespace \(oid): it has \(location.utf8.count) bytes, and at most \(Self.longestLocation) are taken"
+            )
         }
         self.oid = oid
         self.location = location

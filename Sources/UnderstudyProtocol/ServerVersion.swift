@@ -48,6 +48,8 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     package var limitsBackupRate: Bool { from(90400) }
     package var verifiesPageChecksums: Bool { from(110_000) }
     package var hasManifest: Bool { from(130_000) }
+    /// Whether a backup manifest has the system identifier: its version 2.
+    package var namesSystemInManifest: Bool { from(170_000) }
     /// tablespace_map, in place of symbolic links where it is asked for.
     package var hasTablespaceMap: Bool { from(90500) }
     /// One parenthesised list of options instead of bare keywords, and one copy stream instead of one per archive.

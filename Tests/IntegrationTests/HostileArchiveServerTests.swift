@@ -10,7 +10,7 @@ import UnderstudyTestSupport
         let server = try PlayedServer(version).serve()
         let result = try await around.backup(server).run(into: .directory(around.target))
         #expect(result.verifiedFiles == (version.hasManifest ? 5 : nil))
-        #expect(try FileTree.text("\(around.space)/PG_16/1") == "space")
+        #expect(try FileTree.text("\(around.space)/\(version.spaceDirectory)/1") == "space")
         #expect(try FileTree.linkTarget("\(around.target)/pg_tblspc/16385") == around.space)
         #expect(FileTree.exists("\(around.target)/pg_wal/000000010000000000000003"))
         #expect(!FileTree.names(around.target).contains("pgsql_tmp.understudy"))
@@ -32,15 +32,15 @@ import UnderstudyTestSupport
         .member("a global header of pax", tar: TarBuilder.header("x", size: 10_100, .type("g"))),
         .member("a file whose name ends in a slash", tar: TarBuilder.file("base/x/", [1])),
         .member(
-            "a file called as the mark of an unfinished backup", .fileSystem, word: "pgsql_tmp.understudy",
+            "a file called as the mark of an unfinished backup", word: "pgsql_tmp.understudy",
             tar: TarBuilder.file("pgsql_tmp.understudy", [1])),
         .member("a manifest as a file", versions: [.v14, .v16], tar: TarBuilder.file("backup_manifest", [1])),
         .member(
-            "a manifest on its way as a file", .fileSystem, .protocolViolation, versions: [.v14, .v16],
+            "a manifest on its way as a file",
             tar: TarBuilder.file("pgsql_tmp.understudy.backup_manifest", [1])),
         .member("a tablespace map", tar: TarBuilder.file("tablespace_map", [1])),
         .member(
-            "a segment that is being streamed", .fileSystem, .protocolViolation,
+            "a segment that is being streamed", word: "without files unless it is asked for them",
             tar: TarBuilder.header("pg_wal/", .type("5"))
                 + TarBuilder.file("pg_wal/000000010000000000000003", [1])),
     ]
@@ -66,7 +66,8 @@ import UnderstudyTestSupport
         Attack("a file through the link of a tablespace", .fileSystem, .protocolViolation) {
             let trailer = $0.version.hasOneCopy ? 1024 : 0
             $0.archives[1].removeLast(trailer)
-            $0.archives[1] += TarBuilder.file("pg_tblspc/16385/PG_16/2", [1]) + TarBuilder.zeros(trailer)
+            $0.archives[1] +=
+                TarBuilder.file("pg_tblspc/16385/\($0.version.spaceDirectory)/2", [1]) + TarBuilder.zeros(trailer)
         },
         .member("a hard link", tar: TarBuilder.header("x", .type("1"), .link("../x"))),
         .member("a character device", tar: TarBuilder.header("x", .type("3"))),
@@ -151,12 +152,18 @@ import UnderstudyTestSupport
         #expect(listing.contains(name[...]))
     }
 
-    @Test func `modes beyond the permissions of files are not taken over`() async throws {
+    @Test(arguments: ["0700", "0750"])
+    func `of modes only what data_directory_mode allows is taken over`(mode: String) async throws {
         var played = PlayedServer(.v12)
-        played.archives[1] = TarBuilder.header("suid", .mode("0006777 ")) + played.archives[1]
+        played.directoryMode = [[mode]]
+        played.archives[1] =
+            TarBuilder.header("suid", .mode("0006777 ")) + TarBuilder.header("open/", .type("5"), .mode("0000777 "))
+            + TarBuilder.header("open/all", .mode("0000666 ")) + played.archives[1]
         let around = try Surroundings()
         let server = try played.serve()
         _ = try await around.backup(server).run(into: .directory(around.target))
-        #expect(try FileTree.mode("\(around.target)/suid") == 0o777)
+        #expect(try FileTree.mode("\(around.target)/suid") == (mode == "0700" ? 0o600 : 0o640))
+        #expect(try FileTree.mode("\(around.target)/open") == (mode == "0700" ? 0o700 : 0o750))
+        #expect(try FileTree.mode("\(around.target)/open/all") == (mode == "0700" ? 0o600 : 0o640))
     }
 }

@@ -129,32 +129,67 @@ import UnderstudyTestSupport
         Attack(name, code, word: word, versions: withManifest) { make(&$0.manifest) }
     }
 
-    private static func listed(_ files: (path: String, size: Int)...) -> @Sendable (inout String) -> Void {
-        let files = files
-        return { manifest in
-            manifest = PlayedServer.manifest(
-                [
-                    ("backup_label", 62), ("PG_VERSION", 3), ("base/1/1", 8192), ("global/pg_control", 8192),
-                    ("pg_tblspc/16385/PG_16/1", 5),
-                ] + files)
+    /// A manifest that lists other files than it should.
+    private static func listing(
+        _ name: String, _ code: UnderstudyError.Code, word: String,
+        _ change: @escaping @Sendable (inout [(path: String, size: Int)]) -> Void
+    ) -> Attack {
+        Attack(name, code, word: word, versions: withManifest) { played in
+            var files = PlayedServer.files(of: played.version)
+            change(&files)
+            played.manifest = PlayedServer.manifest(files)
         }
+    }
+
+    private static let pageSum = PlayedServer.crc32c([UInt8](repeating: 0x5A, count: 8192))
+
+    private static func resealed(_ manifest: String, _ change: (String) -> String) -> String {
+        PlayedServer.sealed(
+            change(String(manifest.prefix(upTo: manifest.range(of: "\"Manifest-Checksum")!.lowerBound))))
     }
 
     private static let manifests: [Attack] = [
         manifest("another size", .verification, word: "PG_VERSION") {
-            $0 = PlayedServer.sealed(
-                String($0.prefix(upTo: $0.range(of: "\"Manifest-Checksum")!.lowerBound))
-                    .replacing("\"PG_VERSION\", \"Size\": 3", with: "\"PG_VERSION\", \"Size\": 4"))
+            $0 = resealed($0) { $0.replacing("\"PG_VERSION\", \"Size\": 3", with: "\"PG_VERSION\", \"Size\": 4") }
         },
-        manifest("a file that did not arrive", .verification, word: "ghost", listed(("ghost", 1))),
-        manifest("a file that is missing in it", .verification, word: "does not list") {
-            $0 = PlayedServer.manifest([
-                ("backup_label", 62), ("base/1/1", 8192), ("global/pg_control", 8192), ("pg_tblspc/16385/PG_16/1", 5),
-            ])
+        listing("a file that did not arrive", .verification, word: "ghost") { $0.append(("ghost", 1)) },
+        listing("a file that is missing in it", .verification, word: "does not list") { $0.remove(at: 1) },
+        listing("a file twice", .verification, word: "twice") { $0.append(("PG_VERSION", 3)) },
+        listing("a file outside", .protocolViolation, word: "../x") { $0.append(("../x", 8)) },
+        listing("a file from the root on", .protocolViolation, word: "/etc/passwd") { $0.append(("/etc/passwd", 8)) },
+        manifest("a file without its checksum", .verification, word: "no checksum, and CRC32C was asked for") {
+            $0 = resealed($0) {
+                $0.replacing(#", "Checksum-Algorithm": "CRC32C", "Checksum": "\#(pageSum)""#, with: "")
+            }
         },
-        manifest("a file twice", .verification, word: "twice", listed(("PG_VERSION", 3))),
-        manifest("a file outside", .protocolViolation, word: "../x", listed(("../x", 8))),
-        manifest("a file from the root on", .protocolViolation, word: "/etc/passwd", listed(("/etc/passwd", 8))),
+        manifest("a checksum of another algorithm", .verification, word: "a SHA224 checksum, and CRC32C was asked for")
+        {
+            $0 = resealed($0) {
+                $0.replacing(
+                    #""CRC32C", "Checksum": "\#(pageSum)""#,
+                    with: #""SHA224", "Checksum": "\#(String(repeating: "00", count: 28))""#)
+            }
+        },
+        manifest("the version of newer servers", .verification, word: "version is 2, and a server") {
+            $0 = resealed($0) {
+                $0.replacing("Version\": 1,", with: "Version\": 2,\n\"System-Identifier\": 7711123260964962612,")
+            }
+        },
+        manifest("WAL from another start", .verification, word: "WAL ranges are not the WAL from") {
+            $0 = resealed($0) { $0.replacing("0/3000028", with: "0/3000060") }
+        },
+        manifest("WAL to another end", .verification, word: "WAL ranges are not the WAL from") {
+            $0 = resealed($0) { $0.replacing("0/3000138", with: "0/3000130") }
+        },
+        manifest("WAL of another timeline", .verification, word: "WAL ranges are not the WAL from") {
+            $0 = resealed($0) { $0.replacing("\"Timeline\": 1", with: "\"Timeline\": 2") }
+        },
+        manifest("no WAL", .verification, word: "no WAL range") {
+            $0 = resealed($0) {
+                $0.replacing(
+                    "{ \"Timeline\": 1, \"Start-LSN\": \"0/3000028\", \"End-LSN\": \"0/3000138\" }\n", with: "")
+            }
+        },
         manifest("a wrong checksum of its own", .protocolViolation, word: "checksum") {
             $0 = $0.replacing("Size\": 3", with: "Size\": 4")
         },

@@ -21,14 +21,15 @@ import UnderstudyTestSupport
         #expect(result.serverVersion == recording.meta.server_version_num)
         #expect((result.verifiedFiles != nil) == recording.hasManifest)
 
+        let allowed = Int(recording.meta.data_directory_mode ?? "0700", radix: 8) ?? 0
         let files = try #require(recording.meta.backups["20-base-backup"]).files
         for file in files {
             let path = "\(file.archive == .base ? target : space)/\(file.path)"
             switch file.type {
             case "symlink": #expect(try FileTree.linkTarget(path) == space)
-            case "dir": #expect(try FileTree.mode(path) == Int(file.mode, radix: 8), "\(path)")
+            case "dir": #expect(try FileTree.mode(path) == Int(file.mode, radix: 8)! & allowed, "\(path)")
             default:
-                #expect(try FileTree.mode(path) == Int(file.mode, radix: 8), "\(path)")
+                #expect(try FileTree.mode(path) == Int(file.mode, radix: 8)! & allowed & 0o666, "\(path)")
                 // The settings of a standby are appended to this one.
                 if file.path == settingsFile(recording) { continue }
                 #expect(try Self.sha256(path) == file.sha256, "\(path)")

@@ -1,7 +1,9 @@
 import Testing
 import UnderstudyArchive
 import UnderstudyFileIO
+import UnderstudyProtocol
 import UnderstudyTestSupport
+import UnderstudyWAL
 
 @testable import UnderstudyBackup
 @testable import UnderstudySource
@@ -47,20 +49,27 @@ struct ManifestVerifierTests {
         ]
     }
 
-    private func text(_ entries: [Entry]) throws -> [UInt8] {
+    private static let wholeWAL = #"{ "Timeline": 1, "Start-LSN": "0/3000028", "End-LSN": "0/3000100" }"#
+
+    /// - Parameters:
+    ///   - identity: What follows the version.
+    ///   - algorithm: Nil for files without checksums.
+    private func text(
+        _ entries: [Entry], version: Int = 1, identity: String = "", algorithm: String? = "CRC32C",
+        wal: String = wholeWAL
+    ) throws -> [UInt8] {
         let files = entries.map { entry in
-            """
-            { "Path": "\(entry.name)", "Size": \(entry.size), "Last-Modified": "2024-01-01 00:00:00 GMT", \
-            "Checksum-Algorithm": "CRC32C", "Checksum": "\(entry.checksum)" }
-            """
+            let checksum = algorithm.map { #", "Checksum-Algorithm": "\#($0)", "Checksum": "\#(entry.checksum)""# }
+            return
+                #"{ "Path": "\#(entry.name)", "Size": \#(entry.size), "Last-Modified": "2024-01-01 00:00:00 GMT"\#(checksum ?? "") }"#
         }
         let head = """
-            { "PostgreSQL-Backup-Manifest-Version": 1,
-            "Files": [
+            { "PostgreSQL-Backup-Manifest-Version": \(version),
+            \(identity)"Files": [
             \(files.joined(separator: ",\n"))
             ],
             "WAL-Ranges": [
-            { "Timeline": 1, "Start-LSN": "0/3000028", "End-LSN": "0/3000100" }
+            \(wal)
             ],
 
             """
@@ -70,13 +79,25 @@ struct ManifestVerifierTests {
         return Array("\(head)\"Manifest-Checksum\": \"\(seal)\"}\n".utf8)
     }
 
-    private func verify(_ bytes: [UInt8], piece: Int = 1000) throws -> Int {
-        var verifier = try ManifestVerifier(directory: directory, mode: 0o640, ledger: ledger)
+    private func position(_ lsn: String, _ timeline: UInt32) throws -> BackupPosition {
+        try BackupPosition(
+            ResultSet(columns: ["recptr", "tli"], rows: [[lsn, "\(timeline)"]]), fallback: TimelineID(rawValue: 1))
+    }
+
+    private func verify(
+        _ bytes: [UInt8], piece: Int = 1000, version: Int = 150_000, algorithm: ChecksumAlgorithm? = .crc32c,
+        end: (String, UInt32) = ("0/3000100", 1)
+    ) throws -> Int {
+        var verifier = try ManifestVerifier(
+            directory: directory, mode: 0o640, ledger: ledger,
+            expected: .init(
+                version: ServerVersion(number: version), systemIdentifier: "7711123260964962612", algorithm: algorithm))
         for start in stride(from: 0, to: bytes.count, by: piece) {
             let end = min(bytes.count, start + piece)
             try verifier.take(bytes.rawSpan.extracting(start..<end))
         }
-        return try verifier.finish(sync: true)
+        return try verifier.finish(
+            from: position("0/3000028", 1), to: position(end.0, end.1), sync: true)
     }
 
     @Test("agrees, and the manifest is kept byte for byte under its temporary name", arguments: [1, 17, 100_000])
@@ -134,6 +155,83 @@ struct ManifestVerifierTests {
         }
         #expect(error?.detail?.contains("\"missing/4\" did not arrive. There are 15 more.") == true)
         #expect(error?.detail?.contains("missing/5") == false)
+    }
+
+    // MARK: What was asked for, and of whom
+
+    private func refusal(_ verify: () throws -> Int) -> UnderstudyError? {
+        let error = #expect(throws: UnderstudyError.self) { _ = try verify() }
+        #expect(error?.code == .verification)
+        return error
+    }
+
+    @Test(
+        "files without the checksums that were asked for do not count as verified",
+        arguments: [
+            (nil, .crc32c, "no checksum, and CRC32C was asked for."),
+            ("CRC32C", .sha256, "a CRC32C checksum, and SHA256 was asked for."),
+            ("CRC32C", nil, "a CRC32C checksum, and none was asked for."),
+        ] as [(String?, ChecksumAlgorithm?, String)])
+    func otherChecksums(_ algorithm: String?, _ asked: ChecksumAlgorithm?, _ flaw: String) throws {
+        let bytes = try text(sound(), algorithm: algorithm)
+        let error = refusal { try verify(bytes, algorithm: asked) }
+        #expect(error?.detail?.hasPrefix("\"PG_VERSION\" has \(flaw)") == true, "\(error?.detail ?? "")")
+    }
+
+    @Test("without checksums there are none if none were asked for")
+    func checksumsNotWanted() throws {
+        #expect(try verify(text(sound(), algorithm: nil), algorithm: nil) == 3)
+    }
+
+    @Test(
+        "a manifest is of the server's own system and version",
+        arguments: [
+            (2, 170_000, "7711123260964962612", nil),
+            (
+                2, 170_000, "7711123260964962613",
+                "Its system identifier is 7711123260964962613, and the server's is 7711123260964962612."
+            ),
+            (1, 170_000, nil, "Its version is 1, and a server of version 17 writes version 2."),
+            (2, 160_000, "7711123260964962612", "Its version is 2, and a server of version 16 writes version 1."),
+        ] as [(Int, Int, String?, String?)])
+    func system(_ version: Int, _ server: Int, _ identifier: String?, _ flaw: String?) throws {
+        let identity = identifier.map { "\"System-Identifier\": \($0),\n" } ?? ""
+        let bytes = try text(sound(), version: version, identity: identity)
+        if let flaw {
+            #expect(refusal { try verify(bytes, version: server) }?.detail == flaw)
+        } else {
+            #expect(try verify(bytes, version: server) == 3)
+        }
+    }
+
+    @Test(
+        "the WAL that it names is that of the backup",
+        arguments: [
+            (wholeWAL, "0/3000100", 1, true),
+            (#"{ "Timeline": 1, "Start-LSN": "0/03000028", "End-LSN": "0/03000100" }"#, "0/3000100", 1, true),
+            (wholeWAL, "0/3000101", 1, false), (wholeWAL, "0/3000100", 2, false), ("", "0/3000100", 1, false),
+            (#"{ "Timeline": 1, "Start-LSN": "0/3000029", "End-LSN": "0/3000100" }"#, "0/3000100", 1, false),
+            (#"{ "Timeline": 1, "Start-LSN": "x", "End-LSN": "0/3000100" }"#, "0/3000100", 1, false),
+            (
+                #"{ "Timeline": 3, "Start-LSN": "0/3000080", "End-LSN": "0/3000100" }, "#
+                    + #"{ "Timeline": 1, "Start-LSN": "0/3000028", "End-LSN": "0/3000080" }"#, "0/3000100", 3, true
+            ),
+            (
+                #"{ "Timeline": 3, "Start-LSN": "0/3000090", "End-LSN": "0/3000100" }, "#
+                    + #"{ "Timeline": 1, "Start-LSN": "0/3000028", "End-LSN": "0/3000080" }"#, "0/3000100", 3, false
+            ),
+            (
+                #"{ "Timeline": 1, "Start-LSN": "0/3000080", "End-LSN": "0/3000100" }, "#
+                    + #"{ "Timeline": 1, "Start-LSN": "0/3000028", "End-LSN": "0/3000080" }"#, "0/3000100", 1, false
+            ),
+        ] as [(String, String, UInt32, Bool)])
+    func walRanges(_ ranges: String, _ end: String, _ timeline: UInt32, _ passes: Bool) throws {
+        let bytes = try text(sound(), wal: ranges)
+        if passes {
+            #expect(try verify(bytes, end: (end, timeline)) == 3)
+        } else {
+            #expect(refusal { try verify(bytes, end: (end, timeline)) }?.detail?.contains("WAL range") == true)
+        }
     }
 
     @Test("a manifest that is damaged or cut short is refused, whatever its entries say")

@@ -89,6 +89,23 @@ struct RowTests {
             ])
     }
 
+    @Test("as many tablespaces are taken as a mark can name, and locations as long as a server's links can be")
+    func bounds() throws {
+        func list(_ count: Int, _ location: String) -> ResultSet {
+            let rows: [[String?]] = (1...count).map { ["\($0)", location, nil] }
+            return ResultSet(columns: ["spcoid", "spclocation", "size"], rows: rows + [[nil, nil, nil]])
+        }
+        #expect(try AnnouncedArchive.decode(list(10_000, "/ts")).count == 10_001)
+        let many = #expect(throws: ProtocolError.self) { try AnnouncedArchive.decode(list(10_001, "/ts")) }
+        #expect(many?.message.contains("at most 10000 tablespaces are taken") == true)
+        let long = "/" + String(repeating: "ä", count: 511)
+        #expect(try AnnouncedArchive.decode(list(1, "\(long)x")).first?.location?.utf8.count == 1024)
+        let longer = #expect(throws: ProtocolError.self) { try AnnouncedArchive.decode(list(1, "\(long)xx")) }
+        #expect(longer?.message.contains("it has 1025 bytes, and at most 1024 are taken") == true)
+        let heavy = #expect(throws: ProtocolError.self) { try AnnouncedArchive.decode(list(4000, long)) }
+        #expect(heavy?.message.contains("their locations have 4092000 bytes, and at most 3145728 are taken") == true)
+    }
+
     @Test(
         "a size that is negative or too large is no estimate",
         arguments: ["-1", "-9223372036854775808", "9223372036854775807", "18014398509481984"])

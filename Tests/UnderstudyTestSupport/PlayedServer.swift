@@ -36,28 +36,37 @@ package struct PlayedServer: Sendable {
         package var description: String { rawValue }
         package var hasOneCopy: Bool { self == .v16 }
         package var hasManifest: Bool { self != .v12 }
+        /// What the archive of a tablespace consists of.
+        package var spaceDirectory: String {
+            switch self {
+            case .v12: "PG_12_201909212"
+            case .v14: "PG_14_202107181"
+            case .v16: "PG_16_202307071"
+            }
+        }
     }
+
+    private static let label = Array("START WAL LOCATION: 0/3000028 (file 000000010000000000000003)\n".utf8)
+    private static let page = [UInt8](repeating: 0x5A, count: 8192)
+    private static let contents: [String: [UInt8]] = [
+        "backup_label": label, "PG_VERSION": Array("16\n".utf8), "base/1/1": page, "global/pg_control": page,
+    ]
 
     package init(_ version: Version) {
         self.version = version
-        let label = Array("START WAL LOCATION: 0/3000028 (file 000000010000000000000003)\n".utf8)
-        let page = [UInt8](repeating: 0x5A, count: 8192)
         let trailer = version.hasOneCopy ? TarBuilder.zeros(1024) : []
         let space =
-            TarBuilder.header("PG_16/", .type("5"), .mode("0000700 ")) + TarBuilder.file("PG_16/1", Array("space".utf8))
-            + trailer
-        var base: [UInt8] = TarBuilder.file("backup_label", label)
+            TarBuilder.header("\(version.spaceDirectory)/", .type("5"), .mode("0000700 "))
+            + TarBuilder.file("\(version.spaceDirectory)/1", Array("space".utf8)) + trailer
+        var base: [UInt8] = TarBuilder.file("backup_label", Self.label)
         for name in ["base/", "base/1/", "global/", "pg_wal/", "pg_wal/archive_status/", "pg_tblspc/"] {
             base += TarBuilder.header(name, .type("5"), .mode("0000700 "))
         }
         base += TarBuilder.header("pg_tblspc/16385", .type("2"), .link("/srv/space"))
-        base += TarBuilder.file("PG_VERSION", Array("16\n".utf8)) + TarBuilder.file("base/1/1", page)
-        base += TarBuilder.file("global/pg_control", page) + trailer
+        base += TarBuilder.file("PG_VERSION", Array("16\n".utf8)) + TarBuilder.file("base/1/1", Self.page)
+        base += TarBuilder.file("global/pg_control", Self.page) + trailer
         archives = [space, base]
-        manifest = Self.manifest([
-            ("backup_label", label.count), ("PG_VERSION", 3), ("base/1/1", 8192), ("global/pg_control", 8192),
-            ("pg_tblspc/16385/PG_16/1", 5),
-        ])
+        manifest = Self.manifest(Self.files(of: version))
         var message = ServerBytes()
         message.wal(at: 0x300_0000, ServerBytes.walPages(at: 0x300_0000, count: 0x2000, fill: 0))
         wal = [message.bytes]
@@ -65,10 +74,21 @@ package struct PlayedServer: Sendable {
 
     // MARK: - The manifest
 
-    /// A manifest with its checksum that lists these files, without their checksums.
+    /// The files that are in the archives as they are made.
+    package static func files(of version: Version) -> [(path: String, size: Int)] {
+        [
+            ("backup_label", label.count), ("PG_VERSION", 3), ("base/1/1", page.count),
+            ("global/pg_control", page.count),
+            ("pg_tblspc/16385/\(version.spaceDirectory)/1", 5),
+        ]
+    }
+
+    /// A manifest with its checksum that lists these files, with the checksums of those that are known here.
     package static func manifest(_ files: [(path: String, size: Int)]) -> String {
-        let lines = files.map {
-            #"{ "Path": "\#($0.path)", "Size": \#($0.size), "Last-Modified": "2026-01-01 00:00:00 GMT" }"#
+        let lines = files.map { file in
+            let content = contents[file.path] ?? (file.path.hasSuffix("/1") ? Array("space".utf8) : [])
+            return
+                #"{ "Path": "\#(file.path)", "Size": \#(file.size), "Last-Modified": "2026-01-01 00:00:00 GMT", "Checksum-Algorithm": "CRC32C", "Checksum": "\#(crc32c(content))" }"#
         }
         return sealed(
             """
@@ -81,6 +101,19 @@ package struct PlayedServer: Sendable {
             ],
 
             """)
+    }
+
+    /// As a manifest shows it: the least significant byte first.
+    package static func crc32c(_ content: [UInt8]) -> String {
+        var register: UInt32 = 0xFFFF_FFFF
+        for byte in content {
+            register ^= UInt32(byte)
+            for _ in 0..<8 { register = register & 1 == 1 ? register >> 1 ^ 0x82F6_3B78 : register >> 1 }
+        }
+        return (0..<4).map { shift in
+            let digits = String(UInt8(truncatingIfNeeded: ~register >> (8 * shift)), radix: 16)
+            return digits.utf8.count < 2 ? "0\(digits)" : digits
+        }.joined()
     }
 
     /// All but the last line of a manifest, and the line that seals it.

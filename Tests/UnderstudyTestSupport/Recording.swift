@@ -171,6 +171,8 @@ package struct Recording: Sendable {
 extension Recording {
     /// `meta.json`.
     package struct Meta: Decodable, Sendable {
+        /// From 11 on.
+        package var data_directory_mode: String?
         package var server_version_num: Int
         package var system_identifier: String
         package var segment_size: Int

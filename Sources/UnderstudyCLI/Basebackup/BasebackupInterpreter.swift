@@ -31,6 +31,8 @@ struct BasebackupInterpreter {
             label: parsed.label ?? personality.label, wal: walMethod, checkpoint: checkpoint ?? .spread, slot: slot)
         options.maxRate = maxRate
         options.tablespaceMappings = mappings
+        options.unmappedTablespaces = personality == .understudy ? .guarded : .anywhere
+        options.takesTargetMode = false
         options.walDirectory = parsed.waldir
         options.verifyServerChecksums = !parsed.noVerifyChecksums
         options.manifest = !parsed.noManifest

@@ -32,6 +32,8 @@ final class Unpacking {
         /// OID of each announced tablespace; its directory is `base`/OID.
         var tablespaces: [UInt32] = []
         var inPlaceTablespaces: [UInt32] = []
+        var includesWAL = false
+        var directoryMode: UInt16 = 0o750
     }
 
     /// The archives of the tablespaces.
@@ -62,7 +64,9 @@ final class Unpacking {
         sink = try DirectorySink(
             dataRoot: targets.root(targets.data, prefix: nil),
             walRoot: targets.wal.map { [targets] in targets.root($0, prefix: nil) }, premade: targets.premade,
-            version: layout.version, tablespaceLinks: links, filler: BatchFiller(pool: pool))
+            version: layout.version,
+            rules: MemberRules(version: layout.version, includesWAL: layout.includesWAL),
+            directoryMode: layout.directoryMode, tablespaceLinks: links, filler: BatchFiller(pool: pool))
     }
 
     deinit {

@@ -1,0 +1,57 @@
+import UnderstudyConnection
+import UnderstudyFileIO
+import UnderstudyProtocol
+import UnderstudyReceiver
+import UnderstudySource
+import UnderstudyWAL
+
+/// The timeline on which a backup ends.
+extension BackupRun {
+    /// A primary ends a backup on the timeline of its start, and a standby that is promoted meanwhile fails it. Only a
+    /// standby that follows another server to its new timeline ends on that one: then the history tells of the way there,
+    /// and the WAL took it too.
+    func checkTimeline(
+        _ session: Session, _ targets: BackupTargets, _ version: ServerVersion, from start: BackupPosition,
+        to end: BackupPosition
+    ) throws(UnderstudyError) {
+        guard end.timeline != start.timeline else { return }
+        let kept = options.wal == .none ? nil : try history(of: end.timeline, targets, version)
+        let bytes: [UInt8]
+        do throws(ConnectionError) {
+            bytes = if let kept { kept } else { try session.history(of: end.timeline) }
+        } catch { throw Self.otherTimeline(start, end, error.message) }
+        let history: TimelineHistory
+        do throws(TimelineHistoryError) { history = try TimelineHistory(parsing: bytes, of: end.timeline) } catch {
+            throw Self.otherTimeline(start, end, error.message)
+        }
+        guard let fork = history.switchLSN(of: start.timeline), fork >= start.lsn, fork <= end.lsn else {
+            throw Self.otherTimeline(start, end, "its history does not lead there from the start")
+        }
+        // With its WAL comes the history; none is needed where nothing of it is.
+        guard kept != nil || options.wal == .none || fork == end.lsn else {
+            throw Self.otherTimeline(start, end, "no WAL of it came")
+        }
+    }
+
+    private static func otherTimeline(
+        _ start: BackupPosition, _ end: BackupPosition, _ reason: String
+    ) -> UnderstudyError {
+        UnderstudyError(
+            .protocolViolation,
+            "server began the backup on timeline \(start.timeline) and ended it on timeline \(end.timeline): \(reason)")
+    }
+
+    /// The history file that came with the WAL; nil if none did.
+    private func history(
+        of timeline: TimelineID, _ targets: BackupTargets, _ version: ServerVersion
+    ) throws(UnderstudyError) -> [UInt8]? {
+        let name = RelativePath(timeline.historyFileName)
+        do throws(FileIOError) {
+            let directory =
+                if let wal = targets.wal {
+                    wal.directory
+                } else { try targets.directory.openDirectory(RelativePath(version.walDirectoryName)) }
+            return directory.exists(name) ? try directory.read(name, atMost: 16 << 20) : nil
+        } catch { throw UnderstudyError(error) }
+    }
+}

@@ -1,0 +1,39 @@
+import Glibc
+import Logging
+import UnderstudyConfiguration
+import UnderstudyFileIO
+import UnderstudySource
+
+/// Tablespaces that no mapping names: the server alone says where they go.
+extension TablespaceLayout {
+    /// Names the places, and refuses those that belong to people or to the system.
+    func checkUnmapped(_ options: BaseBackup.Options, _ logger: Logger) throws(UnderstudyError) {
+        guard !unmapped.isEmpty else { return }
+        let isGuarded = options.unmappedTablespaces == .guarded
+        if isGuarded { try Self.check(unmapped, Self.guardedPlaces(owner: options.owner?.user)) }
+        logger.log(
+            level: isGuarded ? .notice : .info,
+            "tablespaces without a mapping go where they are on the primary: \(SomeOfMany(unmapped.map { "\"\($0)\"" }).list)"
+        )
+    }
+
+    private static func guardedPlaces(owner: UInt32?) -> GuardedPlaces {
+        let homes = Account.all().map { GuardedPlaces.Home(user: $0.user, directory: $0.home, shell: $0.shell) }
+        return GuardedPlaces(homes: homes, service: owner ?? geteuid()) { realPath($0) }
+    }
+
+    private static func check(_ places: [String], _ guarded: GuardedPlaces) throws(UnderstudyError) {
+        for path in places {
+            guard let holder = guarded.holder(of: [path, realPathToBe(path)]) else { continue }
+            throw UnderstudyError(
+                .target, "tablespace directory \"\(path)\" lies in \"\(holder)\", where none goes unless it is mapped",
+                detail: "The server says where its tablespaces are, and that is a place of people or of the system.",
+                hint: remedy(path))
+        }
+    }
+
+    /// The options that put the tablespace elsewhere, or there in so many words.
+    static func remedy(_ path: String) -> String {
+        "Put the tablespace elsewhere: \(MappingOption.text(from: path)). Or, if it is to be there: \(MappingOption.text(from: path, to: path))."
+    }
+}
