@@ -49,6 +49,8 @@ public final class WALStream: AsyncSequence, Sendable {
     /// Raised when there is something to acknowledge, or room again.
     private let wakeUp = Interrupt()
     private static let bufferedBytes = 4 << 20
+    /// What a message takes beside its WAL: a server may send keepalives alone.
+    private static let messageOverhead = 64
 
     private init() {}
 
@@ -83,7 +85,7 @@ public final class WALStream: AsyncSequence, Sendable {
                     take: { message, size in
                         Self.resume(state) { state in
                             state.messages.append(message)
-                            state.bytes += size
+                            state.bytes += size + Self.messageOverhead
                         }
                     })
                 state.update { $0.next = next }

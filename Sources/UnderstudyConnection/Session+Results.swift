@@ -12,6 +12,8 @@ struct RowBytes {
     /// Result sets of a command that is answered by one.
     static let mostSets = 100
     private static let fieldOverhead = 64
+    /// Bytes of a field that is read as text.
+    static let longestText = 64 << 10
 
     private(set) var columns: [String] = []
     private(set) var rows: [[[UInt8]?]] = []
@@ -33,7 +35,9 @@ struct RowBytes {
     }
 
     /// Adds the rows of a PGresult, which stays the caller's.
-    @unsafe mutating func add(_ result: OpaquePointer) throws(ConnectionError) {
+    ///
+    /// - Parameter longestField: In bytes; nil for no limit of its own.
+    @unsafe mutating func add(_ result: OpaquePointer, longestField: Int?) throws(ConnectionError) {
         let height = unsafe PQntuples(result)
         for row in 0..<height {
             var fields: [[UInt8]?] = []
@@ -44,6 +48,11 @@ struct RowBytes {
                 }
                 let length = unsafe Int(PQgetlength(result, row, column))
                 try count(length)
+                if let longestField, length > longestField {
+                    throw ConnectionError(
+                        .protocolViolation,
+                        "server sent a field of \(length) bytes, which are more than \(longestField)")
+                }
                 // libpq keeps so many bytes there until the result is cleared.
                 fields.append(
                     unsafe Array(UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: length)))

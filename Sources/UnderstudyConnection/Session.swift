@@ -114,7 +114,7 @@ package import UnderstudyProtocol
 
     /// Runs a command and returns all its result sets.
     package func run(_ command: String) throws(ConnectionError) -> [ResultSet] {
-        try collect(command, ResultSet.init)
+        try collect(command, longestField: RowBytes.longestText, ResultSet.init)
     }
 
     /// Runs a short command to its end though the interrupt is raised; gives up when that takes long: see ``Shield``.
@@ -130,7 +130,7 @@ package import UnderstudyProtocol
 
     /// Runs a command and returns the fields of its only row, byte for byte.
     package func runForBytes(_ command: String) throws(ConnectionError) -> [[UInt8]?] {
-        let sets = try collect(command) { $0.rows }
+        let sets = try collect(command, longestField: nil) { $0.rows }
         guard let set = sets.first, sets.count == 1, let row = set.first, set.count == 1 else {
             throw ConnectionError(.protocolViolation, "unexpected answer to \(command)")
         }
@@ -138,14 +138,14 @@ package import UnderstudyProtocol
     }
 
     private func collect<Rows: Equatable & Sendable>(
-        _ command: String, _ read: (RowBytes) -> Rows
+        _ command: String, longestField: Int?, _ read: (RowBytes) -> Rows
     ) throws(ConnectionError) -> [Rows] {
         try send(command)
         var sets: [Rows] = []
         var failure: ConnectionError?
         while true {
             do throws(ConnectionError) {
-                switch try nextResult(read) {
+                switch try nextResult(longestField: longestField, read) {
                 case .rows(let set):
                     guard sets.count < RowBytes.mostSets else {
                         throw ConnectionError(
@@ -199,10 +199,12 @@ package import UnderstudyProtocol
 
     /// The next result of the command sent last.
     package func nextResult() throws(ConnectionError) -> Reply<ResultSet> {
-        try nextResult(ResultSet.init)
+        try nextResult(longestField: RowBytes.longestText, ResultSet.init)
     }
 
-    private func nextResult<Rows>(_ read: (RowBytes) -> Rows) throws(ConnectionError) -> Reply<Rows> {
+    private func nextResult<Rows>(
+        longestField: Int?, _ read: (RowBytes) -> Rows
+    ) throws(ConnectionError) -> Reply<Rows> {
         endSilence()
         waitingStatus = nil
         var rows: RowBytes?
@@ -218,7 +220,7 @@ package import UnderstudyProtocol
             switch unsafe PQresultStatus(result) {
             case PGRES_SINGLE_TUPLE, PGRES_TUPLES_OK:
                 if rows == nil { rows = try unsafe RowBytes(columnsOf: result) }
-                try unsafe rows?.add(result)
+                try unsafe rows?.add(result, longestField: longestField)
                 if unsafe PQresultStatus(result) == PGRES_TUPLES_OK, let rows { return .rows(read(rows)) }
             case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: return .command
             case PGRES_COPY_OUT: return .copyOut

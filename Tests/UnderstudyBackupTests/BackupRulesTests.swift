@@ -170,7 +170,7 @@ struct TablespaceLayoutTests {
         let error = #expect(throws: UnderstudyError.self) { _ = try layout.makeRoots(targets, announced) }
         #expect(error?.code == .target)
         #expect(error?.message == "tablespace directory \"\(base)/ts\" exists but is not empty")
-        #expect(error?.hint == "Put the tablespace elsewhere: --tablespace-mapping='\(base)/ts=NEWDIR'.")
+        #expect(error?.hint == "Put the tablespace elsewhere: --tablespace-mapping=\(base)/ts=NEWDIR.")
         #expect(targets.restore().isEmpty)
         #expect(FileTree.names(base) == ["ts"])
         #expect(FileTree.names("\(base)/ts") == ["file"])

@@ -90,6 +90,16 @@ struct HostileInputTests {
         #expect(error?.message.contains("1665 columns") == true)
     }
 
+    @Test("a field that is longer than any text of a server is refused")
+    func longField() throws {
+        var rows = ServerBytes()
+        rows.rows(1, [[String(repeating: "x", count: (64 << 10) + 1)]])
+        rows.ready()
+        let session = try connect(to: server(.init(rows.bytes)))
+        let error = #expect(throws: ConnectionError.self) { _ = try session.run("SHOW x") }
+        #expect(error?.message == "server sent a field of 65537 bytes, which are more than 65536")
+    }
+
     @Test("result sets without end are refused")
     func manySets() throws {
         var rows = ServerBytes()
