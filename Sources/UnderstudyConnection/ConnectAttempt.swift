@@ -39,6 +39,7 @@ struct ConnectAttempt {
         var deadline = limit.map { clock.now + $0 }
         var events = Int16.inputOrOutput & ~.input
         var taken = 0
+        var ownAddress: String?
         while true {
             let left = deadline.map { $0 - clock.now }
             if let left, left <= .zero { return .timedOut(host: host.host, port: host.port) }
@@ -57,6 +58,8 @@ struct ConnectAttempt {
                     "server at \"\(host.host)\", port \(host.port) sent more than \(InputMeasure.longestLogin) bytes before the login was complete"
                 )
             }
+            // libpq closes the socket of a login that was refused.
+            if let address = unsafe Self.ownAddress(of: PQsocket(connection)) { ownAddress = address }
             switch unsafe PQconnectPoll(connection) {
             case PGRES_POLLING_READING: events = .input
             case PGRES_POLLING_WRITING: events = .inputOrOutput & ~.input
@@ -64,7 +67,10 @@ struct ConnectAttempt {
                 unsafe PQsetErrorVerbosity(connection, PQERRORS_DEFAULT)
                 unsafe PQsetnonblocking(connection, 1)
                 return .connected
-            default: throw failure()
+            default:
+                var error = failure()
+                error.ownAddress = ownAddress
+                throw error
             }
             if asksInVain { return .cannotTell }
             if hostAndPort != host {
@@ -82,6 +88,27 @@ struct ConnectAttempt {
         case CONNECTION_CHECK_STANDBY: isReplication
         case CONNECTION_CHECK_WRITABLE: isReplication && !session.serverVersion.showsSettings
         default: false
+        }
+    }
+
+    /// The address of this end of a TCP connection, in digits; nil for any other.
+    private static func ownAddress(of socket: CInt) -> String? {
+        var address = sockaddr_storage(), length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return unsafe withUnsafeMutablePointer(to: &address) { storage in
+            // A sockaddr_storage holds an address of any kind, and `length` says how much of it.
+            unsafe storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                guard unsafe getsockname(socket, address, &length) == 0,
+                    unsafe [AF_INET, AF_INET6].contains(CInt(address.pointee.sa_family))
+                else { return nil }
+                return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
+                    // The call writes no more than the size, with the NUL.
+                    guard
+                        unsafe getnameinfo(
+                            address, length, text.baseAddress, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
+                    else { return nil }
+                    return unsafe String(cString: text.baseAddress!)
+                }
+            }
         }
     }
 

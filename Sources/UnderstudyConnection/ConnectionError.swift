@@ -48,6 +48,8 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
     package var server: ServerMessage?
     /// The role that was to be logged in; nil where that is not known.
     package var user: String?
+    /// The address that this side connected from, in digits; nil where that is not known.
+    package var ownAddress: String?
     /// Whether this process could have no socket or thread: the server was not even asked.
     package var isShortage = false
 

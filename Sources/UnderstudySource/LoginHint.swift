@@ -36,6 +36,15 @@ struct LoginHint: Equatable {
         }
     }
 
+    /// Said of an address that only the server tells: behind a gateway it is another one than here, and it may be false.
+    ///
+    /// - Parameter own: That of this side; nil where it is not known.
+    func doubt(_ own: String?) -> String {
+        guard case .network(let told, _) = address, let own, Self.address(own) != address else { return "" }
+        return
+            " It is the server that tells the address \(told); here the connection comes from \(own). Make sure that nobody else is let in."
+    }
+
     /// The role as SQL names it.
     static func identifier(_ user: String?) -> String {
         user.flatMap { isName($0) ? SQLText.identifier($0) : nil } ?? "NAME"

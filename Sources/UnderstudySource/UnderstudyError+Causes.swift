@@ -143,9 +143,10 @@ extension UnderstudyError {
             hint =
                 "Check the password in the connection string, PGPASSWORD or ~/.pgpass (database name \"replication\")."
         case "28000" where text.contains("pg_hba.conf"):
-            let line = LoginHint(text, user: error.user).line
+            let login = LoginHint(text, user: error.user)
             hint =
-                "Add the line \"\(line)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
+                "Add the line \"\(login.line)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
+                + login.doubt(error.ownAddress)
         case "28000" where !text.contains("does not exist"):
             hint =
                 "The line of pg_hba.conf on the primary that matches this connection asks for a proof that was not given: connect in another way, as another user, or change its method."

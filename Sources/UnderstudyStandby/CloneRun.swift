@@ -258,12 +258,7 @@ final class CloneRun: @unchecked Sendable {
         var last = StandbyWatch.Look()
         while true {
             let standing = server.standing()
-            guard case .ours(let postmaster, _) = standing else {
-                if case .uncertain(let process) = standing { throw notOurs(process, server) }
-                throw UnderstudyError(
-                    .start, "the standby in \"\(backup.path)\" has stopped again",
-                    hint: "Its log \"\(server.logPath)\" says why. The copy is complete and kept.")
-            }
+            guard case .ours(let postmaster, _) = standing else { throw ended(standing, server) }
             last = await watch.look(at: postmaster)
             if Task.isCancelled { throw UnderstudyError(.cancelled, "the clone was cancelled") }
             try await StandbyEffect(server: server).check(last)
@@ -278,13 +273,19 @@ final class CloneRun: @unchecked Sendable {
         }
     }
 
-    private func notOurs(_ process: Int32, _ server: StandbyServer) -> UnderstudyError {
-        UnderstudyError(
-            .start,
-            "process \(process), which postmaster.pid in \"\(backup.path)\" names, is not known to be the server that was started",
-            hint:
-                "It is left alone, and the copy is complete and kept. The log \"\(server.logPath)\" says whether the server has started."
-        )
+    /// No server is there that could be called the one that was started.
+    private func ended(_ standing: StandbyServer.Standing, _ server: StandbyServer) -> UnderstudyError {
+        let what =
+            switch standing {
+            case .none, .ours: "has stopped again"
+            case .foreign(let process):
+                "does not run: its postmaster.pid names process \(process), which is gone or no server of this directory"
+            case .uncertain(let process):
+                "is not known to run: its postmaster.pid names process \(process), which is not known to be the one that was started, and is left alone"
+            }
+        return UnderstudyError(
+            .start, "the standby in \"\(backup.path)\" \(what)",
+            hint: "Its log \"\(server.logPath)\" says why. The copy is complete and kept.")
     }
 
     private func late(

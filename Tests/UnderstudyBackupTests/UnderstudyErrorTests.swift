@@ -115,6 +115,24 @@ struct BackupErrorTests {
     }
 
     @Test(
+        "an address that is not this side's is doubted",
+        arguments: [
+            ("10.0.0.2", nil, nil), ("10.0.0.2", "10.0.0.2", nil), ("fe80::1%eth0", "fe80::1%2", nil),
+            ("[local]", "10.0.0.2", nil),
+            ("x", "10.0.0.2", nil), ("10.0.0.2", "192.168.0.7", "192.168.0.7"), ("::1", "127.0.0.1", "127.0.0.1"),
+        ] as [(String, String?, String?)])
+    func doubtedAddress(told: String, own: String?, doubt: String?) {
+        let message = "no pg_hba.conf entry for replication connection from host \"\(told)\", user \"r\""
+        let server = ServerMessage(severity: "FATAL", sqlState: "28000", message: message)
+        var refused = ConnectionError(.refused, message, server: server)
+        refused.ownAddress = own
+        let hint = UnderstudyError(refused).hint
+        let words = doubt.map { " tells the address \(told); here the connection comes from \($0)." }
+        #expect(hint?.contains(words ?? "SELECT pg_reload_conf();") == true, "\(hint ?? "")")
+        #expect(hint?.hasSuffix("SELECT pg_reload_conf();") == (doubt == nil))
+    }
+
+    @Test(
         "the role in a statement to paste is one name",
         arguments: [
             ("x WITH SUPERUSER LOGIN; --", nil, #""x WITH SUPERUSER LOGIN; --""#), ("r", "a", "a"),
