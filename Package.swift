@@ -112,6 +112,10 @@ let package = Package(
         // MARK: Tests
 
         .target(name: "UnderstudyTestSupport", path: "Tests/UnderstudyTestSupport"),
+        // A server that lies, and who watches the program meanwhile: scripts/lies runs it.
+        .executableTarget(
+            name: "UnderstudyLies", dependencies: ["CUnderstudyCrypto", "UnderstudyTestSupport"],
+            path: "Tests/UnderstudyLies"),
         .testTarget(name: "UnderstudyWALTests", dependencies: ["UnderstudyTestSupport", "UnderstudyWAL"]),
         .testTarget(
             name: "UnderstudyProtocolTests",

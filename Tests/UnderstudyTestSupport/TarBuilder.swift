@@ -14,6 +14,10 @@ package enum TarBuilder {
     }
 
     package static func header(_ name: String, size: Int = 0, _ fields: Field...) -> [UInt8] {
+        header(name, size: size, fields: fields)
+    }
+
+    package static func header(_ name: String, size: Int = 0, fields: [Field]) -> [UInt8] {
         var header = [UInt8](repeating: 0, count: 512)
         func put(_ value: some Collection<UInt8>, at offset: Int) {
             header.replaceSubrange(offset..<offset + value.count, with: value)
