@@ -178,8 +178,9 @@ if Context.environment["UNDERSTUDY_FUZZ"] != nil {
         .executableTarget(
             name: "UnderstudyFuzz",
             dependencies: [
-                "UnderstudyArchive", "UnderstudyCompression", "UnderstudyConfiguration", "UnderstudyFileIO",
-                "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudyWAL",
+                "UnderstudyArchive", "UnderstudyCLI", "UnderstudyCompression", "UnderstudyConfiguration",
+                "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyReceiver",
+                "UnderstudyStandby", "UnderstudyWAL",
             ], path: "Tests/UnderstudyFuzz"))
 }
 

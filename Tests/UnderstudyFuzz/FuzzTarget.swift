@@ -5,18 +5,21 @@
 import Glibc
 
 enum FuzzTarget: String, CaseIterable {
-    case tar, manifest, messages, history, control, wal, texts, marks, archived, compressed
+    case tar, manifest, messages, rows, notices, history, control, wal, texts, marks, pidfiles, archived, compressed
 
     func run(_ bytes: [UInt8]) {
         switch self {
         case .tar: fuzzTar(bytes)
         case .manifest: fuzzManifest(bytes)
         case .messages: fuzzMessages(bytes)
+        case .rows: fuzzRows(bytes)
+        case .notices: fuzzNotices(bytes)
         case .history: fuzzHistory(bytes)
         case .control: fuzzControl(bytes)
         case .wal: fuzzReceiving(bytes)
         case .texts: fuzzTexts(bytes)
         case .marks: fuzzMarks(bytes)
+        case .pidfiles: fuzzPidFile(bytes)
         case .archived: fuzzArchived(bytes)
         case .compressed: fuzzCompressed(bytes)
         }

@@ -6,16 +6,18 @@ extension Mutation {
         // A member more.
         Mutation(16, for: { $0.order.makesCopy }) { lie, random, around in
             let name = Values.names(around.place).randomElement(using: &random)!
-            let type: Character = switch Int.random(in: 0..<8, using: &random) {
-            case 0..<3: "0"
-            case 3..<5: "5"
-            case 5: "2"
-            default: Values.types.randomElement(using: &random)!
-            }
+            let type: Character =
+                switch Int.random(in: 0..<8, using: &random) {
+                case 0..<3: "0"
+                case 3..<5: "5"
+                case 5: "2"
+                default: Values.types.randomElement(using: &random)!
+                }
             var member = Member(name: Array(name.utf8), type: type)
             if one(in: 20, &random) { member.name.insert(UInt8.random(in: 128...255, using: &random), at: 0) }
             if type == "0" {
-                member.content = name.hasSuffix("postmaster.pid") ? Array(lie.pidFile(around).utf8) : Array("lie\n".utf8)
+                member.content =
+                    name.hasSuffix("postmaster.pid") ? Array(lie.pidFile(around).utf8) : Array("lie\n".utf8)
             }
             if type == "5" { member.mode = "0000700 " }
             if type == "1" || type == "2" { member.link = Values.links(around.place).randomElement(using: &random)! }
@@ -31,14 +33,16 @@ extension Mutation {
         // A link, and what goes through it.
         Mutation(3, for: { $0.order.makesCopy }) { lie, random, around in
             let target = Values.links(around.place).randomElement(using: &random)!
-            let name = ["link", "pg_tblspc/16385", "pg_tblspc/16999", lie.release.walDirectory, "base/2"].randomElement(using: &random)!
+            let name = ["link", "pg_tblspc/16385", "pg_tblspc/16999", lie.release.walDirectory, "base/2"].randomElement(
+                using: &random)!
             _ = lie.insert(.link(name, to: target), at: 0)
             let what = lie.insert(.file("\(name)/file", Array("lie\n".utf8)), &random)
             return "a link \(name) -> \(target), and a file through it, \(what)"
         },
         // A field of one that is there.
         Mutation(12, for: { $0.order.makesCopy }) { lie, random, around in
-            let archive = lie.tale.archives.indices.filter { !lie.tale.archives[$0].isEmpty }.randomElement(using: &random)!
+            let archive = lie.tale.archives.indices.filter { !lie.tale.archives[$0].isEmpty }.randomElement(
+                using: &random)!
             let index = Int.random(in: 0..<lie.tale.archives[archive].count, using: &random)
             var member = lie.tale.archives[archive][index]
             let old = member.path
@@ -61,10 +65,15 @@ extension Mutation {
                 member.link = Values.links(around.place).randomElement(using: &random)!
                 what = "with link \(member.link)"
             case 5:
-                member.checksum = ["0000001\0", "\0\0\0\0\0\0\0\0", "7777777\0", "        "].randomElement(using: &random)!
+                member.checksum = ["0000001\0", "\0\0\0\0\0\0\0\0", "7777777\0", "        "].randomElement(
+                    using: &random)!
                 what = "of checksum \(member.checksum!)"
             default:
-                if member.content.isEmpty { member.content = [7] } else { member.content[Int.random(in: 0..<member.content.count, using: &random)] ^= 1 }
+                if member.content.isEmpty {
+                    member.content = [7]
+                } else {
+                    member.content[Int.random(in: 0..<member.content.count, using: &random)] ^= 1
+                }
                 what = "with another byte"
             }
             lie.tale.archives[archive][index] = member
@@ -72,7 +81,8 @@ extension Mutation {
         },
         // Which ones there are, and in which order.
         Mutation(6, for: { $0.order.makesCopy }) { lie, random, _ in
-            let archive = lie.tale.archives.indices.filter { !lie.tale.archives[$0].isEmpty }.randomElement(using: &random)!
+            let archive = lie.tale.archives.indices.filter { !lie.tale.archives[$0].isEmpty }.randomElement(
+                using: &random)!
             let index = Int.random(in: 0..<lie.tale.archives[archive].count, using: &random)
             let member = lie.tale.archives[archive][index]
             switch Int.random(in: 0..<4, using: &random) {
@@ -106,7 +116,9 @@ extension Mutation {
                 lie.tale.archiveEdits.append { $0 += [UInt8](repeating: value, count: count) }
                 return "\(count) bytes behind each archive"
             default:
-                lie.tale.archiveEdits.append { $0.insert(contentsOf: [UInt8](repeating: value, count: count), at: place % ($0.count + 1)) }
+                lie.tale.archiveEdits.append {
+                    $0.insert(contentsOf: [UInt8](repeating: value, count: count), at: place % ($0.count + 1))
+                }
                 return "\(count) bytes within each archive"
             }
         },
@@ -115,10 +127,13 @@ extension Mutation {
             let index = Int.random(in: 0..<lie.tale.played.archiveNames.count, using: &random)
             switch Int.random(in: 0..<5, using: &random) {
             case 0:
-                lie.tale.played.archiveNames[index].0 = (["16386.tar", "base.tar", "16385.tar", "base.tar.gz", "../x.tar", "0.tar"] + Values.texts).randomElement(using: &random)!
+                lie.tale.played.archiveNames[index].0 =
+                    (["16386.tar", "base.tar", "16385.tar", "base.tar.gz", "../x.tar", "0.tar"] + Values.texts)
+                    .randomElement(using: &random)!
                 return "an archive called \(lie.tale.played.archiveNames[index].0.prefix(200))"
             case 1:
-                lie.tale.played.archiveNames[index].1 = (Values.locations(around.place) + Values.texts).randomElement(using: &random)!
+                lie.tale.played.archiveNames[index].1 = (Values.locations(around.place) + Values.texts).randomElement(
+                    using: &random)!
                 return "an archive at \(lie.tale.played.archiveNames[index].1.prefix(200))"
             case 2:
                 lie.tale.archives.append(lie.tale.archives[index])
@@ -129,7 +144,9 @@ extension Mutation {
                 lie.tale.played.archiveNames.reverse()
                 return "archives in reverse"
             default:
-                let garbage = (0..<Int.random(in: 0..<30, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+                let garbage = (0..<Int.random(in: 0..<30, using: &random)).map { _ in
+                    UInt8.random(in: 0...255, using: &random)
+                }
                 let message = [["n", "d", "p", "m", "z"].randomElement(using: &random)!.utf8.first!] + garbage
                 switch Int.random(in: 0..<3, using: &random) {
                 case 0: lie.tale.played.before.append(message)
@@ -159,7 +176,8 @@ extension Mutation {
             // Content of one member, or empty members without end.
             piece.data(prefix + (isContent ? block : Member.file("x", []).bytes))
             let moment = lie.moment
-            lie.tale.played.answers["BASE_BACKUP"] = .endless(head.bytes, piece.bytes, bytes: isContent ? 100 << 20 : 300 << 20, moment)
+            lie.tale.played.answers["BASE_BACKUP"] = .endless(
+                head.bytes, piece.bytes, bytes: isContent ? 100 << 20 : 300 << 20, moment)
             return "a copy without end: \(isContent ? "content of one member" : "one member again and again")"
         },
     ]

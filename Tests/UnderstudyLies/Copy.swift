@@ -10,7 +10,9 @@ struct Copy: Sendable {
             for look in Files.tree(path) {
                 entries["\(name)/\(look.name)"] = look
                 // WAL is large, and no manifest lists it.
-                if look.isFile, !look.name.hasPrefix("\(release.walDirectory)/") { contents["\(name)/\(look.name)"] = Files.bytes("\(path)/\(look.name)") }
+                if look.isFile, !look.name.hasPrefix("\(release.walDirectory)/") {
+                    contents["\(name)/\(look.name)"] = Files.bytes("\(path)/\(look.name)")
+                }
             }
         }
     }
@@ -20,6 +22,8 @@ struct Copy: Sendable {
         entries.sorted { $0.key < $1.key }.compactMap { name, look in
             let parts = name.split(separator: "/").dropFirst()
             let description = "\(name) \(String(look.mode, radix: 8))"
+            // It was there before, and as it was.
+            if name == "elsewhere/empty" { return nil }
             if look.isDirectory {
                 // Only what data_directory_mode allows.
                 if look.permissions & 0o7027 != 0 { return description }
@@ -55,7 +59,9 @@ struct Copy: Sendable {
                 if (entries[name] ?? other.entries[name])?.isDirectory == true { return nil }
                 return "\(name) \(entries[name] == nil ? "is more" : "is missing")"
             }
-            if mine.mode & 0o170000 != theirs.mode & 0o170000 || mine.link != theirs.link { return "\(name) is another kind" }
+            if mine.mode & 0o170000 != theirs.mode & 0o170000 || mine.link != theirs.link {
+                return "\(name) is another kind"
+            }
             if !lie.contentMayDiffer, contents[name] != other.contents[name] { return "\(name) differs" }
             return nil
         }

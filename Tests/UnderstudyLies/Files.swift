@@ -41,7 +41,8 @@ enum Files {
 
     /// Sorted. Names that are no UTF-8 are repaired, so that they are told apart from all that should be there.
     static func names(_ path: String) -> [String] {
-        rawNames(Array(path.utf8CString)).map { String(decoding: $0.map { UInt8(bitPattern: $0) }, as: UTF8.self) }.sorted()
+        rawNames(Array(path.utf8CString)).map { String(decoding: $0.map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+            .sorted()
     }
 
     private static func rawNames(_ path: [CChar]) -> [[CChar]] {

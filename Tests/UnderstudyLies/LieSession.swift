@@ -47,7 +47,9 @@ final class LieSession: Sendable {
         kill(tellers[0].bystander, SIGKILL)
         let end = state.withLock { $0 }
         for trouble in end.troubles { print("lies: could not be told: \(trouble)") }
-        for (kind, count) in end.complaints.sorted(by: { $0.value > $1.value }) { print("lies: \(count) times: \(kind)") }
+        for (kind, count) in end.complaints.sorted(by: { $0.value > $1.value }) {
+            print("lies: \(count) times: \(kind)")
+        }
         print(
             """
             lies: \(end.told) told in \((ContinuousClock.now - begin).components.seconds) s: \(end.refused) refused, \

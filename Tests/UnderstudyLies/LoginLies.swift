@@ -25,7 +25,9 @@ extension Mutation {
             return "a setting \(name.prefix(200)) = \(value.prefix(200))"
         },
         Mutation(5) { lie, random, _ in
-            let text = Values.any(&random), state = ["28P01", "28000", "57P03", "3D000", "53300", "0A000", "XX000", ""].randomElement(using: &random)!
+            let text = Values.any(&random),
+                state = ["28P01", "28000", "57P03", "3D000", "53300", "0A000", "XX000", ""].randomElement(
+                    using: &random)!
             let error = Notices.fields("E", &random, state: state, text: text)
             let isOrdinary = one(in: 5, &random) && lie.order.kind == .receive
             let welcome = lie.tale.welcomeBytes
@@ -46,7 +48,8 @@ extension Mutation {
     private static func request(_ random: inout SplitMix64) -> (String, [UInt8]) {
         var bytes = ServerBytes()
         func request(_ code: UInt32, _ more: [UInt8] = []) { bytes.message("R", ServerBytes.integer(code) + more) }
-        let garbage = (0..<Int.random(in: 0..<60, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+        let garbage = (0..<Int.random(in: 0..<60, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random)
+        }
         switch Int.random(in: 0..<9, using: &random) {
         case 0:
             request(3)
@@ -56,7 +59,8 @@ extension Mutation {
             return ("MD5 with a salt of \(garbage.prefix(4).count) bytes", bytes.bytes)
         case 2:
             request(10, ServerBytes.string("SCRAM-SHA-256") + [0])
-            let nonce = ["r=x,s=QUJD,i=4096", "r=,s=,i=0", "s=QUJD", "e=other-error", "", "r=\u{1B}[31m,s=!,i=-1"].randomElement(using: &random)!
+            let nonce = ["r=x,s=QUJD,i=4096", "r=,s=,i=0", "s=QUJD", "e=other-error", "", "r=\u{1B}[31m,s=!,i=-1"]
+                .randomElement(using: &random)!
             request(11, Array(nonce.utf8))
             return ("SCRAM, then \(nonce)", bytes.bytes)
         case 3:
@@ -71,7 +75,10 @@ extension Mutation {
             request(UInt32.random(in: 0...20, using: &random), garbage)
             return ("of any kind, with garbage", bytes.bytes)
         case 6:
-            bytes.message("v", ServerBytes.integer(UInt32(3 << 16)) + ServerBytes.integer(UInt32(1)) + ServerBytes.string("_pq_.\u{1B}x"))
+            bytes.message(
+                "v",
+                ServerBytes.integer(UInt32(3 << 16)) + ServerBytes.integer(UInt32(1))
+                    + ServerBytes.string("_pq_.\u{1B}x"))
             return ("another protocol version", bytes.bytes)
         case 7:
             for _ in 0..<1000 { request(3) }
@@ -88,8 +95,13 @@ enum Notices {
     static func fields(_ kind: Character, _ random: inout SplitMix64, state: String, text: String) -> [UInt8] {
         var bytes = ServerBytes()
         var body: [UInt8] = []
-        func add(_ code: Character, _ value: String) { body += Array(String(code).utf8) + ServerBytes.string(value.replacing("\0", with: "")) }
-        let severity = one(in: 4, &random) ? Values.any(&random) : kind == "E" ? ["ERROR", "FATAL", "PANIC"].randomElement(using: &random)! : "WARNING"
+        func add(_ code: Character, _ value: String) {
+            body += Array(String(code).utf8) + ServerBytes.string(value.replacing("\0", with: ""))
+        }
+        let severity =
+            one(in: 4, &random)
+            ? Values.any(&random)
+            : kind == "E" ? ["ERROR", "FATAL", "PANIC"].randomElement(using: &random)! : "WARNING"
         add("S", severity)
         if !one(in: 5, &random) { add("V", kind == "E" ? "ERROR" : "WARNING") }
         if !one(in: 10, &random) { add("C", state) }

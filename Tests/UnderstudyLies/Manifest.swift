@@ -37,7 +37,8 @@ struct Manifest: Sendable {
     mutating func list(_ archives: [[Member]]) {
         files = zip(archives, ["pg_tblspc/16385/", ""]).flatMap { members, prefix in
             members.filter { $0.type == "0" }.map { member in
-                let isText = String(validating: member.name, as: UTF8.self) != nil
+                let isText =
+                    String(validating: member.name, as: UTF8.self) != nil
                     && !member.name.contains { $0 < 32 || $0 == 34 || $0 == 92 }
                 return File(
                     path: prefix + member.path, size: "\(member.content.count)",

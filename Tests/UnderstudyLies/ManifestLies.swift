@@ -16,8 +16,11 @@ extension Mutation {
                 lie.mustFail = "a file without its checksum"
                 return "the manifest has no checksum for \(path)"
             case 2:
-                let algorithm = ["SHA256", "SHA224", "NONE", "crc32c", "MD5", "", "CRC32C"].randomElement(using: &random)!
-                let value = ["", "00000000", "zz", String(repeating: "0", count: 64), String(repeating: "f", count: 10_000)].randomElement(using: &random)!
+                let algorithm = ["SHA256", "SHA224", "NONE", "crc32c", "MD5", "", "CRC32C"].randomElement(
+                    using: &random)!
+                let value = [
+                    "", "00000000", "zz", String(repeating: "0", count: 64), String(repeating: "f", count: 10_000),
+                ].randomElement(using: &random)!
                 lie.tale.manifest.files[index].checksum = (algorithm, value)
                 lie.mustFail = "a file with another checksum"
                 return "the manifest says that \(path) has \(algorithm) \(value.prefix(100))"
@@ -45,7 +48,8 @@ extension Mutation {
         Mutation(6, for: { $0.order.makesCopy && $0.order.hasManifest }) { lie, random, _ in
             switch Int.random(in: 0..<5, using: &random) {
             case 0:
-                lie.tale.manifest.version = Values.numbers.filter { $0 != "\(lie.release.manifestVersion)" }.randomElement(using: &random)!
+                lie.tale.manifest.version = Values.numbers.filter { $0 != "\(lie.release.manifestVersion)" }
+                    .randomElement(using: &random)!
                 return "manifest version \(lie.tale.manifest.version)"
             case 1:
                 let value = Values.numbers.randomElement(using: &random)!
@@ -80,7 +84,9 @@ extension Mutation {
                 case 1: bytes.remove(at: at)
                 case 2: bytes.insert(contentsOf: text.utf8, at: at)
                 case 3: bytes.removeSubrange(at..<min(bytes.count, at + Int(value)))
-                case 4: bytes.insert(contentsOf: [UInt8](repeating: [91, 123, 92, 34, 48][place % 5], count: 20_000), at: at)
+                case 4:
+                    bytes.insert(
+                        contentsOf: [UInt8](repeating: [91, 123, 92, 34, 48][place % 5], count: 20_000), at: at)
                 default: bytes.swapAt(at, (at + Int(value)) % bytes.count)
                 }
                 manifest = String(decoding: bytes, as: UTF8.self)
@@ -88,12 +94,16 @@ extension Mutation {
                     manifest = Manifest.sealed(String(manifest[..<line.lowerBound]))
                 }
             }
-            return "the manifest's text: \(["a byte changed", "a byte less", text, "some bytes less", "much of a sign", "bytes exchanged"][kind].prefix(200)) at \(place) (modulo)\(isSealed ? ", sealed again" : "")"
+            return
+                "the manifest's text: \(["a byte changed", "a byte less", text, "some bytes less", "much of a sign", "bytes exchanged"][kind].prefix(200)) at \(place) (modulo)\(isSealed ? ", sealed again" : "")"
         },
         Mutation(1, for: { $0.order.makesCopy && $0.order.hasManifest && $0.isRare }) { lie, random, _ in
-            let line = one(in: 2, &random)
-                ? #"{ "Path": "base/1/ghost", "Size": 1, "Last-Modified": "2026-01-01 00:00:00 GMT" },"# + "\n" : String(repeating: "9", count: 100)
-            let head = Array("{ \"PostgreSQL-Backup-Manifest-Version\": 1,\n\"Files\": [\n".utf8), piece = Array(line.utf8)
+            let line =
+                one(in: 2, &random)
+                ? #"{ "Path": "base/1/ghost", "Size": 1, "Last-Modified": "2026-01-01 00:00:00 GMT" },"# + "\n"
+                : String(repeating: "9", count: 100)
+            let head = Array("{ \"PostgreSQL-Backup-Manifest-Version\": 1,\n\"Files\": [\n".utf8),
+                piece = Array(line.utf8)
             let moment = lie.moment
             lie.tale.played.manifestPieces = {
                 var said = 0

@@ -18,7 +18,9 @@ struct Options {
     init(_ arguments: [String]) {
         var rest = arguments.dropFirst()
         func number(_ name: String) -> Int {
-            guard let word = rest.popFirst(), let value = Int(word), value >= 0 else { Self.fail("\(name) needs a number") }
+            guard let word = rest.popFirst(), let value = Int(word), value >= 0 else {
+                Self.fail("\(name) needs a number")
+            }
             return value
         }
         func text(_ name: String) -> String {

@@ -45,7 +45,8 @@ struct Order: Sendable {
     /// What the files of its copy depend on.
     var copyKind: String {
         let others: Set = [
-            "-D", "--no-sync", "-P", "-v", "--progress", "json", "plain", "-c", "fast", "--force-clean", "-X", "none", "fetch",
+            "-D", "--no-sync", "-P", "-v", "--progress", "json", "plain", "-c", "fast", "--force-clean", "-X", "none",
+            "fetch",
         ]
         return ([name] + words.filter { !others.contains($0) }).joined(separator: " ")
     }

@@ -34,7 +34,8 @@ struct Place: Sendable {
         let marked = Files.look("\(root)/outside/marked", as: "")
         Files.make(
             file: "\(root)/outside/marked/pgsql_tmp.understudy",
-            "format 2\nrun 1a2b3c\ndirectory \(device("\(root)/outside/marked")) \(marked?.inode ?? 0)\nstage filling\n")
+            "format 2\nrun 1a2b3c\ndirectory \(device("\(root)/outside/marked")) \(marked?.inode ?? 0)\nstage filling\n"
+        )
     }
 
     /// Everything but what runs may write, and the times of the directories that this is in.

@@ -45,6 +45,8 @@ extension Mutation {
             } else {
                 set(timeline, at: 0, 1, of: &lie.tale.played.start)
             }
+            // A standby may end on another timeline, if a history leads there.
+            lie.tale.history = []
             lie.mustFail = "the backup is of two timelines"
             return "timeline \(timeline) at the start or the end of the backup only"
         },
@@ -111,7 +113,8 @@ extension Lie {
             rows[row].removeLast()
             what = "a column less in row \(row)"
         case 4 where width > 1:
-            let left = Int.random(in: 0..<rows[row].count, using: &random), right = Int.random(in: 0..<rows[row].count, using: &random)
+            let left = Int.random(in: 0..<rows[row].count, using: &random),
+                right = Int.random(in: 0..<rows[row].count, using: &random)
             rows[row].swapAt(left, right)
             what = "columns \(left) and \(right) exchanged in row \(row)"
         case 5:

@@ -7,7 +7,10 @@ extension Mutation {
             var messages = lie.tale.played.wal.flatMap { Wire.messages($0) }
             if messages.isEmpty { messages = lie.tale.played.wal }
             let index = Int.random(in: 0..<messages.count, using: &random)
-            let odd: [UInt64] = [0, 1, Tale.start, Tale.start - 0x100, Tale.start + 0x200, 0x400_0000, 1 << 32, 1 << 63, .max - 0xFF, .max]
+            let odd: [UInt64] = [
+                0, 1, Tale.start, Tale.start - 0x100, Tale.start + 0x200, 0x400_0000, 1 << 32, 1 << 63, .max - 0xFF,
+                .max,
+            ]
             let position = odd.randomElement(using: &random)!
             var bytes = ServerBytes()
             let what: String
@@ -36,7 +39,11 @@ extension Mutation {
                 what = "5000 keepalives that want answers"
             case 6:
                 let kind = UInt8.random(in: 0...255, using: &random)
-                bytes.data([kind] + (0..<Int.random(in: 0..<40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
+                bytes.data(
+                    [kind]
+                        + (0..<Int.random(in: 0..<40, using: &random)).map { _ in
+                            UInt8.random(in: 0...255, using: &random)
+                        })
                 messages.insert(bytes.bytes, at: index)
                 what = "a message of kind \(kind)"
             case 7:
@@ -48,13 +55,17 @@ extension Mutation {
                 messages.insert(bytes.bytes, at: index)
                 what = "the end of the copy before message \(index)"
             case 9:
-                bytes.wal(at: Tale.start, ServerBytes.walPages(
-                    at: Tale.start, count: 0x1000, timeline: UInt32.random(in: 0...3, using: &random),
-                    system: one(in: 2, &random) ? "77" : Tale.system, segmentSize: 1 << UInt64.random(in: 13...32, using: &random)))
+                bytes.wal(
+                    at: Tale.start,
+                    ServerBytes.walPages(
+                        at: Tale.start, count: 0x1000, timeline: UInt32.random(in: 0...3, using: &random),
+                        system: one(in: 2, &random) ? "77" : Tale.system,
+                        segmentSize: 1 << UInt64.random(in: 13...32, using: &random)))
                 messages[0] = bytes.bytes
                 what = "a first page of another kind"
             case 10:
-                bytes.raw(Notices.fields(one(in: 2, &random) ? "E" : "N", &random, state: "57P01", text: Values.any(&random)))
+                bytes.raw(
+                    Notices.fields(one(in: 2, &random) ? "E" : "N", &random, state: "57P01", text: Values.any(&random)))
                 messages.insert(bytes.bytes, at: index)
                 what = "an error or a notice before message \(index)"
             default:
@@ -68,16 +79,22 @@ extension Mutation {
         Mutation(6, for: { $0.order.kind == .receive }) { lie, random, _ in
             let timeline = one(in: 2, &random) ? "2" : Values.timelines.randomElement(using: &random)!
             let position = ["0/3000100", "0/3004000", "0/3000000"].randomElement(using: &random)!
-            lie.tale.next = [[timeline, one(in: 2, &random) ? position : Values.positions.randomElement(using: &random)!]]
-            let name = one(in: 2, &random) ? "00000002.history" : (["../x", "00000003.history", "/etc/passwd"] + Values.texts).randomElement(using: &random)!
-            let content: String? = switch Int.random(in: 0..<6, using: &random) {
-            case 0: "1\t\(position)\tno reason\n"
-            case 1: "1\t\(Values.positions.randomElement(using: &random)!)\tx\n"
-            case 2: nil
-            case 3: "\(Values.any(&random))\t0/3000100\t\(Values.any(&random))\n"
-            case 4: String(repeating: "1\t0/3000100\t\(Verdict.forged)\n", count: 1000)
-            default: Values.any(&random)
-            }
+            lie.tale.next = [
+                [timeline, one(in: 2, &random) ? position : Values.positions.randomElement(using: &random)!]
+            ]
+            let name =
+                one(in: 2, &random)
+                ? "00000002.history"
+                : (["../x", "00000003.history", "/etc/passwd"] + Values.texts).randomElement(using: &random)!
+            let content: String? =
+                switch Int.random(in: 0..<6, using: &random) {
+                case 0: "1\t\(position)\tno reason\n"
+                case 1: "1\t\(Values.positions.randomElement(using: &random)!)\tx\n"
+                case 2: nil
+                case 3: "\(Values.any(&random))\t0/3000100\t\(Values.any(&random))\n"
+                case 4: String(repeating: "1\t0/3000100\t\(Verdict.forged)\n", count: 1000)
+                default: Values.any(&random)
+                }
             lie.tale.history = [[name, content]]
             lie.walMayDiffer = true
             return "the timeline ends: \(lie.tale.next!), \(name.prefix(100)), \((content ?? "NULL").prefix(200))"
@@ -110,8 +127,10 @@ extension Mutation {
             // Without the end of the command: the row comes before it.
             let complete = Wire.messages(bytes.bytes)
             var row = ServerBytes()
-            row.message("D", ServerBytes.integer(UInt16(2)) + ServerBytes.integer(UInt32(name.count)) + name
-                + ServerBytes.integer(UInt32(count)), length: UInt32(4 + 2 + 4 + name.count + 4 + count))
+            row.message(
+                "D",
+                ServerBytes.integer(UInt16(2)) + ServerBytes.integer(UInt32(name.count)) + name
+                    + ServerBytes.integer(UInt32(count)), length: UInt32(4 + 2 + 4 + name.count + 4 + count))
             var answer = ScriptedServer.Answer(complete[0] + row.bytes)
             let many = Array(repeatElement(line, count: 5000).joined())
             answer.pieces = { AnySequence(repeatElement(many, count: pieces)) }
@@ -129,7 +148,8 @@ extension Mutation {
             head.copyBoth()
             head.wal(at: Tale.start, [])
             for _ in 0..<1000 { piece.keepalive(at: Tale.start, asksForReply: true) }
-            lie.tale.played.answers["START_REPLICATION"] = .endless(head.bytes, piece.bytes, bytes: [1, 30].randomElement(using: &random)! << 20, lie.moment)
+            lie.tale.played.answers["START_REPLICATION"] = .endless(
+                head.bytes, piece.bytes, bytes: [1, 30].randomElement(using: &random)! << 20, lie.moment)
             return "keepalives without end that want answers, which nobody reads"
         },
     ]

@@ -74,7 +74,8 @@ struct Tale: Sendable {
         }
         base += [
             .link("pg_tblspc/16385", to: space), .file("PG_VERSION", Array("\(release.major)\n".utf8)),
-            .file("base/1/PG_VERSION", Array("\(release.major)\n".utf8)), .file("base/1/1", page), .file("base/1/2", []),
+            .file("base/1/PG_VERSION", Array("\(release.major)\n".utf8)), .file("base/1/1", page),
+            .file("base/1/2", []),
             .file("postgresql.conf", Array("port = 5432\n".utf8)), .file("pg_hba.conf", []),
             .file("global/pg_control", page),
         ]
@@ -133,7 +134,8 @@ struct Tale: Sendable {
             if command.hasPrefix("TIMELINE_HISTORY") {
                 let content = (1..<max(2, min(timeline, 3000))).map { "\($0)\t0/3000100\tx\n" }.joined()
                 let number = String(timeline, radix: 16, uppercase: true)
-                return rows([["\(String(repeating: "0", count: max(0, 8 - number.count)))\(number).history", content]], 2)
+                return rows(
+                    [["\(String(repeating: "0", count: max(0, 8 - number.count)))\(number).history", content]], 2)
             }
         }
         switch command.prefix(while: { $0 != " " }) {

@@ -64,10 +64,12 @@ final class Teller: Sendable {
     }
 
     func tell(_ lie: Lie) throws -> (run: Watched, complaints: [Complaint]) {
-        let strangers = stranger.logins.count
+        let strangers = stranger.logins.count, said = server.statuses.count
         let (run, before) = try start(lie)
         let verdict = Verdict(
-            lie: lie, run: run, place: place, before: before, bystander: bystander, strangers: stranger.logins.count - strangers)
+            lie: lie, run: run, place: place, before: before, bystander: bystander,
+            strangers: stranger.logins.count - strangers,
+            statuses: Array(server.statuses[said...]))
         var complaints = verdict.complaints()
         if lie.order.makesCopy, run.status == 0 {
             let copy = Copy(place, release: lie.release)
@@ -83,13 +85,16 @@ final class Teller: Sendable {
         present.withLock { $0 = Telling(tale: lie.tale, server: lie.tale.telling(), moment: lie.moment) }
         defer { present.withLock { $0 = nil } }
         var words = lie.order.line(port: server.port)
-        if lie.order.kind == .start, let bin = options.binDirectory { words += ["--start", "--wait", "5s", "--bin-dir", bin] }
+        if lie.order.kind == .start, let bin = options.binDirectory {
+            words += ["--start", "--wait", "5s", "--bin-dir", bin]
+        }
         let run = try Watched.run(
             options.program, as: lie.order.name, words,
             environment: [
                 "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=\(place.home)", "PGPASSWORD=\(Self.password)",
                 "PGSSLMODE=disable", "PGGSSENCMODE=disable", "SWIFT_BACKTRACE=enable=no",
-            ], in: place.work, signal: lie.signal, moment: lie.moment, limit: lie.isTruth ? .seconds(30) : lie.order.loops ? .milliseconds(300) : .seconds(3))
+            ], in: place.work, signal: lie.signal, moment: lie.moment,
+            limit: lie.isTruth ? .seconds(30) : lie.order.loops ? .milliseconds(300) : .seconds(3))
         return (run, before)
     }
 
@@ -99,7 +104,8 @@ final class Teller: Sendable {
         if let known = truths.withLock({ $0[kind] }) { return known }
         let (run, _) = try start(lie.truth(place))
         guard run.status == 0 else {
-            throw SupportError("the truth is refused with \(run.status): \(String(decoding: run.errors, as: UTF8.self))")
+            throw SupportError(
+                "the truth is refused with \(run.status): \(String(decoding: run.errors, as: UTF8.self))")
         }
         let copy = Copy(place, release: lie.release)
         truths.withLock { $0[kind] = copy }

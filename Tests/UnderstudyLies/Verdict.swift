@@ -1,4 +1,5 @@
 import Glibc
+import UnderstudyTestSupport
 
 /// What is wrong with how a run came out: its kind, and what was seen.
 struct Complaint: Sendable {
@@ -15,13 +16,16 @@ struct Verdict {
     let bystander: Int32
     /// How often somebody came to where nobody should.
     let strangers: Int
+    /// What the program said of how far it is.
+    let statuses: [ScriptedServer.Status]
 
     /// kB.
     static let mostMemory = 128 << 10
     static let forged = "understudy: forged"
 
     func complaints() -> [Complaint] {
-        ending() + printed() + surroundings() + (lie.order.makesCopy ? copy() : []) + (lie.order.kind == .receive ? archive() : [])
+        ending() + printed() + surroundings() + (lie.order.makesCopy ? copy() : [])
+            + (lie.order.kind == .receive ? archive() : [])
     }
 
     // MARK: - The process
@@ -38,10 +42,21 @@ struct Verdict {
             found.append(Complaint(kind: "a lie is believed", what: why))
         }
         if run.peak > Self.mostMemory { found.append(Complaint(kind: "more than 128 MiB", what: "\(run.peak) kB")) }
+        if lie.order.kind == .start {
+            found += Self.processes(naming: place.target).map { Complaint(kind: "a server is left", what: $0) }
+        }
         if run.hasLeft { found.append(Complaint(kind: "a process is left")) }
         if !Bystander.isAlive(bystander) { found.append(Complaint(kind: "another process was signalled")) }
         if strangers > 0 { found.append(Complaint(kind: "a server that a file names was connected to")) }
         return found
+    }
+
+    /// Processes in whose command line a text stands.
+    private static func processes(naming text: String) -> [String] {
+        Files.names("/proc").filter { $0.allSatisfy(\.isNumber) }.compactMap { process in
+            let line = String(decoding: Files.bytes("/proc/\(process)/cmdline") ?? [], as: UTF8.self)
+            return line.contains(text) ? "\(process) \(line.replacing("\0", with: " "))" : nil
+        }
     }
 
     // MARK: - What it prints
@@ -67,7 +82,9 @@ struct Verdict {
     private static func raw(_ bytes: [UInt8]) -> Int? {
         if let place = bytes.firstIndex(where: { ($0 < 32 && $0 != 10 && $0 != 9) || $0 == 127 }) { return place }
         // C1 is C2 80 to C2 9F.
-        if let place = bytes.indices.dropLast().first(where: { bytes[$0] == 0xC2 && (0x80...0x9F).contains(bytes[$0 + 1]) }) {
+        if let place = bytes.indices.dropLast().first(where: {
+            bytes[$0] == 0xC2 && (0x80...0x9F).contains(bytes[$0 + 1])
+        }) {
             return place
         }
         return String(validating: bytes, as: UTF8.self) == nil ? 0 : nil
@@ -96,7 +113,9 @@ struct Verdict {
         guard run.status == 0 else {
             // A copy that could not be started stays.
             let left = ["data", "space", "waldir"].filter { Files.look("\(place.work)/\($0)", as: "") != nil }
-            guard !left.isEmpty, !run.isStubborn, [0, 1].contains(run.status), lie.order.kind != .start else { return [] }
+            guard !left.isEmpty, !run.isStubborn, [0, 1].contains(run.status), lie.order.kind != .start else {
+                return []
+            }
             return [Complaint(kind: "a failed run leaves something", what: left.joined(separator: " "))]
         }
         return []
@@ -113,13 +132,26 @@ struct Verdict {
     }
 
     private func archive() -> [Complaint] {
-        Files.tree(place.wal).compactMap { look in
-            let name = look.name
-            if name == "diverged", look.isDirectory { return nil }
-            let isSegment = name.wholeMatch(of: /(diverged\/)?[0-9A-F]{24}(\.gz|\.lz4|\.zst)?(\.partial)?(\.[0-9]+)?/) != nil
-            let isHistory = name.wholeMatch(of: /[0-9A-F]{8}\.history(\.gz|\.lz4|\.zst)?/) != nil
-            if look.isFile, look.permissions & 0o7137 == 0, isSegment || isHistory { return nil }
-            return Complaint(kind: "an archive with more than WAL", what: "\(name) \(String(look.mode, radix: 8))")
+        acknowledged()
+            + Files.tree(place.wal).compactMap { look in
+                let name = look.name
+                if name == "diverged", look.isDirectory { return nil }
+                let isSegment =
+                    name.wholeMatch(of: /(diverged\/)?[0-9A-F]{24}(\.gz|\.lz4|\.zst)?(\.partial)?(\.[0-9]+)?/) != nil
+                let isHistory = name.wholeMatch(of: /[0-9A-F]{8}\.history(\.gz|\.lz4|\.zst)?/) != nil
+                if look.isFile, look.permissions & 0o7137 == 0, isSegment || isHistory { return nil }
+                return Complaint(kind: "an archive with more than WAL", what: "\(name) \(String(look.mode, radix: 8))")
+            }
+    }
+
+    /// Where WAL came from the truth alone, no more of it than there was is acknowledged.
+    private func acknowledged() -> [Complaint] {
+        let end = Tale.start + UInt64(Tale.walBytes)
+        return statuses.compactMap { status in
+            if status.flushed <= status.written, lie.walMayDiffer || lie.isWireChanged || status.written <= end {
+                return nil
+            }
+            return Complaint(kind: "more is acknowledged than was sent", what: "\(status)")
         }
     }
 }

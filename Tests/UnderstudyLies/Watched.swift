@@ -34,7 +34,10 @@ struct Watched {
         let (child, pipes) = try spawn(program, [name] + words, environment: environment, directory: directory)
         let begin = ContinuousClock.now
         var sent: ContinuousClock.Instant?
-        var files = [pollfd(fd: pipes[0], events: Int16(POLLIN), revents: 0), pollfd(fd: pipes[1], events: Int16(POLLIN), revents: 0)]
+        var files = [
+            pollfd(fd: pipes[0], events: Int16(POLLIN), revents: 0),
+            pollfd(fd: pipes[1], events: Int16(POLLIN), revents: 0),
+        ]
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while files.contains(where: { $0.fd >= 0 }) {
             // SAFETY: poll writes into the array's two elements.

@@ -18,7 +18,9 @@ enum Wire {
 
     /// A message of WAL as two.
     static func split(_ message: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
-        guard message.count > 31, message[0] == UInt8(ascii: "d"), message[5] == UInt8(ascii: "w") else { return message }
+        guard message.count > 31, message[0] == UInt8(ascii: "d"), message[5] == UInt8(ascii: "w") else {
+            return message
+        }
         let start = message[6..<14].reduce(0) { $0 << 8 | UInt64($1) }
         let content = Array(message[30...])
         let cut = Int.random(in: 0...content.count, using: &random)
@@ -40,7 +42,9 @@ enum Wire {
             let end = place + 4 + Int(max(0, length))
             guard end <= message.count else { return nil }
             let isMeant = column == choice % columns
-            body += isMeant ? ServerBytes.integer(UInt32(value.utf8.count)) + Array(value.utf8) : Array(message[place..<end])
+            body +=
+                isMeant
+                ? ServerBytes.integer(UInt32(value.utf8.count)) + Array(value.utf8) : Array(message[place..<end])
             place = end
         }
         var bytes = ServerBytes()

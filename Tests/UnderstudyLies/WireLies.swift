@@ -34,7 +34,9 @@ extension Lie {
             if order.words.contains("mine") { commands += ["CREATE_REPLICATION_SLOT", "DROP_REPLICATION_SLOT"] }
             if order.kind != .backup { commands += ["SELECT", "ordinary login"] }
         case .receive:
-            commands += ["START_REPLICATION", "START_REPLICATION", "START_REPLICATION", "SHOW", "SELECT", "ordinary login"]
+            commands += [
+                "START_REPLICATION", "START_REPLICATION", "START_REPLICATION", "SHOW", "SELECT", "ordinary login",
+            ]
             if tale.next != nil { commands += ["TIMELINE_HISTORY", "START_REPLICATION"] }
             if order.words.contains("mine") { commands += ["READ_REPLICATION_SLOT", "CREATE_REPLICATION_SLOT"] }
         case .slot: commands += ["CREATE_REPLICATION_SLOT", "DROP_REPLICATION_SLOT"]
@@ -45,7 +47,8 @@ extension Lie {
 
 /// A change of an answer's bytes.
 enum WireChange: String, CaseIterable, Sendable {
-    case flips, cut, cutAndSilence, twice, without, exchanged, inserted, wrongLength, hugeLength, field, dribble, silence
+    case flips, cut, cutAndSilence, twice, without, exchanged, inserted, wrongLength, hugeLength, field, dribble,
+        silence
     case endlessNotices, slowNotices, endlessMessages, nothing, error, notice, otherBytes, flood, lateEnd
 
     static func pick(_ random: inout SplitMix64, isRare: Bool) -> WireChange {
@@ -69,7 +72,9 @@ enum WireChange: String, CaseIterable, Sendable {
         func stop(at place: Int? = nil) {
             // What was said, and nothing more.
             let said = messages[..<index].joined()
-            answer = .init(Array(isHead ? [] : answer.bytes[..<hold]) + said + (messages.isEmpty ? [] : messages[index].prefix(place ?? 0)), holdsFrom: isHead ? nil : hold)
+            answer = .init(
+                Array(isHead ? [] : answer.bytes[..<hold]) + said
+                    + (messages.isEmpty ? [] : messages[index].prefix(place ?? 0)), holdsFrom: isHead ? nil : hold)
         }
         switch self {
         case .flips:
@@ -87,14 +92,16 @@ enum WireChange: String, CaseIterable, Sendable {
             return
         case .twice: if !messages.isEmpty { messages.insert(messages[index], at: index) }
         case .without: if !messages.isEmpty { messages.remove(at: index) }
-        case .exchanged: messages.swapAt(index, messages.isEmpty ? 0 : Int.random(in: 0..<messages.count, using: &random))
+        case .exchanged:
+            messages.swapAt(index, messages.isEmpty ? 0 : Int.random(in: 0..<messages.count, using: &random))
         case .inserted: messages.insert(Self.message(&random), at: index)
         case .wrongLength:
             if !messages.isEmpty, messages[index].count >= 5 {
                 messages[index][4] &+= UInt8.random(in: 1...255, using: &random)
             }
         case .hugeLength:
-            let length: UInt32 = [0, 1, 3, 4, 0x3FFF_FFFF, 0x4000_0000, 0x7FFF_FFFF, 0x8000_0000, .max].randomElement(using: &random)!
+            let length: UInt32 = [0, 1, 3, 4, 0x3FFF_FFFF, 0x4000_0000, 0x7FFF_FFFF, 0x8000_0000, .max].randomElement(
+                using: &random)!
             if !messages.isEmpty, messages[index].count >= 5 {
                 messages[index].replaceSubrange(1..<5, with: ServerBytes.integer(length))
             }
@@ -104,7 +111,8 @@ enum WireChange: String, CaseIterable, Sendable {
         case .field:
             let value = Values.any(&random), choice = Int.random(in: 0..<100, using: &random)
             let rows = messages.indices.filter { messages[$0].first == UInt8(ascii: "D") }
-            if let row = rows.randomElement(using: &random), let changed = Wire.row(messages[row], with: value, choice) {
+            if let row = rows.randomElement(using: &random), let changed = Wire.row(messages[row], with: value, choice)
+            {
                 messages[row] = changed
             }
         case .dribble:
@@ -130,16 +138,19 @@ enum WireChange: String, CaseIterable, Sendable {
             } else {
                 answer.pieces = {
                     moment.come()
-                    return AnySequence(AnyIterator {
-                        usleep(100_000)
-                        return notice
-                    })
+                    return AnySequence(
+                        AnyIterator {
+                            usleep(100_000)
+                            return notice
+                        })
                 }
             }
             return
         case .endlessMessages:
             stop()
-            answer = .endless(answer.bytes, messages.isEmpty || one(in: 3, &random) ? Self.message(&random) : messages[index], bytes: 3 << 20, moment)
+            answer = .endless(
+                answer.bytes, messages.isEmpty || one(in: 3, &random) ? Self.message(&random) : messages[index],
+                bytes: 3 << 20, moment)
             return
         case .nothing:
             answer = .init([], endsConnection: one(in: 2, &random))
@@ -150,7 +161,9 @@ enum WireChange: String, CaseIterable, Sendable {
         case .notice:
             messages.insert(Notices.fields("N", &random, state: "01000", text: Values.any(&random)), at: index)
         case .otherBytes:
-            let garbage = (0..<Int.random(in: 1..<300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let garbage = (0..<Int.random(in: 1..<300, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             answer = .init(garbage, endsConnection: true)
             return
         case .flood:
@@ -159,7 +172,8 @@ enum WireChange: String, CaseIterable, Sendable {
             let kind: Character = ["D", "d", "N", "E", "S", "T", "A"].randomElement(using: &random)!
             var head = ServerBytes()
             head.message(kind, [0, 1] + ServerBytes.integer(UInt32(300 << 20)), length: UInt32(10 + 300 << 20))
-            answer = .endless(answer.bytes + head.bytes, [UInt8](repeating: 0x41, count: 1 << 16), bytes: 300 << 20, moment)
+            answer = .endless(
+                answer.bytes + head.bytes, [UInt8](repeating: 0x41, count: 1 << 16), bytes: 300 << 20, moment)
             return
         case .lateEnd:
             answer.waits(moment)
@@ -186,8 +200,15 @@ enum WireChange: String, CaseIterable, Sendable {
         case "Z": bytes.ready()
         case "H", "W", "G": bytes.message(kind, [0, 0, 0])
         case "c": bytes.copyDone()
-        case "A": bytes.message(kind, ServerBytes.integer(UInt32(7)) + ServerBytes.string(Values.any(&random)) + ServerBytes.string(Values.any(&random)))
-        default: bytes.message(kind, (0..<Int.random(in: 0..<60, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
+        case "A":
+            bytes.message(
+                kind,
+                ServerBytes.integer(UInt32(7)) + ServerBytes.string(Values.any(&random))
+                    + ServerBytes.string(Values.any(&random)))
+        default:
+            bytes.message(
+                kind,
+                (0..<Int.random(in: 0..<60, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
         }
         return bytes.bytes
     }
