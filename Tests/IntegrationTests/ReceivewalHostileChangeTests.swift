@@ -22,6 +22,19 @@ import UnderstudyTestSupport
         try test.expectSound(result)
     }
 
+    @Test func `a server that fails behind the same bytes each time is tried less and less often`() throws {
+        var played = PlayedServer(.v16)
+        played.answers["START_REPLICATION"] = FalseStreamServer.dyingStream()
+        let test = try FalseStreamTest(played)
+        let program = try test.target.start(
+            test.server, ["--start-lsn", FalseStreamServer.good.lowerBound.lsn, "-v"])
+        // The first pause is a quarter of a second, and each next one twice as long, if they are not begun anew.
+        try eventually("a pause of a second: \(program.errorOutput)") {
+            program.errorOutput.contains(/waiting (0\.[89]|[1-9][0-9.]*) seconds/)
+        }
+        #expect(program.stop().status == 0)
+    }
+
     /// Two servers that were promoted without knowing of each other gave the same number to their timelines.
     @Test func `a timeline whose history is another one than before is set aside`() throws {
         var first = PlayedServer(.v16)
