@@ -145,7 +145,7 @@ final class BackupTargets {
         do throws(OwnedDirectory.Refusal) {
             owned = try OwnedDirectory(
                 path, mode: mode, owner: owner, run: run, data: data.closed.noted, syncs: syncs,
-                adoption: isNamed ? .owner : [])
+                adoption: place == .wal ? [.mode, .owner] : isNamed ? .owner : [])
         } catch { throw UnderstudyError(error, what: what) }
         others.append(owned.closed)
         // By their texts they were compared before; a symbolic link may still lead from one into another.

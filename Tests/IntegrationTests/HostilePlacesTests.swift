@@ -54,19 +54,19 @@ import UnderstudyTestSupport
 
     // MARK: - Timelines
 
+    private static func history(_ text: String) -> ScriptedServer.Answer {
+        var bytes = ServerBytes()
+        bytes.rows(2, [["00000002.history", text]])
+        bytes.ready()
+        return .init(bytes.bytes)
+    }
+
     @Test(arguments: PlayedServer.Version.allCases)
     func `an end on a timeline that nothing leads to is refused`(version: PlayedServer.Version) async throws {
-        func history(_ text: String) -> ScriptedServer.Answer {
-            var bytes = ServerBytes()
-            bytes.rows(2, [["00000002.history", text]])
-            bytes.ready()
-            return .init(bytes.bytes)
-        }
         for text in ["1\t0/3000100\tno recovery target specified\n", "1\t0/2000000\tx\n", "1\t0/4000000\tx\n", "x"] {
             var played = PlayedServer(version)
             played.end = [["0/3000138", "2"]]
-            played.answers["TIMELINE_HISTORY"] = history(text)
-            played.manifest = played.manifest.replacing("\"Timeline\": 1", with: "\"Timeline\": 2")
+            played.answers["TIMELINE_HISTORY"] = Self.history(text)
             let server = try played.serve()
             let around = try Surroundings()
             let error = await #expect(throws: UnderstudyError.self) {
@@ -76,6 +76,45 @@ import UnderstudyTestSupport
             #expect(error?.message.contains("began the backup on timeline 1 and ended it on timeline 2") == true)
             around.expectUntouched("\(String(describing: error))")
         }
+    }
+
+    /// A standby that followed its primary's successor in mid-copy.
+    @Test(arguments: PlayedServer.Version.allCases, [.stream, .fetch, BaseBackup.WALMethod.none])
+    func `an end on a timeline that the WAL went to is none`(
+        version: PlayedServer.Version, method: BaseBackup.WALMethod
+    ) async throws {
+        let text = "1\t0/3000100\tno recovery target specified\n"
+        var played = PlayedServer(version)
+        played.end = [["0/3000138", "2"]]
+        played.answers["TIMELINE_HISTORY"] = Self.history(text)
+        played.manifest = Attack.resealed(played.manifest) {
+            $0.replacing(
+                #"{ "Timeline": 1, "Start-LSN": "0/3000028", "End-LSN": "0/3000138" }"#,
+                with: #"{ "Timeline": 2, "Start-LSN": "0/3000100", "End-LSN": "0/3000138" },"#
+                    + #" { "Timeline": 1, "Start-LSN": "0/3000028", "End-LSN": "0/3000100" }"#)
+        }
+        var bytes = ServerBytes()
+        bytes.copyBoth()
+        bytes.wal(at: 0x300_0000, [UInt8](repeating: 0, count: 0x100))
+        bytes.copyDone()
+        let hold = bytes.bytes.count
+        bytes.rows(2, [["2", "0/3000100"]])
+        bytes.complete("START_STREAMING")
+        bytes.ready()
+        played.answers["START_REPLICATION 0/3000000 TIMELINE 1"] = .init(bytes.bytes, holdsFrom: hold)
+        if method == .fetch {
+            let trailer = version.hasOneCopy ? 1024 : 0
+            played.archives[1].removeLast(trailer)
+            played.archives[1] +=
+                TarBuilder.file("pg_wal/00000002.history", Array(text.utf8)) + TarBuilder.zeros(trailer)
+        }
+        let server = try played.serve()
+        let around = try Surroundings()
+        var backup = around.backup(server)
+        backup.options.wal = method
+        backup.options.slot = .none
+        let result = try await backup.run(into: .directory(around.target))
+        #expect(result.timeline.rawValue == 2)
     }
 
     // MARK: - Tablespaces that no mapping names
@@ -142,7 +181,9 @@ import UnderstudyTestSupport
             #expect(result.status == 0, "\(result)")
             #expect(result.errorOutput.contains("keeps its mode 0755"), "\(result)")
             for name in ["target", "wal", "space"] {
-                #expect(try FileTree.mode("\(parent)/\(name)") == 0o755, "\(name)")
+                // The stock tool gives the WAL directory the mode of the server's.
+                #expect(try FileTree.mode("\(parent)/\(name)") == (name == "wal" ? 0o700 : 0o755), "\(name)")
+                try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: "\(parent)/\(name)")
                 for entry in FileTree.names("\(parent)/\(name)") {
                     try FileManager.default.removeItem(atPath: "\(parent)/\(name)/\(entry)")
                 }

@@ -101,7 +101,8 @@ extension FaultyRun {
     /// Expects a backup with all that the server sent, and no mark.
     fileprivate func expectComplete(_ comment: String, sourceLocation: SourceLocation = #_sourceLocation) {
         for name in [
-            "deep/target/backup_manifest", "deep/target/base/1/1", "deep/target/global/pg_control", "mapped/\(PlayedServer.Version.v16.spaceDirectory)/1",
+            "deep/target/backup_manifest", "deep/target/base/1/1", "deep/target/global/pg_control",
+            "mapped/\(PlayedServer.Version.v16.spaceDirectory)/1",
             "wal/000000010000000000000003",
         ] {
             #expect(FileTree.exists("\(parent)/\(name)"), "\(name): \(comment)", sourceLocation: sourceLocation)

@@ -135,6 +135,33 @@ struct TablespaceLayoutTests {
         }
     }
 
+    @Test("without a mapping not to the system's places, unless the server is to be followed anywhere")
+    func guarded() throws {
+        func check(_ location: String, _ change: (inout BaseBackup.Options) -> Void = { _ in }) throws(UnderstudyError)
+        {
+            var options = BaseBackup.Options()
+            change(&options)
+            let announced = [
+                AnnouncedArchive(oid: 1, location: location, size: nil),
+                AnnouncedArchive(oid: nil, location: nil, size: nil),
+            ]
+            try TablespaceLayout(announced, options: options, dataDirectory: "/srv/data")
+                .checkUnmapped(options, .silent)
+        }
+        try check("/srv/ts")
+        let error = #expect(throws: UnderstudyError.self) { try check("/etc/it's=1") }
+        #expect(error?.code == .target)
+        #expect(
+            error?.hint
+                == #"Put the tablespace elsewhere: --tablespace-mapping='/etc/it'\''s\=1=NEWDIR'. Or, if it is to be there: --tablespace-mapping='/etc/it'\''s\=1=/etc/it'\''s\=1'."#
+        )
+        try check("/etc/x") { $0.unmappedTablespaces = .anywhere }
+        try check("/etc/x") { $0.tablespaceMappings = [.init(from: "/etc/x", to: "/etc/x")] }
+        // What cannot be pasted is no line to paste.
+        let odd = #expect(throws: UnderstudyError.self) { try check("/etc/x\n/y") }
+        #expect(odd?.hint == "Put the tablespace elsewhere with --tablespace-mapping.")
+    }
+
     @Test("to directories that are made, one for each")
     func roots() throws {
         let base = try TestDirectory.make("layout")
