@@ -22,7 +22,10 @@ package enum BusySenders {
         if rows.contains(where: { $0.count < 2 || $0[1] == nil }) {
             failure.hint = "\(raise)."
         } else {
-            failure.hint = hint(rows.compactMap { ["backup", "startup"].contains($0[1]) ? $0[0] : nil })
+            failure.hint = hint(
+                rows.compactMap {
+                    ["backup", "startup"].contains($0[1]) ? $0[0].flatMap { Int($0) }.map(String.init) : nil
+                })
         }
         return failure
     }

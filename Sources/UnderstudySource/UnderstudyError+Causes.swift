@@ -130,7 +130,8 @@ extension UnderstudyError {
         case .server: self.init(server: error, of: command)
         }
         if let detail = error.server?.detail { self.detail = detail }
-        if let hint = error.server?.hint { self.hint = hint }
+        // Advice of a server is not ours.
+        if let hint = error.server?.hint { self.hint = "The server says: \(hint)" }
     }
 
     /// A login that the server refused. The hint is the line to write, where there is one.

@@ -53,6 +53,8 @@ public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertib
     }
 
     public var code: Code
+    /// What went wrong. As `detail` and `hint`, it may hold words of a server and names of files as they are, control
+    /// characters included: escape them where they are shown.
     public var message: String
     public var detail: String?
     public var hint: String?

@@ -228,8 +228,8 @@ struct BackupErrorTests {
             severity: "ERROR", sqlState: "53300", message: "m", detail: "Its detail.", hint: "Its hint.")
         let error = UnderstudyError(ConnectionError(.server, "m", server: server))
         #expect(error.detail == "Its detail.")
-        #expect(error.hint == "Its hint.")
-        #expect(error.description == "m\nDETAIL:  Its detail.\nHINT:  Its hint.")
+        #expect(error.hint == "The server says: Its hint.")
+        #expect(error.description == "m\nDETAIL:  Its detail.\nHINT:  The server says: Its hint.")
     }
 
     @Test("every failure of a connection has a code, and most have a hint")
