@@ -50,12 +50,18 @@ final class LieSession: Sendable {
         for (kind, count) in end.complaints.sorted(by: { $0.value > $1.value }) {
             print("lies: \(count) times: \(kind)")
         }
+        var own = rusage()
+        unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &own)
+        // The kernel counts what the liar holds as its children's.
+        if own.ru_maxrss > Verdict.mostMemory {
+            print("lies: the liar itself took \(own.ru_maxrss) kB, so what a child took cannot be told below that")
+        }
         print(
             """
             lies: \(end.told) told in \((ContinuousClock.now - begin).components.seconds) s: \(end.refused) refused, \
             \(end.told - end.refused) without effect, \(end.signalled) signalled, \(end.late) \
             of them for taking long; at most \(end.peak.kB) kB (lie \
-            \(end.peak.lie)), \(end.slowest.time) from signal to end (lie \(end.slowest.lie)); seed \(options.seed)
+            \(end.peak.lie)) with \(own.ru_maxrss) kB of the liar, \(end.slowest.time) from signal to end (lie \(end.slowest.lie)); seed \(options.seed)
             """)
         return !end.complaints.isEmpty || !end.troubles.isEmpty
     }

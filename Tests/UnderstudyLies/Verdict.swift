@@ -132,7 +132,9 @@ struct Verdict {
     }
 
     private func archive() -> [Complaint] {
-        acknowledged()
+        // What was killed in its midst has cleaned nothing up.
+        guard !run.isStubborn else { return acknowledged() }
+        return acknowledged()
             + Files.tree(place.wal).compactMap { look in
                 let name = look.name
                 if name == "diverged", look.isDirectory { return nil }
@@ -148,7 +150,7 @@ struct Verdict {
     private func acknowledged() -> [Complaint] {
         let end = Tale.start + UInt64(Tale.walBytes)
         return statuses.compactMap { status in
-            if status.flushed <= status.written, lie.walMayDiffer || lie.isWireChanged || status.written <= end {
+            if status.flushed <= status.written, lie.walMayDiffer || lie.isWireChanged || status.flushed <= end {
                 return nil
             }
             return Complaint(kind: "more is acknowledged than was sent", what: "\(status)")
