@@ -58,7 +58,8 @@ private func checkTablespaces(_ answer: ResultSet) {
 }
 
 private func checkSlot(_ answer: ResultSet) {
-    guard let decoded = try? SlotState.decode(answer) else { return }
+    let decoded: SlotState?
+    do throws(ProtocolError) { decoded = try SlotState.decode(answer) } catch { return }
     guard let found = decoded else {
         precondition(answer.rows[0][0] == nil, "a slot of some kind is taken for none")
         return
