@@ -153,13 +153,13 @@ struct TablespaceLayoutTests {
         #expect(error?.code == .target)
         #expect(
             error?.hint
-                == #"Put the tablespace elsewhere: --tablespace-mapping='/etc/it'\''s\=1=NEWDIR'. Or, if it is to be there: --tablespace-mapping='/etc/it'\''s\=1=/etc/it'\''s\=1'."#
+                == #"Put the tablespace elsewhere: '--tablespace-mapping=/etc/it'\''s\=1=NEWDIR'. Or, if it is to be there: '--tablespace-mapping=/etc/it'\''s\=1=/etc/it'\''s\=1'."#
         )
         try check("/etc/x") { $0.unmappedTablespaces = .anywhere }
         try check("/etc/x") { $0.tablespaceMappings = [.init(from: "/etc/x", to: "/etc/x")] }
-        // What cannot be pasted is no line to paste.
+        // As a shell reads it: see ShellText.
         let odd = #expect(throws: UnderstudyError.self) { try check("/etc/x\n/y") }
-        #expect(odd?.hint == "Put the tablespace elsewhere with --tablespace-mapping.")
+        #expect(odd?.hint?.contains(#"$'--tablespace-mapping=/etc/x\012/y=NEWDIR'"#) == true)
     }
 
     @Test("to directories that are made, one for each")

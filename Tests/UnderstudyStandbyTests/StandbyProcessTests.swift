@@ -170,7 +170,7 @@ struct StandbyProcessTests {
 
         /// All that the next client sends until it goes.
         func received() -> [UInt8] {
-            let client = unsafe accept(descriptor, nil, nil)
+            let client = accept(descriptor, nil, nil)
             defer { close(client) }
             var all: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 1024)
             while true {
@@ -193,7 +193,7 @@ struct StandbyProcessTests {
 
     @Test func `a socket counts where it and its directory are the server's, and else loopback alone`() throws {
         let directory = try TestDirectory.make("s", mode: 0o755)
-        chown(directory, geteuid(), getegid())
+        unsafe chown(directory, geteuid(), getegid())
         let user = geteuid()
         try #expect(place(directory, "10.0.0.1", user: user) == nil)
         try #expect(place(directory, "*", user: user) == .loopback("127.0.0.1"))
@@ -206,7 +206,7 @@ struct StandbyProcessTests {
             try #expect(place("", "::", user: user) == .loopback("::1"))
             try #expect(place("s", "", user: user) == nil)
             if Account.isRoot {
-                chown(directory, 65534, 65534)
+                unsafe chown(directory, 65534, 65534)
                 try #expect(place(directory, "", user: user) == nil)
             }
         }
@@ -246,10 +246,10 @@ struct StandbyProcessTests {
 
     @Test(.enabled(if: Account.isRoot)) func `whoever else listens at the server's socket hears nothing`() throws {
         let directory = try TestDirectory.make("s", mode: 0o755)
-        chown(directory, geteuid(), getegid())
+        unsafe chown(directory, geteuid(), getegid())
         let path = "\(directory)/.s.PGSQL.\(Self.port)"
         let listener = try Listener(path)
-        chown(path, 65534, 65534)
+        unsafe chown(path, 65534, 65534)
         let place = try #require(try place(directory, "", user: 65534))
         let login = [("user", "r"), ("password", "secret")].map {
             ConnectionParameters.Setting(keyword: $0.0, value: $0.1)
