@@ -26,7 +26,8 @@ final class ArchiverState: Sendable {
     let interrupt = Interrupt()
     /// Raised when what is wanted of the stream has changed.
     let wishesChanged = Interrupt()
-    private static let patienceAtStop = Duration.seconds(15)
+    /// A signal is obeyed within 10 s, whatever the server does.
+    private static let patienceAtStop = Duration.seconds(8)
 
     init(isSynchronous: Bool) {
         values = Monitor(Values(isSynchronous: isSynchronous))
