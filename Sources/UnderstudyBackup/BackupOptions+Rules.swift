@@ -76,8 +76,3 @@ extension UnderstudyError {
         self.init(code, finding.message, detail: finding.detail, hint: finding.hint)
     }
 }
-
-/// Whether two paths name the same place by their texts.
-func pathsAreEqual(_ one: String, _ other: String) -> Bool {
-    pathIsInside(one, other) && pathIsInside(other, one)
-}
