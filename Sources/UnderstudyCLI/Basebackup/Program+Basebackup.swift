@@ -24,7 +24,8 @@ extension Program {
             columns: { StandardStreams.columns })
         do throws(UnderstudyError) {
             let remains = Remains.copy(plan.directory, slot: plan.options.slot)
-            _ = try await work(plan.connection, console: console, remains: remains) { overrides throws(UnderstudyError) in
+            _ = try await work(plan.connection, console: console, remains: remains) {
+                overrides throws(UnderstudyError) in
                 var backup = BaseBackup(source: plan.connection.source, options: plan.options, logger: console.logger)
                 backup.overrides = overrides
                 return try await backup.run(into: .directory(plan.directory), progress: reporter.report)

@@ -29,7 +29,8 @@ extension Program {
             // Before the copy: a shortage at the start would come hours later.
             if plan.options.start != nil { try SpareResources.check() }
             let remains = Remains.copy(plan.directory, slot: plan.options.slot)
-            let result = try await work(plan.connection, console: console, remains: remains) { overrides throws(UnderstudyError) in
+            let result = try await work(plan.connection, console: console, remains: remains) {
+                overrides throws(UnderstudyError) in
                 var clone = StandbyClone(
                     primary: plan.connection.source, options: plan.options, logger: console.logger)
                 clone.overrides = overrides
