@@ -30,9 +30,10 @@ extension BackupRun {
         else {
             return
         }
+        let wanted = String(server.directoryMode, radix: 8)
         logger.warning(
             "directory \"\(path)\" keeps its mode 0\(String(mode & 0o777, radix: 8)), with which no server starts in it",
-            metadata: ["hint": "Before a start: chmod 0\(String(server.directoryMode, radix: 8)) \(ShellText.pasted(path))."])
+            metadata: ["hint": "Before a start: chmod 0\(wanted) \(ShellText.pasted(path))."])
     }
 
     /// For a copy that becomes a standby.

@@ -40,8 +40,8 @@ extension BackupRun {
     ///
     /// - Parameter session: Idle.
     func leftSlot(_ name: String, _ session: Session, _ server: ServerFacts) -> UnfinishedRecord.Slot {
-        // Not interrupted: a mark without it would have the slot kept for ever.
-        let standing = try? standing(of: name, session, interrupt: Interrupt(), patience: .seconds(10))
+        // Without it the slot would be kept for ever, if this process is killed. One that is interrupted drops it itself.
+        let standing = try? standing(of: name, session, interrupt: interrupt, patience: .seconds(10))
         return .init(
             name: name, systemIdentifier: server.identity.systemIdentifier,
             position: standing?.position?.rawValue)

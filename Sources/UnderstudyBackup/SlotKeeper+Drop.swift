@@ -9,7 +9,7 @@ extension SlotKeeper {
     /// How long a server that does not answer is waited for: it may be starting again.
     private static let longestWait = Duration.seconds(60)
     /// …where whoever ended the run waits for its end.
-    private static let longestHurriedWait = Duration.seconds(5)
+    private static let longestHurriedWait = Duration.seconds(4)
 
     /// Drops a slot that this run has made; tries again until the server answers, or time has run out.
     ///
@@ -25,7 +25,7 @@ extension SlotKeeper {
         var parameters = parameters
         let given = parameters["connect_timeout"].flatMap { Int($0) } ?? 0
         if given <= 0 { parameters["connect_timeout"] = "10" }
-        if isHurried { parameters["connect_timeout"] = "4" }
+        if isHurried { parameters["connect_timeout"] = "3" }
         let longest = isHurried ? Self.longestHurriedWait : Self.longestWait
         let clock = ContinuousClock(), deadline = clock.now + min(longest, patience ?? longest)
         var backoff = Backoff(), random = SystemRandomNumberGenerator(), hasSaid = false

@@ -3,7 +3,7 @@ import UnderstudyFileIO
 
 extension Session {
     /// How long it may take to hand a cancel request over: the server may be out of reach.
-    private static let longestCancel = Duration.seconds(3)
+    private static let longestCancel = Duration.seconds(2)
 
     /// Asks the server to end the command that it works on: PQcancel, over a connection of its own, which needs no place and
     /// no login. A server that waits for something, as for its checkpoint, does not notice that a client has gone.

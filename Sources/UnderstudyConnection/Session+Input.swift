@@ -7,7 +7,7 @@ struct Shield {
     /// How long it may take in all, …
     static let longest = Duration.seconds(20)
     /// …and once the interrupt is raised.
-    static let longestInterrupted = Duration.seconds(4)
+    static let longestInterrupted = Duration.seconds(3)
 
     private(set) var end: ContinuousClock.Instant
     private(set) var isInterrupted = false

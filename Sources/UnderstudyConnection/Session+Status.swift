@@ -1,4 +1,6 @@
+import CUnderstudyPQ
 import Glibc
+import UnderstudyFileIO
 package import UnderstudyProtocol
 package import UnderstudyWAL
 
@@ -54,7 +56,7 @@ extension Session {
     /// - Returns: Whether it is on its way.
     @discardableResult
     package func sendStatus(_ status: StandbyStatus, withdrawing: Bool = false) throws(ConnectionError) -> Bool {
-        if hasUnsent && !input.isMeasured { try sendSome() }
+        if hasUnsent && !input.isMeasured && takesMore { try sendSome() }
         guard hasUnsent else {
             try put(WaitingStatus(status: status, withdrawing: withdrawing))
             try sendSome()
@@ -67,6 +69,12 @@ extension Session {
         }
         waitingStatus = next
         return false
+    }
+
+    /// Whether the socket takes something now. If not, libpq would read instead of sending, and keep what it reads.
+    private var takesMore: Bool {
+        Interrupt.wait(
+            socket: unsafe PQsocket(connection), events: .inputOrOutput & ~.input, interrupts: [], timeout: .zero) == .ready
     }
 
     /// Notes what is told, and hands it to libpq.
