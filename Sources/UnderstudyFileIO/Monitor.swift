@@ -54,17 +54,18 @@ import Glibc
 
     /// Waits until `body`, called with the lock held after each change, returns a value.
     ///
-    /// - Parameter timeout: The longest time to wait for one change; nil for no limit.
+    /// - Parameter timeout: The longest time to wait, whatever changes meanwhile; nil for no limit.
     /// - Returns: The value, or nil when the time ran out.
     package func wait<Value>(timeout: Duration? = nil, until body: (inout State) -> Value?) -> Value? {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
+        let begin = ContinuousClock.now
         while true {
             if let value = body(&state) {
                 unsafe pthread_cond_broadcast(condition)
                 return value
             }
-            let limit = timeout.map(\.nanoseconds) ?? -1
+            let limit = timeout.map { max(.zero, $0 - (ContinuousClock.now - begin)).nanoseconds } ?? -1
             if unsafe understudy_condition_wait(condition, mutex, limit) == ETIMEDOUT { return body(&state) }
         }
     }

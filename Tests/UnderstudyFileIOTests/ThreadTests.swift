@@ -32,6 +32,17 @@ struct ThreadTests {
         #expect(monitor.read { $0 } == 8000)
     }
 
+    @Test("changes that are not waited for do not lengthen a wait", .timeLimit(.minutes(1)))
+    func busyTimeout() throws {
+        let monitor = Monitor((count: 0, isOver: false))
+        let changer = try OwnThread("changer") {
+            while !monitor.read({ $0.isOver }) { monitor.update { $0.count += 1 } }
+        }
+        #expect(monitor.wait(timeout: .milliseconds(20)) { $0.count < 0 ? $0.count : nil } == nil)
+        monitor.update { $0.isOver = true }
+        changer.join()
+    }
+
     @Test("a wait for what does not come ends with its time")
     func timeout() {
         let monitor = Monitor(0)
