@@ -57,7 +57,8 @@ extension Mutation {
                 lie.mustFail = "the manifest of another system"
                 return "the manifest's system identifier is \(value)"
             case 2:
-                lie.tale.manifest.timeline = Values.timelines.filter { $0 != "1" }.randomElement(using: &random)!
+                lie.tale.manifest.timeline = Values.timelines.filter { !["1", "1 "].contains($0) }.randomElement(
+                    using: &random)!
                 lie.mustFail = "the manifest of another timeline"
                 return "the manifest's timeline is \(lie.tale.manifest.timeline)"
             case 3:

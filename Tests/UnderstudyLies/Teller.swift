@@ -64,12 +64,13 @@ final class Teller: Sendable {
     }
 
     func tell(_ lie: Lie) throws -> (run: Watched, complaints: [Complaint]) {
-        let strangers = stranger.logins.count, said = server.statuses.count
+        stranger.forget()
+        server.forget()
         let (run, before) = try start(lie)
         let verdict = Verdict(
             lie: lie, run: run, place: place, before: before, bystander: bystander,
-            strangers: stranger.logins.count - strangers,
-            statuses: Array(server.statuses[said...]))
+            strangers: stranger.logins.count,
+            statuses: server.statuses)
         var complaints = verdict.complaints()
         if lie.order.makesCopy, run.status == 0 {
             let copy = Copy(place, release: lie.release)

@@ -69,6 +69,14 @@ package final class ScriptedServer: Sendable {
         shutdown(listener, Int32(SHUT_RDWR))
     }
 
+    /// Forgets what clients have said until now.
+    package func forget() {
+        heard.commands.withLock { $0 = [] }
+        heard.logins.withLock { $0 = [] }
+        heard.passwords.withLock { $0 = [] }
+        heard.statuses.withLock { $0 = [] }
+    }
+
     /// The commands that came, in their order.
     package var commands: [String] { heard.commands.withLock { $0 } }
     /// The logins that came, in their order.
