@@ -53,6 +53,9 @@ struct Copy: Sendable {
             if parts.first == lie.release.walDirectory[...] || name == "data/backup_manifest" { return nil }
             // Where a tablespace is belongs to what the server says, and nothing tells whether it is so.
             if parts.first == "pg_tblspc", parts.count == 2, lie.isPlaceMoved || lie.isWireChanged { return nil }
+            if lie.isPlaceMoved || lie.isWireChanged, name.hasPrefix("elsewhere/") || name.hasPrefix("space/") {
+                return nil
+            }
             guard let mine = entries[name], let theirs = other.entries[name] else {
                 if lie.contentMayDiffer { return nil }
                 // No manifest lists a directory.
