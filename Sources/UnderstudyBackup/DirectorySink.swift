@@ -152,7 +152,7 @@ struct DirectorySink: TarSink {
         if let flaw = rules.flaw(of: entry.path, entry.kind, in: isOfTablespace ? .tablespace : .data) {
             throw UnderstudyError(.protocolViolation, "server sent \"\(entry.path)\" unasked", detail: flaw)
         }
-        guard isOfTablespace else { return }
+        guard isOfTablespace else { return try checkLink(entry) }
         let directory = rules.versionDirectory(of: entry.path)
         if let versionDirectory, versionDirectory != directory {
             throw UnderstudyError(
@@ -161,6 +161,22 @@ struct DirectorySink: TarSink {
                 detail: "A server sends its own directory of a tablespace alone.")
         }
         versionDirectory = directory
+    }
+
+    /// The place of a tablespace that lies elsewhere holds the link to it; that of one in place, its directory.
+    private func checkLink(_ entry: TarEntry) throws(UnderstudyError) {
+        guard let parts = entry.path.string?.split(separator: "/"), parts.count > 1, parts[0] == "pg_tblspc",
+            let oid = UInt32(parts[1])
+        else { return }
+        let isAtPlace = parts.count == 2
+        if tablespaceLinks[oid] != nil {
+            if isAtPlace, case .symbolicLink = entry.kind { return }
+        } else if premade.contains("pg_tblspc/\(oid)") {
+            if isAtPlace, entry.kind == .directory { return }
+        } else { return }
+        throw UnderstudyError(
+            .protocolViolation, "server sent \"\(entry.path)\" in the place of tablespace \(oid)",
+            detail: "There stands the link to a tablespace, or its directory.")
     }
 
     // MARK: - Where members go

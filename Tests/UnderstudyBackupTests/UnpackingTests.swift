@@ -167,6 +167,18 @@ struct UnpackingTests {
             try unpacking.check("pg_tblspc/16385/PG_15_202209061/1", .pattern(9000, seed: 1)) == .verified)
     }
 
+    @Test("in the place of a tablespace nothing stands but its link, or its directory if it has no other place")
+    func tablespacePlaces() throws {
+        for path in ["pg_tblspc/16385", "pg_tblspc/16385/x", "pg_tblspc/16386", "pg_tblspc/16386/x"] {
+            let unpacking = try Unpacking(.init(tablespaces: [16385], inPlaceTablespaces: [16386]))
+            var base = TarBytes()
+            base.file(path, [1])
+            let error = #expect(throws: UnderstudyError.self, "\(path)") { try unpacking.unpack(base) }
+            #expect(error?.code == .protocolViolation, "\(path)")
+            #expect(error?.message.contains("in the place of tablespace 1638") == true, "\(path)")
+        }
+    }
+
     @Test("a tablespace in the data directory is a directory at its OID")
     func inPlace() throws {
         let unpacking = try Unpacking(.init(tablespaces: [16385], inPlaceTablespaces: [16386]))
