@@ -32,7 +32,7 @@ extension BackupRun {
             if targets != nil { logger.notice("directory \"\(path)\" is kept") }
             if options.cleanUp {
                 _ = slot?.dropMade(
-                    parameters, patience: options.stallTimeout, isHurried: error.code == .cancelled, note: nil,
+                    parameters, patience: options.stallTimeout, hurry: hurry, note: nil,
                     logger: logger)
             } else if let name = slot?.made {
                 logger.notice(
@@ -40,22 +40,20 @@ extension BackupRun {
                 )
             }
         } else {
-            undo(isHurried: error.code == .cancelled)
+            undo()
         }
         return error
     }
 
     /// Removes a backup, complete or not, and drops the slot that was made for it. As long as that slot may be there, a mark
     /// says so: the next run finds it, if this one cannot drop it or is killed meanwhile.
-    ///
-    /// - Parameter isHurried: Whether somebody waits for it who has asked for the end of the run.
-    package func undo(isHurried: Bool) {
+    package func undo() {
         // The files first: a server that does not answer may keep the slot's connection waiting for a while.
         let said = removeTargets(keepingMark: slot?.made != nil)
         guard let slot, slot.made != nil else { return }
         let note = targets?.hasMark == true ? path : nil
         if slot.dropMade(
-            parameters, patience: options.stallTimeout, isHurried: isHurried, note: note, logger: logger)
+            parameters, patience: options.stallTimeout, hurry: hurry, note: note, logger: logger)
         {
             removeTargets(keepingMark: false, said: said)
         }

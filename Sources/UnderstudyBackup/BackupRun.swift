@@ -20,6 +20,8 @@ package final class BackupRun: @unchecked Sendable {
     /// Once a server was found, every further connection goes to that one.
     package private(set) var parameters: ConnectionParameters
     let interrupt: Interrupt
+    /// Raised when somebody has asked for the end of the run; the interrupt is raised by its failures, too.
+    package let hurry: Interrupt
     let meter: ProgressMeter
     let logger: Logger
 
@@ -39,12 +41,13 @@ package final class BackupRun: @unchecked Sendable {
 
     package init(
         options: BaseBackup.Options, path: String, parameters: ConnectionParameters, interrupt: Interrupt,
-        meter: ProgressMeter, logger: Logger
+        hurry: Interrupt, meter: ProgressMeter, logger: Logger
     ) {
         self.options = options
         self.path = absolutePath(path)
         self.parameters = parameters
         self.interrupt = interrupt
+        self.hurry = hurry
         self.meter = meter
         self.logger = logger
     }

@@ -14,14 +14,17 @@ extension BaseBackup {
         into target: Target, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
     ) async throws(UnderstudyError) -> BackupResult {
         guard case .directory(let path) = target else { throw UnderstudyError(.options, "unknown target") }
-        let interrupt = Interrupt()
+        let interrupt = Interrupt(), hurry = Interrupt()
         let meter = ProgressMeter(progress)
         meter.start()
         do throws(UnderstudyError) {
-            let result = try await OwnThread.run("backup", interrupt: interrupt, failure: { UnderstudyError($0) }) {
+            let result = try await OwnThread.run(
+                "backup", interrupt: interrupt, also: hurry, failure: { UnderstudyError($0) }
+            ) {
                 () throws(UnderstudyError) in
                 let run = BackupRun(
-                    options: options, path: path, parameters: try parameters(), interrupt: interrupt, meter: meter,
+                    options: options, path: path, parameters: try parameters(), interrupt: interrupt, hurry: hurry,
+                    meter: meter,
                     logger: logger)
                 return try run.run { session, _ throws(UnderstudyError) in
                     // One that becomes a standby was refused.

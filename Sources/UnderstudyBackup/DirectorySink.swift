@@ -173,7 +173,9 @@ struct DirectorySink: TarSink {
             if isAtPlace, case .symbolicLink = entry.kind { return }
         } else if premade.contains("pg_tblspc/\(oid)") {
             if isAtPlace, entry.kind == .directory { return }
-        } else { return }
+        } else {
+            return
+        }
         throw UnderstudyError(
             .protocolViolation, "server sent \"\(entry.path)\" in the place of tablespace \(oid)",
             detail: "There stands the link to a tablespace, or its directory.")

@@ -15,23 +15,27 @@ extension SlotKeeper {
     ///
     /// - Parameters:
     ///   - patience: How long a server may be silent; nil for as long as it takes.
-    ///   - isHurried: Whether somebody has asked for the end of the run.
+    ///   - hurry: Raised when somebody waits for the end of the run.
     ///   - note: Where the slot is noted for the next run; nil for nowhere.
     /// - Returns: Whether there is no such slot any more. If there is, the user was told how it is dropped.
     func dropMade(
-        _ parameters: ConnectionParameters, patience: Duration?, isHurried: Bool, note: String?, logger: Logger
+        _ parameters: ConnectionParameters, patience: Duration?, hurry: Interrupt, note: String?, logger: Logger
     ) -> Bool {
         guard let made else { return true }
         var parameters = parameters
         let given = parameters["connect_timeout"].flatMap { Int($0) } ?? 0
         if given <= 0 { parameters["connect_timeout"] = "10" }
-        if isHurried { parameters["connect_timeout"] = "3" }
-        let longest = isHurried ? Self.longestHurriedWait : Self.longestWait
-        let clock = ContinuousClock(), deadline = clock.now + min(longest, patience ?? longest)
+        let clock = ContinuousClock()
+        var deadline = clock.now + min(Self.longestWait, patience ?? Self.longestWait), isHurried = false
         var backoff = Backoff(), random = SystemRandomNumberGenerator(), hasSaid = false
-        // The interrupt that ended the run does not end this.
-        let interrupt = Interrupt()
         while true {
+            if hurry.isRaised, !isHurried {
+                isHurried = true
+                deadline = min(deadline, clock.now + Self.longestHurriedWait)
+                parameters["connect_timeout"] = "3"
+            }
+            // What ended the run does not end this, but what comes meanwhile makes it shorter.
+            let interrupt = isHurried ? Interrupt() : hurry
             do throws(ConnectionError) {
                 let session = try Session.connect(
                     parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
@@ -41,6 +45,7 @@ extension SlotKeeper {
                 return true
             } catch {
                 if error.sqlState == "42704" { return true }
+                if error.code == .interrupted, !isHurried { continue }
                 guard Self.mayPass(error), clock.now < deadline else {
                     let place =
                         note.map { " The mark in \"\($0)\" notes it: --force-clean removes both." } ?? ""
@@ -57,7 +62,8 @@ extension SlotKeeper {
                     hasSaid = true
                 }
             }
-            _ = Interrupt.wait(socket: -1, events: 0, interrupts: [], timeout: backoff.pause(using: &random))
+            _ = Interrupt.wait(
+                socket: -1, events: 0, interrupts: isHurried ? [] : [hurry], timeout: backoff.pause(using: &random))
         }
     }
 

@@ -37,7 +37,7 @@ struct ConnectAttempt {
         let limit = timeout
         var host = hostAndPort
         var deadline = limit.map { clock.now + $0 }
-        var events = Int16.inputOrOutput & ~.input
+        var events = Int16.output
         var taken = 0
         var ownAddress: String?
         while true {
@@ -62,7 +62,7 @@ struct ConnectAttempt {
             if let address = unsafe Self.ownAddress(of: PQsocket(connection)) { ownAddress = address }
             switch unsafe PQconnectPoll(connection) {
             case PGRES_POLLING_READING: events = .input
-            case PGRES_POLLING_WRITING: events = .inputOrOutput & ~.input
+            case PGRES_POLLING_WRITING: events = .output
             case PGRES_POLLING_OK:
                 unsafe PQsetErrorVerbosity(connection, PQERRORS_DEFAULT)
                 unsafe PQsetnonblocking(connection, 1)

@@ -27,6 +27,14 @@ struct InputMeasure {
     private(set) var isMeasured = false
     private var dataSize = ProcessData.size
 
+    /// Whether more may be read before the messages that have come are taken.
+    var mayReadAhead: Bool { taken < Self.unmeasured }
+
+    /// The next read is measured, whatever comes.
+    mutating func measureNext() {
+        isMeasured = true
+    }
+
     mutating func completed(_ byteCount: Int) {
         taken = max(0, taken - byteCount - Self.envelope)
         isMeasured = false

@@ -5,14 +5,18 @@ import UnderstudyProtocol
 extension Session {
     /// Waits until libpq has sent what it holds.
     func flush() throws(ConnectionError) {
-        while true {
-            try sendSome()
-            guard hasUnsent else { return }
+        try sendSome()
+        while hasUnsent {
             hasLookedTwice = false
-            // The server may be waiting for us to read before it reads itself.
-            let outcome = try waitForSocket(.inputOrOutput, timeout: patience?.limit)
+            // The server may be waiting for us to read before it reads itself. But what is read now is kept by libpq.
+            let outcome = try waitForSocket(input.mayReadAhead ? .inputOrOutput : .output, timeout: patience?.limit)
             if outcome == .timedOut, let patience { throw ConnectionError.stalled(for: patience.limit) }
-            try consumeInput()
+            if takesMore {
+                try sendSome()
+            } else {
+                input.measureNext()
+                try consumeInput()
+            }
         }
     }
 
@@ -28,6 +32,11 @@ extension Session {
             waitingStatus = nil
             try put(status)
         }
+    }
+
+    /// Whether the socket takes something now. If not, libpq would read instead of sending, and keep what it reads.
+    var takesMore: Bool {
+        Interrupt.wait(socket: unsafe PQsocket(connection), events: .output, interrupts: [], timeout: .zero) == .ready
     }
 
     /// A status that waits until the one before it is sent.

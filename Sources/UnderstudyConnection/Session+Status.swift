@@ -1,6 +1,4 @@
-import CUnderstudyPQ
 import Glibc
-import UnderstudyFileIO
 package import UnderstudyProtocol
 package import UnderstudyWAL
 
@@ -69,12 +67,6 @@ extension Session {
         }
         waitingStatus = next
         return false
-    }
-
-    /// Whether the socket takes something now. If not, libpq would read instead of sending, and keep what it reads.
-    private var takesMore: Bool {
-        Interrupt.wait(
-            socket: unsafe PQsocket(connection), events: .inputOrOutput & ~.input, interrupts: [], timeout: .zero) == .ready
     }
 
     /// Notes what is told, and hands it to libpq.

@@ -298,6 +298,7 @@ package import UnderstudyProtocol
 
 extension Int16 {
     static let input = Int16(POLLIN)
+    static let output = Int16(POLLOUT)
     static let inputOrOutput = Int16(POLLIN | POLLOUT)
 }
 

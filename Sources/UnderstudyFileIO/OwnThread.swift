@@ -62,10 +62,10 @@ package final class OwnThread: Sendable {
     /// Runs `body` on a new thread and suspends the task until it returns.
     ///
     /// - Parameters:
-    ///   - interrupt: Raised when the task is cancelled.
+    ///   - interrupt: Raised when the task is cancelled, as is `also`.
     ///   - failure: What is thrown where no thread can be had.
     package static func run<Value: Sendable, Failure: Error>(
-        _ name: StaticString, interrupt: Interrupt, failure: (FileIOError) -> Failure,
+        _ name: StaticString, interrupt: Interrupt, also: Interrupt? = nil, failure: (FileIOError) -> Failure,
         _ body: @escaping @Sendable () throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         let result: Result<Value, Failure> = await withTaskCancellationHandler {
@@ -80,6 +80,7 @@ package final class OwnThread: Sendable {
             }
         } onCancel: {
             interrupt.raise()
+            also?.raise()
         }
         return try result.get()
     }

@@ -64,12 +64,12 @@ extension CloneRun {
 
     private func undo() async {
         do throws(FileIOError) {
-            try await OwnThread.run("undo", interrupt: Interrupt(), failure: { $0 }) {
-                [backup] () throws(FileIOError) in backup.undo(isHurried: true)
+            try await OwnThread.run("undo", interrupt: backup.hurry, failure: { $0 }) {
+                [backup] () throws(FileIOError) in backup.undo()
             }
         } catch {
             // Without a thread of its own it blocks one of Swift's.
-            backup.undo(isHurried: true)
+            backup.undo()
         }
     }
 

@@ -18,7 +18,7 @@ extension StandbyClone {
     public func run(
         into directory: String, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
     ) async throws(UnderstudyError) -> Result {
-        let interrupt = Interrupt()
+        let interrupt = Interrupt(), hurry = Interrupt()
         let meter = ProgressMeter(progress)
         meter.start()
         do throws(UnderstudyError) {
@@ -29,8 +29,8 @@ extension StandbyClone {
                 options: options, interrupt: interrupt, logger: logger,
                 backup: BackupRun(
                     options: backupOptions, path: directory, parameters: parameters, interrupt: interrupt,
-                    meter: meter, logger: logger))
-            try await OwnThread.run("clone", interrupt: interrupt, failure: { UnderstudyError($0) }) {
+                    hurry: hurry, meter: meter, logger: logger))
+            try await OwnThread.run("clone", interrupt: interrupt, also: hurry, failure: { UnderstudyError($0) }) {
                 () throws(UnderstudyError) in try clone.copy()
             }
             let result = try await clone.start(meter)
