@@ -120,7 +120,8 @@ struct CopyReader: ~Copyable {
     }
 
     private mutating func take(_ bytes: RawSpan) throws(UnderstudyError) {
-        session.noteProgress()
+        // An empty message is talk.
+        if bytes.byteCount > 0 { session.noteProgress() }
         if verifier != nil {
             try verifier!.take(bytes)
         } else if tar != nil {

@@ -1,5 +1,6 @@
 import CUnderstudyLinux
 import CUnderstudyPQ
+import Glibc
 import UnderstudyFileIO
 
 /// A command that runs to its end though the interrupt is raised, but not for ever.
@@ -25,6 +26,43 @@ struct Shield {
 }
 
 extension Session {
+    enum Waited: Equatable {
+        case input, timedOut
+        case woken(Int)
+    }
+
+    func waitForInput(timeout: Duration?, wakeUps: [Interrupt]) throws(ConnectionError) -> Waited {
+        // With TLS or GSS a record that was read whole may wait half used in the library below libpq, where poll
+        // does not see it: libpq is asked once more before each wait. It has room by then for the rest of the record.
+        if isEncrypted && !hasLookedTwice {
+            hasLookedTwice = true
+            try consumeInput()
+            return .input
+        }
+        // What still escaped the second look is found by the next one, a second later.
+        let isCapped = isEncrypted && shield == nil && (timeout ?? .seconds(2)) > .seconds(1)
+        // A message that may be too long is taken before anything is said.
+        let sends = hasUnsent && !input.isMeasured
+        let outcome = try waitForSocket(
+            sends ? .inputOrOutput : .input, timeout: isCapped ? .seconds(1) : timeout, wakeUps: wakeUps)
+        switch outcome {
+        case .timedOut:
+            hasLookedTwice = false
+            return isCapped && timeout == nil ? .input : .timedOut
+        case .interrupted(let index): return .woken(index)
+        case .ready:
+            hasLookedTwice = false
+            endSilence()
+            try consumeInput()
+            if sends && !input.isMeasured { try sendSome() }
+            return .input
+        }
+    }
+
+    var isEncrypted: Bool {
+        unsafe PQsslInUse(connection) == 1 || PQgssEncInUse(connection) == 1
+    }
+
     /// Waits for the socket, the interrupt or a wake-up, or for time to pass.
     ///
     /// - Returns: With the index of the wake-up.
@@ -100,4 +138,10 @@ extension Session {
         aside.isInPlace = unsafe PQsocket(connection) == socket
         return isGood ? count : -1
     }
+}
+
+extension Int16 {
+    static let input = Int16(POLLIN)
+    static let output = Int16(POLLOUT)
+    static let inputOrOutput = Int16(POLLIN | POLLOUT)
 }

@@ -97,7 +97,8 @@ extension ServerMessage {
     /// Bytes of a field that are kept: a server's messages are shorter, and a false one's may be shown hundreds of times.
     static let longestField = 16 << 10
 
-    @unsafe private static func text(_ field: UnsafePointer<CChar>) -> String {
+    /// A text of libpq, cut where it is longer than ``longestField``.
+    @unsafe static func text(_ field: UnsafePointer<CChar>) -> String {
         let length = unsafe strnlen(field, longestField + 1)
         // libpq keeps a NUL behind it.
         guard length > longestField else { return unsafe String(cString: field) }

@@ -236,57 +236,18 @@ package import UnderstudyProtocol
     /// The interrupt that ends all waiting, for those who wait for something else meanwhile.
     package var interruptOfSession: Interrupt { interrupt }
 
-    // MARK: - Waiting
-
-    enum Waited: Equatable {
-        case input, timedOut
-        case woken(Int)
-    }
-
-    func waitForInput(timeout: Duration?, wakeUps: [Interrupt]) throws(ConnectionError) -> Waited {
-        // With TLS or GSS a record that was read whole may wait half used in the library below libpq, where poll
-        // does not see it: libpq is asked once more before each wait. It has room by then for the rest of the record.
-        if isEncrypted && !hasLookedTwice {
-            hasLookedTwice = true
-            try consumeInput()
-            return .input
-        }
-        // What still escaped the second look is found by the next one, a second later.
-        let isCapped = isEncrypted && shield == nil && (timeout ?? .seconds(2)) > .seconds(1)
-        // A message that may be too long is taken before anything is said.
-        let sends = hasUnsent && !input.isMeasured
-        let outcome = try waitForSocket(
-            sends ? .inputOrOutput : .input, timeout: isCapped ? .seconds(1) : timeout, wakeUps: wakeUps)
-        switch outcome {
-        case .timedOut:
-            hasLookedTwice = false
-            return isCapped && timeout == nil ? .input : .timedOut
-        case .interrupted(let index): return .woken(index)
-        case .ready:
-            hasLookedTwice = false
-            endSilence()
-            try consumeInput()
-            if sends && !input.isMeasured { try sendSome() }
-            return .input
-        }
-    }
-
-    var isEncrypted: Bool {
-        unsafe PQsslInUse(connection) == 1 || PQgssEncInUse(connection) == 1
-    }
-
     // MARK: - Errors
 
     /// An error that says what libpq last said of the connection.
     func lost(_ what: String) -> ConnectionError {
-        let text = unsafe String(cString: PQerrorMessage(connection)).trimmedLines
+        let text = unsafe ServerMessage.text(PQerrorMessage(connection)).trimmedLines
         return ConnectionError(.lost, text.isEmpty ? what : "\(what): \(text)")
     }
 
     private func failure(_ result: OpaquePointer) -> ConnectionError {
         guard let message = unsafe ServerMessage(result) else {
             // libpq makes a result of its own when the connection ends in mid-command.
-            let text = unsafe String(cString: PQresultErrorMessage(result)).trimmedLines
+            let text = unsafe ServerMessage.text(PQresultErrorMessage(result)).trimmedLines
             return ConnectionError(.lost, "connection to server was lost: \(text)")
         }
         // The server ends the connection behind these (57P01 to 57P03), but libpq may not have seen the end yet.
@@ -294,12 +255,6 @@ package import UnderstudyProtocol
         let isGone = unsafe isLast || PQstatus(connection) == CONNECTION_BAD
         return ConnectionError(isGone ? .lost : .server, message.message, server: message)
     }
-}
-
-extension Int16 {
-    static let input = Int16(POLLIN)
-    static let output = Int16(POLLOUT)
-    static let inputOrOutput = Int16(POLLIN | POLLOUT)
 }
 
 extension Session {

@@ -59,13 +59,13 @@ import Glibc
     package func wait<Value>(timeout: Duration? = nil, until body: (inout State) -> Value?) -> Value? {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
-        let begin = ContinuousClock.now
+        let end = timeout.map { ContinuousClock.now + $0 }
         while true {
             if let value = body(&state) {
                 unsafe pthread_cond_broadcast(condition)
                 return value
             }
-            let limit = timeout.map { max(.zero, $0 - (ContinuousClock.now - begin)).nanoseconds } ?? -1
+            let limit = end.map { max(.zero, $0 - ContinuousClock.now).nanoseconds } ?? -1
             if unsafe understudy_condition_wait(condition, mutex, limit) == ETIMEDOUT { return body(&state) }
         }
     }

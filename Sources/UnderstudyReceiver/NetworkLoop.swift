@@ -2,7 +2,7 @@ import Glibc
 package import UnderstudyConnection
 package import UnderstudyFileIO
 import UnderstudyProtocol
-package import UnderstudyWAL
+import UnderstudyWAL
 
 /// The network thread's part of receiving: feeds the machine, and does what it says.
 package struct NetworkLoop {
@@ -320,7 +320,7 @@ extension NetworkLoop {
         }
     }
 
-    private mutating func noteReport() throws(ReceiveError) {
+    mutating func noteReport() throws(ReceiveError) {
         let report = writer.report()
         for segment in report.finished { observe(.segmentFinished(segment)) }
         if let failure = report.failure { throw ReceiveError(failure) }
@@ -345,50 +345,10 @@ extension NetworkLoop {
     }
 }
 
-// MARK: - Other commands
-
 extension NetworkLoop {
-    /// Whoever restores from it relies on it, so it has to tell the switch that the server has just made.
-    private mutating func putHistory(_ next: NextTimeline, after left: TimelineID) throws(ReceiveError) {
-        let content = try connecting { () throws(ConnectionError) in try session.history(of: next.timeline) }
-        let history: TimelineHistory
-        do throws(TimelineHistoryError) {
-            history = try TimelineHistory(parsing: content, of: next.timeline)
-        } catch { throw ReceiveError(.protocolViolation, error.message) }
-        guard history.switchLSN(of: left) == next.position else {
-            throw ReceiveError(
-                .protocolViolation,
-                "server ended timeline \(left) at \(next.position), which history file \"\(next.timeline.historyFileName)\" does not tell"
-            )
-        }
-        // A server may switch faster than the disk takes their histories.
-        while !writer.awaitHistories(timeout: .seconds(1)) {
-            try noteReport()
-            if session.isInterrupted { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
-        }
-        writer.putHistory(next.timeline, content)
-    }
-
-    private func connecting<Value>(
+    func connecting<Value>(
         _ body: () throws(ConnectionError) -> Value
     ) throws(ReceiveError) -> Value {
         do throws(ConnectionError) { return try body() } catch { throw ReceiveError(error) }
-    }
-}
-
-extension Session {
-    /// The content of a timeline's history file: TIMELINE_HISTORY.
-    package func history(of timeline: TimelineID) throws(ConnectionError) -> [UInt8] {
-        let row = try runForBytes(ReplicationCommand.timelineHistory(timeline))
-        guard row.count >= 2, row[0] == Array(timeline.historyFileName.utf8), let content = row[1] else {
-            throw ConnectionError(.protocolViolation, "unexpected answer to TIMELINE_HISTORY \(timeline)")
-        }
-        guard content.count <= TimelineHistory.longestFile else {
-            throw ConnectionError(
-                .protocolViolation,
-                "server sent history file \"\(timeline.historyFileName)\" with \(content.count) bytes, which are more than \(TimelineHistory.longestFile)"
-            )
-        }
-        return content
     }
 }

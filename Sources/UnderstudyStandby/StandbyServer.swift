@@ -64,12 +64,9 @@ struct StandbyServer: Sendable {
 
     private func startArguments(wait: Duration?) -> [String] {
         var arguments = ["-D", directory, "-l", logPath]
-        if let configFile {
-            // A configuration file outside may name another data directory; this one wins.
-            arguments += [
-                "-o", "-c config_file=\(ShellText.word(configFile)) -c data_directory=\(ShellText.word(directory))",
-            ]
-        }
+        // A configuration file, the primary's too, may name another data directory: nothing starts there but this one.
+        let file = configFile.map { "-c config_file=\(ShellText.word($0)) " } ?? ""
+        arguments += ["-o", "\(file)-c data_directory=\(ShellText.word(directory))"]
         if let wait { arguments += ["-w", "-t", "\(max(1, wait.components.seconds))"] }
         return arguments + ["start"]
     }

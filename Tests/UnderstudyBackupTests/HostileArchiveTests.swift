@@ -47,22 +47,22 @@ struct HostileArchiveTests {
             $0.link("pg_tblspc/16385", to: $1)
             $0.link("pg_tblspc/16385/x", to: $1)
         },
-        Attack("a file through the link of a tablespace", .fileSystem) {
+        Attack("a file through the link of a tablespace", .protocolViolation) {
             $0.directory("pg_tblspc")
             $0.link("pg_tblspc/16385", to: $1)
             $0.file("pg_tblspc/16385/file", [1])
         },
-        Attack("a large file through the link of a tablespace", .fileSystem) {
+        Attack("a large file through the link of a tablespace", .protocolViolation) {
             $0.directory("pg_tblspc")
             $0.link("pg_tblspc/16385", to: $1)
             $0.file("pg_tblspc/16385/file", .pattern(3 << 20, seed: 1))
         },
-        Attack("a directory through the link of a tablespace", .fileSystem) {
+        Attack("a directory through the link of a tablespace", .protocolViolation) {
             $0.directory("pg_tblspc")
             $0.link("pg_tblspc/16385", to: $1)
             $0.directory("pg_tblspc/16385/dir")
         },
-        Attack("a file in place of the link of a tablespace", .fileSystem) {
+        Attack("a file in place of the link of a tablespace", .protocolViolation) {
             $0.directory("pg_tblspc")
             $0.file("pg_tblspc/16385", [1])
             $0.link("pg_tblspc/16385", to: $1)

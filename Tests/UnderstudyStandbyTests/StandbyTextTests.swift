@@ -179,10 +179,12 @@ struct StartCommandTests {
 
     @Test("names the directory and the log")
     func plain() {
-        #expect(command("/srv/data") == "pg_ctl -D /srv/data -l /srv/data/start.log start")
+        #expect(
+            command("/srv/data") == "pg_ctl -D /srv/data -l /srv/data/start.log -o '-c data_directory=/srv/data' start")
         #expect(
             command("/srv/it's mine")
-                == #"pg_ctl -D '/srv/it'\''s mine' -l '/srv/it'\''s mine/start.log' start"#)
+                == #"pg_ctl -D '/srv/it'\''s mine' -l '/srv/it'\''s mine/start.log' -o '-c data_directory='\''/srv/it'\''\'\'''\''s mine'\''' start"#
+        )
     }
 
     @Test("names a configuration elsewhere, and that this directory wins over the one in it")
@@ -195,7 +197,9 @@ struct StartCommandTests {
 
     @Test("names the password file that the server finds through its environment")
     func passfile() {
-        #expect(command("/d", passfile: "/my pass") == "env 'PGPASSFILE=/my pass' pg_ctl -D /d -l /d/start.log start")
+        #expect(
+            command("/d", passfile: "/my pass")
+                == "env 'PGPASSFILE=/my pass' pg_ctl -D /d -l /d/start.log -o '-c data_directory=/d' start")
     }
 
     @Test("is run as the owner of the files")
@@ -203,7 +207,7 @@ struct StartCommandTests {
         // Every system has a user 0, and its name is root.
         #expect(
             command("/d", owner: .init(user: 0, group: 0), passfile: "/p")
-                == "runuser -u root -- env PGPASSFILE=/p pg_ctl -D /d -l /d/start.log start")
+                == "runuser -u root -- env PGPASSFILE=/p pg_ctl -D /d -l /d/start.log -o '-c data_directory=/d' start")
     }
 
     @Test("of a failure shows the last lines of what was said")

@@ -1,0 +1,43 @@
+package import UnderstudyConnection
+import UnderstudyProtocol
+package import UnderstudyWAL
+
+extension NetworkLoop {
+    /// Whoever restores from it relies on it, so it has to tell the switch that the server has just made.
+    mutating func putHistory(_ next: NextTimeline, after left: TimelineID) throws(ReceiveError) {
+        let content = try connecting { () throws(ConnectionError) in try session.history(of: next.timeline) }
+        let history: TimelineHistory
+        do throws(TimelineHistoryError) {
+            history = try TimelineHistory(parsing: content, of: next.timeline)
+        } catch { throw ReceiveError(.protocolViolation, error.message) }
+        guard history.switchLSN(of: left) == next.position else {
+            throw ReceiveError(
+                .protocolViolation,
+                "server ended timeline \(left) at \(next.position), which history file \"\(next.timeline.historyFileName)\" does not tell"
+            )
+        }
+        // A server may switch faster than the disk takes their histories.
+        while !writer.awaitHistories(timeout: .seconds(1)) {
+            try noteReport()
+            if session.isInterrupted { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
+        }
+        writer.putHistory(next.timeline, content)
+    }
+}
+
+extension Session {
+    /// The content of a timeline's history file: TIMELINE_HISTORY.
+    package func history(of timeline: TimelineID) throws(ConnectionError) -> [UInt8] {
+        let row = try runForBytes(ReplicationCommand.timelineHistory(timeline))
+        guard row.count >= 2, row[0] == Array(timeline.historyFileName.utf8), let content = row[1] else {
+            throw ConnectionError(.protocolViolation, "unexpected answer to TIMELINE_HISTORY \(timeline)")
+        }
+        guard content.count <= TimelineHistory.longestFile else {
+            throw ConnectionError(
+                .protocolViolation,
+                "server sent history file \"\(timeline.historyFileName)\" with \(content.count) bytes, which are more than \(TimelineHistory.longestFile)"
+            )
+        }
+        return content
+    }
+}
