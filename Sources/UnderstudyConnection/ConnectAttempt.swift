@@ -52,7 +52,9 @@ struct ConnectAttempt {
             }
             let waiting = Int(understudy_bytes_waiting(unsafe PQsocket(connection)))
             taken += min(waiting, InputMeasure.piece)
-            guard max(taken, waiting) <= InputMeasure.longestLogin else {
+            // libpq may have made room for a message that no login has.
+            session.input.look(waiting: waiting)
+            guard max(taken, waiting) <= InputMeasure.longestLogin, !session.input.isMeasured else {
                 throw ConnectionError(
                     .protocolViolation,
                     "server at \"\(host.host)\", port \(host.port) sent more than \(InputMeasure.longestLogin) bytes before the login was complete"

@@ -161,6 +161,18 @@ struct HostileInputTests {
         #expect(error?.message.contains("sent more than 1048576 bytes before the login was complete") == true)
     }
 
+    @Test("a login with a message that is said to have 1 GB is refused when a little of it has come")
+    func largeLogin() throws {
+        var answer = ScriptedServer.Answer(
+            [UInt8(ascii: "R"), 0, 0, 0, 8, 0, 0, 0, 0, UInt8(ascii: "N")] + ServerBytes.integer(UInt32(0x3FFF_FF00)))
+        answer.pieces = sent.pieces(Self.mebibyte, 1024)
+        let startup = answer
+        let server = try ScriptedServer(startup: startup) { _ in .init([]) }
+        let error = #expect(throws: ConnectionError.self) { _ = try connect(to: server) }
+        #expect(error?.message.contains("before the login was complete") == true)
+        #expect(sent.bytes.withLock { $0 } < 64 << 20)
+    }
+
     @Test("messages without end let an interrupt through")
     func endlessMessages() throws {
         var begin = ServerBytes(), piece = ServerBytes()
