@@ -42,7 +42,7 @@ final class StreamObserver {
 
     /// Whether the server accepted the stream.
     private(set) var hasBegun = false
-    /// Whether the stream brought anything: then the trouble before is over.
+    /// Whether the stream brought anything.
     var hasReceived: Bool { last.received > start.lsn || last.timeline != start.timeline }
 
     /// How far WAL that came is on stable storage.

@@ -51,7 +51,7 @@ extension BackupRun {
                 if let wal = targets.wal {
                     wal.directory
                 } else { try targets.directory.openDirectory(RelativePath(version.walDirectoryName)) }
-            return directory.exists(name) ? try directory.read(name, atMost: 16 << 20) : nil
+            return directory.exists(name) ? try directory.read(name, atMost: TimelineHistory.longestFile) : nil
         } catch { throw UnderstudyError(error) }
     }
 }

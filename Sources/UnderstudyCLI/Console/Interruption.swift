@@ -27,8 +27,9 @@ enum Interruption {
     /// Runs `operation`; the first signal cancels it, the second one is told that the end takes its time, and the third one
     /// ends the process: what computes or waits in somebody else's code may not hear of anything else.
     ///
-    /// - Parameter endAtOnce: Says what is left, and ends the process.
-    /// - Parameter executor: Where the operation runs; nil for Swift's own threads.
+    /// - Parameters:
+    ///   - executor: Where the operation runs; nil for Swift's own threads.
+    ///   - endAtOnce: Says what is left, and ends the process.
     static func watch<Result: Sendable>(
         _ signals: SignalFeed, console: Console, ending: Ending = .cleaningUp, on executor: (any TaskExecutor)? = nil,
         endAtOnce: @escaping @Sendable (EndingSignal) -> Void = { _ in },
