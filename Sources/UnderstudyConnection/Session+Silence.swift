@@ -29,8 +29,8 @@ extension Session {
             silentSince = begin
             let left = limit.map { max(.zero, $0 - (clock.now - begin)) }
             let standstill = standstillLimit.map { max(.zero, $0 - (clock.now - progressedAt)) }
-            let waited = try waitForInput(
-                timeout: [left, standstill].compactMap { $0 }.min(), wakeUps: wakeUps)
+            let next = standstill.map { min($0, left ?? $0) } ?? left
+            let waited = try waitForInput(timeout: next, wakeUps: wakeUps)
             guard waited == .timedOut else { return waited }
             try checkStandstill()
             // With encryption a wait may end early.
