@@ -41,6 +41,6 @@ extension CopiedSettings {
     }
 
     private static func resolve(_ path: String, beside file: String) -> String {
-        path.hasPrefix("/") ? path : "\(OwnedDirectory.parent(of: file))/\(path)"
+        path.isAbsolutePath ? path : "\(OwnedDirectory.parent(of: file))/\(path)"
     }
 }

@@ -125,7 +125,8 @@ struct DirectorySink: TarSink {
         case .directory:
             do throws(FileIOError) { try makeDirectory(entry) } catch { throw UnderstudyError(error) }
         case .symbolicLink:
-            guard root.manifestPrefix == nil, let oid = tablespaceOID(entry.path), let target = tablespaceLinks[oid]
+            guard root.manifestPrefix == nil, let place = tablespacePlace(entry.path), place.isItself,
+                let target = tablespaceLinks[place.oid]
             else {
                 throw UnderstudyError(
                     .protocolViolation, "server sent symbolic link \"\(entry.path)\", which is no tablespace",
@@ -165,10 +166,7 @@ struct DirectorySink: TarSink {
 
     /// The place of a tablespace that lies elsewhere holds the link to it; that of one in place, its directory.
     private func checkLink(_ entry: TarEntry) throws(UnderstudyError) {
-        guard let parts = entry.path.string?.split(separator: "/"), parts.count > 1, parts[0] == "pg_tblspc",
-            let oid = UInt32(parts[1])
-        else { return }
-        let isAtPlace = parts.count == 2
+        guard let (oid, isAtPlace) = tablespacePlace(entry.path) else { return }
         if tablespaceLinks[oid] != nil {
             if isAtPlace, case .symbolicLink = entry.kind { return }
         } else if premade.contains("pg_tblspc/\(oid)") {
@@ -216,12 +214,14 @@ struct DirectorySink: TarSink {
         root.manifestPrefix == nil && (path.isBeneath(walName) || path.string == "\(walName)")
     }
 
-    /// The OID where the path is `pg_tblspc/OID`.
-    private func tablespaceOID(_ path: MemberPath) -> UInt32? {
-        guard let parts = path.string?.split(separator: "/"), parts.count == 2, parts[0] == "pg_tblspc" else {
-            return nil
-        }
+    /// The OID where the path is `pg_tblspc/OID` or beneath it, and whether it is that place itself.
+    private func tablespacePlace(_ path: MemberPath) -> (oid: UInt32, isItself: Bool)? {
+        let parent = "pg_tblspc" as StaticString
+        guard path.isBeneath(parent) else { return nil }
+        let rest = path.bytes.dropFirst(parent.utf8CodeUnitCount + 1)
+        let name = rest.prefix { $0 != UInt8(ascii: "/") }
         // One writing of it alone: the server's.
-        return UInt32(parts[1]).flatMap { "\($0)" == parts[1] ? $0 : nil }
+        guard let oid = UInt32(String(decoding: name, as: UTF8.self)), "\(oid)".utf8.elementsEqual(name) else { return nil }
+        return (oid, name.count == rest.count)
     }
 }

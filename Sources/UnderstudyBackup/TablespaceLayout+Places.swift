@@ -18,8 +18,14 @@ extension TablespaceLayout {
     }
 
     private static func guardedPlaces(owner: UInt32?) -> GuardedPlaces {
-        let homes = Account.all().map { GuardedPlaces.Home(user: $0.user, directory: $0.home, shell: $0.shell) }
-        return GuardedPlaces(homes: homes, service: owner ?? geteuid()) { realPath($0) }
+        // A directory service may know of accounts that it does not list.
+        let own = [geteuid(), owner].compactMap { $0.flatMap(Account.init(user:)) }
+        let homes = (Account.all() + own).map {
+            GuardedPlaces.Home(user: $0.user, directory: $0.home, shell: $0.shell)
+        }
+        return GuardedPlaces(homes: homes, service: owner ?? geteuid(), own: environmentVariable("HOME")) {
+            realPath($0)
+        }
     }
 
     private static func check(_ places: [String], _ guarded: GuardedPlaces) throws(UnderstudyError) {

@@ -23,7 +23,7 @@ struct TablespaceLayout {
         let moves = TablespaceMoves(options.moves)
         for archive in announced {
             guard let oid = archive.oid, let location = archive.location else { continue }
-            if location.hasPrefix("/") {
+            if location.isAbsolutePath {
                 let moved = moves[location]
                 if moved == nil { unmapped.append(location) }
                 links[oid] = moved ?? location

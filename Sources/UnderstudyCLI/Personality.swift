@@ -1,3 +1,5 @@
+import UnderstudyFileIO
+
 /// The name the program was called by, and what follows from it.
 enum Personality: Sendable, Equatable {
     /// `understudy`, with subcommands.
@@ -11,7 +13,7 @@ enum Personality: Sendable, Equatable {
 
     /// - Parameter path: The first word of the command line, with or without folders.
     init(calledAs path: String) {
-        switch path.split(separator: "/").last {
+        switch path.pathComponents.last {
         case "pg_basebackup": self = .baseBackup
         case "pg_receivewal": self = .receiveWAL
         case "pg_receivexlog": self = .receiveXLOG

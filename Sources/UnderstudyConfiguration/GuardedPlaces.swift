@@ -42,12 +42,17 @@ package struct GuardedPlaces: Sendable {
     /// - Parameters:
     ///   - service: The user that the server runs as, where it is known: its account counts as a service's if its number
     ///     is a service's, whatever its shell.
+    ///   - own: Where this process is at home by its environment. Where the system knows nothing of it, only what is hidden
+    ///     there is guarded: in a container it may be the place for data.
     ///   - resolve: The path without symbolic links; nil where there is nothing.
-    package init(homes: some Sequence<Home>, service: UInt32?, resolve: (String) -> String?) {
+    package init(homes: some Sequence<Home>, service: UInt32?, own: String?, resolve: (String) -> String?) {
         for text in Self.ofSystem { guardPlace(text, isWhole: true, resolve) }
-        for home in homes where home.directory.hasPrefix("/") && !Self.ofNobody.contains(Path(home.directory)) {
+        for home in homes where Path(home.directory).isAbsolute && !Self.ofNobody.contains(Path(home.directory)) {
             let isOfService = home.isOfSystem && (home.logsIn || home.user == service)
             guardPlace(home.directory, isWhole: !isOfService, resolve)
+        }
+        if let own, Path(own).isAbsolute, places[Path(resolve(own) ?? own)] == nil {
+            guardPlace(own, isWhole: false, resolve)
         }
     }
 
@@ -68,7 +73,7 @@ package struct GuardedPlaces: Sendable {
             let path = Path(text)
             for (ancestor, rest) in path.ancestors {
                 guard let place = places[ancestor] else { continue }
-                if place.isWhole || rest.contains(where: { $0.hasPrefix(".") }) { return place.text }
+                if place.isWhole || rest.contains(where: { $0.first == UInt8(ascii: ".") }) { return place.text }
             }
         }
         return nil

@@ -65,7 +65,7 @@ extension Preflight {
                     : "The primary has tablespaces in \(announced.prefix(5).map { "\"\($0)\"" }.joined(separator: ", "))\(announced.count > 5 ? " and \(announced.count - 5) more" : "").",
                 hint: "Write the directory as the primary does, or leave the mapping out.")
         }
-        let places = announced.filter { $0.hasPrefix("/") }.map { moves[$0] ?? $0 }
+        let places = announced.filter { Path($0).isAbsolute }.map { moves[$0] ?? $0 }
         findings += overlaps(of: places, dataDirectory: dataDirectory, walDirectory: walDirectory)
         return findings
     }

@@ -77,9 +77,9 @@ package struct ConnectionParameters: Sendable, Equatable {
 extension String {
     /// Without white space at the end of lines and of the text.
     var trimmedLines: String {
-        split(separator: "\n").map { line in
+        unicodeScalars.split(separator: "\n").map { line in
             var line = line
-            while let last = line.last, last.isWhitespace { line.removeLast() }
+            while let last = line.last, last.properties.isWhitespace { line.removeLast() }
             return String(line)
         }.filter { !$0.isEmpty }.joined(separator: "\n")
     }

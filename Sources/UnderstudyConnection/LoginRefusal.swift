@@ -10,7 +10,7 @@ struct LoginRefusal: Equatable {
 
     init(_ verbose: String) {
         var lines: [String] = []
-        for line in verbose.split(separator: "\n").map(String.init) {
+        for line in verbose.unicodeScalars.split(separator: "\n").map(String.init) {
             if line.hasPrefix("LOCATION:  ") { continue }
             if let found = Self.severityStateAndMessage(line) {
                 lines.append("\(found.before)\(found.severity):  \(found.message)")

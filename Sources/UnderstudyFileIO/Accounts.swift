@@ -14,6 +14,11 @@ package func userName(_ user: UInt32) -> String? {
     Account(user: user)?.name
 }
 
+/// A variable of this process's environment: getenv(3). The environment is not changed while the program runs.
+package func environmentVariable(_ name: String) -> String? {
+    unsafe getenv(name).map { unsafe String(cString: $0) }
+}
+
 /// What the system knows of a user: getpwuid_r(3).
 package struct Account: Sendable, Equatable {
     package let user: UInt32

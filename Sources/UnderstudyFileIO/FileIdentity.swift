@@ -103,7 +103,7 @@ extension ConfinedDirectory {
         var parents: [Parent] = []
         for (index, noted) in made.enumerated().reversed() {
             var info = stat(), named = stat()
-            let name = RelativePath(noted.path.lastComponent)
+            let name = RelativePath(noted.path.lastPathComponent)
             // fstat and fstatat fill the structs.
             guard unsafe fstat(current, &info) == 0, mayRemove(info.st_uid),
                 FileIdentity(info).matches(noted.identity, isSameBoot: isSameBoot)
@@ -142,12 +142,5 @@ extension ConfinedDirectory {
         init(_ descriptor: consuming FileDescriptor) {
             self.descriptor = descriptor
         }
-    }
-}
-
-extension String {
-    /// What stands behind the last slash, slashes at the end left out.
-    var lastComponent: String {
-        split(separator: "/").last.map(String.init) ?? self
     }
 }

@@ -182,11 +182,12 @@ package final class OwnedDirectory: Sendable {
     }
 
     package static func parent(of path: String) -> String {
-        var path = Substring(path)
-        while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        let parent = path[..<slash]
-        return parent.isEmpty ? "/" : String(parent)
+        let slash = UInt8(ascii: "/")
+        var path = Substring(path).utf8
+        while path.count > 1 && path.last == slash { path.removeLast() }
+        guard let end = path.lastIndex(of: slash) else { return "." }
+        let parent = path[..<end]
+        return parent.isEmpty ? "/" : String(Substring(parent))
     }
 }
 
@@ -211,7 +212,7 @@ package func realPathToBe(_ path: String) -> String {
     while true {
         if let real = realPath(place) { return ([real] + missing.map(String.init)).joined(separator: "/") }
         let parent = OwnedDirectory.parent(of: place)
-        guard parent != place, let name = place.split(separator: "/").last else { return path }
+        guard parent != place, let name = place.pathComponents.last else { return path }
         missing.insert(name, at: 0)
         place = parent
     }
@@ -219,7 +220,7 @@ package func realPathToBe(_ path: String) -> String {
 
 /// The path from the root directory on, by the current directory; links are not resolved.
 package func absolutePath(_ path: String) -> String {
-    guard !path.hasPrefix("/") else { return path }
+    guard !path.isAbsolutePath else { return path }
     // getcwd allocates the string that it returns when it is given none.
     guard let current = unsafe getcwd(nil, 0) else { return path }
     defer { unsafe free(current) }

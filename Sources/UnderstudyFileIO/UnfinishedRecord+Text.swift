@@ -172,12 +172,12 @@ extension UnfinishedRecord.Slot {
 extension String {
     /// From the root directory on, and not that itself.
     fileprivate var isPlainPath: Bool {
-        hasPrefix("/") && utf8.count <= 4096 && utf8.contains { $0 != UInt8(ascii: "/") }
+        isAbsolutePath && utf8.count <= 4096 && utf8.contains { $0 != UInt8(ascii: "/") }
     }
 
     fileprivate func isBeneath(_ parent: String) -> Bool {
-        let own = split(separator: "/"), other = parent.split(separator: "/")
-        return own.count > other.count && own.starts(with: other)
+        let own = pathComponents, other = parent.pathComponents
+        return own.count > other.count && zip(own, other).allSatisfy { $0.utf8.elementsEqual($1.utf8) }
     }
 }
 

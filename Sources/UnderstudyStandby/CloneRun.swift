@@ -72,7 +72,7 @@ final class CloneRun: @unchecked Sendable {
     private func checkConfigFile(_ file: String) throws(UnderstudyError) {
         let path = absolutePath(file)
         do throws(FileIOError) {
-            let name = RelativePath(String(path.split(separator: "/").last ?? ""))
+            let name = RelativePath(path.lastPathComponent)
             _ = try ConfinedDirectory(path: OwnedDirectory.parent(of: path)).openFile(name, flags: 0)
         } catch {
             throw UnderstudyError(

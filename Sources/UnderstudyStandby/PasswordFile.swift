@@ -24,7 +24,7 @@ struct PasswordFile: Sendable {
     /// Looks whether the file can be written, and touches nothing.
     init(_ path: String, owner: FileOwner?) throws(UnderstudyError) {
         self.path = absolutePath(path)
-        name = RelativePath(String(self.path.split(separator: "/").last ?? ""))
+        name = RelativePath(self.path.lastPathComponent)
         do throws(FileIOError) {
             directory = try ConfinedDirectory(path: OwnedDirectory.parent(of: self.path), owner: owner)
             guard directory.exists(name) else { return }

@@ -20,7 +20,7 @@ struct ServerEnvironment: Sendable, Equatable {
     ///   - caller: The environment of this process: a variable's value by its name.
     ///   - account: What the system knows of a user.
     init(
-        owner: BaseBackup.Owner? = nil, passfile: String? = nil, caller: (String) -> String? = Self.ofThisProcess,
+        owner: BaseBackup.Owner? = nil, passfile: String? = nil, caller: (String) -> String? = environmentVariable,
         account: (UInt32) -> Account? = { Account(user: $0) }
     ) {
         for name in Self.kept { variables[name] = caller(name) }
@@ -36,10 +36,5 @@ struct ServerEnvironment: Sendable, Equatable {
         }
         if variables["PATH"] == nil { variables["PATH"] = "/usr/local/bin:/usr/bin:/bin" }
         variables["PGPASSFILE"] = passfile
-    }
-
-    static func ofThisProcess(_ name: String) -> String? {
-        // The environment is not changed while the program runs.
-        unsafe getenv(name).map { unsafe String(cString: $0) }
     }
 }

@@ -24,7 +24,7 @@ struct ServerPrograms: Sendable {
     /// Looks in `given`, else in the places where packages put this version, else in PATH.
     init(_ version: ServerVersion, given: String?) throws(UnderstudyError) {
         let candidates =
-            given.map { [$0] } ?? Self.places(version.major, path: ServerEnvironment.ofThisProcess("PATH"))
+            given.map { [$0] } ?? Self.places(version.major, path: environmentVariable("PATH"))
         for directory in candidates {
             guard unsafe access("\(directory)/pg_ctl", X_OK) == 0 else { continue }
             // A directory of a package holds one version; what PATH leads to may be another, as may what was given.
@@ -52,7 +52,7 @@ struct ServerPrograms: Sendable {
             "/usr/local/pgsql/bin", "/opt/postgresql/\(major)/bin",
         ]
         // The programs run in the data directory, where a relative name means another place.
-        let further = path?.split(separator: ":").filter { $0.hasPrefix("/") } ?? []
+        let further = path?.split(separator: ":").filter(\.isAbsolutePath) ?? []
         var seen: Set<String> = []
         return (usual + further.map(withoutLastSlash)).filter { seen.insert($0).inserted }
     }

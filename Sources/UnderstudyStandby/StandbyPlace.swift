@@ -74,7 +74,7 @@ enum StandbyPlace: Equatable, Sendable {
 
     /// Whether a socket is of the server's user, in a directory in which nobody but that user and root can have put it.
     private static func isTrusted(_ directory: String, port: Int, user: UInt32) -> Bool {
-        guard directory.hasPrefix("/") else { return false }
+        guard directory.isAbsolutePath else { return false }
         var info = stat()
         // Both calls fill the struct.
         guard unsafe stat(directory, &info) == 0, info.st_mode & S_IFMT == S_IFDIR, [user, 0].contains(info.st_uid),

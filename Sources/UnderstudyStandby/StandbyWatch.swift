@@ -74,7 +74,7 @@ struct StandbyWatch: Sendable {
     }
 
     private func askDirectly(_ place: StandbyPlace, _ port: Int) async throws -> [String?]? {
-        guard let target = place.parameters(login, port: port, environment: ServerEnvironment.ofThisProcess) else {
+        guard let target = place.parameters(login, port: port, environment: environmentVariable) else {
             return nil
         }
         let question = question, interrupt = interrupt

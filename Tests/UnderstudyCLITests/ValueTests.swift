@@ -46,6 +46,8 @@ struct ValueTests {
             (#"/a\b=/c\d"#, #"/a\b"#, #"/c\d"#),
             ("/a/=/b//c/./", "/a", "/b/c"),
             ("/=/b", "/", "/b"),
+            ("/a\u{301}/./b=/\u{301}c/", "/a\u{301}/b", "/\u{301}c"),
+            ("/a\u{338}=/b", "/a\u{338}", "/b"),
         ])
     func mapping(text: String, old: String, new: String) throws {
         #expect(try TablespaceArgument.parse(text) == .init(from: old, to: new))

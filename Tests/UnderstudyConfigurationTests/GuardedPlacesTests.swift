@@ -18,9 +18,9 @@ struct GuardedPlacesTests {
         .init(user: 65534, directory: "/nonexistent", shell: "/usr/sbin/nologin"),
     ]
 
-    private func holder(_ paths: String..., service: UInt32? = nil) -> String? {
+    private func holder(_ paths: String..., service: UInt32? = nil, own: String? = nil) -> String? {
         let links = ["/people/ann": "/disk/1/ann", "/etc": "/private/etc"]
-        return GuardedPlaces(homes: Self.homes, service: service) { links[$0] ?? $0 }.holder(of: paths)
+        return GuardedPlaces(homes: Self.homes, service: service, own: own) { links[$0] ?? $0 }.holder(of: paths)
     }
 
     @Test(
@@ -35,6 +35,9 @@ struct GuardedPlacesTests {
             ("/var/www/html", "/var/www"), ("/var/lib/service/ts", "/var/lib/service"),
             ("/var/lib/postgresql/.ssh", "/var/lib/postgresql"),
             ("/var/lib/postgresql/15/.x/ts", "/var/lib/postgresql"),
+            // To file systems a slash and a combining accent are two things.
+            ("/root/\u{301}x", "/root"), ("/\u{301}/../etc/x", "/etc"),
+            ("/var/lib/postgresql/.\u{301}x", "/var/lib/postgresql"),
         ])
     func guarded(_ path: String, _ directory: String) {
         #expect(holder(path) == directory)
@@ -49,6 +52,16 @@ struct GuardedPlacesTests {
         ])
     func free(_ path: String) {
         #expect(holder(path) == nil)
+    }
+
+    @Test("are this process's home by its environment, of which only what is hidden counts unless it is an account's")
+    func own() {
+        #expect(holder("/pgdata/.ssh", own: "/pgdata") == "/pgdata")
+        #expect(holder("/pgdata/ts", own: "/pgdata") == nil)
+        #expect(holder("/people/ann/ts", own: "/people/ann") == "/people/ann")
+        #expect(holder("/people/ann/ts", own: "/disk/1/ann/") == "/people/ann")
+        #expect(holder("/tmp/.x", own: "/tmp") == nil)
+        #expect(holder("/srv/ts", own: "") == nil)
     }
 
     @Test("are found behind symbolic links, whatever the path says")

@@ -107,6 +107,9 @@ import UnderstudyConfiguration
             (["/data/ts"], [("/data/ts", "/x")], []),
             (["/a", "/b"], [("/a", "/b/x")], ["overlaps the tablespace directory"]),
             (["pg_tblspc/16385"], [], []),
+            (["/data/\u{301}x"], [], ["overlaps the data directory"]),
+            (["/caf\u{e9}", "/cafe\u{301}"], [], []),
+            (["/caf\u{e9}"], [("/cafe\u{301}", "/x")], ["is unused"]),
         ] as [([String], [(String, String)], [String])])
     func tablespaces(announced: [String], pairs: [(String, String)], messages: [String]) {
         let findings = Preflight.tablespaces(announced, mappings: Self.moves(pairs), dataDirectory: "/data")

@@ -134,7 +134,10 @@ struct OwnedDirectoryTests {
 
     @Test(
         "the parent of a path is found by its text",
-        arguments: [("/a/b", "/a"), ("/a/b/", "/a"), ("/a", "/"), ("a", "."), ("a/b", "a"), ("/", "/"), ("//", "/")])
+        arguments: [
+            ("/a/b", "/a"), ("/a/b/", "/a"), ("/a", "/"), ("a", "."), ("a/b", "a"), ("/", "/"), ("//", "/"),
+            ("/a/\u{301}b", "/a"), ("\u{301}/a", "\u{301}"),
+        ])
     func parents(_ path: String, _ parent: String) {
         #expect(OwnedDirectory.parent(of: path) == parent)
     }

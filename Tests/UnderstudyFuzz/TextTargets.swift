@@ -38,7 +38,8 @@ private func checkPrinted(_ text: String) {
     precondition(!line.contains("\n"), "a line of several lines")
     let lines = message.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).dropFirst()
     precondition(
-        lines.allSatisfy { $0.isEmpty || String($0).hasPrefix(PrintedText.indent) }, "a line that is not indented")
+        lines.allSatisfy { $0.isEmpty || $0.starts(with: PrintedText.indent.unicodeScalars) },
+        "a line that is not indented")
 }
 
 /// A pid file as a server that dies, or somebody else, has left it.

@@ -1,4 +1,5 @@
 import Understudy
+import UnderstudyFileIO
 
 /// Gives the options their meaning, and refuses those that do not fit together with the stock tool's words, in the
 /// stock tool's order.
@@ -22,7 +23,7 @@ struct BasebackupInterpreter {
         guard let directory = parsed.pgdata, !directory.isEmpty else { throw misuse("no target directory specified") }
         try refuseWhatIsMissing()
         let slot = try slot(walMethod: walMethod)
-        if let path = parsed.waldir, !path.hasPrefix("/") {
+        if let path = parsed.waldir, !path.isAbsolutePath {
             throw misuse("WAL directory location must be an absolute path")
         }
         try checkEstimateAndManifest()

@@ -1,4 +1,5 @@
 import Understudy
+import UnderstudyFileIO
 
 /// Gives the options of `clone` their meaning, and refuses those that do not fit together.
 struct CloneInterpreter {
@@ -49,7 +50,7 @@ struct CloneInterpreter {
         for text in parsed.tablespaceMapping {
             options.tablespaceMappings.append(try TablespaceArgument.parse(text))
         }
-        if let path = parsed.waldir, !path.hasPrefix("/") {
+        if let path = parsed.waldir, !path.isAbsolutePath {
             throw misuse("WAL directory location must be an absolute path")
         }
         options.walDirectory = parsed.waldir

@@ -1,0 +1,15 @@
+/// Paths that are text, taken apart as file systems do: at each byte that is a slash. As `Character`s a slash and a combining
+/// character behind it are one, which is no slash.
+extension StringProtocol where SubSequence == Substring {
+    package var isAbsolutePath: Bool { utf8.first == UInt8(ascii: "/") }
+
+    /// What stands between the slashes, empty ones left out.
+    package var pathComponents: [Substring] {
+        Substring(self).utf8.split(separator: UInt8(ascii: "/")).map(Substring.init)
+    }
+
+    /// What stands behind the last slash, slashes at the end left out; of the root directory, all.
+    package var lastPathComponent: String {
+        String(pathComponents.last ?? Substring(self))
+    }
+}
