@@ -7,9 +7,6 @@ extension BackupRun {
         session.patience = options.stallTimeout.map { Patience(limit: $0, .inquiry(isAlive)) }
     }
 
-    /// How many times as long as it may be silent the server may send no data of a copy, whatever else it says or answers.
-    static let standstill = 10
-
     func expectNoSilence(_ session: Session) {
         session.patience = options.stallTimeout.map { Patience(limit: $0, .failure) }
     }

@@ -131,7 +131,7 @@ package final class BackupRun: @unchecked Sendable {
         }
         // Without streamed WAL the server may wait for its archive before the copy is over.
         if options.wal != .none { expectNoSilence(session) }
-        session.standstillLimit = options.stallTimeout.map { $0 * Self.standstill }
+        session.standstillLimit = options.stallTimeout.map { $0 * Session.patienceWithTalk }
         let verifier = try copy(session, server, targets, layout, plans)
         session.standstillLimit = nil
         expectSilence(session)

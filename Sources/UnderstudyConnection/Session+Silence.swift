@@ -59,6 +59,21 @@ extension Session {
             .stalled, "server is there, but has sent nothing of what it was asked for in \(standstillLimit.formatted)")
     }
 
+    /// What is no answer counts as little as silence, only later. A server whose silence may have a reason may also take
+    /// its time.
+    func checkAnswer() throws(ConnectionError) {
+        guard shield == nil, let patience, case .failure = patience.consequence else { return }
+        let now = ContinuousClock().now, since = answeringSince ?? now
+        answeringSince = since
+        let limit = patience.limit * Self.patienceWithTalk
+        guard now - since >= limit else { return }
+        throw ConnectionError(
+            .stalled, "server is there, but has not completed its answer in \(limit.formatted)")
+    }
+
+    /// By how much longer a server may talk than be silent.
+    package static let patienceWithTalk = 10
+
     /// Something came, or nothing was waited for.
     func endSilence() {
         silentSince = nil

@@ -38,7 +38,11 @@ package import UnderstudyProtocol
     var hasLookedTwice = false
 
     /// How long the server may be silent while something is expected of it.
-    package var patience: Patience?
+    package var patience: Patience? {
+        didSet { answeringSince = nil }
+    }
+    /// Since when the answer to a command, or what follows a copy, is under way.
+    var answeringSince: ContinuousClock.Instant?
     /// How long the server may send whatever it likes but nothing that ``noteProgress()`` is called for; nil for ever.
     package var standstillLimit: Duration? {
         didSet { noteProgress() }
@@ -178,6 +182,7 @@ package import UnderstudyProtocol
 
     /// Sends a command; its results are taken with ``nextResult()``.
     package func send(_ command: String) throws(ConnectionError) {
+        answeringSince = nil
         guard unsafe PQsendQuery(connection, command) == 1 else { throw lost("could not send a command") }
         // Rows one by one: however many a server sends, they are counted before they fill the memory.
         unsafe PQsetSingleRowMode(connection)
@@ -210,7 +215,11 @@ package import UnderstudyProtocol
         var rows: RowBytes?
         while true {
             try checkInterrupt()
-            while unsafe PQisBusy(connection) == 1 { _ = try waitForInput(wakeUps: []) }
+            try checkAnswer()
+            while unsafe PQisBusy(connection) == 1 {
+                _ = try waitForInput(wakeUps: [])
+                try checkAnswer()
+            }
             guard let result = unsafe PQgetResult(connection) else {
                 if unsafe PQstatus(connection) == CONNECTION_BAD { throw lost("connection to server was lost") }
                 return .none
@@ -223,8 +232,12 @@ package import UnderstudyProtocol
                 try unsafe rows?.add(result, longestField: longestField)
                 if unsafe PQresultStatus(result) == PGRES_TUPLES_OK, let rows { return .rows(read(rows)) }
             case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: return .command
-            case PGRES_COPY_OUT: return .copyOut
-            case PGRES_COPY_BOTH: return .copyBoth
+            case PGRES_COPY_OUT:
+                answeringSince = nil
+                return .copyOut
+            case PGRES_COPY_BOTH:
+                answeringSince = nil
+                return .copyBoth
             case PGRES_COPY_IN: return .copyIn
             case PGRES_FATAL_ERROR: throw unsafe failure(result)
             default: throw ConnectionError(.protocolViolation, "the server sent a result of an unexpected kind")

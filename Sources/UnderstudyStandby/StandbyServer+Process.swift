@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import UnderstudyBackup
 import UnderstudyFileIO
 
@@ -41,19 +42,52 @@ extension StandbyServer {
         return nil
     }
 
+    /// Ends a start that is under way: the server, whether or not it has written postmaster.pid, and pg_ctl's wait for it.
+    func endStart<Outcome: Sendable>(_ starting: Task<Outcome, Never>) async {
+        let isOver = Atomic(false)
+        let waiting = Task {
+            _ = await starting.value
+            isOver.store(true, ordering: .releasing)
+        }
+        let clock = ContinuousClock(), begin = clock.now
+        while !isOver.load(ordering: .acquiring) {
+            if postmaster() != nil {
+                _ = await stopImmediately()
+            } else {
+                endStarters(withPgCtl: clock.now - begin > Self.patienceWithPgCtl)
+            }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        await waiting.value
+    }
+
+    /// Kills the server that has written no postmaster.pid: it has no memory to share and no other processes yet, and may
+    /// hear no other signal, as while it reads a configuration file that is a pipe. pg_ctl sees that, and ends.
+    private func endStarters(withPgCtl: Bool) {
+        guard let began = began.read({ $0 }), let files = try? ConfinedDirectory(path: directory) else { return }
+        for process in RunningProcess.programs(ofServerIn: files, since: began) {
+            let program = process.arguments.first?.split(separator: UInt8(ascii: "/")).last
+            let isServer = program?.elementsEqual("postgres".utf8) ?? false
+            if isServer || withPgCtl { process.send(SIGKILL, group: !isServer) }
+        }
+    }
+
     /// Sends a signal to the server, if it is ours, and waits until it is gone.
     ///
     /// Not by pg_ctl, which sends it to whatever process the file names by then.
     ///
+    /// - Parameter patience: After this it is killed; nil to wait as long as pg_ctl does, and leave it then.
     /// - Returns: Whether no server runs there any more.
-    func end(_ signal: CInt) async -> Bool {
+    func end(_ signal: CInt, patience: Duration? = nil) async -> Bool {
         switch standing() {
         case .none, .foreign: return true
         case .uncertain: return false
         case .ours(_, let process):
             guard kill(process.number, signal) == 0 || errno == ESRCH else { return false }
             let clock = ContinuousClock(), deadline = clock.now + Self.longestStop
+            let limit = patience.map { clock.now + $0 }
             while process.isAlive {
+                if let limit, clock.now > limit { process.send(SIGKILL) }
                 guard clock.now < deadline else { return false }
                 // A task of its own, which nobody cancels: in this one the pause might be none.
                 await Task { try? await Task.sleep(for: .milliseconds(20)) }.value
@@ -64,4 +98,7 @@ extension StandbyServer {
 
     /// As long as pg_ctl waits.
     private static let longestStop = Duration.seconds(60)
+    /// A server that is to end at once gives its processes five seconds.
+    static let patienceWithServer = Duration.seconds(7)
+    private static let patienceWithPgCtl = Duration.seconds(3)
 }

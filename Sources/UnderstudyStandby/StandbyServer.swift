@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import UnderstudyBackup
 import UnderstudyConfiguration
 import UnderstudyFileIO
@@ -93,8 +92,7 @@ struct StandbyServer: Sendable {
         let (status, output) = try await withTaskCancellationHandler {
             await starting.value
         } onCancel: {
-            // Ends pg_ctl's wait, too.
-            Task { await stopWhenUp(unless: starting) }
+            Task { await endStart(starting) }
         }.get()
         if Task.isCancelled { throw UnderstudyError(.cancelled, "the start of the standby was cancelled") }
         guard status != 0 else { return }
@@ -119,7 +117,7 @@ struct StandbyServer: Sendable {
     ///
     /// - Returns: Whether no server runs there any more.
     func stopImmediately() async -> Bool {
-        await end(SIGQUIT)
+        await end(SIGQUIT, patience: Self.patienceWithServer)
     }
 
     /// Stops the server in order, if that can be done, and else at once.
@@ -142,20 +140,6 @@ struct StandbyServer: Sendable {
 
     private static func controlBytes(_ directory: String) -> [UInt8]? {
         try? ConfinedDirectory(path: directory).read("global/pg_control", atMost: 8192)
-    }
-
-    /// A server that is being started can be stopped only when it has written postmaster.pid.
-    private func stopWhenUp(unless starting: Task<Result<(Int32, String), UnderstudyError>, Never>) async {
-        let isOver = Atomic(false)
-        let waiting = Task {
-            _ = await starting.value
-            isOver.store(true, ordering: .releasing)
-        }
-        while postmaster() == nil && !isOver.load(ordering: .acquiring) {
-            try? await Task.sleep(for: .milliseconds(20))
-        }
-        _ = await stopImmediately()
-        await waiting.value
     }
 
     /// Runs a query as the server's own user, whom Debian's and most configurations let in by `peer`.

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 import UnderstudyTestSupport
 
@@ -48,6 +49,50 @@ import UnderstudyTestSupport
         #expect(
             result.errorOutput.contains("recovery_target_timeline that came along is replaced by latest\n"), "\(result)"
         )
+    }
+
+    @Test func `what is started is the copy, whatever data directory came along`() throws {
+        let primary = try Cluster(.newest), other = try Cluster(.newest)
+        try other.stop()
+        try primary.append(["data_directory = '\(other.directory)'"], to: "postgresql.conf")
+        let target = TestDirectory.freshPath("standby")
+        let result = try start(primary, target, PostgresInstallation.newest.programs)
+        try #require(result.status == 0, "\(result)")
+        #expect(!FileTree.exists("\(other.directory)/postmaster.pid"))
+        let standby = try Cluster(running: target, .newest)
+        #expect(try standby.sql("SHOW data_directory") == target)
+    }
+
+    @Test(arguments: PostgresInstallation.outermost)
+    func `a signal ends a server that has not come so far as to tell of itself`(
+        installation: PostgresInstallation
+    ) throws {
+        let primary = try Cluster(installation)
+        // The server waits for somebody who writes to it.
+        let pipe = TestDirectory.freshPath("pipe.conf")
+        try #require(unsafe mkfifo(pipe, 0o644) == 0)
+        try primary.append(["include '\(pipe)'"], to: "postgresql.conf")
+        let target = TestDirectory.freshPath("standby")
+        let program = try UnderstudyProgram.start(
+            Command.clone.arguments(primary.connectionString(), target)
+                + ["--start", "--port", String(Port.free()), "--bin-dir", installation.programs, "--wait", "600"])
+        try eventually("the server: \(program.errorOutput)") { program.isRunning && Self.servers(target).count == 1 }
+        program.send(SIGTERM)
+        let result = program.wait()
+        expectRefused(result, "interrupted by SIGTERM", hint: false)
+        #expect(Self.servers(target) == [])
+        #expect(!FileTree.exists(target))
+    }
+
+    /// The processes that were started as servers of a directory.
+    private static func servers(_ directory: String) -> [String] {
+        FileTree.names("/proc").filter { process in
+            guard process.allSatisfy(\.isNumber), let bytes = try? FileTree.bytes("/proc/\(process)/cmdline") else {
+                return false
+            }
+            let words = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+            return words.first?.hasSuffix("/postgres") ?? false && words.contains(directory)
+        }
     }
 
     @Test func `basebackup -R names them all, and changes none`() throws {

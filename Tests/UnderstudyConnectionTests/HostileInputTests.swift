@@ -44,6 +44,14 @@ struct HostileInputTests {
         return try ScriptedServer(startup: .init(welcome.bytes)) { _ in answer }
     }
 
+    /// A session whose server has begun a copy.
+    private func stream(from server: ScriptedServer) throws -> Session {
+        let session = try connect(to: server)
+        try session.send("START_REPLICATION")
+        #expect(try session.nextResult() == .copyBoth)
+        return session
+    }
+
     /// The head of one column's rows.
     private static let head: [UInt8] = {
         var bytes = ServerBytes()
@@ -118,9 +126,7 @@ struct HostileInputTests {
         begin.keepalive(at: 1, asksForReply: false)
         var answer = ScriptedServer.Answer(begin.bytes + [UInt8(ascii: "d")] + ServerBytes.integer(UInt32(1 << 30)))
         answer.pieces = sent.pieces(Self.mebibyte, 1024)
-        let session = try connect(to: server(answer))
-        try session.send("START_REPLICATION")
-        #expect(try session.nextResult() == .copyBoth)
+        let session = try stream(from: server(answer))
         let error = #expect(throws: ConnectionError.self) {
             while try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in }) == .data {}
         }
@@ -140,9 +146,7 @@ struct HostileInputTests {
         begin.copyBoth()
         var answer = ScriptedServer.Answer(begin.bytes)
         answer.pieces = sent.pieces(piece.bytes, 1000)
-        let session = try connect(to: server(answer))
-        try session.send("START_REPLICATION")
-        #expect(try session.nextResult() == .copyBoth)
+        let session = try stream(from: server(answer))
         let error = #expect(throws: ConnectionError.self) {
             while try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in }) == .data {}
         }
@@ -173,16 +177,18 @@ struct HostileInputTests {
         #expect(sent.bytes.withLock { $0 } < 64 << 20)
     }
 
-    @Test("messages without end let an interrupt through")
-    func endlessMessages() throws {
+    private func endlessStream() throws -> Session {
         var begin = ServerBytes(), piece = ServerBytes()
         begin.copyBoth()
         for _ in 0..<1000 { piece.keepalive(at: 1, asksForReply: false) }
         var answer = ScriptedServer.Answer(begin.bytes)
         answer.pieces = sent.pieces(piece.bytes, .max)
-        let session = try connect(to: server(answer))
-        try session.send("START_REPLICATION")
-        #expect(try session.nextResult() == .copyBoth)
+        return try stream(from: server(answer))
+    }
+
+    @Test("messages without end let an interrupt through")
+    func endlessMessages() throws {
+        let session = try endlessStream()
         var count = 0
         let error = #expect(throws: ConnectionError.self) {
             while try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in }) == .data {
@@ -196,14 +202,7 @@ struct HostileInputTests {
 
     @Test("messages without end let a wake-up through")
     func wakeUp() throws {
-        var begin = ServerBytes(), piece = ServerBytes()
-        begin.copyBoth()
-        for _ in 0..<1000 { piece.keepalive(at: 1, asksForReply: false) }
-        var answer = ScriptedServer.Answer(begin.bytes)
-        answer.pieces = sent.pieces(piece.bytes, .max)
-        let session = try connect(to: server(answer))
-        try session.send("START_REPLICATION")
-        #expect(try session.nextResult() == .copyBoth)
+        let session = try endlessStream()
         let wakeUp = Interrupt()
         wakeUp.raise()
         #expect(
@@ -226,6 +225,43 @@ struct HostileInputTests {
             _ = try session.runShielded("DROP_REPLICATION_SLOT x", until: .now + .milliseconds(50))
         }
         #expect(error?.message == "server did not answer in time")
+    }
+
+    @Test("what is no answer is waited for ten times as long as silence", arguments: [true, false])
+    func talk(isEmptyQuery: Bool) throws {
+        var piece = ServerBytes()
+        if isEmptyQuery {
+            piece.message("I", [])
+        } else {
+            piece.message("N", ServerBytes.string("SNOTICE").dropLast() + [0, 0])
+        }
+        var answer = ScriptedServer.Answer([])
+        answer.pieces = sent.pieces(piece.bytes, .max)
+        let session = try connect(to: server(answer))
+        session.patience = Patience(limit: .seconds(300), .failure)
+        try session.send("IDENTIFY_SYSTEM")
+        if isEmptyQuery { #expect(try session.nextResult() == .command) }
+        // As if so much time had passed since the first answer was waited for.
+        session.answeringSince = try (isEmptyQuery ? #require(session.answeringSince) : .now) - .seconds(3000)
+        let error = #expect(throws: ConnectionError.self) {
+            while try session.nextResult() == .command {}
+        }
+        #expect(error?.code == .stalled)
+        #expect(error?.message == "server is there, but has not completed its answer in 3000 s")
+    }
+
+    @Test("where a server may be silent with a reason it may talk meanwhile")
+    func talkWithReason() throws {
+        var bytes = ServerBytes()
+        for _ in 0..<1000 {
+            bytes.message("I", [])
+            bytes.message("N", ServerBytes.string("SNOTICE").dropLast() + [0, 0])
+        }
+        bytes.complete("X")
+        bytes.ready()
+        let session = try connect(to: server(.init(bytes.bytes)))
+        session.patience = Patience(limit: .zero, .inquiry { () throws(ConnectionError) in })
+        #expect(try session.run("X").isEmpty)
     }
 
     @Test("a long notice is cut")
@@ -260,9 +296,7 @@ struct HostileInputTests {
         }
         answer.tail = end.bytes
         let server = try server(answer)
-        let session = try connect(to: server)
-        try session.send("START_REPLICATION")
-        #expect(try session.nextResult() == .copyBoth)
+        let session = try stream(from: server)
         var position: UInt64 = 0, isSent = true
         while isSent {
             position += 1

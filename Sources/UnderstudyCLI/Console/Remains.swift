@@ -1,3 +1,4 @@
+import Glibc
 import Understudy
 import UnderstudyFileIO
 
@@ -24,14 +25,20 @@ enum Remains: Sendable {
             let places = SomeOfMany([path] + left.record.others).list
             var detail = "What was written so far is left in \(places)."
             if let made = left.record.slot?.name { detail += " So is replication slot \"\(made)\"." }
-            if hasServer(path) { detail += " A server that was started there may still run." }
+            detail += servers(path)
             console.notice(
                 message, detail: detail, hint: "A run with --force-clean removes it first, or name another directory.")
         }
     }
 
-    private func hasServer(_ path: String) -> Bool {
-        (try? ConfinedDirectory(path: path))?.exists("postmaster.pid") ?? false
+    /// What is said of a server that this process has started there, or is about to.
+    private func servers(_ path: String) -> String {
+        guard let directory = try? ConfinedDirectory(path: path), let own = RunningProcess(getpid()) else { return "" }
+        let programs = RunningProcess.programs(ofServerIn: directory, since: own.began).map { "\($0.number)" }
+        if !programs.isEmpty {
+            return " Processes of the server that was started there still run: \(SomeOfMany(programs).list)."
+        }
+        return directory.exists("postmaster.pid") ? " A server that was started there may still run." : ""
     }
 
     /// For what a command line of `basebackup` asks for.

@@ -1,0 +1,35 @@
+import Glibc
+
+/// Servers that say nothing of themselves yet.
+extension RunningProcess {
+    /// The programs of a server that is being started in a directory, whether or not it has written postmaster.pid: pg_ctl, and
+    /// the postmaster that it starts. They are of the directory's user, work in it, and name a data directory (`-D`).
+    ///
+    /// - Parameter since: When a process has begun at the earliest.
+    package static func programs(ofServerIn directory: ConfinedDirectory, since: UInt64) -> [RunningProcess] {
+        guard let here = try? directory.identity(), let owner = try? directory.modeAndOwner().owner,
+            let entries = try? ConfinedDirectory(path: "/proc").entries()
+        else { return [] }
+        return entries.compactMap { entry in
+            guard let number = Int32("\(entry.name)"), let process = RunningProcess(number), process.user == owner.user,
+                process.began >= since, process.arguments.contains(where: { $0.elementsEqual("-D".utf8) }),
+                process.workingDirectory(owner: owner) == here
+            else { return nil }
+            return process
+        }
+    }
+
+    /// The words of its command line; none where they cannot be read.
+    package var arguments: [ArraySlice<UInt8>] {
+        let bytes = try? ConfinedDirectory(path: "/proc/\(number)").read("cmdline", atMost: 1 << 16)
+        return (bytes ?? []).split(separator: 0, omittingEmptySubsequences: false)
+    }
+
+    /// Sends it a signal, if it still lives.
+    ///
+    /// - Parameter group: To all processes of its group, if it leads one.
+    package func send(_ signal: CInt, group: Bool = false) {
+        guard isAlive else { return }
+        _ = kill(group && getpgid(number) == number ? -number : number, signal)
+    }
+}
