@@ -66,6 +66,7 @@ struct MemberRules: Sendable {
                 return "\(server) sends directory \"\(MemberPath.escaped(name))\" without its contents."
             }
         }
+        if let flaw = kindFlaw(of: parts, kind, in: archive) { return flaw }
         if isTemporaryRelation(parts, in: archive) { return "\(server) leaves temporary tables out of a base backup." }
         switch archive {
         case .tablespace:
@@ -95,6 +96,36 @@ struct MemberRules: Sendable {
     private func isOwnLabel(_ parts: [Name], _ kind: TarEntry.Kind, _ archive: Archive) -> Bool {
         archive == .data && kind == .file && parts.count == 1 && parts[0].elementsEqual("backup_label".utf8)
     }
+
+    /// What a server has as a file it sends as one: anything else in its place would stop the copy's server, or be read.
+    private func kindFlaw(of parts: [Name], _ kind: TarEntry.Kind, in archive: Archive) -> String? {
+        if isKnownFile(parts, in: archive) { return kind == .file ? nil : "A server has a file there." }
+        guard archive == .data, parts.count == 1, Self.has(Self.directoriesAtTop, parts[0]), kind != .directory else {
+            return nil
+        }
+        return "A server has a directory there."
+    }
+
+    private func isKnownFile(_ parts: [Name], in archive: Archive) -> Bool {
+        if archive == .data, parts.count == 1 { return Self.has(Self.filesAtTop, parts[0]) }
+        if archive == .data, parts.count == 2, parts[0].elementsEqual("global".utf8) {
+            return Self.has(Self.globalFiles, parts[1])
+        }
+        let isOfDatabase = archive == .tablespace || parts[0].elementsEqual("base".utf8)
+        return parts.count == 3 && isOfDatabase && Self.has(Self.databaseFiles, parts[2])
+    }
+
+    private static let filesAtTop = [
+        "PG_VERSION", "backup_label", "backup_manifest", "pg_hba.conf", "pg_ident.conf", "postgresql.auto.conf",
+        "postgresql.conf", "recovery.conf", "recovery.done", "recovery.signal", "standby.signal", "tablespace_map",
+    ].map { Array($0.utf8) }
+    private static let directoriesAtTop = [
+        "base", "global", "pg_clog", "pg_commit_ts", "pg_dynshmem", "pg_logical", "pg_multixact", "pg_notify",
+        "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp", "pg_subtrans", "pg_tblspc", "pg_twophase",
+        "pg_xact",
+    ].map { Array($0.utf8) }
+    private static let globalFiles = ["pg_control", "pg_filenode.map"].map { Array($0.utf8) }
+    private static let databaseFiles = ["PG_VERSION", "pg_filenode.map"].map { Array($0.utf8) }
 
     // MARK: - Temporary tables
 

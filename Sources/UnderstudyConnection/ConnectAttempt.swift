@@ -55,10 +55,12 @@ struct ConnectAttempt {
             // libpq may have made room for a message that no login has.
             session.input.look(waiting: waiting)
             guard max(taken, waiting) <= InputMeasure.longestLogin, !session.input.isMeasured else {
+                let what =
+                    session.input.isMeasured
+                    ? "announced a message that no login has"
+                    : "sent more than \(InputMeasure.longestLogin) bytes before the login was complete"
                 throw ConnectionError(
-                    .protocolViolation,
-                    "server at \"\(host.host)\", port \(host.port) sent more than \(InputMeasure.longestLogin) bytes before the login was complete"
-                )
+                    .protocolViolation, "server at \"\(host.host)\", port \(host.port) \(what)")
             }
             // libpq closes the socket of a login that was refused.
             if let address = unsafe Self.ownAddress(of: PQsocket(connection)) { ownAddress = address }

@@ -109,16 +109,40 @@ struct SocketAside: ~Copyable {
     /// Whether libpq has more to read of it.
     var hasRest: Bool { understudy_bytes_waiting(place) > 0 }
 
-    /// Sends what the encryption below libpq has to say meanwhile.
-    func forward() {
+    /// Sends what the encryption below libpq has to say meanwhile: a few bytes.
+    ///
+    /// - Returns: Whether all of it was sent, and the encryption goes on.
+    func forward() -> Bool {
         var bytes = [UInt8](repeating: 0, count: 4096)
         while true {
-            // At most the whole array is written, and what was read is sent.
+            // At most the whole array is written.
             let count = unsafe bytes.withUnsafeMutableBytes {
                 unsafe recv(feed, $0.baseAddress, $0.count, CInt(MSG_DONTWAIT))
             }
-            guard count > 0 else { return }
-            _ = unsafe bytes.withUnsafeBytes { unsafe send(server, $0.baseAddress, count, CInt(MSG_NOSIGNAL)) }
+            guard count > 0 else { return true }
+            guard pass(bytes[..<count]) else { return false }
         }
     }
+
+    private func pass(_ bytes: ArraySlice<UInt8>) -> Bool {
+        var rest = bytes
+        while !rest.isEmpty {
+            // What is left is sent, and no more.
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe send(server, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+            }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else {
+                guard count < 0, errno == EAGAIN || errno == EINTR else { return false }
+                var place = pollfd(fd: server, events: .output, revents: 0)
+                // A server that takes nothing for so long is as good as gone.
+                guard unsafe poll(&place, 1, Self.patience) > 0 || errno == EINTR else { return false }
+            }
+        }
+        return true
+    }
+
+    /// Milliseconds.
+    private static let patience: CInt = 3000
 }

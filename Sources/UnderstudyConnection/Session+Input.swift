@@ -133,10 +133,10 @@ extension Session {
         let count = aside.feed(atMost: InputMeasure.piece)
         var isGood = true
         repeat { isGood = unsafe PQconsumeInput(connection) == 1 } while isGood && aside.hasRest
-        aside.forward()
+        let isSent = aside.forward()
         // libpq closes the socket of a connection that has broken.
         aside.isInPlace = unsafe PQsocket(connection) == socket
-        return isGood ? count : -1
+        return isGood && isSent ? count : -1
     }
 }
 

@@ -3,6 +3,19 @@ import UnderstudyProtocol
 package import UnderstudyWAL
 
 extension NetworkLoop {
+    /// A server that ended its recovery and then fell, before it wrote WAL, leaves a timeline without any. More than a few in
+    /// a row are no such accident, and each leaves a file.
+    mutating func checkTimeline(_ left: TimelineID, from begin: LSN) throws(ReceiveError) {
+        emptyTimelines = machine.received == begin ? emptyTimelines + 1 : 0
+        guard emptyTimelines > Self.mostEmptyTimelines else { return }
+        throw ReceiveError(
+            .protocolViolation,
+            "server ended timeline \(left) at \(begin), and \(Self.mostEmptyTimelines) timelines before it there too, without any WAL"
+        )
+    }
+
+    private static let mostEmptyTimelines = 32
+
     /// Whoever restores from it relies on it, so it has to tell the switch that the server has just made.
     mutating func putHistory(_ next: NextTimeline, after left: TimelineID) throws(ReceiveError) {
         let content = try connecting { () throws(ConnectionError) in try session.history(of: next.timeline) }

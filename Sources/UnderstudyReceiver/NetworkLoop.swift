@@ -25,6 +25,8 @@ package struct NetworkLoop {
     private var mustReconnect = false
     private var finishedAt: Duration?
     private var timelines = 0
+    /// How many timelines in a row have ended without WAL of their own.
+    var emptyTimelines = 0
     /// How far the timeline before came.
     private var ended = LSN.invalid
     private var isStalled = false
@@ -59,7 +61,7 @@ package struct NetworkLoop {
     package mutating func run(slot: String?) throws(ReceiveError) -> Bool {
         defer { tellPositions() }
         while true {
-            let left = machine.timeline
+            let left = machine.timeline, begin = machine.received
             var next: NextTimeline?
             do throws(ReceiveError) { next = try streamTimeline(slot: slot) } catch {
                 // What came before is worth keeping: there may be no server that has it any more.
@@ -68,6 +70,7 @@ package struct NetworkLoop {
             }
             if isFinished { return true }
             guard let next, !mustReconnect else { return false }
+            try checkTimeline(left, from: begin)
             try putHistory(next, after: left)
         }
     }

@@ -35,6 +35,28 @@ import UnderstudyTestSupport
         #expect(program.stop().status == 0)
     }
 
+    @Test func `timelines without end are refused where there is no WAL between them`() throws {
+        let position = FalseStreamServer.good.lowerBound.lsn
+        var played = PlayedServer(.v16)
+        var history = ""
+        for timeline in 1...40 {
+            var end = ServerBytes()
+            end.rows(2, [["\(timeline + 1)", position]])
+            end.complete("START_STREAMING")
+            end.ready()
+            played.answers["START_REPLICATION \(position) TIMELINE \(timeline)"] = .init(end.bytes)
+            history += "\(timeline)\t\(position)\tx\n"
+            let next = timeline + 1, digits = String(next, radix: 16, uppercase: true)
+            let name = String(repeating: "0", count: 8 - digits.count) + digits + ".history"
+            played.answers["TIMELINE_HISTORY \(next)"] = FalseStreamServer.rows([[name, history]])
+        }
+        let test = try FalseStreamTest(played)
+        let result = try test.run(["-n"])
+        expectRefused(result, "server ended timeline 33 at \(position), and 32 timelines before it there too", hint: false)
+        #expect(test.target.names.count == 32)
+        try test.expectSound(result)
+    }
+
     /// Two servers that were promoted without knowing of each other gave the same number to their timelines.
     @Test func `a timeline whose history is another one than before is set aside`() throws {
         var first = PlayedServer(.v16)

@@ -25,6 +25,9 @@ struct MemberRulesTests {
         var testDescription: String { "\(path) since \(since ?? 0)" }
     }
 
+    private static let notFiles: [TarEntry.Kind] = [.directory, .symbolicLink(target: [1])]
+    private static let notDirectories: [TarEntry.Kind] = [.file, .symbolicLink(target: [1])]
+
     private static let cases: [Case] = [
         // Of the process.
         Case(path: "postmaster.pid", since: 90300), Case(path: "postmaster.opts", since: 90300),
@@ -41,14 +44,14 @@ struct MemberRulesTests {
         Case(path: "backup_label", since: 90300, kinds: [.directory]), Case(path: "backup_label", kinds: [.file]),
         Case(path: "backup_label/x", since: 90300), Case(path: "base/backup_label", since: 90300),
         Case(path: "backup_label.old"), Case(path: "tablespace_map.old"),
-        Case(path: "tablespace_map", since: 90500), Case(path: "a/tablespace_map", since: 90500),
-        Case(path: "backup_manifest", since: 130_000), Case(path: "a/b/backup_manifest", since: 130_000),
+        Case(path: "tablespace_map", since: 90500, kinds: [.file]), Case(path: "a/tablespace_map", since: 90500),
+        Case(path: "backup_manifest", since: 130_000, kinds: [.file]), Case(path: "a/b/backup_manifest", since: 130_000),
         Case(path: "backup_manifest.tmp"),
         // Made anew.
         Case(path: "global/pg_internal.init", since: 110_000), Case(path: "base/1/pg_internal.init", since: 110_000),
         Case(path: "base/1/pg_internal.init.4711", since: 130_000),
         Case(path: "current_logfiles.tmp", since: 100_000), Case(path: "current_logfiles"),
-        Case(path: "postgresql.auto.conf.tmp", since: 100_000), Case(path: "postgresql.auto.conf"),
+        Case(path: "postgresql.auto.conf.tmp", since: 100_000), Case(path: "postgresql.auto.conf", kinds: [.file]),
         Case(path: ".DS_Store", since: 170_000), Case(path: "base/.DS_Store", since: 170_000),
         // Sent empty.
         Case(path: "pg_replslot/slot", since: 90400), Case(path: "pg_replslot/slot/state", since: 90400),
@@ -63,10 +66,26 @@ struct MemberRulesTests {
         Case(path: "base/5/t3_16384_fork"), Case(path: "base/5/t3"), Case(path: "t3_16384"),
         Case(path: "base/t3_16384"),
         Case(path: "global/5/t3_16384"), Case(path: "base/5/16384_fsm.1"),
+        // Of another kind.
+        Case(path: "PG_VERSION", since: 90300, kinds: notFiles),
+        Case(path: "global/pg_control", since: 90300, kinds: notFiles),
+        Case(path: "base/1/PG_VERSION", since: 90300, kinds: notFiles),
+        Case(path: "base/1/pg_filenode.map", since: 90300, kinds: notFiles),
+        Case(path: "postgresql.conf", since: 90300, kinds: notFiles),
+        Case(path: "postgresql.auto.conf", since: 90300, kinds: notFiles),
+        Case(path: "recovery.signal", since: 90300, kinds: notFiles),
+        Case(path: "standby.signal", since: 90300, kinds: notFiles),
+        Case(path: "recovery.conf", since: 90300, kinds: notFiles),
+        Case(path: "backup_manifest", since: 90300, kinds: notFiles),
+        Case(path: "tablespace_map", since: 90300, kinds: notFiles),
+        Case(path: "base", since: 90300, kinds: notDirectories),
+        Case(path: "pg_twophase", since: 90300, kinds: notDirectories),
+        Case(path: "pg_tblspc", since: 90300, kinds: notDirectories),
         // Anything else.
-        Case(path: "PG_VERSION"), Case(path: "base/1/1259"), Case(path: "global/pg_control"),
-        Case(path: "standby.signal"),
-        Case(path: "recovery.conf"), Case(path: "log/postmaster"), Case(path: "pg_tblspc", kinds: [.directory]),
+        Case(path: "PG_VERSION", kinds: [.file]), Case(path: "base/1/1259"),
+        Case(path: "global/pg_control", kinds: [.file]), Case(path: "a/pg_control"), Case(path: "base/pg_control"),
+        Case(path: "standby.signal", kinds: [.file]), Case(path: "a/standby.signal"),
+        Case(path: "recovery.conf", kinds: [.file]), Case(path: "log/postmaster"), Case(path: "pg_tblspc", kinds: [.directory]),
         Case(path: "pg_tblspc/16385", kinds: [.directory, .symbolicLink(target: [1])]),
     ]
 

@@ -99,6 +99,24 @@ struct InterruptionTests {
                 + "pg_receivewal: received SIGTERM, still finishing; one more ends it at once\n")
     }
 
+    @Test("work that takes long to finish what it received says so unasked")
+    func late() async throws {
+        let signals = SignalFeed()
+        let recorder = recorder
+        let (told, teller) = AsyncStream<Void>.makeStream()
+        let console = Console(program: "understudy", verbose: false) { stream, text in
+            recorder.write(stream, text)
+            teller.finish()
+        }
+        try await Interruption.watch(signals, console: console, ending: .finishing, reminder: .zero) {
+            () throws(UnderstudyError) in
+            signals.send(.terminate)
+            // As deaf as a library that computes.
+            await Task { for await _ in told {} }.value
+        }
+        #expect(recorder.errors == "understudy: received SIGTERM, still finishing; two more end it at once\n")
+    }
+
     @Test("work that ends by itself has its own result, signal or not")
     func ownEnd() async throws {
         let signals = SignalFeed()

@@ -173,7 +173,7 @@ struct HostileInputTests {
         let startup = answer
         let server = try ScriptedServer(startup: startup) { _ in .init([]) }
         let error = #expect(throws: ConnectionError.self) { _ = try connect(to: server) }
-        #expect(error?.message.contains("before the login was complete") == true)
+        #expect(error?.message.contains("announced a message that no login has") == true)
         #expect(sent.bytes.withLock { $0 } < 64 << 20)
     }
 

@@ -23,15 +23,19 @@ enum Interruption {
     }
 
     private static let mostSignals = 3
+    /// After this, whoever heard nothing of the first signal hears that the end takes its time.
+    static let patience = Duration.seconds(3)
 
     /// Runs `operation`; the first signal cancels it, the second one is told that the end takes its time, and the third one
     /// ends the process: what computes or waits in somebody else's code may not hear of anything else.
     ///
     /// - Parameters:
+    ///   - reminder: How long an end may take of which nothing was said.
     ///   - executor: Where the operation runs; nil for Swift's own threads.
     ///   - endAtOnce: Says what is left, and ends the process.
     static func watch<Result: Sendable>(
-        _ signals: SignalFeed, console: Console, ending: Ending = .cleaningUp, on executor: (any TaskExecutor)? = nil,
+        _ signals: SignalFeed, console: Console, ending: Ending = .cleaningUp, reminder: Duration = patience,
+        on executor: (any TaskExecutor)? = nil,
         endAtOnce: @escaping @Sendable (EndingSignal) -> Void = { _ in },
         operation: @escaping @Sendable () async throws(UnderstudyError) -> Result
     ) async throws(UnderstudyError) -> Result {
@@ -43,6 +47,7 @@ enum Interruption {
             }
         }
         let first = Monitor<(signal: EndingSignal?, count: Int)>((nil, 0))
+        let reminding = Monitor<Task<Void, Never>?>(nil)
         signals.listen { signal in
             let count = first.change { first in
                 first = (first.signal ?? signal, first.count + 1)
@@ -50,10 +55,18 @@ enum Interruption {
             }
             guard count < mostSignals else { return endAtOnce(signal) }
             ending.tell(of: signal, isFirst: count == 1, on: console)
-            if count == 1 { work.cancel() }
+            guard count == 1 else { return }
+            work.cancel()
+            guard case .finishing = ending else { return }
+            let task = Task {
+                guard (try? await Task.sleep(for: reminder)) != nil, first.read({ $0.count }) == 1 else { return }
+                console.notice("received \(signal), still finishing; two more end it at once")
+            }
+            reminding.update { $0 = task }
         }
         let result = await work.value
         signals.listen(nil)
+        reminding.read { $0 }?.cancel()
         switch result {
         case .success(let value):
             return value
