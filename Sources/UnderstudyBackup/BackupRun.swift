@@ -280,6 +280,12 @@ package final class BackupRun: @unchecked Sendable {
                     version: server.version, systemIdentifier: server.identity.systemIdentifier, algorithm: algorithm))
         }
         let verifier = VerifierBox(try reader.read(expectsManifest: hasManifest))
+        let missing = try reader.makeMissingLinks()
+        if !missing.isEmpty {
+            logger.notice(
+                "server sent no links to tablespaces that it announced, as if they were dropped meanwhile; they are made: \(SomeOfMany(missing.map { "\($0)" }).list)"
+            )
+        }
         if reader.executables.count > 0 {
             logger.notice(
                 "files that are executable on the primary are not so here: \(reader.executables.list)")

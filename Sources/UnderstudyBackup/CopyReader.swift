@@ -42,6 +42,8 @@ struct CopyReader: ~Copyable {
     /// Files that are executable on the server, and not here.
     var executables: SomeOfMany { sink.executables }
 
+    mutating func makeMissingLinks() throws(UnderstudyError) -> [UInt32] { try sink.makeMissingLinks() }
+
     /// Reads everything up to the row with the stop position.
     ///
     /// - Parameter expectsManifest: Whether a manifest was asked for.

@@ -7,7 +7,7 @@ struct Options {
     /// The one lie to tell.
     var only: Int?
     var first = 1
-    var slots = 8
+    var slots = 16
     var program = ""
     var directory = ""
     /// Where pg_ctl of version 16 is, for lies that a start is built on.

@@ -90,6 +90,10 @@ final class Unpacking {
         try sink.drain()
     }
 
+    func makeMissingLinks() throws -> [UInt32] {
+        try sink.makeMissingLinks()
+    }
+
     /// Unpacks an archive that must fail, and waits for that.
     func failure(_ make: (inout TarBytes) -> Void) -> UnderstudyError? {
         var archive = TarBytes()
