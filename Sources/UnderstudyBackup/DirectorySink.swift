@@ -239,7 +239,9 @@ struct DirectorySink: TarSink {
         let rest = path.bytes.dropFirst(parent.utf8CodeUnitCount + 1)
         let name = rest.prefix { $0 != UInt8(ascii: "/") }
         // One writing of it alone: the server's.
-        guard let oid = UInt32(String(decoding: name, as: UTF8.self)), "\(oid)".utf8.elementsEqual(name) else { return nil }
+        guard let oid = UInt32(String(decoding: name, as: UTF8.self)), "\(oid)".utf8.elementsEqual(name) else {
+            return nil
+        }
         return (oid, name.count == rest.count)
     }
 }

@@ -52,7 +52,8 @@ import UnderstudyTestSupport
         }
         let test = try FalseStreamTest(played)
         let result = try test.run(["-n"])
-        expectRefused(result, "server ended timeline 33 at \(position), and 32 timelines before it there too", hint: false)
+        expectRefused(
+            result, "server ended timeline 33 at \(position), and 32 timelines before it there too", hint: false)
         #expect(test.target.names.count == 32)
         try test.expectSound(result)
     }

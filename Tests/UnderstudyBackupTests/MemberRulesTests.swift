@@ -45,7 +45,8 @@ struct MemberRulesTests {
         Case(path: "backup_label/x", since: 90300), Case(path: "base/backup_label", since: 90300),
         Case(path: "backup_label.old"), Case(path: "tablespace_map.old"),
         Case(path: "tablespace_map", since: 90500, kinds: [.file]), Case(path: "a/tablespace_map", since: 90500),
-        Case(path: "backup_manifest", since: 130_000, kinds: [.file]), Case(path: "a/b/backup_manifest", since: 130_000),
+        Case(path: "backup_manifest", since: 130_000, kinds: [.file]),
+        Case(path: "a/b/backup_manifest", since: 130_000),
         Case(path: "backup_manifest.tmp"),
         // Made anew.
         Case(path: "global/pg_internal.init", since: 110_000), Case(path: "base/1/pg_internal.init", since: 110_000),
@@ -85,7 +86,8 @@ struct MemberRulesTests {
         Case(path: "PG_VERSION", kinds: [.file]), Case(path: "base/1/1259"),
         Case(path: "global/pg_control", kinds: [.file]), Case(path: "a/pg_control"), Case(path: "base/pg_control"),
         Case(path: "standby.signal", kinds: [.file]), Case(path: "a/standby.signal"),
-        Case(path: "recovery.conf", kinds: [.file]), Case(path: "log/postmaster"), Case(path: "pg_tblspc", kinds: [.directory]),
+        Case(path: "recovery.conf", kinds: [.file]), Case(path: "log/postmaster"),
+        Case(path: "pg_tblspc", kinds: [.directory]),
         Case(path: "pg_tblspc/16385", kinds: [.directory, .symbolicLink(target: [1])]),
     ]
 

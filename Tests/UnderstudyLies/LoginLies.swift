@@ -21,7 +21,8 @@ extension Mutation {
             let name = Values.any(&random), value = Values.any(&random)
             let times = one(in: 5, &random) ? 10_000 : 1
             // A text with a NUL would end there.
-            lie.tale.settings += Array(repeating: (name, value), count: name.utf8.count + value.utf8.count > 1000 ? 1 : times)
+            lie.tale.settings += Array(
+                repeating: (name, value), count: name.utf8.count + value.utf8.count > 1000 ? 1 : times)
             return "a setting \(name.prefix(200)) = \(value.prefix(200))"
         },
         Mutation(5) { lie, random, _ in
