@@ -214,6 +214,14 @@ int understudy_set_aside(int place, int *set_aside, int *other_end) {
     return 0;
 }
 
+void understudy_fill(int end) {
+    static const char bytes[4096];
+    int size = 1;
+    // The kernel makes it its least, a few kB.
+    setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    while (send(end, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {}
+}
+
 void understudy_put_back(int place, int set_aside, int other_end, int is_its_place) {
     if (is_its_place) dup3(set_aside, place, O_CLOEXEC);
     close(set_aside);

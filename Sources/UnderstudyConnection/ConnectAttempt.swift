@@ -147,7 +147,7 @@ struct ConnectAttempt {
             && text.hasPrefix("invalid ")
         {
             code = .parameters
-        } else if text.split(separator: "\n").contains(where: HostChoice.isMismatch) {
+        } else if text.lines.contains(where: HostChoice.isMismatch) {
             code = .unsuitable
         } else {
             code = .unreachable

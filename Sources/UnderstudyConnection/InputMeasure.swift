@@ -76,13 +76,17 @@ struct SocketAside: ~Copyable {
     var isInPlace = true
 
     /// nil where no descriptors can be had for it.
-    init?(_ socket: CInt) {
+    ///
+    /// - Parameter isEncrypted: Encryption below libpq may have to send before it can read. Without it nothing is sent from
+    ///   here: the server might take nothing, and what libpq holds would have to be held here instead.
+    init?(_ socket: CInt, isEncrypted: Bool) {
         var server: CInt = -1, feed: CInt = -1
         // Both are filled where it returns 0.
         guard unsafe understudy_set_aside(socket, &server, &feed) == 0 else { return nil }
         place = socket
         self.server = server
         self.feed = feed
+        if !isEncrypted { understudy_fill(socket) }
     }
 
     deinit {
@@ -109,7 +113,7 @@ struct SocketAside: ~Copyable {
     /// Whether libpq has more to read of it.
     var hasRest: Bool { understudy_bytes_waiting(place) > 0 }
 
-    /// Sends what the encryption below libpq has to say meanwhile: a few bytes.
+    /// Sends what libpq and the encryption below it had to say meanwhile: a few bytes. Only where it is encrypted.
     ///
     /// - Returns: Whether all of it was sent, and the encryption goes on.
     func forward() -> Bool {

@@ -1,3 +1,5 @@
+import UnderstudyFileIO
+
 /// What libpq says of a login that failed, taken apart.
 ///
 /// libpq has no fields for it, only text; with PQERRORS_VERBOSE the lines of a server read
@@ -10,7 +12,7 @@ struct LoginRefusal: Equatable {
 
     init(_ verbose: String) {
         var lines: [String] = []
-        for line in verbose.unicodeScalars.split(separator: "\n").map(String.init) {
+        for line in verbose.lines.map(String.init) {
             if line.hasPrefix("LOCATION:  ") { continue }
             if let found = Self.severityStateAndMessage(line) {
                 lines.append("\(found.before)\(found.severity):  \(found.message)")

@@ -52,9 +52,13 @@ extension Session {
         case .interrupted(let index): return .woken(index)
         case .ready:
             hasLookedTwice = false
-            endSilence()
-            try consumeInput()
-            if sends && !input.isMeasured { try sendSome() }
+            // First, while libpq holds nothing that was not taken: where it cannot send all, it reads as well.
+            if sends, takesMore {
+                try sendSome()
+            } else {
+                endSilence()
+                try consumeInput()
+            }
             return .input
         }
     }
@@ -108,6 +112,8 @@ extension Session {
         let socket = unsafe PQsocket(connection)
         let waiting = Int(understudy_bytes_waiting(socket))
         input.look(waiting: waiting)
+        // While nothing can be sent libpq reads twice, each time as much as it has room for, and makes more room in between.
+        if hasUnsent, !takesMore { input.measureNext() }
         let isGood: Bool
         if input.isMeasured, let count = consumePiece(of: socket) {
             isGood = count >= 0
@@ -129,11 +135,12 @@ extension Session {
     ///
     /// - Returns: Its size, negative where the connection broke; nil where it cannot be done.
     private func consumePiece(of socket: CInt) -> Int? {
-        guard var aside = SocketAside(socket) else { return nil }
+        let isEncrypted = isEncrypted
+        guard var aside = SocketAside(socket, isEncrypted: isEncrypted) else { return nil }
         let count = aside.feed(atMost: InputMeasure.piece)
         var isGood = true
         repeat { isGood = unsafe PQconsumeInput(connection) == 1 } while isGood && aside.hasRest
-        let isSent = aside.forward()
+        let isSent = !isEncrypted || aside.forward()
         // libpq closes the socket of a connection that has broken.
         aside.isInPlace = unsafe PQsocket(connection) == socket
         return isGood && isSent ? count : -1

@@ -14,7 +14,6 @@ extension Session {
             if takesMore {
                 try sendSome()
             } else {
-                input.measureNext()
                 try consumeInput()
             }
         }

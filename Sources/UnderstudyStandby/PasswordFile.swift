@@ -56,9 +56,10 @@ struct PasswordFile: Sendable {
                 try file.sync(path: path)
             }
             let text = String(decoding: try directory.read(name, atMost: 1 << 20), as: UTF8.self)
-            let present = Set(text.split(separator: "\n").map(String.init))
-            let missing = lines.filter { line in !present.contains(String(line.split(separator: "\n").first ?? "")) }
-            let separator = text.isEmpty || text.hasSuffix("\n") ? "" : "\n"
+            // libpq takes a carriage return at the end of a line away, too.
+            let present = Set(text.lines.map { $0.last == "\r" ? String($0.dropLast()) : String($0) })
+            let missing = lines.filter { line in !present.contains(String(line.lines.first ?? "")) }
+            let separator = text.isEmpty || text.utf8.last == UInt8(ascii: "\n") ? "" : "\n"
             if !missing.isEmpty {
                 let bytes = Array((separator + missing.joined()).utf8)
                 written = Written(sizeBefore: sizeBefore, sizeAfter: (sizeBefore ?? 0) + Int64(bytes.count))

@@ -13,8 +13,11 @@ struct PostmasterFile: Equatable, Sendable {
 
     /// nil while the server has not written it to the end.
     init?(_ text: String) {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            String(line.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        // By scalars: a carriage return before the end of a line belongs to a name.
+        let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            var line = line.drop { $0 == " " }
+            while line.last == " " { line.removeLast() }
+            return String(line)
         }
         // A postmaster's number is positive; a standalone backend writes its own with a minus sign.
         guard lines.count >= 6, let processID = Int32(lines[0]), processID > 0, let port = Int(lines[3]) else {

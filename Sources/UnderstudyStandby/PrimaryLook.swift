@@ -40,7 +40,7 @@ struct PrimaryLook: Sendable {
             logger.info("the role may not read where the primary has its configuration (pg_read_all_settings)")
             return nil
         }
-        return file.hasPrefix(directory + "/")
+        return file.utf8.starts(with: "\(directory)/".utf8)
     }
 
     private static func checkSlot(_ name: String, _ session: Session, _ version: ServerVersion) throws(UnderstudyError)

@@ -154,7 +154,7 @@ struct StandbyServer: Sendable {
     /// Whether the last that the log has on streaming is that it began, in a server whose messages are English and
     /// go to the log of the start.
     var logTellsOfStreaming: Bool {
-        let lines = log().split(separator: "\n")
+        let lines = log().lines
         guard let last = lines.lastIndex(where: { $0.contains("started streaming WAL from primary at") }) else {
             return false
         }
@@ -163,7 +163,7 @@ struct StandbyServer: Sendable {
 
     /// Whether the log says that replay has stopped, in a server whose messages are English and go to the log of the start.
     var logTellsOfPause: Bool {
-        log().split(separator: "\n").contains {
+        log().lines.contains {
             $0.contains("LOG:") && ($0.contains("recovery has paused") || $0.contains("pausing at the end of recovery"))
         }
     }
@@ -191,6 +191,6 @@ struct StandbyServer: Sendable {
 
     /// The last few lines, as one sentence.
     static func lastLines(_ text: String) -> String {
-        text.split(separator: "\n").suffix(4).joined(separator: " | ")
+        text.lines.suffix(4).joined(separator: " | ")
     }
 }

@@ -90,7 +90,7 @@ struct StandbyWatch: Sendable {
 
     private func askByPsql(_ place: StandbyPlace, _ port: Int) async -> [String?]? {
         guard let output = await server.query(question, at: place, port: port, database: "postgres") else { return nil }
-        let fields = output.split(separator: "\n").first.map {
+        let fields = output.lines.first.map {
             $0.split(separator: "|", omittingEmptySubsequences: false).map { Optional(String($0)) }
         }
         guard let fields, fields.count == 4 else { return nil }

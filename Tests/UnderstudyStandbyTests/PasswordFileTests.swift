@@ -54,6 +54,14 @@ struct PasswordFileTests {
         #expect(try FileTree.mode(path) == 0o600)
     }
 
+    @Test("whose lines end with a carriage return, too, has them all the same")
+    func carriageReturns() throws {
+        try TestDirectory.write("other\r\nline1\r\n", to: path)
+        var file = try PasswordFile(path, owner: nil)
+        try file.add(["line1\n", "line2\n"])
+        #expect(try FileTree.text(path) == "other\r\nline1\r\nline2\n")
+    }
+
     @Test("that somebody else has changed since is left as it is, written to by us or not", arguments: [false, true])
     func changedByOthers(_ isOurs: Bool) throws {
         var file = try PasswordFile(path, owner: nil)

@@ -53,6 +53,13 @@ struct PostmasterFileTests {
         #expect(file.listenAddress == "127.0.0.1")
     }
 
+    @Test("has lines, whatever stands before their ends")
+    func lineEnds() throws {
+        let file = try #require(PostmasterFile("1\n/d\r\n2\n5432\n/run\r\n\u{301}\n"))
+        #expect(file.socketDirectory == "/run\r")
+        #expect(file.listenAddress == "\u{301}")
+    }
+
     @Test(
         "leads to no address but this machine's own",
         arguments: [

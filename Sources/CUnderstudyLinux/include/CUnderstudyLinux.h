@@ -115,6 +115,9 @@ int64_t understudy_data_size(int statm);
 /// Returns 0, the socket itself under a new number, and the other end of the pair; or -1, with nothing done.
 int understudy_set_aside(int place, int *set_aside, int *other_end);
 
+/// Writes to one end of such a pair until it takes nothing more: whoever has it finds that it cannot send now.
+void understudy_fill(int end);
+
 /// Puts the socket back, unless `place` is not its place any more, and closes what understudy_set_aside returned.
 void understudy_put_back(int place, int set_aside, int other_end, int is_its_place);
 

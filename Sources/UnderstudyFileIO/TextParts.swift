@@ -13,3 +13,11 @@ extension StringProtocol where SubSequence == Substring {
         String(pathComponents.last ?? Substring(self))
     }
 }
+
+extension StringProtocol where SubSequence == Substring {
+    /// What stands between the line ends, each of them one byte, empty lines left out. As `Character`s a carriage return and a
+    /// line end are one, which is no line end.
+    package var lines: [Substring] {
+        Substring(self).utf8.split(separator: UInt8(ascii: "\n")).map(Substring.init)
+    }
+}
