@@ -315,6 +315,28 @@ struct HostileInputTests {
         #expect(session.toldFlushed.rawValue == position)
     }
 
+    @Test("while the server does not read, no more is read ahead of what is taken than before")
+    func readAhead() throws {
+        var begin = ServerBytes(), message = ServerBytes()
+        begin.copyBoth()
+        message.data([UInt8](repeating: 0, count: 64 << 10))
+        var answer = ScriptedServer.Answer(begin.bytes)
+        answer.pieces = sent.pieces(message.bytes, .max)
+        let session = try stream(from: server(answer))
+        var position: UInt64 = 0, taken = 0, furthest = 0
+        while try session.sendStatus(status(position)) { position += 1 }
+        while taken < 128 << 20 {
+            let step = try session.takeCopyData(
+                failure: { $0 }, { bytes throws(ConnectionError) in taken += bytes.byteCount })
+            #expect(step == .data)
+            position += 1
+            _ = try session.sendStatus(status(position))
+            furthest = max(furthest, sent.bytes.withLock { $0 } - taken)
+        }
+        // What the kernel holds for both sides, and little more.
+        #expect(furthest < 24 << 20)
+    }
+
     private func status(_ position: UInt64) -> StandbyStatus {
         StandbyStatus(written: LSN(rawValue: position), flushed: LSN(rawValue: position), replyRequested: false)
     }
