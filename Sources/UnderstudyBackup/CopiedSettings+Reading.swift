@@ -31,8 +31,12 @@ extension CopiedSettings {
             case .include(let file): read(Self.resolve(file, beside: path), depth: depth + 1, &filesLeft)
             case .includeDirectory(let name):
                 let directory = Self.resolve(name, beside: path)
-                let entries = (try? ConfinedDirectory(path: directory).entries()) ?? []
-                let names = entries.map(\.name.description).filter { $0.hasSuffix(".conf") && !$0.hasPrefix(".") }
+                var names: [String] = []
+                try? ConfinedDirectory(path: directory).forEachEntry { entry throws(FileIOError) in
+                    let name = entry.name.description
+                    if name.hasSuffix(".conf") && !name.hasPrefix(".") { names.append(name) }
+                    return true
+                }
                 for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
                     read("\(directory)/\(name)", depth: depth + 1, &filesLeft)
                 }

@@ -156,8 +156,12 @@ extension BackupRun {
     }
 
     static func endOfWAL(in directory: ConfinedDirectory, _ size: WALSegmentSize) -> LSN? {
-        let names = (try? directory.entries())?.filter { $0.kind == .file }.map { "\($0.name)" } ?? []
-        let segments = names.compactMap { WALSegmentName($0, size: size) }.sorted { $0.number > $1.number }
+        var segments: [WALSegmentName] = []
+        try? directory.forEachEntry { entry throws(FileIOError) in
+            if entry.kind == .file, let name = WALSegmentName("\(entry.name)", size: size) { segments.append(name) }
+            return true
+        }
+        segments.sort { $0.number > $1.number }
         let page: UInt64 = 8192
         for segment in segments {
             guard let file = try? directory.openFile(RelativePath("\(segment)"), flags: 0) else { continue }

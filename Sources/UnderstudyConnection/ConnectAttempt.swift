@@ -7,6 +7,8 @@ import UnderstudyProtocol
 /// One run through the hosts of a connection string.
 struct ConnectAttempt {
     let session: Session
+    /// See ``Session/connect(_:kind:applicationName:interrupt:patience:showsPassword:notices:)``.
+    var showsPassword = true
 
     enum Outcome {
         case connected
@@ -61,6 +63,11 @@ struct ConnectAttempt {
                     : "sent more than \(InputMeasure.longestLogin) bytes before the login was complete"
                 throw ConnectionError(
                     .protocolViolation, "server at \"\(host.host)\", port \(host.port) \(what)")
+            }
+            if unsafe !showsPassword && !PasswordQuestion.isHarmless(PQsocket(connection)) {
+                throw ConnectionError(
+                    .refused,
+                    "server at \"\(host.host)\", port \(host.port) asks for the password itself, which it does not get")
             }
             // libpq closes the socket of a login that was refused.
             if let address = unsafe Self.ownAddress(of: PQsocket(connection)) { ownAddress = address }

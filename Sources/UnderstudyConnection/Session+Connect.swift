@@ -11,10 +11,13 @@ extension Session {
     ///   - applicationName: The name in pg_stat_replication unless the user gave one.
     ///   - patience: How long the server may be silent, while it is connected to (unless `connect_timeout` is given) and
     ///     later; nil for ever.
+    ///   - showsPassword: Whether the server may ask for the password itself. Otherwise it gets a proof of it, by SCRAM or MD5,
+    ///     or nothing: only over a connection without encryption, where it can be seen what is asked for.
     ///   - notices: Called on the thread that uses the session.
     package static func connect(
         _ parameters: ConnectionParameters, kind: Kind, applicationName: String, interrupt: Interrupt,
-        patience: Duration? = nil, notices: @escaping @Sendable (ServerMessage) -> Void = { _ in }
+        patience: Duration? = nil, showsPassword: Bool = true,
+        notices: @escaping @Sendable (ServerMessage) -> Void = { _ in }
     ) throws(ConnectionError) -> Session {
         var prepared = parameters
         switch kind {
@@ -27,7 +30,8 @@ extension Session {
             prepared["dbname"] = database
         }
         if prepared["fallback_application_name"] == nil { prepared["fallback_application_name"] = applicationName }
-        let connector = Connector(interrupt: interrupt, patience: patience, notices: NoticeBox(notices))
+        let connector = Connector(
+            interrupt: interrupt, patience: patience, showsPassword: showsPassword, notices: NoticeBox(notices))
         let choice: HostChoice
         do {
             let found = try connector.connect(prepared)
@@ -45,6 +49,7 @@ extension Session {
 struct Connector {
     let interrupt: Interrupt
     let patience: Duration?
+    var showsPassword = true
     let notices: NoticeBox
 
     struct Found {
@@ -58,7 +63,8 @@ struct Connector {
         var parameters = parameters
         var given: [ConnectionParameters.Setting]?
         while true {
-            let attempt = try ConnectAttempt(parameters, interrupt: interrupt, notices: notices)
+            var attempt = try ConnectAttempt(parameters, interrupt: interrupt, notices: notices)
+            attempt.showsPassword = showsPassword
             attempt.session.patience = patience.map { Patience(limit: $0, .failure) }
             given = given ?? attempt.session.effectiveSettings
             attempt.session.givenSettings = given ?? []

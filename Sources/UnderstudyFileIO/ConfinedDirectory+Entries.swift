@@ -11,8 +11,20 @@ extension ConfinedDirectory {
         package var kind: Kind
     }
 
-    /// What lies in the directory, without `.` and `..`: readdir(3).
+    /// What lies in the directory, without `.` and `..`: readdir(3). A server decides how much that is in a copy of its: see
+    /// ``forEachEntry(_:)``.
     package func entries() throws(FileIOError) -> [Entry] {
+        var entries: [Entry] = []
+        try forEachEntry { entry throws(FileIOError) in
+            entries.append(entry)
+            return true
+        }
+        return entries
+    }
+
+    /// Hands on what lies in the directory, one by one, for as long as it returns true. What it has seen may be removed
+    /// meanwhile.
+    package func forEachEntry(_ body: (Entry) throws(FileIOError) -> Bool) throws(FileIOError) {
         // A descriptor of its own: reading moves the offset, and closedir closes it.
         let copy = try openBeneath(".", O_RDONLY | O_DIRECTORY, mode: 0).orThrow("could not open directory", path)
         guard let stream = unsafe fdopendir(copy) else {
@@ -21,22 +33,32 @@ extension ConfinedDirectory {
             throw error
         }
         defer { unsafe closedir(stream) }
-        var entries: [Entry] = []
         while true {
             errno = 0
             guard let entry = unsafe readdir(stream) else {
                 if errno != 0 { throw FileIOError("could not read directory", path) }
-                return entries
+                return
             }
             // readdir's entry is valid until the next call, and its name ends with a NUL.
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe RelativePath(bytes: $0) }
             if name == "." || name == ".." { continue }
-            entries.append(Entry(name: name, kind: try unsafe kind(of: name, type: entry.pointee.d_type)))
+            let kind = try unsafe kind(of: name, type: entry.pointee.d_type)
+            guard try body(Entry(name: name, kind: kind)) else { return }
         }
     }
 
     package func isEmpty() throws(FileIOError) -> Bool {
-        try entries().isEmpty
+        try count(upTo: 1) == 0
+    }
+
+    /// How much lies in it, or `limit` if there is more.
+    package func count(upTo limit: Int) throws(FileIOError) -> Int {
+        var count = 0
+        try forEachEntry { _ throws(FileIOError) in
+            count += 1
+            return count < limit
+        }
+        return count
     }
 
     /// Removes everything in the directory that can be removed, following no symbolic link and entering no other file
@@ -47,16 +69,25 @@ extension ConfinedDirectory {
     ///   - interrupt: Ends it between two files.
     package func removeContents(except kept: RelativePath? = nil, interrupt: Interrupt? = nil) throws(FileIOError) {
         var failure: FileIOError?
-        for entry in try entries() where entry.name != kept {
-            if let interrupt, interrupt.isRaised { throw .interrupted(path) }
-            do throws(FileIOError) {
-                if entry.kind == .directory { try emptyDirectory(entry.name, interrupt) }
-                try remove(entry.name, isDirectory: entry.kind == .directory)
-            } catch {
-                if error.isInterruption { throw error }
-                failure = failure ?? error
+        var hasRemoved: Bool
+        // Some file systems pass something over when what is beside it is removed: it is there at the next look.
+        repeat {
+            hasRemoved = false
+            failure = nil
+            try forEachEntry { entry throws(FileIOError) in
+                if entry.name == kept { return true }
+                if let interrupt, interrupt.isRaised { throw .interrupted(path) }
+                do throws(FileIOError) {
+                    if entry.kind == .directory { try emptyDirectory(entry.name, interrupt) }
+                    try remove(entry.name, isDirectory: entry.kind == .directory)
+                    hasRemoved = true
+                } catch {
+                    if error.isInterruption { throw error }
+                    failure = failure ?? error
+                }
+                return true
             }
-        }
+        } while hasRemoved
         if let failure { throw failure }
     }
 

@@ -33,8 +33,9 @@ package struct DurableTree: Sendable {
     private static func syncDirectories(
         _ directory: ConfinedDirectory, _ interrupt: Interrupt?
     ) throws(FileIOError) {
-        for entry in try directory.entries() where entry.kind == .directory {
-            try syncDirectories(directory.openDirectory(entry.name), interrupt)
+        try directory.forEachEntry { entry throws(FileIOError) in
+            if entry.kind == .directory { try syncDirectories(directory.openDirectory(entry.name), interrupt) }
+            return true
         }
         if let interrupt, interrupt.isRaised { throw .interrupted(directory.path) }
         try directory.sync()

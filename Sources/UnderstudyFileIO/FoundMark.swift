@@ -79,7 +79,7 @@ final class FoundMark {
         if isLocked { return }
         guard record.stage != .made else {
             // Killed before it put anything in: then nothing else is there.
-            guard (try? directory.entries().count) == 1 else { throw .isNotWhole }
+            guard (try? directory.count(upTo: 2)) == 1 else { throw .isNotWhole }
             return
         }
         guard let noted = record.directory, identity.matches(noted, isSameBoot: record.isOfThisBoot),

@@ -62,7 +62,7 @@ extension OwnedDirectory {
                     try directory.setMode(mode)
                 }
                 let known = mark == nil ? 0 : 1
-                guard try directory.entries().count == known else {
+                guard try directory.count(upTo: known + 1) == known else {
                     throw FileIOError("could not use directory", directory.path, number: ENOTEMPTY)
                 }
             }

@@ -27,6 +27,20 @@ struct ServerProgramRun: Sendable {
         await Task { await runToEnd() }.value
     }
 
+    /// Runs a program that only asks: it is killed after so long, and when the task is cancelled.
+    func result(within limit: Duration) async -> Result<(Int32, String), UnderstudyError> {
+        let work = Task { await runToEnd() }
+        let timer = Task {
+            if (try? await Task.sleep(for: limit)) != nil { work.cancel() }
+        }
+        defer { timer.cancel() }
+        return await withTaskCancellationHandler {
+            await work.value
+        } onCancel: {
+            work.cancel()
+        }
+    }
+
     private func runToEnd() async -> Result<(Int32, String), UnderstudyError> {
         var options = PlatformOptions()
         // A group of its own: what the user types at the terminal must not end a start half-way.

@@ -69,7 +69,7 @@ enum StandbyPlace: Equatable, Sendable {
     /// Which server it is, and what is asked of it.
     private static let ofThePrimary: Set<String> = [
         "host", "hostaddr", "port", "service", "servicefile", "target_session_attrs", "load_balance_hosts",
-        "replication", "dbname", "requirepeer",
+        "replication", "dbname", "requirepeer", "connect_timeout",
     ]
 
     /// Whether a socket is of the server's user, in a directory in which nobody but that user and root can have put it.

@@ -142,12 +142,15 @@ struct StandbyServer: Sendable {
         try? ConfinedDirectory(path: directory).read("global/pg_control", atMost: 8192)
     }
 
-    /// Runs a query as the server's own user, whom Debian's and most configurations let in by `peer`.
+    /// Runs a query as the server's own user, whom Debian's and most configurations let in by `peer`. No password is found for
+    /// it: the copy's pg_hba.conf says where a password goes that the server asks for.
     func query(_ text: String, at place: StandbyPlace, port: Int, database: String) async -> String? {
         let arguments = [
             "-X", "-A", "-t", "-q", "-w", "-d", place.connectionString(port: port, database: database), "-c", text,
         ]
-        guard case .success((0, let output)) = await run(programs.psql, arguments) else { return nil }
+        let query = programRun(programs.psql, arguments, passfile: "/dev/null/none")
+        // A server need never answer, and not even let in.
+        guard case .success((0, let output)) = await query.result(within: Self.longestQuery) else { return nil }
         return output
     }
 
@@ -178,16 +181,21 @@ struct StandbyServer: Sendable {
     }
 
     private func run(_ program: String, _ arguments: [String]) async -> Result<(Int32, String), UnderstudyError> {
-        let environment = ServerEnvironment(owner: owner, passfile: passfile)
-        let result = await ServerProgramRun(
-            program: program, arguments: arguments, directory: directory, owner: owner, environment: environment
-        ).result()
+        let result = await programRun(program, arguments, passfile: passfile).result()
         return result.mapError { error in
             var error = error
             error.hint = "The copy is complete and kept; start it with: \(startCommand)"
             return error
         }
     }
+
+    private func programRun(_ program: String, _ arguments: [String], passfile: String?) -> ServerProgramRun {
+        ServerProgramRun(
+            program: program, arguments: arguments, directory: directory, owner: owner,
+            environment: ServerEnvironment(owner: owner, passfile: passfile))
+    }
+
+    private static let longestQuery = Duration.seconds(5)
 
     /// The last few lines, as one sentence.
     static func lastLines(_ text: String) -> String {

@@ -9,7 +9,8 @@ import UnderstudyWAL
 /// Looks whether a started standby streams and answers queries.
 ///
 /// Asked is, in this order, what is allowed: the standby by psql as the server's own user, without a password; the standby with
-/// the primary's login, over its own socket alone; the title of its WAL receiver process with postmaster.pid; and the log of
+/// the primary's login, over its own socket alone, and never so that it gets to see the password, which it may have to pass on
+/// (LDAP, RADIUS, PAM: as the copied pg_hba.conf wants); the title of its WAL receiver process with postmaster.pid; and the log of
 /// the start.
 struct StandbyWatch: Sendable {
     let server: StandbyServer
@@ -83,7 +84,7 @@ struct StandbyWatch: Sendable {
             () throws(ConnectionError) in
             let session = try Session.connect(
                 target, kind: .ordinary(database: database), applicationName: "understudy", interrupt: interrupt,
-                patience: .seconds(5))
+                patience: .seconds(5), showsPassword: false)
             return try session.runForRows(question).rows.first
         }
     }

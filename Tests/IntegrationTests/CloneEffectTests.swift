@@ -84,14 +84,49 @@ import UnderstudyTestSupport
         #expect(!FileTree.exists(target))
     }
 
+    @Test func `a standby that lets nobody in does not keep a signal from being obeyed`() throws {
+        // It brought login triggers.
+        try #require(PostgresInstallation.newest.major >= 17)
+        let primary = try Cluster(.newest)
+        // Who logs in to the standby waits in the trigger, before psql hears of it.
+        try primary.sql(
+            """
+            CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF pg_is_in_recovery() THEN PERFORM pg_sleep(600); END IF; END $$;
+            CREATE EVENT TRIGGER wait ON login EXECUTE FUNCTION wait();
+            ALTER EVENT TRIGGER wait ENABLE ALWAYS
+            """)
+        let target = TestDirectory.freshPath("standby"), port = try Port.free()
+        let program = try UnderstudyProgram.start(
+            Command.clone.arguments(primary.connectionString(), target) + [
+                "--start", "--port", String(port), "--bin-dir", PostgresInstallation.newest.programs, "--wait", "600",
+            ])
+        try eventually("a login: \(program.errorOutput)") {
+            let log = (try? FileTree.text("\(target)/start.log")) ?? ""
+            return program.isRunning && log.contains("ready to accept")
+                && !Self.processes {
+                    $0.first?.hasSuffix("psql") ?? false && $0.contains { $0.contains("port=\(port) ") }
+                }
+                .isEmpty
+        }
+        program.send(SIGTERM)
+        expectRefused(program.wait(), "interrupted by SIGTERM", hint: false)
+        #expect(Self.servers(target) == [])
+        #expect(!FileTree.exists(target))
+    }
+
     /// The processes that were started as servers of a directory.
     private static func servers(_ directory: String) -> [String] {
+        processes { $0.first?.hasSuffix("/postgres") ?? false && $0.contains(directory) }
+    }
+
+    /// The numbers of the processes whose command lines fit.
+    private static func processes(_ fits: ([String]) -> Bool) -> [String] {
         FileTree.names("/proc").filter { process in
             guard process.allSatisfy(\.isNumber), let bytes = try? FileTree.bytes("/proc/\(process)/cmdline") else {
                 return false
             }
-            let words = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-            return words.first?.hasSuffix("/postgres") ?? false && words.contains(directory)
+            return fits(bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) })
         }
     }
 

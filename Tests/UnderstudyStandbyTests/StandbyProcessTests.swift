@@ -228,7 +228,6 @@ struct StandbyProcessTests {
                 "user": "r", "password": "secret", "host": "/run/postgresql", "port": "5433", "requirepeer": "postgres",
                 "target_session_attrs": "any", "sslmode": "verify-full", "sslrootcert": "/ca",
                 "require_auth": "scram-sha-256", "channel_binding": "require", "gssencmode": "disable",
-                "connect_timeout": "3",
             ])
         for variable in ["PGHOSTADDR", "PGSERVICE"] {
             #expect(place.parameters(Self.login, port: 5433) { $0 == variable ? "10.0.0.1" : nil } == nil)

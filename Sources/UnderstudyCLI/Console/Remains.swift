@@ -19,7 +19,13 @@ enum Remains: Sendable {
             guard let left = UnfinishedDirectory.find(absolutePath(path)) else {
                 // It is known only once there is a mark.
                 let hint = slot.map { Self.slotHint($0) }
-                console.notice(message, detail: "Directory \"\(path)\" has no mark of this run.", hint: hint)
+                // The mark goes when the copy is complete.
+                let isThere = (try? ConfinedDirectory(path: path))?.exists("PG_VERSION") ?? false
+                let detail =
+                    isThere
+                    ? "The copy in \"\(path)\" is left; it is complete if this run has made it.\(servers(path))"
+                    : "Directory \"\(path)\" has no mark of this run."
+                console.notice(message, detail: detail, hint: hint)
                 return
             }
             let places = SomeOfMany([path] + left.record.others).list
