@@ -132,15 +132,16 @@ package final class BackupRun: @unchecked Sendable {
         // Without streamed WAL the server may wait for its archive before the copy is over.
         if options.wal != .none { expectNoSilence(session) }
         session.standstillLimit = options.stallTimeout.map { $0 * Session.patienceWithTalk }
-        let verifier = try copy(session, server, targets, layout, plans)
+        let copied = try copy(session, server, targets, layout, plans)
         session.standstillLimit = nil
         expectSilence(session)
         let end = try finishBackup(session, position)
+        try layout.makeMissingLinks(copied.linked, targets, logger)
         meter.enter(.finishingWAL)
         try finishWAL(at: end.position.lsn)
         try slot?.checkHeld(session)
         try checkTimeline(session, targets, server.version, from: position, to: end.position)
-        let verifiedFiles = try verifier.finish(from: position, to: end.position, sync: options.sync)
+        let verifiedFiles = try copied.verifier.finish(from: position, to: end.position, sync: options.sync)
         meter.enter(.configuring)
         try complete(
             Completed(
@@ -251,7 +252,7 @@ package final class BackupRun: @unchecked Sendable {
     private func copy(
         _ session: Session, _ server: ServerFacts, _ targets: BackupTargets, _ layout: TablespaceLayout,
         _ plans: [CopyReader.ArchivePlan]
-    ) throws(UnderstudyError) -> VerifierBox {
+    ) throws(UnderstudyError) -> (verifier: VerifierBox, linked: Set<UInt32>) {
         meter.enter(.copying)
         let ledger = Ledger(), interrupt = interrupt
         let hasManifest = options.manifest && server.version.hasManifest
@@ -280,17 +281,11 @@ package final class BackupRun: @unchecked Sendable {
                     version: server.version, systemIdentifier: server.identity.systemIdentifier, algorithm: algorithm))
         }
         let verifier = VerifierBox(try reader.read(expectsManifest: hasManifest))
-        let missing = try reader.makeMissingLinks()
-        if !missing.isEmpty {
-            logger.notice(
-                "server sent no links to tablespaces that it announced, as if they were dropped meanwhile; they are made: \(SomeOfMany(missing.map { "\($0)" }).list)"
-            )
-        }
         if reader.executables.count > 0 {
             logger.notice(
                 "files that are executable on the primary are not so here: \(reader.executables.list)")
         }
-        return verifier
+        return (verifier, reader.linked)
     }
 
     /// Takes the stop position. A server that has found damaged pages sends it too, and then an error.

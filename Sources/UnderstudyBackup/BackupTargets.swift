@@ -94,6 +94,12 @@ final class BackupTargets {
         if let interrupt, interrupt.isRaised { throw UnderstudyError(.cancelled, "interrupted") }
     }
 
+    func makeTablespaceLink(_ oid: UInt32, to path: String) throws(UnderstudyError) {
+        do throws(FileIOError) {
+            try data.directory.makeSymbolicLink(RelativePath("pg_tblspc/\(oid)"), to: path)
+        } catch { throw UnderstudyError(error) }
+    }
+
     /// Makes the WAL directory, in the data directory or at `path` with a link to it.
     func makeWALDirectory(named name: String, at path: String?) throws(UnderstudyError) -> ConfinedDirectory {
         if let path { wal = try makeOther(path, .wal, isNamed: true).directory }

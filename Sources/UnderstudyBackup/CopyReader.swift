@@ -42,7 +42,8 @@ struct CopyReader: ~Copyable {
     /// Files that are executable on the server, and not here.
     var executables: SomeOfMany { sink.executables }
 
-    mutating func makeMissingLinks() throws(UnderstudyError) -> [UInt32] { try sink.makeMissingLinks() }
+    /// The OIDs of the tablespaces whose links have come.
+    var linked: Set<UInt32> { sink.linked }
 
     /// Reads everything up to the row with the stop position.
     ///

@@ -65,7 +65,7 @@ struct DirectorySink: TarSink {
     private let tablespaceLinks: [UInt32: String]
 
     /// Those whose link has come.
-    private var linked: Set<UInt32> = []
+    private(set) var linked: Set<UInt32> = []
 
     /// The archive that is being read.
     private var root: MemberRoot.Open
@@ -135,25 +135,11 @@ struct DirectorySink: TarSink {
                     .protocolViolation, "server sent symbolic link \"\(entry.path)\", which is no tablespace",
                     detail: "Symbolic links are made only for the tablespaces that the server has announced.")
             }
-            try makeLink(place.oid, to: target)
+            do throws(FileIOError) {
+                try dataRoot.directory.makeSymbolicLink(RelativePath(bytes: entry.path.bytes), to: target)
+            } catch { throw UnderstudyError(error) }
+            linked.insert(place.oid)
         }
-    }
-
-    /// Makes the links to tablespaces that the server has announced and sent, but for the link: it leaves that out of one that
-    /// is dropped meanwhile, as the WAL will tell. Without it, what is replayed until then would go nowhere.
-    ///
-    /// - Returns: Their OIDs.
-    mutating func makeMissingLinks() throws(UnderstudyError) -> [UInt32] {
-        let missing = tablespaceLinks.filter { !linked.contains($0.key) }.sorted { $0.key < $1.key }
-        for (oid, target) in missing { try makeLink(oid, to: target) }
-        return missing.map(\.key)
-    }
-
-    private mutating func makeLink(_ oid: UInt32, to target: String) throws(UnderstudyError) {
-        linked.insert(oid)
-        do throws(FileIOError) {
-            try dataRoot.directory.makeSymbolicLink(RelativePath("pg_tblspc/\(oid)"), to: target)
-        } catch { throw UnderstudyError(error) }
     }
 
     mutating func content(_ bytes: RawSpan) throws(UnderstudyError) {

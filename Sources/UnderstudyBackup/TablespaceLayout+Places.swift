@@ -17,6 +17,21 @@ extension TablespaceLayout {
         )
     }
 
+    /// Makes the links to tablespaces that the server has announced and sent, but for the link: it leaves that out of one that
+    /// is dropped meanwhile, as the WAL will tell. Without it, what is replayed until then would go nowhere.
+    ///
+    /// - Parameter linked: Those whose links have come.
+    func makeMissingLinks(
+        _ linked: Set<UInt32>, _ targets: BackupTargets, _ logger: Logger
+    ) throws(UnderstudyError) {
+        let missing = links.filter { !linked.contains($0.key) }.sorted { $0.key < $1.key }
+        guard !missing.isEmpty else { return }
+        for (oid, path) in missing { try targets.makeTablespaceLink(oid, to: path) }
+        logger.notice(
+            "server sent no links to tablespaces that it announced, as if they were dropped meanwhile; they are made: \(SomeOfMany(missing.map { "\($0.key)" }).list)"
+        )
+    }
+
     private static func guardedPlaces(owner: UInt32?) -> GuardedPlaces {
         // A directory service may know of accounts that it does not list.
         let own = [geteuid(), owner].compactMap { $0.flatMap(Account.init(user:)) }

@@ -16,6 +16,21 @@ import UnderstudyTestSupport
         #expect(!FileTree.names(around.target).contains("pgsql_tmp.understudy"))
     }
 
+    @Test(arguments: PlayedServer.Version.allCases)
+    func `the link to a tablespace is made though it does not come, as when that is dropped meanwhile`(
+        version: PlayedServer.Version
+    ) async throws {
+        let around = try Surroundings()
+        var played = PlayedServer(version)
+        let link = Array("pg_tblspc/16385\0".utf8)
+        let places = stride(from: 0, to: played.archives[1].count, by: 512)
+        let header = try #require(places.first { played.archives[1][$0...].starts(with: link) })
+        played.archives[1].removeSubrange(header..<header + 512)
+        let server = try played.serve()
+        _ = try await around.backup(server).run(into: .directory(around.target))
+        #expect(try FileTree.linkTarget("\(around.target)/pg_tblspc/16385") == around.space)
+    }
+
     private static let names: [Attack] = [
         .member("a path that leads up", word: "../x", tar: TarBuilder.file("../x", [1])),
         .member("a path that leads up in its middle", word: "a/../../x", tar: TarBuilder.file("a/../../x", [1])),

@@ -48,9 +48,9 @@ func fuzzPidFile(_ bytes: [UInt8]) {
     guard let file = PostmasterFile(text) else { return }
     // A signal to 0 or below goes to many.
     precondition(file.processID > 0, "a process that is none")
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
     for part in [file.socketDirectory, file.listenAddress, file.status].compactMap(\.self) {
-        precondition(!part.isEmpty && !part.contains("\n"), "a field of no line, or of several")
+        precondition(!part.isEmpty && !part.utf8.contains(UInt8(ascii: "\n")), "a field of no line, or of several")
     }
     let written = [
         "\(file.processID)", "/data", "0", "\(file.port)", file.socketDirectory ?? "", file.listenAddress ?? "", "",

@@ -90,9 +90,8 @@ final class Unpacking {
         try sink.drain()
     }
 
-    func makeMissingLinks() throws -> [UInt32] {
-        try sink.makeMissingLinks()
-    }
+    /// The tablespaces whose links have come.
+    var linked: Set<UInt32> { sink.linked }
 
     /// Unpacks an archive that must fail, and waits for that.
     func failure(_ make: (inout TarBytes) -> Void) -> UnderstudyError? {
