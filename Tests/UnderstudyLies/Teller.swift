@@ -20,6 +20,8 @@ final class Teller: Sendable {
         var server: PlayedServer
         var moment: Moment
         var counts: [String: Int] = [:]
+        /// The logins that came while it was told.
+        var logins: Set<Int> = []
     }
 
     static let password = "S3cretOfTheUser"
@@ -46,12 +48,19 @@ final class Teller: Sendable {
         }
         server = try ScriptedServer(
             login: { login in
-                guard let telling = present.withLock({ $0 }) else { throw SupportError("nobody is to log in") }
+                let told = present.withLock { telling in
+                    telling?.logins.insert(login.number)
+                    return telling
+                }
+                guard let telling = told else { throw SupportError("nobody is to log in") }
                 telling.moment.begin()
                 return changed(login.isReplication ? "login" : "ordinary login", telling.tale.welcome(login))
             },
-            script: { _, command in
-                guard let telling = present.withLock({ $0 }) else { throw SupportError("nobody is to ask") }
+            script: { login, command in
+                // What a client of the lie before asked last may be read only now.
+                guard let telling = present.withLock({ $0 }), telling.logins.contains(login.number) else {
+                    throw SupportError("nobody is to ask")
+                }
                 return changed(command, try telling.tale.answer(command, from: telling.server))
             })
         stranger = try ScriptedServer(startup: .init([]), script: { _ in .init([]) })

@@ -30,6 +30,8 @@ package final class ScriptedServer: Sendable {
     package struct Login: Sendable, Equatable {
         /// `user`, `database`, `replication`, `application_name` …
         package var parameters: [String: String]
+        /// Of the server's logins, from 1 on.
+        package var number = 0
 
         package var isReplication: Bool { parameters["replication"] == "true" }
     }
@@ -91,6 +93,7 @@ package final class ScriptedServer: Sendable {
 private final class Heard: Sendable {
     let commands = Locked<[String]>([])
     let logins = Locked<[ScriptedServer.Login]>([])
+    let count = Locked(0)
     let passwords = Locked<[String]>([])
     let statuses = Locked<[ScriptedServer.Status]>([])
 }
@@ -110,8 +113,12 @@ private struct Conversation {
             try send([UInt8(ascii: "N")][...])
             first = try packet()
         }
-        let login = Self.login(first)
-        heard.logins.withLock { $0.append(login) }
+        var login = Self.login(first)
+        login.number = heard.count.withLock {
+            $0 += 1
+            return $0
+        }
+        heard.logins.withLock { [login] in $0.append(login) }
         try answer(startup(login))
         while true {
             let (kind, body) = try message()
