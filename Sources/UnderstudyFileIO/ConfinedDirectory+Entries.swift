@@ -69,10 +69,10 @@ extension ConfinedDirectory {
     ///   - interrupt: Ends it between two files.
     package func removeContents(except kept: RelativePath? = nil, interrupt: Interrupt? = nil) throws(FileIOError) {
         var failure: FileIOError?
-        var hasRemoved: Bool
-        // Some file systems pass something over when what is beside it is removed: it is there at the next look.
-        repeat {
-            hasRemoved = false
+        // Some file systems pass something over when what is beside it is removed: it is there at the next look. Who goes on
+        // filling the directory meanwhile does not keep this from ending.
+        for _ in 0..<Self.mostLooks {
+            var hasRemoved = false
             failure = nil
             try forEachEntry { entry throws(FileIOError) in
                 if entry.name == kept { return true }
@@ -87,9 +87,12 @@ extension ConfinedDirectory {
                 }
                 return true
             }
-        } while hasRemoved
+            if !hasRemoved { break }
+        }
         if let failure { throw failure }
     }
+
+    private static let mostLooks = 3
 
     /// Empties a directory in it, also one that its mode has closed to its owner.
     private func emptyDirectory(_ name: RelativePath, _ interrupt: Interrupt?) throws(FileIOError) {

@@ -31,6 +31,7 @@ struct ServerProgramRun: Sendable {
     func result(within limit: Duration) async -> Result<(Int32, String), UnderstudyError> {
         let work = Task { await runToEnd() }
         let timer = Task {
+            // It throws where the program was over before.
             if (try? await Task.sleep(for: limit)) != nil { work.cancel() }
         }
         defer { timer.cancel() }

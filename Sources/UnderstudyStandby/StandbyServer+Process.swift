@@ -56,6 +56,7 @@ extension StandbyServer {
             } else {
                 endStarters(withPgCtl: clock.now - begin > Self.patienceWithPgCtl)
             }
+            // In a task that nobody cancels.
             try? await Task.sleep(for: .milliseconds(20))
         }
         await waiting.value

@@ -59,6 +59,7 @@ enum Interruption {
             work.cancel()
             guard case .finishing = ending else { return }
             let task = Task {
+                // It throws where the end came before.
                 guard (try? await Task.sleep(for: reminder)) != nil, first.read({ $0.count }) == 1 else { return }
                 console.notice("received \(signal), still finishing; two more end it at once")
             }
