@@ -42,6 +42,7 @@ struct ConnectAttempt {
         var events = Int16.output
         var taken = 0
         var ownAddress: String?
+        var hasMadeRoom = false
         while true {
             let left = deadline.map { $0 - clock.now }
             if let left, left <= .zero { return .timedOut(host: host.host, port: host.port) }
@@ -54,15 +55,13 @@ struct ConnectAttempt {
             }
             let waiting = Int(understudy_bytes_waiting(unsafe PQsocket(connection)))
             taken += min(waiting, InputMeasure.piece)
-            // libpq may have made room for a message that no login has.
-            session.input.look(waiting: waiting)
-            guard max(taken, waiting) <= InputMeasure.longestLogin, !session.input.isMeasured else {
-                let what =
-                    session.input.isMeasured
-                    ? "announced a message that no login has"
-                    : "sent more than \(InputMeasure.longestLogin) bytes before the login was complete"
-                throw ConnectionError(
-                    .protocolViolation, "server at \"\(host.host)\", port \(host.port) \(what)")
+            guard max(taken, waiting) <= InputMeasure.longestLogin else {
+                throw violation(
+                    "sent more than \(InputMeasure.longestLogin) bytes before the login was complete", by: host)
+            }
+            // A login has less than libpq has room for from the start.
+            if hasMadeRoom, max(taken, waiting) >= InputMeasure.piece {
+                throw violation("announced a message that no login has", by: host)
             }
             if unsafe !showsPassword && !PasswordQuestion.isHarmless(PQsocket(connection)) {
                 throw ConnectionError(
@@ -71,7 +70,12 @@ struct ConnectAttempt {
             }
             // libpq closes the socket of a login that was refused.
             if let address = unsafe Self.ownAddress(of: PQsocket(connection)) { ownAddress = address }
-            switch unsafe PQconnectPoll(connection) {
+            // Before the encryption is there, a server announces no message of its own.
+            let mayMakeRoom = unsafe PQstatus(connection) != CONNECTION_SSL_STARTUP
+            session.input.begin()
+            let progress = unsafe PQconnectPoll(connection)
+            if mayMakeRoom, session.input.hasGrown { hasMadeRoom = true }
+            switch progress {
             case PGRES_POLLING_READING: events = .input
             case PGRES_POLLING_WRITING: events = .output
             case PGRES_POLLING_OK:
@@ -139,6 +143,10 @@ struct ConnectAttempt {
         if text.isEmpty { return session.patience?.limit }
         guard let seconds = Int(text), seconds > 0 else { return nil }
         return .seconds(max(2, seconds))
+    }
+
+    private func violation(_ what: String, by host: HostAndPort) -> ConnectionError {
+        ConnectionError(.protocolViolation, "server at \"\(host.host)\", port \(host.port) \(what)")
     }
 
     private func failure() -> ConnectionError {

@@ -44,12 +44,20 @@ struct InputMeasure {
     mutating func look(waiting: Int) {
         // Less than that libpq reads by itself, in one call.
         if waiting >= Self.piece {
-            let size = ProcessData.size
-            if size - dataSize >= Self.suspiciousGrowth { isMeasured = true }
-            dataSize = size
+            if hasGrown { isMeasured = true }
+            dataSize = ProcessData.size
         }
         if taken >= Self.unmeasured { isMeasured = true }
     }
+
+    /// Notes what the process holds before libpq is called. What other threads get between two calls is then no reason for
+    /// ``hasGrown``: where that ends a login, it must be libpq's.
+    mutating func begin() {
+        dataSize = ProcessData.size
+    }
+
+    /// Whether the process has got memory since the last look, or ``begin()``, that may be room for a message.
+    var hasGrown: Bool { ProcessData.size - dataSize >= Self.suspiciousGrowth }
 
     mutating func note(_ count: Int) {
         taken += count
