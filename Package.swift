@@ -30,43 +30,44 @@ let package = Package(
 
         .target(name: "UnderstudyWAL"),
         .target(name: "UnderstudyProtocol", dependencies: ["UnderstudyWAL"]),
-        .target(name: "UnderstudyArchive", dependencies: ["CUnderstudyCrypto", "CUnderstudyLinux"]),
+        .target(name: "UnderstudyBackupFormat", dependencies: ["CUnderstudyCrypto", "CUnderstudyLinux"]),
         .target(
             name: "UnderstudyCompression", dependencies: ["CUnderstudyLZ4", "CUnderstudyZ", "CUnderstudyZstd"]),
         .target(name: "UnderstudyConfiguration", dependencies: ["UnderstudyWAL"]),
 
         // MARK: The outside world
 
-        .target(name: "UnderstudyFileIO", dependencies: ["CUnderstudyLinux"]),
+        .target(name: "UnderstudyPlatform", dependencies: ["CUnderstudyLinux"]),
         .target(
             name: "UnderstudyConnection",
-            dependencies: ["CUnderstudyPQ", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyWAL"]),
+            dependencies: ["CUnderstudyPQ", "UnderstudyPlatform", "UnderstudyProtocol", "UnderstudyWAL"]),
 
         // MARK: The work
 
         .target(
-            name: "UnderstudyReceiver",
-            dependencies: ["UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyWAL"]),
+            name: "UnderstudyStreaming",
+            dependencies: ["UnderstudyConnection", "UnderstudyPlatform", "UnderstudyProtocol", "UnderstudyWAL"]),
         .target(
-            name: "UnderstudySource",
+            name: "UnderstudyCore",
             dependencies: [
-                "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol",
-                "UnderstudyReceiver",
+                "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyPlatform", "UnderstudyProtocol",
+                "UnderstudyStreaming",
                 "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
             name: "UnderstudyBackup",
             dependencies: [
-                "UnderstudyArchive", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyFileIO",
-                "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudySource", "UnderstudyWAL",
+                "CUnderstudyLinux",
+                "UnderstudyBackupFormat", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyPlatform",
+                "UnderstudyProtocol", "UnderstudyStreaming", "UnderstudyCore", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
-            name: "UnderstudyArchiver",
+            name: "UnderstudyWALArchive",
             dependencies: [
-                "UnderstudyCompression", "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol",
-                "UnderstudyReceiver", "UnderstudySource", "UnderstudyWAL",
+                "UnderstudyCompression", "UnderstudyConnection", "UnderstudyPlatform", "UnderstudyProtocol",
+                "UnderstudyStreaming", "UnderstudyCore", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -74,8 +75,8 @@ let package = Package(
         .target(
             name: "UnderstudyStandby",
             dependencies: [
-                "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyFileIO",
-                "UnderstudyProtocol", "UnderstudySource", "UnderstudyWAL",
+                "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyPlatform",
+                "UnderstudyProtocol", "UnderstudyCore", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
@@ -85,13 +86,13 @@ let package = Package(
         .target(
             name: "Understudy",
             dependencies: [
-                "UnderstudyArchiver", "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyReceiver",
-                "UnderstudySource", "UnderstudyStandby", "UnderstudyWAL",
+                "UnderstudyWALArchive", "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyStreaming",
+                "UnderstudyCore", "UnderstudyStandby", "UnderstudyWAL",
             ]),
         .target(
             name: "UnderstudyCLI",
             dependencies: [
-                "CUnderstudyLinux", "Understudy", "UnderstudyFileIO",
+                "CUnderstudyLinux", "Understudy", "UnderstudyPlatform",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -120,37 +121,38 @@ let package = Package(
         .testTarget(
             name: "UnderstudyProtocolTests",
             dependencies: ["UnderstudyProtocol", "UnderstudyTestSupport", "UnderstudyWAL"]),
-        .testTarget(name: "UnderstudyArchiveTests", dependencies: ["UnderstudyArchive", "UnderstudyTestSupport"]),
+        .testTarget(
+            name: "UnderstudyBackupFormatTests", dependencies: ["UnderstudyBackupFormat", "UnderstudyTestSupport"]),
         .testTarget(
             name: "UnderstudyCompressionTests", dependencies: ["UnderstudyCompression", "UnderstudyTestSupport"]),
         .testTarget(
             name: "UnderstudyConfigurationTests",
             dependencies: ["UnderstudyConfiguration", "UnderstudyTestSupport", "UnderstudyWAL"]),
-        .testTarget(name: "UnderstudyFileIOTests", dependencies: ["UnderstudyFileIO", "UnderstudyTestSupport"]),
+        .testTarget(name: "UnderstudyPlatformTests", dependencies: ["UnderstudyPlatform", "UnderstudyTestSupport"]),
         .testTarget(
             name: "UnderstudyConnectionTests",
             dependencies: [
-                "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyTestSupport",
+                "UnderstudyConnection", "UnderstudyPlatform", "UnderstudyProtocol", "UnderstudyTestSupport",
                 "UnderstudyWAL",
             ]),
         .testTarget(
-            name: "UnderstudyReceiverTests",
+            name: "UnderstudyStreamingTests",
             dependencies: [
-                "UnderstudyReceiver", "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol",
+                "UnderstudyStreaming", "UnderstudyConnection", "UnderstudyPlatform", "UnderstudyProtocol",
                 "UnderstudyTestSupport", "UnderstudyWAL",
             ]),
         .testTarget(
             name: "UnderstudyBackupTests",
             dependencies: [
-                "UnderstudyBackup", "UnderstudyArchive", "UnderstudyConfiguration", "UnderstudyConnection",
-                "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudySource",
+                "UnderstudyBackup", "UnderstudyBackupFormat", "UnderstudyConfiguration", "UnderstudyConnection",
+                "UnderstudyPlatform", "UnderstudyProtocol", "UnderstudyStreaming", "UnderstudyCore",
                 "UnderstudyTestSupport", "UnderstudyWAL",
             ]),
         .testTarget(
-            name: "UnderstudyArchiverTests",
+            name: "UnderstudyWALArchiveTests",
             dependencies: [
-                "UnderstudyArchiver", "UnderstudyCompression", "UnderstudyFileIO",
-                "UnderstudyMemoryDestinationExample", "UnderstudyProtocol", "UnderstudyReceiver", "UnderstudySource",
+                "UnderstudyWALArchive", "UnderstudyCompression", "UnderstudyPlatform",
+                "UnderstudyMemoryDestinationExample", "UnderstudyProtocol", "UnderstudyStreaming", "UnderstudyCore",
                 "UnderstudyTestSupport", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -158,9 +160,9 @@ let package = Package(
             name: "UnderstudyStandbyTests",
             dependencies: [
                 "UnderstudyStandby", "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyConnection",
-                "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudySource", "UnderstudyTestSupport", "UnderstudyWAL",
+                "UnderstudyPlatform", "UnderstudyProtocol", "UnderstudyCore", "UnderstudyTestSupport", "UnderstudyWAL",
             ]),
-        .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI", "UnderstudyFileIO"]),
+        .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI", "UnderstudyPlatform"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
@@ -178,8 +180,8 @@ if Context.environment["UNDERSTUDY_FUZZ"] != nil {
         .executableTarget(
             name: "UnderstudyFuzz",
             dependencies: [
-                "UnderstudyArchive", "UnderstudyCLI", "UnderstudyCompression", "UnderstudyConfiguration",
-                "UnderstudyConnection", "UnderstudyFileIO", "UnderstudyProtocol", "UnderstudyReceiver",
+                "UnderstudyBackupFormat", "UnderstudyCLI", "UnderstudyCompression", "UnderstudyConfiguration",
+                "UnderstudyConnection", "UnderstudyPlatform", "UnderstudyProtocol", "UnderstudyStreaming",
                 "UnderstudyStandby", "UnderstudyWAL",
             ], path: "Tests/UnderstudyFuzz"))
 }

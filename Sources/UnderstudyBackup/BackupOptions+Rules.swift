@@ -1,7 +1,7 @@
 package import UnderstudyConfiguration
-package import UnderstudyFileIO
+package import UnderstudyCore
+package import UnderstudyPlatform
 import UnderstudyProtocol
-package import UnderstudySource
 
 extension BaseBackup.Options {
     /// What the server is asked for.

@@ -1,9 +1,9 @@
 import Logging
 import UnderstudyConnection
-import UnderstudyFileIO
+import UnderstudyCore
+import UnderstudyPlatform
 import UnderstudyProtocol
-import UnderstudyReceiver
-import UnderstudySource
+import UnderstudyStreaming
 
 /// What happens when a backup fails: the cause is found, and what was made is undone.
 extension BackupRun {

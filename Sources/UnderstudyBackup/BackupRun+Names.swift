@@ -1,9 +1,9 @@
 import Logging
 import UnderstudyConfiguration
 package import UnderstudyConnection
-import UnderstudyFileIO
+package import UnderstudyCore
+import UnderstudyPlatform
 import UnderstudyProtocol
-package import UnderstudySource
 
 /// What the user gave and the server, or the standby, would not keep as it is: refused before the copy.
 extension BackupRun {

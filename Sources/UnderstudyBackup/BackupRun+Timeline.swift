@@ -1,8 +1,8 @@
 import UnderstudyConnection
-import UnderstudyFileIO
+import UnderstudyCore
+import UnderstudyPlatform
 import UnderstudyProtocol
-import UnderstudyReceiver
-import UnderstudySource
+import UnderstudyStreaming
 import UnderstudyWAL
 
 /// The timeline on which a backup ends.

@@ -1,11 +1,11 @@
 package import Logging
-import UnderstudyArchive
+import UnderstudyBackupFormat
 import UnderstudyConfiguration
 package import UnderstudyConnection
-package import UnderstudyFileIO
+package import UnderstudyCore
+package import UnderstudyPlatform
 import UnderstudyProtocol
-import UnderstudyReceiver
-package import UnderstudySource
+import UnderstudyStreaming
 import UnderstudyWAL
 
 /// One base backup, from the first look to the last sync. Runs on a thread of its own.

@@ -1,6 +1,6 @@
 import UnderstudyConnection
-import UnderstudyFileIO
-public import UnderstudySource
+public import UnderstudyCore
+import UnderstudyPlatform
 
 extension BaseBackup {
     /// Takes the backup.

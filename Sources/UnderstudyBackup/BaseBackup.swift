@@ -1,5 +1,5 @@
 public import Logging
-public import UnderstudySource
+public import UnderstudyCore
 public import UnderstudyWAL
 
 /// A base backup of a running server, taken over the streaming replication protocol.

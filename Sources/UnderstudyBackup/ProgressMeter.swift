@@ -1,4 +1,4 @@
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// Collects how far a run is, and tells it from a thread of its own: the hot paths only add to counters.
 package final class ProgressMeter: Sendable {

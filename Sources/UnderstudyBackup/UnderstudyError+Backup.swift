@@ -1,9 +1,9 @@
-import UnderstudyArchive
-package import UnderstudyFileIO
-package import UnderstudySource
+import UnderstudyBackupFormat
+package import UnderstudyCore
+import UnderstudyPlatform
 
 extension UnderstudyError {
-    init(_ error: ArchiveError) {
+    init(_ error: BackupFormatError) {
         self.init(.protocolViolation, "could not read what the server sent: \(error.message)", detail: error.detail)
     }
 

@@ -1,7 +1,7 @@
 import CUnderstudyLinux
 import CUnderstudyPQ
 import Glibc
-import UnderstudyFileIO
+import UnderstudyPlatform
 import UnderstudyProtocol
 
 /// One run through the hosts of a connection string.

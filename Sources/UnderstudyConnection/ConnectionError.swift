@@ -1,4 +1,4 @@
-package import UnderstudyFileIO
+package import UnderstudyPlatform
 
 /// An error or a notice of the server, field by field.
 ///

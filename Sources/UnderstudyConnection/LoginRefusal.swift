@@ -1,4 +1,4 @@
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// What libpq says of a login that failed, taken apart.
 ///

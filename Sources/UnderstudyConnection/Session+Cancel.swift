@@ -1,5 +1,5 @@
 import CUnderstudyPQ
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 extension Session {
     /// How long it may take to hand a cancel request over: the server may be out of reach.

@@ -1,4 +1,4 @@
-package import UnderstudyFileIO
+package import UnderstudyPlatform
 
 extension Session {
     /// Connects, without blocking: an interrupt ends the attempt at any moment, but while libpq looks up the address of

@@ -1,6 +1,6 @@
 import CUnderstudyPQ
 import Glibc
-package import UnderstudyFileIO
+package import UnderstudyPlatform
 import UnderstudyProtocol
 
 extension Session {

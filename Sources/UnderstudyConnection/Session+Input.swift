@@ -1,7 +1,7 @@
 import CUnderstudyLinux
 import CUnderstudyPQ
 import Glibc
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// A command that runs to its end though the interrupt is raised, but not for ever.
 struct Shield {

@@ -1,5 +1,5 @@
 import CUnderstudyPQ
-import UnderstudyFileIO
+import UnderstudyPlatform
 import UnderstudyProtocol
 
 extension Session {

@@ -1,4 +1,5 @@
-import UnderstudyFileIO
+import UnderstudyPlatform
+import UnderstudyProtocol
 
 /// How long a server may be silent, and what follows.
 package struct Patience {
@@ -56,7 +57,8 @@ extension Session {
     package func checkStandstill() throws(ConnectionError) {
         guard let standstillLimit, ContinuousClock().now - progressedAt >= standstillLimit else { return }
         throw ConnectionError(
-            .stalled, "server is there, but has sent nothing of what it was asked for in \(standstillLimit.formatted)")
+            .stalled,
+            "server is there, but has sent nothing of what it was asked for in \(standstillLimit.secondsText) s")
     }
 
     /// What is no answer counts as little as silence, only later. A server whose silence may have a reason may also take
@@ -68,7 +70,7 @@ extension Session {
         let limit = patience.limit * Self.patienceWithTalk
         guard now - since >= limit else { return }
         throw ConnectionError(
-            .stalled, "server is there, but has not completed its answer in \(limit.formatted)")
+            .stalled, "server is there, but has not completed its answer in \(limit.secondsText) s")
     }
 
     /// By how much longer a server may talk than be silent.
@@ -82,14 +84,6 @@ extension Session {
 
 extension ConnectionError {
     package static func stalled(for limit: Duration) -> ConnectionError {
-        ConnectionError(.stalled, "server has sent nothing for \(limit.formatted)")
-    }
-}
-
-extension Duration {
-    /// `300 s`, or `1.5 s`.
-    fileprivate var formatted: String {
-        let tenths = components.seconds * 10 + components.attoseconds / 100_000_000_000_000_000
-        return tenths % 10 == 0 ? "\(tenths / 10) s" : "\(tenths / 10).\(tenths % 10) s"
+        ConnectionError(.stalled, "server has sent nothing for \(limit.secondsText) s")
     }
 }

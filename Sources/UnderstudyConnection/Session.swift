@@ -1,7 +1,7 @@
 import CUnderstudyPQ
 import Glibc
 import Synchronization
-package import UnderstudyFileIO
+package import UnderstudyPlatform
 package import UnderstudyProtocol
 
 /// A connection to a server through libpq.

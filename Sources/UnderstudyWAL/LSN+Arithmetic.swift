@@ -30,3 +30,8 @@ extension LSN {
         segmentOffset(size) == 0
     }
 }
+
+extension LSN {
+    /// A limit that limits nothing.
+    package static let unlimited = LSN(rawValue: .max)
+}

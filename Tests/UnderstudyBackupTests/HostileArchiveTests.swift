@@ -1,11 +1,11 @@
 import Testing
-import UnderstudyArchive
-import UnderstudyFileIO
+import UnderstudyBackupFormat
+import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyTestSupport
 
 @testable import UnderstudyBackup
-@testable import UnderstudySource
+@testable import UnderstudyCore
 
 /// What no server sends, unless somebody has it in hand.
 @Suite("A hostile archive")

@@ -1,5 +1,5 @@
 import Testing
-import UnderstudySource
+import UnderstudyCore
 
 @Suite("What a server keeps as it is")
 struct KeptNamesTests {

@@ -1,12 +1,12 @@
 import Testing
-import UnderstudyArchive
-import UnderstudyFileIO
+import UnderstudyBackupFormat
+import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyTestSupport
 import UnderstudyWAL
 
 @testable import UnderstudyBackup
-@testable import UnderstudySource
+@testable import UnderstudyCore
 
 @Suite("What arrived, compared with the backup manifest")
 struct ManifestVerifierTests {

@@ -1,5 +1,5 @@
 import Testing
-import UnderstudyArchive
+import UnderstudyBackupFormat
 import UnderstudyProtocol
 import UnderstudyTestSupport
 

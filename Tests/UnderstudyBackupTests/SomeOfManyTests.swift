@@ -1,6 +1,6 @@
 import Logging
 import Testing
-import UnderstudySource
+import UnderstudyCore
 import UnderstudyTestSupport
 
 @testable import UnderstudyConnection

@@ -1,11 +1,11 @@
 import Glibc
 import Testing
-import UnderstudyFileIO
-import UnderstudyReceiver
+import UnderstudyPlatform
+import UnderstudyStreaming
 
 @testable import UnderstudyBackup
 @testable import UnderstudyConnection
-@testable import UnderstudySource
+@testable import UnderstudyCore
 
 @Suite("What an error says, and what to do about it")
 struct BackupErrorTests {

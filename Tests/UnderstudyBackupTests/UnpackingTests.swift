@@ -1,8 +1,8 @@
 import Testing
-import UnderstudyArchive
-import UnderstudyFileIO
+import UnderstudyBackupFormat
+import UnderstudyCore
+import UnderstudyPlatform
 import UnderstudyProtocol
-import UnderstudySource
 import UnderstudyTestSupport
 
 @testable import UnderstudyBackup

@@ -1,10 +1,10 @@
 import Testing
-import UnderstudyArchive
-import UnderstudyFileIO
+import UnderstudyBackupFormat
+import UnderstudyPlatform
 import UnderstudyTestSupport
 
 @testable import UnderstudyBackup
-@testable import UnderstudySource
+@testable import UnderstudyCore
 
 @Suite("A writer that fails", .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"))
 struct WriterFailureTests {

@@ -1,7 +1,7 @@
 import Logging
 import Testing
 import Understudy
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 @testable import UnderstudyCLI
 

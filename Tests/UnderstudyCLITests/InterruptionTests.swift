@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 import Understudy
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 @testable import UnderstudyCLI
 

@@ -1,6 +1,6 @@
 import Glibc
 import Testing
-import UnderstudyFileIO
+import UnderstudyPlatform
 import UnderstudyTestSupport
 
 @testable import UnderstudyCLI

@@ -2,8 +2,8 @@ import Glibc
 import Logging
 import Testing
 import Understudy
-import UnderstudyFileIO
-import UnderstudySource
+import UnderstudyCore
+import UnderstudyPlatform
 
 @testable import UnderstudyCLI
 @testable import UnderstudyConnection

@@ -1,6 +1,6 @@
 import Testing
 import Understudy
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 @testable import UnderstudyCLI
 

@@ -1,6 +1,6 @@
 import Foundation
 import Testing
-import UnderstudyFileIO
+import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyTestSupport
 import UnderstudyWAL

@@ -1,5 +1,5 @@
 import Testing
-import UnderstudyFileIO
+import UnderstudyPlatform
 import UnderstudyTestSupport
 
 @testable import UnderstudyConnection

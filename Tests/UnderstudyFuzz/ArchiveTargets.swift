@@ -1,8 +1,8 @@
-import UnderstudyArchive
+import UnderstudyBackupFormat
 
 /// Writes down what a reader tells.
 private struct TarScribe: TarSink {
-    typealias Failure = ArchiveError
+    typealias Failure = BackupFormatError
 
     var entries: [TarEntry] = []
     var content: [UInt8] = []
@@ -35,9 +35,9 @@ func fuzzTar(_ input: [UInt8]) {
     guard var cut = CutInput(input) else { return }
     // Without right checksums no input would get beyond its first header.
     if cut.control & 1 == 1 { sealHeaders(&cut.bytes) }
-    func read(_ pieces: [Range<Int>]) -> (scribe: TarScribe, failure: ArchiveError?) {
+    func read(_ pieces: [Range<Int>]) -> (scribe: TarScribe, failure: BackupFormatError?) {
         var reader = TarReader(expectsTrailer: cut.control & 2 == 2), scribe = TarScribe()
-        do throws(ArchiveError) {
+        do throws(BackupFormatError) {
             for piece in pieces { try unsafe reader.consume(cut.bytes.span.bytes.extracting(piece), into: &scribe) }
             try reader.finish()
             return (scribe, nil)
@@ -66,7 +66,7 @@ private func sealHeaders(_ bytes: inout [UInt8]) {
 }
 
 private struct ManifestScribe: ManifestSink {
-    typealias Failure = ArchiveError
+    typealias Failure = BackupFormatError
 
     var files: [ManifestFile] = []
     var ranges: [ManifestWALRange] = []
@@ -84,7 +84,7 @@ func fuzzManifest(_ input: [UInt8]) {
     if cut.control & 1 == 1 { sealManifest(&cut.bytes) }
     func read(_ pieces: [Range<Int>]) -> (scribe: ManifestScribe, isWhole: Bool) {
         var scribe = ManifestScribe()
-        do throws(ArchiveError) {
+        do throws(BackupFormatError) {
             var reader = try ManifestReader()
             for piece in pieces { try unsafe reader.consume(cut.bytes.span.bytes.extracting(piece), into: &scribe) }
             try reader.finish()

@@ -1,6 +1,6 @@
 import Glibc
 
-@testable import UnderstudyFileIO
+@testable import UnderstudyPlatform
 
 /// Texts of ours that somebody else may have changed.
 func fuzzTexts(_ bytes: [UInt8]) {

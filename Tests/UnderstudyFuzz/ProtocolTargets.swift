@@ -1,6 +1,6 @@
 import UnderstudyConfiguration
 import UnderstudyProtocol
-import UnderstudyReceiver
+import UnderstudyStreaming
 
 @testable import UnderstudyWAL
 

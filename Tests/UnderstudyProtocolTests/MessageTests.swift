@@ -1,18 +1,10 @@
 import Testing
+import UnderstudyTestSupport
 import UnderstudyWAL
 
 @testable import UnderstudyProtocol
 
 extension [UInt8] {
-    /// The elements as bytes, for as long as the array is borrowed.
-    var raw: RawSpan {
-        @_lifetime(borrow self)
-        borrowing get {
-            // A UInt8 has no padding.
-            unsafe span.bytes
-        }
-    }
-
     static func bigEndian(_ value: UInt64) -> [UInt8] {
         stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: value >> UInt64($0)) }
     }

@@ -1,10 +1,10 @@
 import Glibc
 import Testing
 import UnderstudyBackup
-import UnderstudyFileIO
+import UnderstudyPlatform
 import UnderstudyTestSupport
 
-@testable import UnderstudySource
+@testable import UnderstudyCore
 @testable import UnderstudyStandby
 
 @Suite("A password file for a standby")

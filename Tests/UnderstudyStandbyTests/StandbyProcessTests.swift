@@ -2,11 +2,11 @@ import Foundation
 import Glibc
 import Testing
 import UnderstudyBackup
-import UnderstudyFileIO
+import UnderstudyPlatform
 import UnderstudyTestSupport
 
 @testable import UnderstudyConnection
-@testable import UnderstudySource
+@testable import UnderstudyCore
 @testable import UnderstudyStandby
 
 /// A process that does nothing, and ends with the test.

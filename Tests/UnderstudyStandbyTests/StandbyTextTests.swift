@@ -2,12 +2,12 @@ import Glibc
 import Testing
 import UnderstudyBackup
 import UnderstudyConfiguration
-import UnderstudyFileIO
+import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyTestSupport
 import UnderstudyWAL
 
-@testable import UnderstudySource
+@testable import UnderstudyCore
 @testable import UnderstudyStandby
 
 @Suite("postmaster.pid")

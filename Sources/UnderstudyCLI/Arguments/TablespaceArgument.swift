@@ -1,5 +1,5 @@
 import Understudy
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// The value of `--tablespace-mapping`: `OLDDIR=NEWDIR`, where `\=` is a plain equals sign.
 enum TablespaceArgument {

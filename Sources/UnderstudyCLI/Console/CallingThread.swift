@@ -1,4 +1,4 @@
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// Runs tasks on the thread that waits for them.
 final class CallingThread: TaskExecutor {

@@ -1,5 +1,5 @@
 import Understudy
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// What the program says: messages on standard error in PostgreSQL's form, results on standard output. Nothing that
 /// terminals obey gets there but what is written here (``PrintedText``).

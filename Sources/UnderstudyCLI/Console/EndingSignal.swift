@@ -1,6 +1,6 @@
 import CUnderstudyLinux
 import Glibc
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// A signal that ends a run.
 enum EndingSignal: Int32, Sendable, CaseIterable, CustomStringConvertible {

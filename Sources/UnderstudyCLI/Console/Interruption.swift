@@ -1,5 +1,5 @@
 import Understudy
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// Ends work in order when a signal asks for it.
 enum Interruption {

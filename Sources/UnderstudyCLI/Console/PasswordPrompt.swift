@@ -1,6 +1,6 @@
 import Glibc
 import Understudy
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// Asks the user for a password: on the terminal, unseen, or else a line of standard input.
 enum PasswordPrompt {

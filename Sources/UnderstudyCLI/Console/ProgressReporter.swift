@@ -1,5 +1,5 @@
 import Understudy
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// Shows progress on the console. The library calls it from threads of its own.
 final class ProgressReporter: Sendable {

@@ -1,5 +1,5 @@
 import Understudy
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// Shows an archiver's status while it works.
 struct ReceiveProgressReporter: Sendable {

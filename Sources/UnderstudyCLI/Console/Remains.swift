@@ -1,6 +1,6 @@
 import Glibc
 import Understudy
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// What a run leaves behind that ends at once, without cleaning up.
 enum Remains: Sendable {

@@ -1,5 +1,5 @@
 import Glibc
-import UnderstudyFileIO
+import UnderstudyPlatform
 
 /// The two standard streams of a run. Nobody who says something waits for a reader: what is said is queued, and written on
 /// a thread of its own.

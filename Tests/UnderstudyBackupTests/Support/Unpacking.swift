@@ -1,12 +1,12 @@
 import Synchronization
 import Testing
-import UnderstudyArchive
-import UnderstudyFileIO
+import UnderstudyBackupFormat
+import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyTestSupport
 
 @testable import UnderstudyBackup
-@testable import UnderstudySource
+@testable import UnderstudyCore
 
 /// A backup's way from archive bytes to files, without a server: sink, filler, writers, ledger.
 final class Unpacking {

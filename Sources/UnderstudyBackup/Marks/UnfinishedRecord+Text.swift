@@ -1,0 +1,195 @@
+import UnderstudyPlatform
+
+/// The text of a mark: comments, the number of the format, and one line for each fact: a key, a space, and the value,
+/// in which `%`, line ends and the like are `%XX`. Lines are only ever added; the last `stage` counts.
+extension UnfinishedRecord {
+    /// Format 1 had no number, and did not say which directory it stands in.
+    static let format = "2"
+    private static let comments = """
+        # The base backup in this directory is not finished, or the process that took it was killed.
+        # Take it again with --force-clean to remove first whatever that process has left.
+
+        """
+
+    package enum Flaw: Error, Equatable, Sendable {
+        /// Its format has this number; "1" had none.
+        case format(String)
+        /// A line says nothing that this format knows, or something that no run writes.
+        case line(String)
+    }
+
+    package var text: String {
+        var text = Self.comments + Self.line("format", Self.format) + Self.line("run", run)
+        if let process { text += Self.line("process", String(process)) }
+        if let begun { text += Self.line("begun", begun) }
+        if let boot { text += Self.line("boot", boot) }
+        if let directory { text += Self.line("directory", "\(directory.device) \(directory.inode)") }
+        for directory in made { text += Self.line("made", directory) }
+        if let before {
+            text += Self.line(
+                "before", "\(String(before.mode, radix: 8)) \(before.owner.user) \(before.owner.group)")
+        }
+        if let data { text += Self.line("data", data) }
+        for path in others { text += Self.otherLine(path) }
+        if let slot { text += Self.slotLine(slot) }
+        return text + Self.stageLine(stage)
+    }
+
+    static func otherLine(_ path: String) -> String { line("other", path) }
+
+    static func slotLine(_ slot: Slot) -> String {
+        line("slot", "\(slot.systemIdentifier) \(slot.position.map { String($0, radix: 16) } ?? "-") \(slot.name)")
+    }
+
+    static func stageLine(_ stage: Stage) -> String { line("stage", stage.rawValue) }
+
+    private static func line(_ key: String, _ noted: NotedDirectory) -> String {
+        line(key, "\(noted.identity.device) \(noted.identity.inode) \(noted.path)")
+    }
+
+    private static func line(_ key: String, _ value: String) -> String {
+        var bytes = Array("\(key) ".utf8)
+        for byte in value.utf8 {
+            if byte == UInt8(ascii: "%") || byte < 0x20 || byte == 0x7F {
+                bytes += Array(("%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)).utf8)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self) + "\n"
+    }
+
+    // MARK: - Reading
+
+    /// Reads a mark.
+    ///
+    /// A process that is killed may leave an empty mark or half a line at its end. Both mean that nothing more had
+    /// happened: what follows the last line end is left out, and a mark without its first `stage` is at
+    /// ``Stage/made``. Anything else that no run writes is a flaw.
+    package init(reading text: String) throws(Flaw) {
+        self.init(run: "")
+        var hasFormat = false
+        for line in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast() {
+            if line.isEmpty || line.first == UInt8(ascii: "#") { continue }
+            let words = line.split(separator: UInt8(ascii: " "), maxSplits: 1, omittingEmptySubsequences: false)
+            let key = String(decoding: words[0], as: UTF8.self)
+            guard words.count == 2, let value = Self.unescaped(words[1]) else { throw .line(Self.shown(line)) }
+            if !hasFormat {
+                guard key == "format" else { throw .format("1") }
+                guard value == Self.format else { throw .format(Self.shown(words[1])) }
+                hasFormat = true
+            } else if !take(key, value) {
+                throw .line(Self.shown(line))
+            }
+        }
+    }
+
+    /// - Returns: False if no run writes that.
+    private mutating func take(_ key: String, _ value: String) -> Bool {
+        switch key {
+        case "run" where run.isEmpty && !value.isEmpty && value.utf8.allSatisfy(\.isHexadecimal): run = value
+        case "process" where process == nil:
+            guard let number = Int(value), number > 0 else { return false }
+            process = number
+        case "begun" where begun == nil && value.utf8.count <= 40: begun = value
+        case "boot" where boot == nil && value.utf8.count <= 64: boot = value
+        case "directory" where directory == nil:
+            guard let noted = Self.noted(value + " /x") else { return false }
+            directory = noted.identity
+        case "made":
+            // Each lies in the one before it.
+            guard let noted = Self.noted(value), made.last.map({ noted.path.isBeneath($0.path) }) ?? true else {
+                return false
+            }
+            made.append(noted)
+        case "before" where before == nil:
+            let words = value.split(separator: " ", omittingEmptySubsequences: false)
+            guard words.count == 3, let mode = UInt16(words[0], radix: 8), mode <= 0o7777,
+                let user = UInt32(words[1]), let group = UInt32(words[2])
+            else { return false }
+            before = ModeAndOwner(mode: mode, owner: FileOwner(user: user, group: group))
+        case "data" where data == nil:
+            guard let noted = Self.noted(value) else { return false }
+            data = noted
+        case "other":
+            guard value.isPlainPath else { return false }
+            others.append(value)
+        case "slot" where slot == nil:
+            guard let read = Slot(reading: value) else { return false }
+            slot = read
+        case "stage":
+            guard let stage = Stage(rawValue: value) else { return false }
+            self.stage = stage
+        default: return false
+        }
+        return true
+    }
+
+    private static func noted(_ value: String) -> NotedDirectory? {
+        let words = value.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+        guard words.count == 3, let device = UInt64(words[0]), let inode = UInt64(words[1]) else { return nil }
+        let path = String(words[2])
+        guard path.isPlainPath else { return nil }
+        return NotedDirectory(path: path, identity: FileIdentity(device: device, inode: inode))
+    }
+
+    private static func unescaped(_ text: Substring.UTF8View.SubSequence) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%") {
+                guard rest.count >= 2, rest.prefix(2).allSatisfy(\.isHexadecimal),
+                    let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16), value != 0
+                else { return nil }
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else if byte < 0x20 || byte == 0x7F {
+                return nil
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    /// For messages: short, and without anything that a terminal obeys.
+    private static func shown(_ line: Substring.UTF8View.SubSequence) -> String {
+        String(decoding: line.prefix(60).map { $0 < 0x20 || $0 >= 0x7F ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
+    }
+}
+
+extension UnfinishedRecord.Slot {
+    fileprivate init?(reading value: String) {
+        let words = value.split(separator: " ", omittingEmptySubsequences: false)
+        guard words.count == 3, UInt64(words[0]) != nil, (1...63).contains(words[2].utf8.count),
+            words[2].utf8.allSatisfy({ $0.isLowerLetterOrDigit || $0 == UInt8(ascii: "_") })
+        else { return nil }
+        self.init(name: String(words[2]), systemIdentifier: String(words[0]))
+        guard words[1] != "-" else { return }
+        guard words[1].utf8.allSatisfy(\.isHexadecimal), let position = UInt64(words[1], radix: 16) else { return nil }
+        self.position = position
+    }
+}
+
+extension String {
+    /// From the root directory on, and not that itself.
+    fileprivate var isPlainPath: Bool {
+        isAbsolutePath && utf8.count <= 4096 && utf8.contains { $0 != UInt8(ascii: "/") }
+    }
+
+    fileprivate func isBeneath(_ parent: String) -> Bool {
+        let own = pathComponents, other = parent.pathComponents
+        return own.count > other.count && zip(own, other).allSatisfy { $0.utf8.elementsEqual($1.utf8) }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isLowerLetterOrDigit: Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self)
+    }
+
+    fileprivate var isHexadecimal: Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self) || (UInt8(ascii: "A")...UInt8(ascii: "F")).contains(self)
+            || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self)
+    }
+}

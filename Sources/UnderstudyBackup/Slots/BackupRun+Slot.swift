@@ -1,0 +1,64 @@
+import Logging
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+import UnderstudyWAL
+
+/// A slot that the server has given up, or gives up in mid-backup.
+extension BackupRun {
+    /// Refuses an existing slot that holds no WAL though its name is there. Where nothing tells, that is said.
+    ///
+    /// - Returns: From where on it holds WAL; nil if it holds none or nothing tells.
+    func checkHolds(_ session: Session) throws(UnderstudyError) -> LSN? {
+        let name: String
+        switch options.slot {
+        case .existing(let wanted), .createOrTakeOver(let wanted): name = wanted
+        case .none, .temporary, .create: return nil
+        }
+        guard session.serverVersion.invalidatesSlots else { return nil }
+        let look = try SlotLook.take(name, session, parameters, interrupt)
+        if let invalidation = look.invalidation {
+            throw UnderstudyError(
+                .slotInvalidated,
+                "cannot use replication slot \"\(name)\": it was invalidated by the server"
+                    + (invalidation.reason.map { " (\($0))" } ?? ""),
+                hint:
+                    "It holds no WAL any more. Choose another name, or drop this slot on the primary, and let it be made: \(SlotSQL.drop(name))"
+            )
+        }
+        if look.isUncertain {
+            logger.warning(
+                "a replication connection does not tell whether the server has invalidated replication slot \"\(name)\"",
+                metadata: [
+                    "hint":
+                        "Look on the primary: SELECT wal_status FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name));"
+                ])
+        }
+        return look.state?.restartLSN
+    }
+
+    /// A server that invalidates a slot ends its WAL sender as an administrator does, and may not come to say so.
+    func explainingLostSlot(_ error: UnderstudyError) -> UnderstudyError {
+        let isLost = error.sqlState == "57P01" || (error.sqlState == nil && error.code == .connection)
+        guard isLost, let slot, let name = slot.streamed else { return error }
+        var explained = error
+        let interrupt = Interrupt()
+        let found = LostSlot.find(name, parameters, interrupt) { session throws(UnderstudyError) in
+            try SlotLook.take(name, session, parameters, interrupt, heldWAL: slot.made == name, asksAlways: true)
+        }
+        if let found {
+            explained.code = .slotInvalidated
+            explained.detail =
+                "The server has invalidated replication slot \"\(name)\"" + (found.reason.map { " (\($0))." } ?? ".")
+            explained.hint = Self.raiseLimit
+        } else if slot.permanent == nil, error.sqlState != nil {
+            explained.hint =
+                "An administrator ended this connection or stopped the server, or it invalidated the temporary replication slot; its log tells which. If it was the slot: \(Self.raiseLimit)"
+        }
+        return explained
+    }
+
+    private static let raiseLimit =
+        "Raise max_slot_wal_keep_size on the primary, or take the backup when it writes less WAL, and try again."
+}

@@ -1,0 +1,179 @@
+import Logging
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+import UnderstudyWAL
+
+/// A replication slot that an earlier run made, before it was killed. By now it may serve a standby that has nothing to
+/// do with that run: it is dropped only as long as it stands where that run has left it.
+struct LeftSlot {
+    /// What the server tells of it now.
+    struct Standing: Equatable {
+        var isActive = false
+        /// nil if it holds no WAL.
+        var position: LSN?
+    }
+
+    /// Where it was when the run began; nil if that could not be asked.
+    var noted: LSN?
+    /// The end of the WAL that the run has written; nil if there is none.
+    var end: LSN?
+
+    static let inUse = "it is in use"
+    static let mayBeTakenOver = "another base backup is under way on the server, and may have taken it over"
+
+    /// Why it must be kept; nil if it is as the run has left it, and nobody's.
+    func reasonToKeep(_ standing: Standing) -> String? {
+        guard let noted else { return "where it stood when that base backup began is not known" }
+        guard let position = standing.position else { return "it holds no WAL, so it cannot be told whose it is" }
+        let end = max(noted, self.end ?? noted)
+        guard noted <= position && position <= end else {
+            return "it holds WAL from \(position) on, and that base backup has left it between \(noted) and \(end)"
+        }
+        return standing.isActive ? Self.inUse : nil
+    }
+}
+
+extension BackupRun {
+    /// What the mark says of a slot that was just made.
+    ///
+    /// - Parameter session: Idle.
+    func leftSlot(_ name: String, _ session: Session, _ server: ServerFacts) -> UnfinishedRecord.Slot {
+        // Without it the slot would be kept for ever, if this process is killed. One that is interrupted drops it itself.
+        let standing = try? standing(of: name, session, interrupt: interrupt, patience: .seconds(10))
+        return .init(
+            name: name, systemIdentifier: server.identity.systemIdentifier,
+            position: standing?.position?.rawValue)
+    }
+
+    /// Drops the slot of an earlier run, if this server has it and it is as that run has left it. Else it is named, with
+    /// the command that drops it.
+    func dropSlot(
+        of left: UnfinishedDirectory, _ session: Session, _ server: ServerFacts
+    ) throws(UnderstudyError) {
+        guard let slot = left.record.slot else { return }
+        guard slot.systemIdentifier == server.identity.systemIdentifier else {
+            logger.warning(
+                "the unfinished base backup is of another server, where replication slot \"\(slot.name)\" holds WAL until it is dropped: \(SlotSQL.drop(slot.name))"
+            )
+            return
+        }
+        let found = LeftSlot(
+            noted: slot.position.map { LSN(rawValue: $0) }, end: endOfWAL(in: left, server.segmentSize))
+        let reason: String?
+        do throws(ConnectionError) { reason = try drop(slot.name, found, session) } catch {
+            if error.code == .interrupted { throw UnderstudyError(error) }
+            return keep(slot.name, "the server could not be asked about it: \(error.message)")
+        }
+        if let reason { keep(slot.name, reason) }
+    }
+
+    private func keep(_ name: String, _ reason: String) {
+        guard reason != LeftSlot.inUse else {
+            logger.warning(
+                "replication slot \"\(name)\" of the unfinished base backup is kept: \(reason)",
+                metadata: ["hint": "It serves somebody else by now, or that base backup is still running."])
+            return
+        }
+        logger.warning(
+            "replication slot \"\(name)\" of the unfinished base backup is kept: \(reason); if nobody needs it, drop it on the primary: \(SlotSQL.drop(name))"
+        )
+    }
+
+    /// - Returns: Why it is kept; nil if it is gone.
+    private func drop(_ name: String, _ found: LeftSlot, _ session: Session) throws(ConnectionError) -> String? {
+        // One that has taken the slot over does not use it before the server has made its checkpoint.
+        let ordinary = try? OrdinaryConnection.open(parameters, interrupt)
+        var isBackupUnderWay = false
+        // The server may need a moment to notice that the process which streamed from it is gone.
+        for attempt in 1...50 {
+            guard
+                let standing = try standing(
+                    of: name, session, interrupt: interrupt, patience: options.stallTimeout)
+            else { return nil }
+            var idle = standing
+            idle.isActive = false
+            if let reason = found.reasonToKeep(idle) { return reason }
+            isBackupUnderWay = ordinary.map { Self.sendsBackup($0) } ?? false
+            if !standing.isActive && !isBackupUnderWay {
+                do throws(ConnectionError) {
+                    // A server drops no slot that is in use.
+                    _ = try session.runShielded(ReplicationCommand.dropSlot(name))
+                    logger.notice("dropped replication slot \"\(name)\" of the unfinished base backup")
+                    return nil
+                } catch  where error.sqlState == "42704" {
+                    return nil
+                } catch  where error.sqlState == "55006" {}
+            }
+            if attempt < 50 { session.pause(.milliseconds(100)) }
+        }
+        return isBackupUnderWay ? LeftSlot.mayBeTakenOver : LeftSlot.inUse
+    }
+
+    /// Whether the server sends a base backup to somebody; false where that is not told.
+    private static func sendsBackup(_ ordinary: Session) -> Bool {
+        let rows = try? ordinary.runForRows(
+            "SELECT 1 FROM pg_catalog.pg_stat_replication WHERE state = 'backup' LIMIT 1")
+        return rows?.rows.isEmpty == false
+    }
+
+    /// Where a slot stands now; nil if there is none of that name. Whether it is in use is told before 15 alone.
+    private func standing(
+        of name: String, _ session: Session, interrupt: Interrupt, patience: Duration?
+    ) throws(ConnectionError) -> LeftSlot.Standing? {
+        if session.serverVersion.readsSlots {
+            let rows =
+                try session.runShielded(ReplicationCommand.readSlot(name)).first ?? ResultSet(columns: [], rows: [])
+            do throws(ProtocolError) {
+                return try SlotState.decode(rows).map { LeftSlot.Standing(position: $0.restartLSN) }
+            } catch { throw ConnectionError(.protocolViolation, error.message) }
+        }
+        // Only an ordinary connection can tell, and the role may have none.
+        let ordinary = try Session.connect(
+            parameters, kind: .ordinary(database: parameters["dbname"] ?? "postgres"), applicationName: "understudy",
+            interrupt: interrupt, patience: patience)
+        let rows = try ordinary.runForRows(
+            "SELECT active, restart_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = \(SQLText.literal(name))"
+        )
+        guard let row = rows.rows.first, row.count == 2 else { return nil }
+        return LeftSlot.Standing(isActive: row[0] != "f", position: row[1].flatMap { LSN($0) })
+    }
+
+    /// The end of the last page of WAL that an earlier run has written into its directories.
+    private func endOfWAL(in left: UnfinishedDirectory, _ size: WALSegmentSize) -> LSN? {
+        var end: LSN?
+        func look(_ directory: ConfinedDirectory?) {
+            guard let directory, let found = Self.endOfWAL(in: directory, size) else { return }
+            end = max(end ?? .invalid, found)
+        }
+        if let data = try? ConfinedDirectory(path: left.path) {
+            for name: RelativePath in ["pg_wal", "pg_xlog"] { look(try? data.openDirectory(name)) }
+        }
+        // One of its own has that directory behind a link. There may be thousands of others.
+        for path in left.others(trust: leftovers.trust) { look(try? ConfinedDirectory(path: path)) }
+        return end
+    }
+
+    static func endOfWAL(in directory: ConfinedDirectory, _ size: WALSegmentSize) -> LSN? {
+        var segments: [WALSegmentName] = []
+        try? directory.forEachEntry { entry throws(FileIOError) in
+            if entry.kind == .file, let name = WALSegmentName("\(entry.name)", size: size) { segments.append(name) }
+            return true
+        }
+        segments.sort { $0.number > $1.number }
+        let page: UInt64 = 8192
+        for segment in segments {
+            guard let file = try? directory.openFile(RelativePath("\(segment)"), flags: 0) else { continue }
+            // Pages that were not written are zero; the header of one says where it belongs.
+            for index in (0..<size.bytes / page).reversed() {
+                let start = segment.startLSN.rawValue + index * page
+                guard let head = try? file.read(from: Int64(index * page), atMost: 16, path: ""), head.count == 16
+                else { continue }
+                let address = head[8..<16].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+                if address == start, head[0] != 0 || head[1] != 0 { return LSN(rawValue: start + page) }
+            }
+        }
+        return nil
+    }
+}

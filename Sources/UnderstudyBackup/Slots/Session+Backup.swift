@@ -1,0 +1,27 @@
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyProtocol
+
+extension Session {
+    /// Reads what the next result of BASE_BACKUP says, which must be rows.
+    func nextRows<Value>(_ read: (ResultSet) throws(ProtocolError) -> Value) throws(UnderstudyError) -> Value {
+        let reply: Reply<ResultSet>
+        do throws(ConnectionError) { reply = try nextResult() } catch { throw UnderstudyError(error) }
+        guard case .rows(let rows) = reply else {
+            throw UnderstudyError(ProtocolError("server did not answer BASE_BACKUP with rows"))
+        }
+        do throws(ProtocolError) { return try read(rows) } catch { throw UnderstudyError(error) }
+    }
+
+    /// The settings in effect, with all hosts that were given; with the one that was found where a standby of this version knows only one.
+    var settingsForStandby: [ConnectionParameters.Setting] {
+        guard serverVersion < .init(number: 100_000) else { return givenSettings }
+        return effectiveSettings.filter { $0.keyword != "hostaddr" }.map { setting in
+            switch setting.keyword {
+            case "host": ConnectionParameters.Setting(keyword: "host", value: host)
+            case "port": ConnectionParameters.Setting(keyword: "port", value: port)
+            default: setting
+            }
+        }
+    }
+}

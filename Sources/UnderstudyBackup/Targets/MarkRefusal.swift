@@ -1,0 +1,108 @@
+import Glibc
+import UnderstudyConfiguration
+import UnderstudyCore
+import UnderstudyPlatform
+
+/// The words for a mark that nobody may act on. They never have a directory removed that others write to, or of which it is
+/// not known that a base backup has made what lies in it.
+extension UnderstudyError {
+    init(_ flaw: MarkFlaw, in path: String, what: String, place: MarkPlace, trust: MarkTrust) {
+        let mark = "\(path)/\(UnfinishedMark.name)"
+        self.init(
+            .target,
+            "\(what) \"\(path)\" is not empty, and the mark of a base backup in it cannot be relied on: \(flaw.reason(mark, place, trust))",
+            detail: "Nothing is removed on its word.",
+            hint: [flaw.remedy(place, trust, mark), flaw.slotAdvice(mark), flaw.advice(path, place.hands(trust))]
+                .compactMap { $0 }.joined(separator: " "))
+    }
+}
+
+extension MarkFlaw {
+    private static func shown(_ user: UInt32) -> String { userName(user).map { "\"\($0)\"" } ?? "\(user)" }
+
+    private static func believed(_ trust: MarkTrust) -> String {
+        "user \(shown(trust.user))" + (trust.owner.map { " or, with --owner, \(shown($0))" } ?? "")
+    }
+
+    fileprivate func reason(_ mark: String, _ place: MarkPlace, _ trust: MarkTrust) -> String {
+        switch self {
+        case .notAFile: "\"\(mark)\" is not a regular file"
+        case .hasOtherNames: "file \"\(mark)\" has further names (hard links)"
+        case .isTooLarge: "file \"\(mark)\" is larger than any mark"
+        case .cannotBeRead(let number): "could not read file \"\(mark)\": \(FileIOError.text(of: number))"
+        case .isWritable(let mode):
+            "the mode of file \"\(mark)\" is \(String(mode, radix: 8).leftPadded), which lets others than its owner write to it"
+        case .belongs(let user):
+            "file \"\(mark)\" belongs to user \(Self.shown(user)), and only marks of \(Self.believed(trust)) count"
+        case .directoryBelongs(let user):
+            "the directory belongs to user \(Self.shown(user)), and "
+                + (place.markUser.map { $0 != trust.user } ?? false
+                    ? "the mark, which is another user's, counts in directories of that user alone"
+                    : "marks count in directories of \(Self.believed(trust)) alone")
+        case .format("1"): "file \"\(mark)\" has the format of an older version of Understudy"
+        case .format(let format):
+            "file \"\(mark)\" has format \"\(format)\", which this version of Understudy does not know"
+        case .line(let line): "file \"\(mark)\" has a line that no base backup writes: \"\(line)\""
+        case .isNotWhole: "file \"\(mark)\" was begun before anything lay beside it, so what does is not of its run"
+        case .isOfAnotherDirectory: "file \"\(mark)\" was made for another directory, of which this may be a copy"
+        case .dataDirectory(let path):
+            "what became of its run is told by data directory \"\(path)\" alone, which cannot be looked at or relied on"
+        }
+    }
+
+    /// How what a base backup has left can be removed after all.
+    fileprivate func remedy(_ place: MarkPlace, _ trust: MarkTrust, _ mark: String) -> String? {
+        switch self {
+        case .belongs(let user) where trust.user != 0:
+            return "If user \(Self.shown(user)) took that base backup, let that user remove it."
+        case .belongs(let user):
+            // No server's files belong to root, and what lies in a directory of somebody else's would stay there.
+            guard user != 0, place.directory?.owner.user == user, let name = userName(user) else { return nil }
+            return
+                "If user \"\(name)\" took that base backup, let that user remove it, or use understudy clone --force-clean --owner \(ShellText.pasted(name))."
+        case .directoryBelongs(let user):
+            guard trust.user == 0, place.markUser == 0, user != 0, let name = userName(user) else { return nil }
+            return
+                "If root took that base backup for user \"\(name)\", use understudy clone --force-clean --owner \(ShellText.pasted(name))."
+        case .cannotBeRead(EACCES), .cannotBeRead(EPERM):
+            guard let user = place.markUser, user != trust.user else { return nil }
+            return "If user \(Self.shown(user)) took that base backup, let that user remove it."
+        case .dataDirectory(let path): return "See what is the matter with that one (ls -la \(ShellText.pasted(path)))."
+        default: return nil
+        }
+    }
+
+    /// Such a mark may name a slot, which would be forgotten with it.
+    fileprivate func slotAdvice(_ mark: String) -> String? {
+        switch self {
+        case .format, .line, .isWritable, .hasOtherNames:
+            """
+            If that base backup made a replication slot (grep '^slot ' \(ShellText.pasted(mark)) names it), drop that on the \
+            primary: SELECT pg_drop_replication_slot('NAME');
+            """
+        default: nil
+        }
+    }
+
+    fileprivate func advice(_ path: String, _ hands: MarkPlace.Hands) -> String {
+        switch hands {
+        case .ours:
+            let look = "Name another directory, or look at what this one holds (ls -la \(ShellText.pasted(path)))"
+            // Such a mark alone is as this user's runs have written it, so that the directory is a run's.
+            if case .format = self {
+                return "\(look) and, if it is of no use, remove it: rm -rf \(ShellText.pasted(path))"
+            }
+            return "\(look) and remove yourself what nobody needs."
+        case .shared:
+            return "Name another directory: others can write to this one, so what lies in it may be theirs."
+        case .others(let user):
+            return "Name another directory: what lies in this one is in the hands of user \(Self.shown(user))."
+        case .unknown: return "Name another directory."
+        }
+    }
+}
+
+extension String {
+    /// A mode as chmod(1) takes it.
+    fileprivate var leftPadded: String { String(repeating: "0", count: max(0, 4 - count)) + self }
+}

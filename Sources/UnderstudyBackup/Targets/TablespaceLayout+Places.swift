@@ -1,0 +1,60 @@
+import Glibc
+import Logging
+import UnderstudyConfiguration
+import UnderstudyCore
+import UnderstudyPlatform
+
+/// Tablespaces that no mapping names: the server alone says where they go.
+extension TablespaceLayout {
+    /// Names the places, and refuses those that belong to people or to the system.
+    func checkUnmapped(_ options: BaseBackup.Options, _ logger: Logger) throws(UnderstudyError) {
+        guard !unmapped.isEmpty else { return }
+        let isGuarded = options.unmappedTablespaces == .guarded
+        if isGuarded { try Self.check(unmapped, Self.guardedPlaces(owner: options.owner?.user)) }
+        logger.log(
+            level: isGuarded ? .notice : .info,
+            "tablespaces without a mapping go where they are on the primary: \(SomeOfMany(unmapped.map { "\"\($0)\"" }).list)"
+        )
+    }
+
+    /// Makes the links to tablespaces that the server has announced and sent, but for the link: it leaves that out of one that
+    /// is dropped meanwhile, as the WAL will tell. Without it, what is replayed until then would go nowhere.
+    ///
+    /// - Parameter linked: Those whose links have come.
+    func makeMissingLinks(
+        _ linked: Set<UInt32>, _ targets: BackupTargets, _ logger: Logger
+    ) throws(UnderstudyError) {
+        let missing = links.filter { !linked.contains($0.key) }.sorted { $0.key < $1.key }
+        guard !missing.isEmpty else { return }
+        for (oid, path) in missing { try targets.makeTablespaceLink(oid, to: path) }
+        logger.notice(
+            "server sent no links to tablespaces that it announced, as if they were dropped meanwhile; they are made: \(SomeOfMany(missing.map { "\($0.key)" }).list)"
+        )
+    }
+
+    private static func guardedPlaces(owner: UInt32?) -> GuardedPlaces {
+        // A directory service may know of accounts that it does not list.
+        let own = [geteuid(), owner].compactMap { $0.flatMap(Account.init(user:)) }
+        let homes = (Account.all() + own).map {
+            GuardedPlaces.Home(user: $0.user, directory: $0.home, shell: $0.shell)
+        }
+        return GuardedPlaces(homes: homes, service: owner ?? geteuid(), own: environmentVariable("HOME")) {
+            realPath($0)
+        }
+    }
+
+    private static func check(_ places: [String], _ guarded: GuardedPlaces) throws(UnderstudyError) {
+        for path in places {
+            guard let holder = guarded.holder(of: [path, realPathToBe(path)]) else { continue }
+            throw UnderstudyError(
+                .target, "tablespace directory \"\(path)\" lies in \"\(holder)\", where none goes unless it is mapped",
+                detail: "The server says where its tablespaces are, and that is a place of people or of the system.",
+                hint: remedy(path))
+        }
+    }
+
+    /// The options that put the tablespace elsewhere, or there in so many words.
+    static func remedy(_ path: String) -> String {
+        "Put the tablespace elsewhere: \(MappingOption.text(from: path)). Or, if it is to be there: \(MappingOption.text(from: path, to: path))."
+    }
+}

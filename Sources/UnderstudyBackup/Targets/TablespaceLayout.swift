@@ -1,0 +1,103 @@
+import UnderstudyBackupFormat
+import UnderstudyConfiguration
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+
+/// Where each announced tablespace goes.
+struct TablespaceLayout {
+    /// OID and the directory on this side, for those outside of the data directory.
+    let links: [UInt32: String]
+    /// The directories of those that no mapping names, in the order of the announcement.
+    let unmapped: [String]
+
+    /// - Parameter dataDirectory: An absolute path.
+    init(
+        _ announced: [AnnouncedArchive], options: BaseBackup.Options, dataDirectory: String
+    ) throws(UnderstudyError) {
+        let findings = Preflight.tablespaces(
+            announced.compactMap(\.location), mappings: options.moves, dataDirectory: dataDirectory,
+            walDirectory: options.walDirectory)
+        if let finding = findings.first { throw UnderstudyError(finding, .target) }
+        var links: [UInt32: String] = [:], unmapped: [String] = []
+        let moves = TablespaceMoves(options.moves)
+        for archive in announced {
+            guard let oid = archive.oid, let location = archive.location else { continue }
+            if location.isAbsolutePath {
+                let moved = moves[location]
+                if moved == nil { unmapped.append(location) }
+                links[oid] = moved ?? location
+            } else if location != "pg_tblspc/\(oid)" {
+                throw UnderstudyError(
+                    .protocolViolation, "server announced tablespace \(oid) in unexpected place \"\(location)\"")
+            }
+        }
+        self.links = links
+        self.unmapped = unmapped
+    }
+
+    /// Makes the directories, and says where each archive goes.
+    func makeRoots(
+        _ targets: BackupTargets, _ announced: [AnnouncedArchive]
+    ) throws(UnderstudyError) -> [CopyReader.ArchivePlan] {
+        var plans: [CopyReader.ArchivePlan] = []
+        let unmapped = Set(unmapped)
+        for archive in announced {
+            var root = targets.root(targets.data, prefix: nil)
+            if let oid = archive.oid {
+                root =
+                    if let path = links[oid] {
+                        try makeTablespace(path, isNamed: !unmapped.contains(archive.location ?? ""), targets)
+                    } else {
+                        try targets.makeInPlaceTablespace(oid)
+                    }
+                do throws(MemberPath.Flaw) { root.manifestPrefix = try MemberPath("pg_tblspc/\(oid)") } catch {
+                    throw UnderstudyError(.protocolViolation, "tablespace \(oid): \(error.rawValue)")
+                }
+            }
+            plans.append(CopyReader.ArchivePlan(announced: archive, root: root))
+        }
+        return plans
+    }
+
+    private func makeTablespace(
+        _ path: String, isNamed: Bool, _ targets: BackupTargets
+    ) throws(UnderstudyError) -> MemberRoot {
+        do throws(UnderstudyError) { return try targets.makeTablespace(at: path, isNamed: isNamed) } catch {
+            var error = error
+            if error.code == .target, !isNamed {
+                error.hint = "Put the tablespace elsewhere: \(MappingOption.text(from: path))."
+            }
+            throw error
+        }
+    }
+}
+
+/// Whether there is room for what the server has announced.
+enum SpaceCheck {
+    static func check(_ plans: [CopyReader.ArchivePlan]) throws(UnderstudyError) {
+        var needed: [UInt64: (bytes: UInt64, free: UInt64, path: String)] = [:]
+        for plan in plans {
+            guard let size = plan.announced.size else { continue }
+            let space: (device: UInt64, bytes: UInt64)
+            let directory = try plan.root.open().directory
+            do throws(FileIOError) { space = try directory.freeSpace() } catch { throw UnderstudyError(error) }
+            let sum = (needed[space.device]?.bytes ?? 0).addingSaturated(size)
+            needed[space.device] = (sum, space.bytes, plan.root.path)
+        }
+        for (bytes, free, path) in needed.values where bytes > free {
+            throw UnderstudyError(
+                .noSpace, "not enough room for the backup in \"\(path)\"",
+                detail: "The server estimates \(bytes) bytes, and \(free) are free on that file system.",
+                hint: "Free space there, or choose a target on another file system.")
+        }
+    }
+}
+
+extension UInt64 {
+    /// The sum, or the largest number where that is too large: estimates come from a server, and must not trap.
+    func addingSaturated(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}

@@ -1,0 +1,40 @@
+import UnderstudyCore
+import UnderstudyPlatform
+
+extension UnderstudyError {
+    init(_ directory: UnfinishedDirectory, what: String, trust: MarkTrust) {
+        let record = directory.record
+        switch directory.state {
+        case .inUse:
+            self.init(
+                .target, "\(what) \"\(directory.path)\" is being filled by another base backup\(record.origin)",
+                hint: "Wait for its end, or name another directory.")
+        case .served:
+            self.init(
+                .target,
+                "\(what) \"\(directory.path)\" holds a base backup that was not finished, and a server has been started in it since",
+                hint:
+                    "It is not removed, as that server may have written what is nowhere else. Name another directory, or look at what this one holds and remove yourself what nobody needs."
+            )
+        case .complete:
+            self.init(
+                .target, "\(what) \"\(directory.path)\" holds a complete base backup\(record.origin)",
+                detail: "Its process was killed when it had nothing left to do but to remove its marks.",
+                hint:
+                    "Use it as it is: --force-clean takes away the marks, and nothing else. Or name another directory.")
+        case .abandoned:
+            let others = directory.others(trust: trust).map { "\"\($0)\"" }
+            var traces: [String] = []
+            if !others.isEmpty { traces.append("filled \(SomeOfMany(others).list)") }
+            if let slot = record.slot { traces.append("made replication slot \"\(slot.name)\"") }
+            self.init(
+                .target, "\(what) \"\(directory.path)\" holds an unfinished base backup\(record.origin)",
+                detail: traces.isEmpty ? nil : "It also \(traces.joined(separator: " and ")).",
+                hint: what == Leftovers.Place.target.rawValue
+                    ? "Use --force-clean to remove all that it left, or name another directory."
+                    : "Use --force-clean to remove what it left there, or name another directory.")
+        case .distrusted(let flaw):
+            self.init(flaw, in: directory.path, what: what, place: MarkPlace(of: directory.path), trust: trust)
+        }
+    }
+}

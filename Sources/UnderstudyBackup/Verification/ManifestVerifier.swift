@@ -1,0 +1,189 @@
+import UnderstudyBackupFormat
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+import UnderstudyWAL
+
+/// Takes the backup manifest as it arrives: keeps it under a name of its own, and compares every file in it
+/// with what has arrived.
+struct ManifestVerifier: ~Copyable {
+    private var reader: ManifestReader
+    private var comparison: Comparison
+    private let expected: Expected
+    private let file: FileDescriptor
+    private let path: String
+    private var offset: Int64 = 0
+
+    /// Every server leaves names that begin so out of a base backup, so no file of the copy can have it.
+    static let temporaryName: RelativePath = "pgsql_tmp.understudy.backup_manifest"
+    static let name: RelativePath = "backup_manifest"
+
+    /// What a manifest of this backup cannot be without.
+    struct Expected: Sendable {
+        var version: ServerVersion
+        /// As IDENTIFY_SYSTEM told it.
+        var systemIdentifier: String
+        /// What was asked for; nil for no checksums.
+        var algorithm: ChecksumAlgorithm?
+
+        /// Servers from 17 on name their system in it.
+        var manifestVersion: Int { version.namesSystemInManifest ? 2 : 1 }
+    }
+
+    /// - Parameter ledger: Complete: every writer is done.
+    init(
+        directory: ConfinedDirectory, mode: UInt16, ledger: Ledger, expected: Expected
+    ) throws(UnderstudyError) {
+        let reader = try Self.makeReader()
+        let file = try Self.makeFile(directory, mode)
+        comparison = Comparison(ledger: ledger, algorithm: expected.algorithm)
+        self.expected = expected
+        path = directory.fullPath(Self.temporaryName)
+        self.reader = reader
+        self.file = file
+    }
+
+    private static func makeReader() throws(UnderstudyError) -> ManifestReader {
+        do throws(BackupFormatError) { return try ManifestReader() } catch { throw UnderstudyError(error) }
+    }
+
+    private static func makeFile(_ directory: ConfinedDirectory, _ mode: UInt16) throws(UnderstudyError)
+        -> FileDescriptor
+    {
+        do throws(FileIOError) { return try directory.createFile(temporaryName, mode: mode) } catch {
+            throw UnderstudyError(error)
+        }
+    }
+
+    mutating func take(_ bytes: RawSpan) throws(UnderstudyError) {
+        do throws(FileIOError) { try file.write(bytes, at: offset, path: path) } catch { throw UnderstudyError(error) }
+        offset += Int64(bytes.byteCount)
+        try reader.consume(bytes, into: &comparison)
+    }
+
+    /// - Parameters:
+    ///   - start: Where the backup starts, and `end`, as the server has told it.
+    ///   - sync: Whether the manifest must be on stable storage when this returns.
+    /// - Returns: The number of files that agree.
+    consuming func finish(from start: BackupPosition, to end: BackupPosition, sync: Bool) throws(UnderstudyError) -> Int
+    {
+        do throws(BackupFormatError) { try reader.finish() } catch { throw UnderstudyError(error) }
+        if reader.version != expected.manifestVersion {
+            comparison.note(
+                "Its version is \(reader.version), and a server of version \(expected.version.major) writes version \(expected.manifestVersion)."
+            )
+        }
+        if let identifier = reader.systemIdentifier, "\(identifier)" != expected.systemIdentifier {
+            comparison.note(
+                "Its system identifier is \(identifier), and the server's is \(expected.systemIdentifier).")
+        }
+        if let flaw = comparison.wal.flaw(from: start, to: end) { comparison.note(flaw) }
+        let verified = try comparison.finish()
+        let path = path
+        do throws(FileIOError) {
+            if sync { try file.sync(path: path) }
+            try file.close(path: path)
+        } catch { throw UnderstudyError(error) }
+        return verified
+    }
+
+    /// Collects what does not agree; the first few are named.
+    private struct Comparison: ManifestSink {
+        typealias Failure = UnderstudyError
+
+        let ledger: Ledger
+        let algorithm: ChecksumAlgorithm?
+        var verified = 0
+        var flaws: [String] = []
+        var flawCount = 0
+        var wal = ManifestWAL()
+
+        init(ledger: Ledger, algorithm: ChecksumAlgorithm?) {
+            self.ledger = ledger
+            self.algorithm = algorithm
+        }
+
+        mutating func walRange(_ range: ManifestWALRange) { wal.add(range) }
+
+        func failure(_ error: BackupFormatError) -> UnderstudyError { UnderstudyError(error) }
+
+        mutating func file(_ file: ManifestFile) throws(UnderstudyError) {
+            // Without its checksum a file would count as verified by its size.
+            let isOtherAlgorithm = file.checksum?.algorithm != algorithm
+            switch ledger.check(file) {
+            case .verified where isOtherAlgorithm, .checksumDiffers where isOtherAlgorithm:
+                note(
+                    "\"\(file.path)\" has \(file.checksum.map { "a \($0.algorithm.rawValue)" } ?? "no") checksum, and \(algorithm?.rawValue ?? "none") was asked for."
+                )
+            case .verified: verified += 1
+            case .missing: note("\"\(file.path)\" did not arrive.")
+            case .sizeDiffers(let arrived):
+                note("\"\(file.path)\" has \(arrived) bytes, and should have \(file.size).")
+            case .checksumDiffers:
+                note("\"\(file.path)\" does not have the checksum \(file.checksum?.description ?? "").")
+            case .listedTwice: note("\"\(file.path)\" is listed twice.")
+            }
+        }
+
+        mutating func note(_ flaw: String) {
+            flawCount += 1
+            if flaws.count < 5 { flaws.append(flaw) }
+        }
+
+        mutating func finish() throws(UnderstudyError) -> Int {
+            let unlisted = ledger.unlistedCount
+            if unlisted > 0 { note("\(unlisted) files arrived that the manifest does not list.") }
+            guard flawCount == 0 else {
+                let more = flawCount > flaws.count ? " There are \(flawCount - flaws.count) more." : ""
+                throw UnderstudyError(
+                    .verification, "backup does not agree with its manifest",
+                    detail: flaws.joined(separator: " ") + more,
+                    hint: "Take the backup again; if this comes back, check memory and network of both machines.")
+            }
+            return verified
+        }
+    }
+}
+
+/// The WAL that a manifest says the backup needs. A server names the timeline of the end first, then the one that came
+/// before it, and so on to that of the start; each range begins where the next one named ends.
+struct ManifestWAL {
+    private var first: ManifestWALRange?
+    private var last: ManifestWALRange?
+    private var gap: String?
+
+    mutating func add(_ range: ManifestWALRange) {
+        if let last, gap == nil, range.timeline >= last.timeline || LSN(range.end) != LSN(last.start) {
+            gap = "Its WAL ranges do not follow on each other."
+        }
+        first = first ?? range
+        last = range
+    }
+
+    /// Why the ranges are not the WAL from the start to the end of the backup; nil if they are.
+    func flaw(from start: BackupPosition, to end: BackupPosition) -> String? {
+        guard let first, let last else { return "It has no WAL range." }
+        if let gap { return gap }
+        guard last.timeline == start.timeline.rawValue, LSN(last.start) == start.lsn,
+            first.timeline == end.timeline.rawValue, LSN(first.end) == end.lsn
+        else {
+            return
+                "Its WAL ranges are not the WAL from \(start.lsn) on timeline \(start.timeline) to \(end.lsn) on timeline \(end.timeline)."
+        }
+        return nil
+    }
+}
+
+/// Holds the verifier, which cannot be copied, between the copy and the end of the backup.
+final class VerifierBox {
+    private var verifier: ManifestVerifier?
+
+    init(_ verifier: consuming ManifestVerifier?) {
+        self.verifier = verifier
+    }
+
+    /// The number of files that agree; nil without a manifest.
+    func finish(from start: BackupPosition, to end: BackupPosition, sync: Bool) throws(UnderstudyError) -> Int? {
+        try verifier.take()?.finish(from: start, to: end, sync: sync)
+    }
+}

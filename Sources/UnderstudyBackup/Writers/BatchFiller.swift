@@ -1,0 +1,62 @@
+import UnderstudyCore
+import UnderstudyPlatform
+
+/// The network thread's side of the writers: copies content, once, into the blocks of batches.
+struct BatchFiller {
+    private let pool: WritePool
+    private var batch: Batch?
+
+    init(pool: WritePool) {
+        self.pool = pool
+    }
+
+    /// Begins a file. A large one begins a batch, so that its pieces stay aligned for direct writes.
+    mutating func open(_ file: FileToWrite) throws(UnderstudyError) {
+        if let batch,
+            file.size >= OutputFile.directThreshold || file.size > UInt64(batch.block.room)
+                || batch.commands.count >= Batch.mostCommands
+        {
+            submit(batch)
+        }
+        if batch == nil { batch = try pool.newBatch(isLarge: file.size >= OutputFile.directThreshold) }
+        batch!.commands.append(.open(file))
+    }
+
+    mutating func append(_ bytes: RawSpan) throws(UnderstudyError) {
+        var rest = bytes
+        while rest.byteCount > 0 {
+            if batch!.block.room == 0 { try goOn() }
+            let start = batch!.block.count
+            let count = batch!.block.append(rest)
+            let range = start..<start + count
+            if case .data(let last)? = batch!.commands.last, last.upperBound == start {
+                batch!.commands[batch!.commands.count - 1] = .data(last.lowerBound..<range.upperBound)
+            } else {
+                batch!.commands.append(.data(range))
+            }
+            rest = rest.extracting(count...)
+        }
+    }
+
+    mutating func close() {
+        batch!.commands.append(.close)
+    }
+
+    /// Hands on what is there, and waits until all of it is written.
+    mutating func drain() throws(UnderstudyError) {
+        if let batch { submit(batch) }
+        try pool.drain()
+    }
+
+    /// The file that is open continues in a new block, with the same writer.
+    private mutating func goOn() throws(UnderstudyError) {
+        let full = batch!
+        submit(full)
+        batch = try pool.nextBatch(for: full.writer)
+    }
+
+    private mutating func submit(_ full: Batch) {
+        pool.submit(full)
+        batch = nil
+    }
+}

@@ -1,0 +1,55 @@
+/// Computes the checksum of one file after another, while their bytes pass.
+///
+/// A digest belongs to one thread at a time.
+package struct FileDigest: ~Copyable, Sendable {
+    /// Nil for a digest that computes nothing.
+    package let algorithm: ChecksumAlgorithm?
+    private var crc = CRC32C()
+    /// Nil where the algorithm is CRC-32C, or none.
+    private var sha: SHADigest?
+
+    /// - Throws: If libcrypto does not have the algorithm, as can be where it is set up for FIPS alone.
+    package init(_ algorithm: ChecksumAlgorithm?) throws(BackupFormatError) {
+        self.algorithm = algorithm
+        switch algorithm {
+        case nil, .crc32c: sha = nil
+        case .sha224: sha = try SHADigest(bits: 224)
+        case .sha256: sha = try SHADigest(bits: 256)
+        case .sha384: sha = try SHADigest(bits: 384)
+        case .sha512: sha = try SHADigest(bits: 512)
+        }
+    }
+
+    /// Adds the next bytes of the file. A failure of libcrypto shows in `finish`.
+    package mutating func update(_ bytes: RawSpan) {
+        if algorithm == .crc32c {
+            crc.update(bytes)
+        } else {
+            sha?.update(bytes)
+        }
+    }
+
+    /// The checksum of all bytes since `init` or `reset`, nil without an algorithm. Only `reset` may follow.
+    package mutating func finish() throws(BackupFormatError) -> FileChecksum? {
+        guard let algorithm else { return nil }
+        let bytes: [UInt8]?
+        if algorithm == .crc32c {
+            // The manifest shows the bytes as they lie in the server's memory, on a little-endian machine the least
+            // significant one first. Backups of big-endian servers cannot be verified by CRC-32C.
+            bytes = (0..<4).map { UInt8(truncatingIfNeeded: crc.value >> (8 * $0)) }
+        } else {
+            bytes = sha?.finish()
+        }
+        guard let bytes, let checksum = FileChecksum(algorithm, bytes) else {
+            throw BackupFormatError(
+                .digest, "could not compute \(algorithm.rawValue) checksum", detail: "The library libcrypto failed.")
+        }
+        return checksum
+    }
+
+    /// Begins the next file.
+    package mutating func reset() {
+        crc = CRC32C()
+        sha?.reset()
+    }
+}

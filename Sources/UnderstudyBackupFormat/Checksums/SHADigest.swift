@@ -1,0 +1,64 @@
+import CUnderstudyCrypto
+
+/// A SHA-2 digest of libcrypto. After a failure of the library it gives nil until it is reset.
+///
+/// It may move between threads: the context is reached through `self` alone, which cannot be copied, so two threads
+/// cannot be in it at once; and libcrypto ties no context to a thread.
+@safe struct SHADigest: ~Copyable, @unchecked Sendable {
+    /// Ours alone from `init` to `deinit`.
+    private let context: OpaquePointer
+    private var isSound: Bool
+
+    /// - Parameter bits: 224, 256, 384 or 512.
+    init(bits: Int) throws(BackupFormatError) {
+        // The functions return constants of the library.
+        let kind =
+            switch bits {
+            case 224: unsafe EVP_sha224()
+            case 256: unsafe EVP_sha256()
+            case 384: unsafe EVP_sha384()
+            default: unsafe EVP_sha512()
+            }
+        guard let context = unsafe EVP_MD_CTX_new() else {
+            throw BackupFormatError(.digest, "out of memory")
+        }
+        // Both pointers are valid, the second one for ever.
+        guard unsafe EVP_DigestInit_ex(context, kind, nil) == 1 else {
+            // Made above, and not stored.
+            unsafe EVP_MD_CTX_free(context)
+            throw BackupFormatError(.digest, "libcrypto does not offer SHA-\(bits)")
+        }
+        unsafe self.context = context
+        isSound = true
+    }
+
+    deinit {
+        // `self` is the only holder, and ends here.
+        unsafe EVP_MD_CTX_free(context)
+    }
+
+    mutating func update(_ bytes: RawSpan) {
+        guard isSound else { return }
+        // The context lives as long as `self`; libcrypto reads the buffer during the call only.
+        isSound = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe EVP_DigestUpdate(context, buffer.baseAddress, buffer.count) == 1
+        }
+    }
+
+    /// The digest; only `reset` may follow.
+    mutating func finish() -> [UInt8]? {
+        guard isSound else { return nil }
+        isSound = false
+        var bytes = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+        var length: UInt32 = 0
+        // The array has room for the longest digest that libcrypto knows, and `length` says how much it wrote.
+        guard unsafe EVP_DigestFinal_ex(context, &bytes, &length) == 1 else { return nil }
+        bytes.removeLast(bytes.count - Int(length))
+        return bytes
+    }
+
+    mutating func reset() {
+        // Without a kind the context begins anew with the one that it has.
+        isSound = unsafe EVP_DigestInit_ex(context, nil, nil) == 1
+    }
+}

@@ -1,0 +1,107 @@
+/// Reads a backup manifest while it arrives, and checks that it has the checksum that it says it has.
+///
+/// The bytes may come in pieces of any size. Memory does not grow with the manifest: beside the file that is being
+/// read only the present line is kept, at most 64 kB, because the checksum covers all lines but the last one.
+///
+/// After an error the reader must not be used again.
+package struct ManifestReader: ~Copyable, Sendable {
+    private var lexer = JSONLexer()
+    private var parser = ManifestParser()
+    private var digest: FileDigest
+    /// The bytes of the present line that stood in earlier pieces: not digested yet, as the line may be the last.
+    private var line: [UInt8] = []
+    /// Where the last line begins, as soon as it is known.
+    private var lastLine: UInt64?
+    /// The number of bytes after the closing brace, or nil before it.
+    private var bytesAfterEnd: Int?
+    private var offset: UInt64 = 0
+
+    /// - Throws: If libcrypto offers no SHA-256.
+    package init() throws(BackupFormatError) {
+        digest = try FileDigest(.sha256)
+    }
+
+    /// 1 for servers 13 to 16, 2 from 17; 0 before it is known.
+    package var version: Int { parser.version }
+
+    /// Nil in version 1.
+    package var systemIdentifier: UInt64? { parser.systemIdentifier }
+
+    /// Reads the next piece, and tells `sink` of the files in it.
+    package mutating func consume<Sink: ManifestSink & ~Copyable>(
+        _ piece: RawSpan, into sink: inout Sink
+    ) throws(Sink.Failure) {
+        var position = 0
+        while bytesAfterEnd == nil {
+            let event: ManifestParser.Event
+            do throws(JSONLexer.Flaw) {
+                guard let token = try lexer.next(in: piece, from: &position) else { break }
+                event = try parser.take(token, text: lexer.text)
+            } catch {
+                throw sink.failure(damaged(error.detail))
+            }
+            switch event {
+            case .none: break
+            case .file(let file): try sink.file(file)
+            case .walRange(let range): try sink.walRange(range)
+            case .checksumField:
+                lastLine = lexer.lineStart
+                digestLines(of: piece, before: lexer.lineStart)
+            case .end:
+                guard lexer.lineStart == lastLine else {
+                    throw sink.failure(damaged("Its checksum does not stand in its last line."))
+                }
+                bytesAfterEnd = 0
+            }
+        }
+        if let before = bytesAfterEnd {
+            let rest = piece.extracting(position..<piece.byteCount)
+            guard before + rest.byteCount <= 1, rest.isEmpty || rest.byte(at: 0) == UInt8(ascii: "\n") else {
+                throw sink.failure(damaged("There is something after its end."))
+            }
+            bytesAfterEnd = before + rest.byteCount
+        } else if lastLine == nil {
+            digestLines(of: piece, before: lexer.lineStart)
+            keepLine(of: piece)
+        }
+        offset += UInt64(piece.byteCount)
+    }
+
+    /// Says that the manifest is at its end; returns only if it is whole and has the right checksum.
+    package mutating func finish() throws(BackupFormatError) {
+        guard bytesAfterEnd == 1 else {
+            throw BackupFormatError(
+                .truncated, "backup manifest ends too early", detail: "It has \(offset) bytes and \(lexer.line) lines.")
+        }
+        let actual = try digest.finish()
+        guard let actual, actual.bytes == parser.checksum else {
+            throw BackupFormatError(
+                .manifestChecksum, "backup manifest checksum does not match",
+                detail: "It is \(actual?.description ?? "unknown"), and should be "
+                    + "\(Hexadecimal.string(parser.checksum)).")
+        }
+    }
+
+    /// Digests what comes before `end`, where a line begins.
+    private mutating func digestLines(of piece: RawSpan, before end: UInt64) {
+        // Where no line ends in this piece, `end` is where the kept bytes begin, and there is nothing to digest.
+        guard end > offset else { return }
+        var kept: [UInt8] = []
+        swap(&kept, &line)
+        digest.update(kept.rawSpan)
+        kept.removeAll(keepingCapacity: true)
+        swap(&kept, &line)
+        digest.update(piece.extracting(0..<Int(end - offset)))
+    }
+
+    private mutating func keepLine(of piece: RawSpan) {
+        let start = lexer.lineStart > offset ? Int(lexer.lineStart - offset) : 0
+        piece.extracting(start..<piece.byteCount).append(to: &line)
+    }
+
+    private func damaged(_ detail: String) -> BackupFormatError {
+        BackupFormatError(
+            .malformedManifest, "backup manifest is damaged at line \(lexer.line), byte \(lexer.tokenStart)",
+            detail: detail)
+    }
+}

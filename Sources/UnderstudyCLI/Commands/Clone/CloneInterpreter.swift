@@ -1,0 +1,124 @@
+import Understudy
+import UnderstudyPlatform
+
+/// Gives the options of `clone` their meaning, and refuses those that do not fit together.
+struct CloneInterpreter {
+    var parsed: CloneArguments
+    var users: Users
+
+    func plan(operands: [String]) throws(UsageError) -> ClonePlan {
+        if let operand = operands.first {
+            throw misuse("too many command-line arguments (first is \"\(operand)\")")
+        }
+        guard parsed.primary != nil || parsed.primaryHost != nil else {
+            throw UsageError(
+                "no primary specified", hint: "Use --primary \"host=HOST user=ROLE\", or -h HOST with -U ROLE.")
+        }
+        guard let directory = parsed.pgdata, !directory.isEmpty else { throw misuse("no target directory specified") }
+
+        var options = StandbyClone.Options()
+        options.backup = try backup()
+        options.slot = try slot()
+        options.passfile = parsed.passfile
+        options.port = try parsed.port.map { text throws(UsageError) in
+            try NumberArgument.integer(text, option: "--port", in: 1...65535)
+        }
+        if parsed.configFile != nil, parsed.generateConfig {
+            throw misuse("--config-file and --generate-config are incompatible options")
+        }
+        options.configFile = parsed.configFile
+        options.generateConfig = parsed.generateConfig
+        options.binDirectory = parsed.binDir
+        options.start = try start(owner: options.backup.owner)
+        return ClonePlan(
+            directory: directory, options: options,
+            connection: ConnectionRequest(
+                source: parsed.primary, host: parsed.primaryHost, port: parsed.primaryPort, user: parsed.primaryUser,
+                password: parsed.password, program: Personality.understudy.program),
+            progress: try progress(), verbose: parsed.verbose, warnings: warnings())
+    }
+
+    private func misuse(_ message: String) -> UsageError {
+        UsageError(message, hint: UsageError.tryHelp(ClonePlan.command))
+    }
+
+    private func backup() throws(UsageError) -> BaseBackup.Options {
+        var options = StandbyClone.Options().backup
+        if let label = parsed.label { options.label = label }
+        options.checkpoint = try parsed.checkpoint.map(CheckpointArgument.parse) ?? .spread
+        options.maxRate = try parsed.maxRate.map(TransferRate.parse)
+        for text in parsed.tablespaceMapping {
+            options.tablespaceMappings.append(try TablespaceArgument.parse(text))
+        }
+        if let path = parsed.waldir, !path.isAbsolutePath {
+            throw misuse("WAL directory location must be an absolute path")
+        }
+        options.walDirectory = parsed.waldir
+        options.verifyServerChecksums = !parsed.noVerifyChecksums
+        options.sync = !parsed.noSync
+        options.cleanUp = !parsed.noClean
+        options.forceClean = parsed.forceClean
+        if let text = parsed.stallTimeout { options.stallTimeout = try StallArgument.parse(text) }
+        options.owner = try parsed.owner.map(owner)
+        return options
+    }
+
+    private func slot() throws(UsageError) -> String? {
+        if parsed.noSlot, parsed.slot != nil { throw misuse("--no-slot cannot be used with slot name") }
+        return parsed.slot
+    }
+
+    private func owner(_ name: String) throws(UsageError) -> BaseBackup.Owner {
+        guard let owner = users.find(name) else {
+            throw UsageError("user \"\(name)\" does not exist", hint: "Give --owner the name of a user of this system.")
+        }
+        guard users.isRoot || owner.user == users.effective else {
+            throw UsageError(
+                "only root can make files that belong to \"\(name)\"",
+                hint: "Run this as \"\(name)\" and without --owner, or as root.")
+        }
+        return owner
+    }
+
+    private func start(owner: BaseBackup.Owner?) throws(UsageError) -> StandbyClone.Start? {
+        guard parsed.start else {
+            if parsed.wait != nil { throw misuse("--wait needs --start") }
+            return nil
+        }
+        if users.isRoot, (owner?.user ?? 0) == 0 {
+            throw UsageError(
+                "a server cannot be started as root",
+                hint: "Name the user that runs the server, for example --owner postgres.")
+        }
+        var start = StandbyClone.Start()
+        if let text = parsed.wait { start.wait = try NumberArgument.duration(text, option: "--wait") }
+        return start
+    }
+
+    private func progress() throws(UsageError) -> ClonePlan.Progress {
+        guard let text = parsed.progress else { return .auto }
+        guard let progress = ClonePlan.Progress(rawValue: text) else {
+            throw UsageError(
+                "invalid value \"\(text)\" for option --progress",
+                hint: "Use one of auto, none, plain and json.")
+        }
+        return progress
+    }
+
+    private func warnings() -> [ClonePlan.Warning] {
+        var warnings: [ClonePlan.Warning] = []
+        if parsed.slot == nil, !parsed.noSlot {
+            warnings.append(
+                ClonePlan.Warning(
+                    message: "without a replication slot the primary may remove WAL that the standby still needs",
+                    hint: "Use --slot NAME, or --no-slot if the standby can get WAL from an archive."))
+        }
+        if users.isRoot, parsed.owner == nil {
+            warnings.append(
+                ClonePlan.Warning(
+                    message: "the files will belong to root, and a server does not run as root",
+                    hint: "Use --owner USER, or run this as the user that runs the server."))
+        }
+        return warnings
+    }
+}

@@ -1,0 +1,89 @@
+import Glibc
+import Understudy
+import UnderstudyPlatform
+
+extension Program {
+    func receivewal(_ words: [String], as personality: Personality) async -> Int32 {
+        let plan: ReceivewalPlan
+        do throws(UsageError) {
+            let quiet = Console(program: personality.program, verbose: false, write: write)
+            switch try ReceivewalPlan.read(words, as: personality) {
+            case .help:
+                quiet.output(ReceivewalHelp.text(for: personality))
+                return ExitStatus.success
+            case .version:
+                quiet.output(personality.receiveWALVersion)
+                return ExitStatus.success
+            case .run(let run):
+                plan = run
+            }
+            if case .receive(let directory) = plan.action { try checkDirectory(directory.path) }
+        } catch {
+            return fail(error, console: Console(program: personality.program, verbose: false, write: write))
+        }
+        let console = Console(program: personality.program, verbose: plan.verbose, write: write)
+        do throws(UnderstudyError) {
+            try await work(
+                plan.connection, console: console, ending: .finishing, remains: .of(plan.action)
+            ) { overrides throws(UnderstudyError) in
+                try await perform(plan, overrides: overrides, console: console)
+            }
+            return ExitStatus.success
+        } catch {
+            console.error(error)
+            return ExitStatus.of(error.code)
+        }
+    }
+
+    /// Looked at before anything is asked of the server or of the user.
+    private func checkDirectory(_ path: String) throws(UsageError) {
+        do throws(FileIOError) {
+            _ = try ConfinedDirectory(path: path)
+        } catch {
+            let hint: String? =
+                switch error.number {
+                case ENOENT where !path.isEmpty: "Make the directory first: mkdir -m 700 \"\(path)\""
+                case ENOENT, ENOTDIR: "Name a directory that exists."
+                case EACCES: "The user that runs this needs to read and write there."
+                default: nil
+                }
+            throw UsageError(error.description, hint: hint)
+        }
+    }
+
+    private func perform(
+        _ plan: ReceivewalPlan, overrides: [String: String], console: Console
+    ) async throws(UnderstudyError) {
+        let client = ReplicationClient(source: plan.connection.source, overrides: overrides, logger: console.logger)
+        switch plan.action {
+        case .createSlot(let name, let ifNotExists):
+            try await client.createSlot(name, reserveWAL: false, ifNotExists: ifNotExists)
+        case .dropSlot(let name):
+            try await client.dropSlot(name)
+        case .receive(let directory):
+            var options = plan.options
+            options.overrides = overrides
+            let archiver = WALArchiver(
+                source: plan.connection.source, slot: plan.slot,
+                destination: .directory(
+                    directory.path, compression: directory.compression, sync: directory.sync),
+                options: options, logger: console.logger)
+            let reporter = ReceiveProgressReporter(
+                style: style(of: plan), console: console, columns: { StandardStreams.columns })
+            try await reporter.show({ archiver.status }) { () throws(UnderstudyError) in
+                do {
+                    try await archiver.run()
+                } catch let error as UnderstudyError {
+                    throw error
+                } catch {
+                    throw UnderstudyError(.wal, "\(error)")
+                }
+            }
+        }
+    }
+
+    private func style(of plan: ReceivewalPlan) -> ReceiveProgressWriter.Style {
+        guard plan.progress else { return .none }
+        return errorsAreTerminal ? .terminal : .plain(every: .seconds(10))
+    }
+}

@@ -1,0 +1,278 @@
+import CUnderstudyLinux
+package import Glibc
+
+/// A directory outside of which nothing can be made or opened.
+///
+/// Every path given to it is relative and resolved beneath its descriptor without following any symbolic
+/// link: openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS, or, where a kernel or a sandbox refuses that
+/// call, a walk with O_NOFOLLOW. What is made is made with O_EXCL: nothing that exists is ever written over.
+package final class ConfinedDirectory: Sendable {
+    /// The path it was opened by, for messages.
+    package let path: String
+    private let descriptor: FileDescriptor
+    private let owner: FileOwner?
+
+    /// Opens a directory that exists.
+    ///
+    /// - Parameters:
+    ///   - owner: Whom everything made in it will belong to; nil for the process's own user.
+    ///   - followsLink: Whether the path itself may be a symbolic link; those above it always may.
+    package init(path: String, owner: FileOwner? = nil, followsLink: Bool = true) throws(FileIOError) {
+        let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (followsLink ? 0 : O_NOFOLLOW)
+        let raw = try SystemCall.run { unsafe open(path, flags) }.orThrow("could not open directory", path)
+        self.path = path
+        self.owner = owner
+        descriptor = FileDescriptor(owning: raw)
+    }
+
+    init(path: String, owner: FileOwner? = nil, taking descriptor: consuming FileDescriptor) {
+        self.path = path
+        self.owner = owner
+        self.descriptor = descriptor
+    }
+
+    package var rawDescriptor: CInt { descriptor.rawValue }
+
+    /// The whole path of something in it, for messages.
+    package func fullPath(_ relative: RelativePath) -> String {
+        "\(path)/\(relative)"
+    }
+
+    // MARK: - Making
+
+    /// Makes a regular file for writing.
+    ///
+    /// - Parameters:
+    ///   - mode: Permission bits; set exactly, whatever the umask.
+    ///   - direct: Asks for O_DIRECT. Where the file system refuses it, the file is opened without, and this
+    ///     is false afterwards.
+    package func createFile(
+        _ relative: RelativePath, mode: UInt16, direct: inout Bool
+    ) throws(FileIOError) -> FileDescriptor {
+        let flags = O_WRONLY | O_CREAT | O_EXCL
+        // EINVAL must mean O_DIRECT and nothing else: openat2 says it of mode bits that it does not know too.
+        let mode = mode & 0o7777
+        var result = openBeneath(relative, flags | (direct ? understudy_O_DIRECT : 0), mode: mode)
+        if direct, case .failure(let errno) = result, errno.number == EINVAL {
+            // Some file systems make the file before they refuse O_DIRECT, so it may be there, empty and ours.
+            direct = false
+            try? remove(relative)
+            result = openBeneath(relative, flags, mode: mode)
+        }
+        let raw = try result.orThrow("could not create file", fullPath(relative))
+        let file = FileDescriptor(owning: raw)
+        do throws(FileIOError) {
+            // The umask takes bits away: only bits beyond the owner's can be missing.
+            if mode & 0o077 != 0 { try file.setMode(mode, path: fullPath(relative)) }
+            if let owner { try file.setOwner(owner, path: fullPath(relative)) }
+        } catch {
+            try? remove(relative)
+            throw error
+        }
+        return file
+    }
+
+    /// Makes a regular file that belongs to the process's own user, whoever has the others.
+    package func createOwnFile(_ relative: RelativePath, mode: UInt16) throws(FileIOError) -> FileDescriptor {
+        let raw = try openBeneath(relative, O_WRONLY | O_CREAT | O_EXCL, mode: mode & 0o7777)
+            .orThrow("could not create file", fullPath(relative))
+        return FileDescriptor(owning: raw)
+    }
+
+    /// Makes a regular file without a name, which goes when it is closed: O_TMPFILE of open(2). nil where the file system
+    /// has none.
+    package func createNamelessFile(mode: UInt16) throws(FileIOError) -> FileDescriptor? {
+        let result = SystemCall.run {
+            unsafe understudy_openat(
+                rawDescriptor, ".", understudy_O_TMPFILE | O_WRONLY | O_CLOEXEC, UInt32(mode))
+        }
+        if case .failure(let errno) = result, [EOPNOTSUPP, EISDIR, EINVAL, ENOENT].contains(errno.number) {
+            return nil
+        }
+        return FileDescriptor(owning: try result.orThrow("could not create file in", path))
+    }
+
+    /// Gives a file without a name one that nothing has yet.
+    package func name(_ file: borrowing FileDescriptor, _ relative: RelativePath) throws(FileIOError) {
+        let source = "/proc/self/fd/\(file.rawValue)", place = try Place(relative, in: self)
+        _ = try SystemCall.run {
+            unsafe linkat(AT_FDCWD, source, place.directory, place.name.cString, AT_SYMLINK_FOLLOW)
+        }.orThrow("could not create file", fullPath(relative))
+    }
+
+    /// Makes a regular file for writing through the page cache.
+    package func createFile(_ relative: RelativePath, mode: UInt16) throws(FileIOError) -> FileDescriptor {
+        var direct = false
+        return try createFile(relative, mode: mode, direct: &direct)
+    }
+
+    package func makeDirectory(_ relative: RelativePath, mode: UInt16) throws(FileIOError) {
+        let place = try Place(relative, in: self)
+        _ = try SystemCall.run { unsafe mkdirat(place.directory, place.name.cString, mode_t(mode)) }
+            .orThrow("could not create directory", fullPath(relative))
+        if mode & 0o077 != 0 || owner != nil {
+            let made = try openDirectory(relative)
+            try made.setMode(mode)
+            try made.takeOwnership()
+        }
+    }
+
+    /// Makes a symbolic link with this target, which is not looked at.
+    package func makeSymbolicLink(_ relative: RelativePath, to target: String) throws(FileIOError) {
+        let place = try Place(relative, in: self)
+        _ = try SystemCall.run { unsafe symlinkat(target, place.directory, place.name.cString) }
+            .orThrow("could not create symbolic link", fullPath(relative))
+        if let owner {
+            _ = try SystemCall.run {
+                unsafe fchownat(place.directory, place.name.cString, owner.user, owner.group, AT_SYMLINK_NOFOLLOW)
+            }.orThrow("could not set the owner of symbolic link", fullPath(relative))
+        }
+    }
+
+    // MARK: - Changing
+
+    package func rename(_ old: RelativePath, to new: RelativePath) throws(FileIOError) {
+        let from = try Place(old, in: self), to = try Place(new, in: self)
+        _ = try SystemCall.run {
+            unsafe renameat(from.directory, from.name.cString, to.directory, to.name.cString)
+        }.orThrow("could not rename file \"\(fullPath(old))\" to", fullPath(new))
+    }
+
+    /// Gives a file a name that nothing has yet: renameat2(2).
+    ///
+    /// - Returns: False if something has it; then nothing is changed.
+    package func renameIfFree(_ old: RelativePath, to new: RelativePath) throws(FileIOError) -> Bool {
+        let from = try Place(old, in: self), to = try Place(new, in: self)
+        let result = SystemCall.run {
+            unsafe understudy_rename_new(from.directory, from.name.cString, to.directory, to.name.cString)
+        }
+        if case .failure(let errno) = result {
+            if errno.number == EEXIST { return false }
+            // File systems without that call: nobody else writes here, so looking first will do.
+            if errno.number == EINVAL || errno.number == ENOSYS {
+                if exists(new) { return false }
+                try rename(old, to: new)
+                return true
+            }
+        }
+        _ = try result.orThrow("could not rename file \"\(fullPath(old))\" to", fullPath(new))
+        return true
+    }
+
+    /// Removes a file or a symbolic link, or a directory that is empty.
+    package func remove(_ relative: RelativePath, isDirectory: Bool = false) throws(FileIOError) {
+        let place = try Place(relative, in: self)
+        _ = try SystemCall.run {
+            unsafe unlinkat(place.directory, place.name.cString, isDirectory ? AT_REMOVEDIR : 0)
+        }.orThrow("could not remove", fullPath(relative))
+    }
+
+    package func setMode(_ mode: UInt16) throws(FileIOError) {
+        try descriptor.setMode(mode, path: path)
+    }
+
+    /// Gives the directory itself the owner of what is made in it.
+    package func takeOwnership() throws(FileIOError) {
+        if let owner { try descriptor.setOwner(owner, path: path) }
+    }
+
+    /// fsync(2) of the directory: its entries are on stable storage afterwards.
+    package func sync() throws(FileIOError) {
+        try descriptor.sync(path: path)
+    }
+
+    // MARK: - Opening
+
+    /// Opens a regular file that exists.
+    package func openFile(_ relative: RelativePath, flags: CInt) throws(FileIOError) -> FileDescriptor {
+        let raw = try openBeneath(relative, flags | O_NOFOLLOW, mode: 0)
+            .orThrow("could not open file", fullPath(relative))
+        return FileDescriptor(owning: raw)
+    }
+
+    /// Opens a regular file that exists for writes past the page cache; nil where its file system has none.
+    package func openDirect(_ relative: RelativePath) throws(FileIOError) -> FileDescriptor? {
+        do throws(FileIOError) {
+            return try openFile(relative, flags: O_WRONLY | understudy_O_DIRECT)
+        } catch  where error.number == EINVAL {
+            return nil
+        }
+    }
+
+    /// Opens a directory in it.
+    package func openDirectory(_ relative: RelativePath) throws(FileIOError) -> ConfinedDirectory {
+        let raw = try openBeneath(relative, O_RDONLY | O_DIRECTORY, mode: 0)
+            .orThrow("could not open directory", fullPath(relative))
+        return ConfinedDirectory(path: fullPath(relative), owner: owner, taking: FileDescriptor(owning: raw))
+    }
+
+    /// Whether something, of whatever kind, has this name.
+    package func exists(_ relative: RelativePath) -> Bool {
+        (try? status(of: relative)) != nil
+    }
+
+    package func status(of relative: RelativePath) throws(FileIOError) -> stat {
+        let place = try Place(relative, in: self)
+        var info = stat()
+        // fstatat fills the struct.
+        _ = try SystemCall.run { unsafe fstatat(place.directory, place.name.cString, &info, AT_SYMLINK_NOFOLLOW) }
+            .orThrow("could not stat file", fullPath(relative))
+        return info
+    }
+
+    // MARK: - The directory itself
+
+    /// Its permission bits, and whom it belongs to.
+    package func modeAndOwner() throws(FileIOError) -> ModeAndOwner {
+        let info = try ownStatus()
+        return ModeAndOwner(
+            mode: UInt16(truncatingIfNeeded: info.st_mode & 0o7777),
+            owner: FileOwner(user: info.st_uid, group: info.st_gid))
+    }
+
+    package func setOwner(_ owner: FileOwner) throws(FileIOError) {
+        // A directory that has this owner already may belong to somebody else: then nothing may be changed, nor need be.
+        if try modeAndOwner().owner != owner { try descriptor.setOwner(owner, path: path) }
+    }
+
+    /// Bytes that may still be written on its file system, and the number of the device they are on.
+    package func freeSpace() throws(FileIOError) -> (device: UInt64, bytes: UInt64) {
+        let available = try SystemCall.run { understudy_available_bytes(descriptor.rawValue) }
+            .orThrow("could not stat file system of", path)
+        return (UInt64(try ownStatus().st_dev), UInt64(available))
+    }
+
+    package func ownStatus() throws(FileIOError) -> stat {
+        var info = stat()
+        // fstat fills the struct.
+        _ = try SystemCall.run { unsafe fstat(descriptor.rawValue, &info) }.orThrow("could not stat directory", path)
+        return info
+    }
+}
+
+extension ConfinedDirectory {
+    /// Puts bytes behind those of a file that exists, and syncs it.
+    package func append(_ bytes: [UInt8], to relative: RelativePath) throws(FileIOError) {
+        let path = fullPath(relative)
+        let file = try openFile(relative, flags: O_WRONLY)
+        let size = try status(of: relative).st_size
+        try unsafe file.write(bytes.span.bytes, at: Int64(size), path: path)
+        try file.sync(path: path)
+    }
+}
+
+extension ConfinedDirectory {
+    /// The size in bytes and the permission bits of something in it; of a symbolic link, its own.
+    package func sizeAndMode(of relative: RelativePath) throws(FileIOError) -> (size: Int64, mode: UInt16) {
+        let info = try status(of: relative)
+        return (Int64(info.st_size), UInt16(truncatingIfNeeded: info.st_mode & 0o7777))
+    }
+
+    /// Bytes of a file, from an offset on.
+    package func read(
+        _ relative: RelativePath, from offset: Int64 = 0, atMost limit: Int
+    ) throws(FileIOError) -> [UInt8] {
+        let path = fullPath(relative)
+        return try openFile(relative, flags: O_RDONLY).read(from: offset, atMost: limit, path: path)
+    }
+}

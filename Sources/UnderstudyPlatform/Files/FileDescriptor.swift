@@ -1,0 +1,152 @@
+import CUnderstudyLinux
+import Glibc
+
+/// An open file descriptor with one owner; closed when the owner goes.
+package struct FileDescriptor: ~Copyable, Sendable {
+    package let rawValue: CInt
+
+    package init(owning rawValue: CInt) {
+        self.rawValue = rawValue
+    }
+
+    deinit {
+        // Whoever must know that all was written has called `close(path:)`.
+        _ = Glibc.close(rawValue)
+    }
+
+    /// close(2) of a file that was written: network file systems write what they hold now, and tell of a full disk.
+    package consuming func close(path: @autoclosure () -> String) throws(FileIOError) {
+        let raw = rawValue
+        discard self
+        // Linux has freed the descriptor even when a signal interrupted the call: it must not be closed again.
+        if Glibc.close(raw) != 0 && errno != EINTR { throw FileIOError("could not close file", path()) }
+    }
+
+    /// Writes all of `bytes` at `offset`: pwrite(2) until nothing is left.
+    package func write(_ bytes: RawSpan, at offset: Int64, path: @autoclosure () -> String) throws(FileIOError) {
+        var done = 0
+        while done < bytes.byteCount {
+            let rest = bytes.extracting(done...)
+            let written: Int
+            do {
+                // The span is valid for the call, and pwrite reads no more than its count.
+                written = try unsafe rest.withUnsafeBytes { buffer throws(FileIOError) in
+                    try SystemCall.run {
+                        unsafe pwrite(rawValue, buffer.baseAddress, buffer.count, off_t(offset) + off_t(done))
+                    }.orThrow("could not write to file", path())
+                }
+            }
+            done += written
+        }
+    }
+
+    /// Writes `bytes` at `offset` onto stable storage: pwritev2(2) with RWF_DSYNC. A failure is as final as that of
+    /// ``syncData(path:)``.
+    ///
+    /// - Returns: Whether all of it was; false where the kernel or the file system cannot, or has no room, and all is to be
+    ///   written and synced in another way.
+    func writeThrough(_ bytes: RawSpan, at offset: Int64, path: @autoclosure () -> String) throws(FileIOError) -> Bool {
+        // The span is valid for the call, which reads no more than its count.
+        let result = unsafe bytes.withUnsafeBytes { buffer in
+            SystemCall.run {
+                unsafe Int(understudy_write_through(rawValue, buffer.baseAddress, buffer.count, offset))
+            }
+        }
+        if case .failure(let errno) = result,
+            [EINVAL, EOPNOTSUPP, ENOSYS, EPERM, ENOSPC, EDQUOT].contains(errno.number)
+        {
+            return false
+        }
+        return try result.orThrow("could not write and sync file", path()) == bytes.byteCount
+    }
+
+    /// Bytes from an offset on, fewer than the limit where the file ends.
+    package func read(
+        from offset: Int64 = 0, atMost limit: Int, path: @autoclosure () -> String
+    ) throws(FileIOError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: limit)
+        var count = 0
+        while count < limit {
+            let start = count
+            // At most the rest of the array is written.
+            let result = unsafe bytes.withUnsafeMutableBytes { buffer in
+                SystemCall.run {
+                    unsafe pread(rawValue, buffer.baseAddress! + start, limit - start, off_t(offset) + off_t(start))
+                }
+            }
+            let got = try result.orThrow("could not read file", path())
+            if got == 0 { break }
+            count += got
+        }
+        return Array(bytes.prefix(count))
+    }
+
+    /// fsync(2). A failure is final: the pages may be gone, and trying again would report a false success.
+    package func sync(path: @autoclosure () -> String) throws(FileIOError) {
+        _ = try SystemCall.run { fsync(rawValue) }.orThrow("could not fsync file", path())
+    }
+
+    /// fdatasync(2). As final as ``sync(path:)`` when it fails.
+    package func syncData(path: @autoclosure () -> String) throws(FileIOError) {
+        _ = try SystemCall.run { fdatasync(rawValue) }.orThrow("could not fdatasync file", path())
+    }
+
+    /// Gives the file its size with all its space: fallocate(2). Where the file system cannot do it, nothing
+    /// happens, and a full disk shows later.
+    ///
+    /// - Returns: Whether the file has its space now; all of it reads as zeros.
+    @discardableResult
+    package func preallocate(_ size: UInt64, path: @autoclosure () -> String) throws(FileIOError) -> Bool {
+        let result = SystemCall.run { understudy_preallocate(rawValue, Int64(size)) }
+        if case .failure(let errno) = result, errno.number == EOPNOTSUPP || errno.number == ENOSYS { return false }
+        _ = try result.orThrow("could not allocate \(size) bytes for file", path())
+        return true
+    }
+
+    /// Writes zeros through the page cache.
+    package func fillWithZeros(_ range: Range<Int64>, path: @autoclosure () -> String) throws(FileIOError) {
+        let zeros = [UInt8](repeating: 0, count: min(1 << 16, range.count))
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let count = min(zeros.count, Int(range.upperBound - offset))
+            try unsafe write(zeros.span.bytes.extracting(..<count), at: offset, path: path())
+            offset += Int64(count)
+        }
+    }
+
+    package func truncate(to size: Int64, path: @autoclosure () -> String) throws(FileIOError) {
+        _ = try SystemCall.run { ftruncate(rawValue, off_t(size)) }.orThrow("could not truncate file", path())
+    }
+
+    package func setMode(_ mode: UInt16, path: @autoclosure () -> String) throws(FileIOError) {
+        _ = try SystemCall.run { fchmod(rawValue, mode_t(mode)) }
+            .orThrow("could not set the permissions of", path())
+    }
+
+    package func setOwner(_ owner: FileOwner, path: @autoclosure () -> String) throws(FileIOError) {
+        _ = try SystemCall.run { fchown(rawValue, owner.user, owner.group) }
+            .orThrow("could not set the owner of", path())
+    }
+}
+
+/// A numeric user and group.
+package struct FileOwner: Sendable, Equatable {
+    package var user: UInt32
+    package var group: UInt32
+
+    package init(user: UInt32, group: UInt32) {
+        self.user = user
+        self.group = group
+    }
+}
+
+/// The permission bits of a directory, and whom it belongs to.
+package struct ModeAndOwner: Sendable, Equatable {
+    package var mode: UInt16
+    package var owner: FileOwner
+
+    package init(mode: UInt16, owner: FileOwner) {
+        self.mode = mode
+        self.owner = owner
+    }
+}

@@ -1,0 +1,142 @@
+import Logging
+import UnderstudyBackup
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+import UnderstudyWAL
+
+/// The start of the copy's server.
+extension CloneRun {
+    func start(_ meter: ProgressMeter) async throws(UnderstudyError) -> StandbyClone.Result {
+        guard let result else { throw UnderstudyError(.start, "there is no copy to start") }
+        let server = StandbyServer(
+            programs: programs ?? ServerPrograms(unchecked: nil),
+            directory: backup.path, configFile: options.configFile.map(absolutePath),
+            owner: options.backup.owner, passfile: passfileOfServer)
+        var done = StandbyClone.Result(
+            backup: result, slot: options.slot, slotWasMade: slotWasMade, startCommand: server.startCommand,
+            standby: nil)
+        let isStartable = hasConfiguration || options.configFile != nil
+        guard let start = options.start else {
+            if !isStartable {
+                let finding = Self.noConfiguration(code: .start)
+                logger.warning(
+                    "\(finding.message)",
+                    metadata: ["detail": "\(finding.detail ?? "")", "hint": "\(finding.hint ?? "")"])
+            }
+            return done
+        }
+        guard isStartable else {
+            var error = Self.noConfiguration(code: .start)
+            error.message =
+                "the copy in \"\(backup.path)\" is complete, but cannot be started: it has no postgresql.conf"
+            await keep()
+            throw error
+        }
+        meter.enter(.starting)
+        do throws(UnderstudyError) {
+            done.standby = try await bringUp(server, start, meter)
+        } catch  where error.code == .cancelled {
+            guard await server.stopImmediately() else {
+                logger.warning("the standby in \"\(backup.path)\" could not be stopped, so its files are kept")
+                throw error
+            }
+            guard options.backup.cleanUp else { throw error }
+            passwordFile?.restore()
+            // On a thread of its own, and to its end: it waits for the primary.
+            await undo()
+            throw error
+        } catch {
+            await keep()
+            throw error
+        }
+        return done
+    }
+
+    /// The copy stays, whatever became of its server.
+    private func keep() async {
+        let backup = backup
+        try? await OwnThread.run("keep", interrupt: interrupt, failure: { UnderstudyError($0) }) {
+            () throws(UnderstudyError) in try backup.keep()
+        }
+    }
+
+    private func undo() async {
+        do throws(FileIOError) {
+            try await OwnThread.run("undo", interrupt: backup.hurry, failure: { $0 }) {
+                [backup] () throws(FileIOError) in backup.undo()
+            }
+        } catch {
+            // Without a thread of its own it blocks one of Swift's.
+            backup.undo()
+        }
+    }
+
+    /// Starts the server, and waits until it streams and answers.
+    private func bringUp(
+        _ server: StandbyServer, _ start: StandbyClone.Start, _ meter: ProgressMeter
+    ) async throws(UnderstudyError) -> StandbyState {
+        let clock = ContinuousClock()
+        let deadline = clock.now + start.wait
+        try await server.start(wait: start.wait)
+        let watch = StandbyWatch(server: server, version: version, login: settings, interrupt: interrupt)
+        var last = StandbyWatch.Look()
+        while true {
+            let standing = server.standing()
+            guard case .ours(let postmaster, _) = standing else { throw ended(standing, server) }
+            last = await watch.look(at: postmaster)
+            if Task.isCancelled { throw UnderstudyError(.cancelled, "the clone was cancelled") }
+            try await StandbyEffect(server: server).check(last)
+            if last.isStreaming && last.answersQueries {
+                return StandbyState(
+                    processID: postmaster.processID, port: postmaster.port,
+                    socketDirectory: postmaster.socketDirectory, lagBytes: await lag(of: last))
+            }
+            guard clock.now < deadline else { throw late(last, start, server) }
+            // The look is what is waited for; this only spares the server a busy loop.
+            try? await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    /// No server is there that could be called the one that was started.
+    private func ended(_ standing: StandbyServer.Standing, _ server: StandbyServer) -> UnderstudyError {
+        let what =
+            switch standing {
+            case .none, .ours: "has stopped again"
+            case .foreign(let process):
+                "does not run: its postmaster.pid names process \(process), which is gone or no server of this directory"
+            case .uncertain(let process):
+                "is not known to run: its postmaster.pid names process \(process), which is not known to be the one that was started, and is left alone"
+            }
+        return UnderstudyError(
+            .start, "the standby in \"\(backup.path)\" \(what)",
+            hint: "Its log \"\(server.logPath)\" says why. The copy is complete and kept.")
+    }
+
+    private func late(
+        _ look: StandbyWatch.Look, _ start: StandbyClone.Start, _ server: StandbyServer
+    ) -> UnderstudyError {
+        let what = look.isStreaming ? "answer queries" : "stream"
+        return UnderstudyError(
+            .start, "the standby in \"\(backup.path)\" runs, but did not \(what) within \(start.wait)",
+            hint:
+                "It is left running. Its log \"\(server.logPath)\" says what it waits for; give --wait more time if it is still replaying WAL."
+        )
+    }
+
+    /// Bytes between what the primary has and what the standby has received.
+    private func lag(of look: StandbyWatch.Look) async -> UInt64? {
+        guard let received = look.received else { return nil }
+        let login = login ?? parameters, interrupt = interrupt
+        let identity = try? await OwnThread.run("lag", interrupt: interrupt, failure: ConnectionError.init(thread:)) {
+            () throws(ConnectionError) in
+            let session = try Session.connect(
+                login, kind: .replication, applicationName: "understudy", interrupt: interrupt, patience: .seconds(5))
+            let rows = try session.runForRows(ReplicationCommand.identifySystem)
+            return try? SystemIdentity(rows)
+        }
+        guard let position = identity?.position else { return nil }
+        return received.distance(to: position) ?? 0
+    }
+}

@@ -1,0 +1,182 @@
+import Logging
+import UnderstudyBackup
+import UnderstudyConfiguration
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+import UnderstudyWAL
+
+/// One clone: the copy with its settings, then the start.
+final class CloneRun: @unchecked Sendable {
+    // Sendable: `copy` runs to its end on one thread before `start` is called; never two at once.
+    let options: StandbyClone.Options
+    let interrupt: Interrupt
+    let logger: Logger
+    let backup: BackupRun
+
+    // What `copy` leaves for `start`.
+    var version = ServerVersion.oldestServed
+    var programs: ServerPrograms?
+    var passwordFile: PasswordFile?
+    var passfileOfServer: String?
+    var hasConfiguration = true
+    var result: BackupResult?
+    var slotWasMade = false
+    /// The login as it worked, and the settings that it worked with.
+    var login: ConnectionParameters?
+    var settings: [ConnectionParameters.Setting] = []
+
+    init(
+        options: StandbyClone.Options, interrupt: Interrupt, logger: Logger, backup: BackupRun
+    ) {
+        self.options = options
+        self.interrupt = interrupt
+        self.logger = logger
+        self.backup = backup
+    }
+
+    /// The login, at the server that was found.
+    var parameters: ConnectionParameters { backup.parameters }
+
+    // MARK: - The copy
+
+    /// Runs on a thread of its own.
+    func copy() throws(UnderstudyError) {
+        try checkOptions()
+        // Once its standby streams, that moves the slot.
+        backup.mayBeUndone = options.start != nil
+        do throws(UnderstudyError) {
+            result = try backup.run(inspect: inspect, complete: complete)
+        } catch {
+            if error.code != .damagedPages && options.backup.cleanUp { passwordFile?.restore() }
+            throw error
+        }
+    }
+
+    private func checkOptions() throws(UnderstudyError) {
+        if options.configFile != nil && options.generateConfig {
+            throw UnderstudyError(
+                .options, "an existing configuration and a generated one exclude each other",
+                hint: "Give --config-file or --generate-config, not both.")
+        }
+        if let port = options.port, !(1...65535).contains(port) {
+            throw UnderstudyError(.options, "port \(port) is out of range", hint: "Choose a port from 1 to 65535.")
+        }
+        if let file = options.configFile { try checkConfigFile(file) }
+        if let path = options.passfile {
+            passwordFile = try PasswordFile(path, owner: options.backup.owner?.fileOwner)
+        }
+    }
+
+    private func checkConfigFile(_ file: String) throws(UnderstudyError) {
+        let path = absolutePath(file)
+        do throws(FileIOError) {
+            let name = RelativePath(path.lastPathComponent)
+            _ = try ConfinedDirectory(path: path.parentPath).openFile(name, flags: 0)
+        } catch {
+            throw UnderstudyError(
+                .configuration, error.description,
+                hint: "Name a postgresql.conf that exists, for example one that pg_createcluster has made.")
+        }
+    }
+
+    private func inspect(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) {
+        version = server.version
+        try backup.checkPrimaryConnInfo(session, passfile: passwordFile?.path)
+        if options.start != nil || options.binDirectory != nil {
+            programs = try ServerPrograms(version, given: options.binDirectory)
+        } else {
+            programs = try? ServerPrograms(version, given: nil)
+        }
+        let look = try PrimaryLook(
+            parameters, version: version, slot: options.slot, interrupt: interrupt,
+            patience: options.backup.stallTimeout, logger: logger)
+        if look.configurationIsInside == false && options.start != nil && !mayStartWithoutOwnConfiguration {
+            throw Self.noConfiguration(code: .options)
+        }
+    }
+
+    private var mayStartWithoutOwnConfiguration: Bool {
+        options.configFile != nil || options.generateConfig
+    }
+
+    static func noConfiguration(code: UnderstudyError.Code) -> UnderstudyError {
+        UnderstudyError(
+            code, "the data directory of the primary has no postgresql.conf, so a copy does not start by itself",
+            detail: "Debian and its kin keep the configuration files elsewhere.",
+            hint:
+                "Clone with --config-file FILE, which names a configuration for the standby (of pg_createcluster, for example), or with --generate-config for a minimal one."
+        )
+    }
+
+    // MARK: - Settings
+
+    private func complete(_ completed: BackupRun.Completed) throws(UnderstudyError) {
+        slotWasMade = completed.slotWasMade
+        var login = parameters
+        for setting in completed.settings where ["user", "password", "passfile"].contains(setting.keyword) {
+            login[setting.keyword] = setting.value
+        }
+        self.login = login
+        settings = completed.settings.filter { $0.keyword != "dbname" }
+        if let database = parameters["dbname"] { settings.append(.init(keyword: "dbname", value: database)) }
+        var recovery = RecoveryFiles(
+            completed, parameters: parameters, configFile: options.configFile.map(absolutePath), overridesCopied: true)
+        recovery.port = options.port
+        recovery.passfile = passwordFile?.path
+        let connection = recovery.connection
+        if !connection.dropped.isEmpty {
+            logger.warning(
+                "left out of primary_conninfo, because server version \(version) does not know or cannot use it: \(connection.dropped.joined(separator: ", "))"
+            )
+        }
+        recovery.warn(logger)
+        try writePasswordFile(recovery, connection)
+        if options.generateConfig { try generateConfiguration(completed) }
+        hasConfiguration = completed.directory.exists("postgresql.conf")
+        for edit in try recovery.write() {
+            logger.warning(
+                "there is no \(edit.name) in the data directory; put these lines into the standby's configuration: \(edit.content)"
+            )
+        }
+    }
+
+    private func writePasswordFile(_ recovery: RecoveryFiles, _ connection: PrimaryConnInfo) throws(UnderstudyError) {
+        guard let file = passwordFile?.path else { return }
+        let lines: [String]
+        do throws(Finding) {
+            lines = try Passfile.lines(recovery.connectionSettings, forServer: version.number)
+        } catch { throw UnderstudyError(error, .configuration) }
+        if lines.isEmpty {
+            logger.warning("no password was used to log in, so none is written to \"\(file)\"")
+        }
+        try passwordFile?.add(lines)
+        if let path = connection.environmentPassfile {
+            passfileOfServer = path
+            logger.warning(
+                "server version \(version) finds a password file only through its environment: start the standby with PGPASSFILE=\(ShellText.pasted(path))"
+            )
+        }
+    }
+
+    private func generateConfiguration(_ completed: BackupRun.Completed) throws(UnderstudyError) {
+        let bytes: [UInt8]
+        do throws(FileIOError) { bytes = try completed.directory.read("global/pg_control", atMost: 8192) } catch {
+            throw UnderstudyError(error)
+        }
+        let control: ControlFile
+        do throws(ControlFileError) { control = try ControlFile(parsing: bytes) } catch {
+            throw UnderstudyError(.configuration, "could not read pg_control of the copy: \(error)")
+        }
+        var configuration = GeneratedConfiguration(serverVersion: version.number, controlFile: control)
+        configuration.port = options.port
+        for edit in configuration.files {
+            guard !completed.directory.exists(RelativePath(edit.name)) else {
+                logger.notice("\(edit.name) came with the copy and is kept")
+                continue
+            }
+            _ = try RecoveryFiles.apply(edit, in: completed.directory, mode: completed.server.fileMode)
+        }
+    }
+}

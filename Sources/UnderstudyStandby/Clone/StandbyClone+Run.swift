@@ -1,0 +1,44 @@
+import Logging
+public import UnderstudyBackup
+import UnderstudyConnection
+public import UnderstudyCore
+import UnderstudyPlatform
+
+extension StandbyClone {
+    /// Clones into `directory`, which must be absent or empty.
+    ///
+    /// When it returns, the copy is on stable storage, verified against the server's manifest (from 13), and has
+    /// its recovery settings; with `options.start` the standby streams. When it throws, what it made is removed,
+    /// slot included, unless `options.backup.cleanUp` is off; but a copy that was completed and did not start or
+    /// stream (``UnderstudyError/Code/start``) is kept, and a started server is left running, unless it has left
+    /// recovery (``UnderstudyError/Code/notInRecovery``): then it is stopped. Cancelling the task
+    /// stops a server that was started, and removes everything.
+    ///
+    /// - Parameter progress: Called at each change of phase and at most ten times a second, not on a hot path.
+    public func run(
+        into directory: String, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
+    ) async throws(UnderstudyError) -> Result {
+        let interrupt = Interrupt(), hurry = Interrupt()
+        let meter = ProgressMeter(progress)
+        meter.start()
+        do throws(UnderstudyError) {
+            let parameters = try ConnectionParameters(reading: primary, overrides: overrides)
+            var backupOptions = options.backup
+            backupOptions.slot = options.slot.map { .createOrTakeOver($0) } ?? .temporary
+            let clone = CloneRun(
+                options: options, interrupt: interrupt, logger: logger,
+                backup: BackupRun(
+                    options: backupOptions, path: directory, parameters: parameters, interrupt: interrupt,
+                    hurry: hurry, meter: meter, logger: logger))
+            try await OwnThread.run("clone", interrupt: interrupt, also: hurry, failure: { UnderstudyError($0) }) {
+                () throws(UnderstudyError) in try clone.copy()
+            }
+            let result = try await clone.start(meter)
+            meter.finish(.done)
+            return result
+        } catch {
+            meter.finish(.failed)
+            throw error
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import UnderstudyCore
+
+/// Whether a started server is what it was made for: a standby that replays. Settings that came along, a file that
+/// promotes or somebody's hand may have made something else of it.
+struct StandbyEffect: Sendable {
+    let server: StandbyServer
+
+    /// Stops a server that has left recovery: a second primary beside the first one.
+    func check(_ look: StandbyWatch.Look) async throws(UnderstudyError) {
+        if server.hasLeftRecovery ?? (look.isInRecovery == false) {
+            let isStopped = await server.stop()
+            throw UnderstudyError(
+                .notInRecovery,
+                "the server in \"\(server.directory)\" is not in recovery: it is no standby, but a primary of its own",
+                detail: isStopped ? "It was stopped, and its files are kept." : "It could not be stopped.",
+                hint:
+                    "\(isStopped ? "" : "Stop it at once: \(server.stopCommand) ")Its log \"\(server.logPath)\" says what ended recovery. Mend that, remove the directory, and clone again."
+            )
+        }
+        if look.isReplayPaused {
+            throw UnderstudyError(
+                .start, "the standby in \"\(server.directory)\" has paused its replay",
+                hint:
+                    "It is left running. Its log \"\(server.logPath)\" says why. If it paused at a recovery target, stop it and take the target away: resumed, it would become a primary."
+            )
+        }
+    }
+}

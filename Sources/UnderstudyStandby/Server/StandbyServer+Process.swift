@@ -1,0 +1,105 @@
+import Glibc
+import Synchronization
+import UnderstudyBackup
+import UnderstudyPlatform
+
+/// The process behind postmaster.pid. The file is a word for it and no more: it is believed where it names the server that this
+/// run has started, and no other process is asked, trusted or ended.
+extension StandbyServer {
+    enum Standing: Equatable {
+        /// Nothing tells of a server.
+        case none
+        /// The server of this directory, started by this run.
+        case ours(PostmasterFile, RunningProcess)
+        /// The file names a process that is gone, or has nothing to do with this directory.
+        case foreign(Int32)
+        /// A process works in this directory, or may do so, and is not known to be the one that was started here.
+        case uncertain(Int32)
+    }
+
+    /// What is known of the server now.
+    func standing() -> Standing {
+        guard let file = read("postmaster.pid").flatMap(PostmasterFile.init) else { return .none }
+        let user = owner?.user ?? geteuid()
+        guard let process = RunningProcess(file.processID) else {
+            return RunningProcess.isHidden(file.processID) ? .uncertain(file.processID) : .foreign(file.processID)
+        }
+        // A server refuses a directory that is not of its own user.
+        guard process.user == user else { return .foreign(file.processID) }
+        let isSince = began.read { $0 }.map { process.began >= $0 } ?? false
+        // A postmaster works in its data directory before it writes the file.
+        let place = process.workingDirectory(owner: owner?.fileOwner)
+        let isHere = try? place.map { try $0 == ConfinedDirectory(path: directory).identity() }
+        guard let isHere else { return isSince ? .uncertain(file.processID) : .foreign(file.processID) }
+        guard isHere else { return .foreign(file.processID) }
+        guard isSince else { return .uncertain(file.processID) }
+        return .ours(file, process)
+    }
+
+    /// What the server that this run has started tells of itself; nil where there is none.
+    func postmaster() -> PostmasterFile? {
+        if case .ours(let file, _) = standing() { return file }
+        return nil
+    }
+
+    /// Ends a start that is under way: the server, whether or not it has written postmaster.pid, and pg_ctl's wait for it.
+    func endStart<Outcome: Sendable>(_ starting: Task<Outcome, Never>) async {
+        let isOver = Atomic(false)
+        let waiting = Task {
+            _ = await starting.value
+            isOver.store(true, ordering: .releasing)
+        }
+        let clock = ContinuousClock(), begin = clock.now
+        while !isOver.load(ordering: .acquiring) {
+            if postmaster() != nil {
+                _ = await stopImmediately()
+            } else {
+                endStarters(withPgCtl: clock.now - begin > Self.patienceWithPgCtl)
+            }
+            // In a task that nobody cancels.
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        await waiting.value
+    }
+
+    /// Kills the server that has written no postmaster.pid: it has no memory to share and no other processes yet, and may
+    /// hear no other signal, as while it reads a configuration file that is a pipe. pg_ctl sees that, and ends.
+    private func endStarters(withPgCtl: Bool) {
+        guard let began = began.read({ $0 }), let files = try? ConfinedDirectory(path: directory) else { return }
+        for process in RunningProcess.programs(ofServerIn: files, since: began) {
+            let program = process.arguments.first?.split(separator: UInt8(ascii: "/")).last
+            let isServer = program?.elementsEqual("postgres".utf8) ?? false
+            if isServer || withPgCtl { process.send(SIGKILL, group: !isServer) }
+        }
+    }
+
+    /// Sends a signal to the server, if it is ours, and waits until it is gone.
+    ///
+    /// Not by pg_ctl, which sends it to whatever process the file names by then.
+    ///
+    /// - Parameter patience: After this it is killed; nil to wait as long as pg_ctl does, and leave it then.
+    /// - Returns: Whether no server runs there any more.
+    func end(_ signal: CInt, patience: Duration? = nil) async -> Bool {
+        switch standing() {
+        case .none, .foreign: return true
+        case .uncertain: return false
+        case .ours(_, let process):
+            guard kill(process.number, signal) == 0 || errno == ESRCH else { return false }
+            let clock = ContinuousClock(), deadline = clock.now + Self.longestStop
+            let limit = patience.map { clock.now + $0 }
+            while process.isAlive {
+                if let limit, clock.now > limit { process.send(SIGKILL) }
+                guard clock.now < deadline else { return false }
+                // A task of its own, which nobody cancels: in this one the pause might be none.
+                await Task { try? await Task.sleep(for: .milliseconds(20)) }.value
+            }
+            return true
+        }
+    }
+
+    /// As long as pg_ctl waits.
+    private static let longestStop = Duration.seconds(60)
+    /// A server that is to end at once gives its processes five seconds.
+    static let patienceWithServer = Duration.seconds(7)
+    private static let patienceWithPgCtl = Duration.seconds(3)
+}

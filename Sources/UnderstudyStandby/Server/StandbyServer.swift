@@ -1,0 +1,204 @@
+import Glibc
+import UnderstudyBackup
+import UnderstudyConfiguration
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyWAL
+
+/// The server of a copy: how it is started and stopped with pg_ctl.
+struct StandbyServer: Sendable {
+    var programs: ServerPrograms
+    var directory: String
+    var configFile: String?
+    /// Whom the server runs as: nil for this process's user.
+    var owner: BaseBackup.Owner?
+    /// PGPASSFILE of the server, for those whose primary_conninfo cannot name a password file (before 10).
+    var passfile: String?
+
+    var logPath: String { "\(directory)/\(logName)" }
+    /// A name that nothing in the copy has: what came along from the primary stays as it is.
+    private let logName: RelativePath
+    /// When it was started here; nil before, when nothing is believed.
+    let began = Monitor<UInt64?>(nil)
+    /// What pg_control of the copy held before any start.
+    private let controlBytes: [UInt8]?
+
+    init(
+        programs: ServerPrograms, directory: String, configFile: String? = nil, owner: BaseBackup.Owner? = nil,
+        passfile: String? = nil
+    ) {
+        self.programs = programs
+        self.directory = directory
+        self.configFile = configFile
+        self.owner = owner
+        self.passfile = passfile
+        let files = try? ConfinedDirectory(path: directory)
+        logName = Self.freeLogName { files?.exists($0) ?? false }
+        controlBytes = Self.controlBytes(directory)
+    }
+
+    /// `start.log`, or the first of `start.1.log` and so on that is free.
+    static func freeLogName(_ isTaken: (RelativePath) -> Bool) -> RelativePath {
+        var name: RelativePath = "start.log", number = 0
+        while isTaken(name) {
+            number += 1
+            name = "start.\(number).log"
+        }
+        return name
+    }
+
+    /// The command as a user types it.
+    var startCommand: String {
+        command((passfile.map { ["env", "PGPASSFILE=\($0)"] } ?? []) + [programs.pgCtl] + startArguments(wait: nil))
+    }
+
+    var stopCommand: String { command([programs.pgCtl, "-D", directory, "-m", "fast", "stop"]) }
+
+    private func command(_ words: [String]) -> String {
+        var prefix: [String] = []
+        // Whoever may give files to others is root, as whom no server runs.
+        if let owner, geteuid() == 0, let name = userName(owner.user) { prefix = ["runuser", "-u", name, "--"] }
+        return (prefix + words).map(ShellText.pasted).joined(separator: " ")
+    }
+
+    private func startArguments(wait: Duration?) -> [String] {
+        var arguments = ["-D", directory, "-l", logPath]
+        // A configuration file, the primary's too, may name another data directory: nothing starts there but this one.
+        let file = configFile.map { "-c config_file=\(ShellText.word($0)) " } ?? ""
+        arguments += ["-o", "\(file)-c data_directory=\(ShellText.word(directory))"]
+        if let wait { arguments += ["-w", "-t", "\(max(1, wait.components.seconds))"] }
+        return arguments + ["start"]
+    }
+
+    /// Starts the server and waits until it is up, or `wait` has passed.
+    func start(wait: Duration) async throws(UnderstudyError) {
+        // Whatever it names, pg_ctl would take it for a server that was started.
+        if (try? ConfinedDirectory(path: directory).exists("postmaster.pid")) == true {
+            throw UnderstudyError(
+                .start,
+                "could not start the standby in \"\(directory)\": it has a file \"postmaster.pid\" already",
+                detail: "No copy has such a file. A server may have been started there.",
+                hint:
+                    "The copy is complete and kept. If no server runs there, remove that file, and start it with: \(startCommand)"
+            )
+        }
+        guard let now = RunningProcess.now() else {
+            throw UnderstudyError(
+                .start, "could not start the standby in \"\(directory)\": processes cannot be looked at",
+                hint: "Mount proc(5) at /proc. The copy is complete and kept; start it with: \(startCommand)")
+        }
+        began.update { $0 = now }
+        let starting = Task { await run(programs.pgCtl, startArguments(wait: wait)) }
+        let (status, output) = try await withTaskCancellationHandler {
+            await starting.value
+        } onCancel: {
+            Task { await endStart(starting) }
+        }.get()
+        if Task.isCancelled { throw UnderstudyError(.cancelled, "the start of the standby was cancelled") }
+        guard status != 0 else { return }
+        let reason: String
+        switch standing() {
+        // pg_ctl gives up waiting while a server that replays much WAL is still on its way.
+        case .ours: return
+        case .none: reason = ""
+        case .foreign(let process):
+            reason = "Its postmaster.pid names process \(process), which is no server of this directory. "
+        case .uncertain(let process): reason = "Process \(process), which was not started here, may be its server. "
+        }
+        throw UnderstudyError(
+            .start, "could not start the standby in \"\(directory)\"",
+            detail:
+                "\(reason)pg_ctl says: \(Self.lastLines(output)) The server's log \"\(logPath)\" says: \(Self.lastLines(log()))",
+            hint:
+                "The copy is complete and kept. When the cause is mended, start it with: \(startCommand)")
+    }
+
+    /// Stops the server at once, if it runs: what it has is going to be removed.
+    ///
+    /// - Returns: Whether no server runs there any more.
+    func stopImmediately() async -> Bool {
+        await end(SIGQUIT, patience: Self.patienceWithServer)
+    }
+
+    /// Stops the server in order, if that can be done, and else at once.
+    ///
+    /// - Returns: Whether no server runs there any more.
+    func stop() async -> Bool {
+        if await end(SIGINT) { return true }
+        return await end(SIGQUIT)
+    }
+
+    /// Whether the server that was started here is a standby no more: what pg_control says since the start, without any
+    /// login. nil where it cannot be read, or was not written yet.
+    var hasLeftRecovery: Bool? {
+        // A copy holds the primary's state. The server writes its own before it replays anything.
+        guard let bytes = Self.controlBytes(directory), bytes != controlBytes,
+            let control = try? ControlFile(parsing: bytes)
+        else { return nil }
+        return control.state == .inProduction
+    }
+
+    private static func controlBytes(_ directory: String) -> [UInt8]? {
+        try? ConfinedDirectory(path: directory).read("global/pg_control", atMost: 8192)
+    }
+
+    /// Runs a query as the server's own user, whom Debian's and most configurations let in by `peer`. No password is found for
+    /// it: the copy's pg_hba.conf says where a password goes that the server asks for.
+    func query(_ text: String, at place: StandbyPlace, port: Int, database: String) async -> String? {
+        let arguments = [
+            "-X", "-A", "-t", "-q", "-w", "-d", place.connectionString(port: port, database: database), "-c", text,
+        ]
+        let query = programRun(programs.psql, arguments, passfile: "/dev/null/none")
+        // A server need never answer, and not even let in.
+        guard case .success((0, let output)) = await query.result(within: Self.longestQuery) else { return nil }
+        return output
+    }
+
+    /// Whether the last that the log has on streaming is that it began, in a server whose messages are English and
+    /// go to the log of the start.
+    var logTellsOfStreaming: Bool {
+        let lines = log().lines
+        guard let last = lines.lastIndex(where: { $0.contains("started streaming WAL from primary at") }) else {
+            return false
+        }
+        return !lines[last...].contains { $0.contains("FATAL:") || $0.contains("ERROR:") }
+    }
+
+    /// Whether the log says that replay has stopped, in a server whose messages are English and go to the log of the start.
+    var logTellsOfPause: Bool {
+        log().lines.contains {
+            $0.contains("LOG:") && ($0.contains("recovery has paused") || $0.contains("pausing at the end of recovery"))
+        }
+    }
+
+    private func log() -> String {
+        read(logName) ?? ""
+    }
+
+    func read(_ name: RelativePath) -> String? {
+        guard let bytes = try? ConfinedDirectory(path: directory).read(name, atMost: 1 << 20) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func run(_ program: String, _ arguments: [String]) async -> Result<(Int32, String), UnderstudyError> {
+        let result = await programRun(program, arguments, passfile: passfile).result()
+        return result.mapError { error in
+            var error = error
+            error.hint = "The copy is complete and kept; start it with: \(startCommand)"
+            return error
+        }
+    }
+
+    private func programRun(_ program: String, _ arguments: [String], passfile: String?) -> ServerProgramRun {
+        ServerProgramRun(
+            program: program, arguments: arguments, directory: directory, owner: owner,
+            environment: ServerEnvironment(owner: owner, passfile: passfile))
+    }
+
+    private static let longestQuery = Duration.seconds(5)
+
+    /// The last few lines, as one sentence.
+    static func lastLines(_ text: String) -> String {
+        text.lines.suffix(4).joined(separator: " | ")
+    }
+}

@@ -1,0 +1,139 @@
+import Glibc
+import Logging
+import UnderstudyBackup
+import UnderstudyConnection
+import UnderstudyPlatform
+import UnderstudyProtocol
+import UnderstudyWAL
+
+/// Looks whether a started standby streams and answers queries.
+///
+/// Asked is, in this order, what is allowed: the standby by psql as the server's own user, without a password; the standby with
+/// the primary's login, over its own socket alone, and never so that it gets to see the password, which it may have to pass on
+/// (LDAP, RADIUS, PAM: as the copied pg_hba.conf wants); the title of its WAL receiver process with postmaster.pid; and the log of
+/// the start.
+struct StandbyWatch: Sendable {
+    let server: StandbyServer
+    let version: ServerVersion
+    /// The login that works on the primary, with all that was given for the security of its connection.
+    let login: [ConnectionParameters.Setting]
+    let interrupt: Interrupt
+
+    struct Look: Sendable, Equatable {
+        var isStreaming = false
+        var answersQueries = false
+        /// nil where nobody lets us ask.
+        var isInRecovery: Bool?
+        var isReplayPaused = false
+        /// How far the standby has received WAL.
+        var received: LSN?
+    }
+
+    /// Looks once.
+    ///
+    /// - Parameter postmaster: Known to be the server that was started.
+    func look(at postmaster: PostmasterFile) async -> Look {
+        var look = Look()
+        var row: [String?]?
+        if let place = StandbyPlace(postmaster, user: server.owner?.user ?? geteuid()) {
+            row = await askByPsql(place, postmaster.port)
+            // A role without pg_read_all_stats sees no status of the receiver; the server's own user mostly does.
+            if row?[2] == nil, let other = try? await askDirectly(place, postmaster.port), other.count == 4,
+                row == nil || other[2] != nil
+            {
+                row = other
+            }
+        }
+        if let row, row.count == 4 {
+            look.answersQueries = row[0] == "t"
+            look.isInRecovery = row[0].map { $0 == "t" }
+            look.isReplayPaused = row[3] == "t"
+            look.received = row[1].flatMap { LSN($0) }
+            look.isStreaming = row[2] == "streaming"
+        } else if postmaster.status == "ready" {
+            // Nobody lets us ask, but the server says that it lets clients in.
+            look.answersQueries = true
+        }
+        if row == nil { look.isReplayPaused = server.logTellsOfPause }
+        if let title = Self.receiverTitle(childOf: postmaster.processID) {
+            look.isStreaming = true
+            look.received = max(look.received ?? .invalid, title)
+        }
+        // The title changes with the first WAL that arrives; a quiet primary may send none for a while.
+        if server.logTellsOfStreaming && Self.receiver(childOf: postmaster.processID) != nil { look.isStreaming = true }
+        return look
+    }
+
+    private var question: String {
+        let position = version.usesXlogName ? "pg_last_xlog_receive_location()" : "pg_last_wal_receive_lsn()"
+        let status = version.hasReceiverView ? "(SELECT status FROM pg_catalog.pg_stat_wal_receiver LIMIT 1)" : "NULL"
+        let pause = version.usesXlogName ? "pg_is_xlog_replay_paused()" : "pg_is_wal_replay_paused()"
+        return """
+            SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.\(position), \(status), \
+            CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.\(pause) END
+            """
+    }
+
+    private func askDirectly(_ place: StandbyPlace, _ port: Int) async throws -> [String?]? {
+        guard let target = place.parameters(login, port: port, environment: environmentVariable) else {
+            return nil
+        }
+        let question = question, interrupt = interrupt
+        let database = login.first { $0.keyword == "dbname" }?.value ?? "postgres"
+        return try await OwnThread.run("standby watch", interrupt: interrupt, failure: ConnectionError.init(thread:)) {
+            () throws(ConnectionError) in
+            let session = try Session.connect(
+                target, kind: .ordinary(database: database), applicationName: "understudy", interrupt: interrupt,
+                patience: .seconds(5), showsPassword: false)
+            return try session.runForRows(question).rows.first
+        }
+    }
+
+    private func askByPsql(_ place: StandbyPlace, _ port: Int) async -> [String?]? {
+        guard let output = await server.query(question, at: place, port: port, database: "postgres") else { return nil }
+        let fields = output.lines.first.map {
+            $0.split(separator: "|", omittingEmptySubsequences: false).map { Optional(String($0)) }
+        }
+        guard let fields, fields.count == 4 else { return nil }
+        return fields.map { $0 == "" ? nil : $0 }
+    }
+
+    /// What the title of the WAL receiver says, `walreceiver streaming 0/3000148`; nil if it does not stream.
+    static func receiverTitle(childOf postmaster: Int32) -> LSN? {
+        receiver(childOf: postmaster).flatMap { position(inTitle: $0) }
+    }
+
+    /// The title of the WAL receiver process; nil if there is none.
+    private static func receiver(childOf postmaster: Int32) -> String? {
+        guard let processes = try? ConfinedDirectory(path: "/proc").entries() else { return nil }
+        for process in processes where process.kind == .directory && Int32(process.name.description) != nil {
+            guard let directory = try? ConfinedDirectory(path: "/proc/\(process.name)"),
+                let stat = try? directory.read("stat", atMost: 1024), parent(inStat: stat) == postmaster,
+                let line = try? directory.read("cmdline", atMost: 256)
+            else { continue }
+            let title = String(decoding: line.prefix { $0 != 0 }, as: UTF8.self)
+            if isReceiver(title) { return title }
+        }
+        return nil
+    }
+
+    private static func isReceiver(_ title: String) -> Bool {
+        title.split(separator: " ").contains("walreceiver") || title.contains("wal receiver process")
+    }
+
+    /// The fourth field of /proc/PID/stat; the second is in parentheses and may hold anything.
+    private static func parent(inStat bytes: [UInt8]) -> Int32? {
+        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
+        return fields.count > 1 ? Int32(String(decoding: fields[1], as: UTF8.self)) : nil
+    }
+
+    /// The position in `postgres: walreceiver streaming 0/3000148`, with whatever before it; from 9.3 to 9.6 it
+    /// reads `postgres: wal receiver process   streaming 0/3000148`.
+    static func position(inTitle title: String) -> LSN? {
+        let words = title.split(separator: " ")
+        guard isReceiver(title), let index = words.firstIndex(of: "streaming"), index + 1 < words.count
+        else { return nil }
+        return LSN(String(words[index + 1]))
+    }
+}

@@ -1,0 +1,372 @@
+import Glibc
+package import UnderstudyConnection
+package import UnderstudyPlatform
+package import UnderstudyProtocol
+import UnderstudyWAL
+
+/// The network thread's part of receiving: feeds the machine, and does what it says.
+package struct NetworkLoop {
+    let session: Session
+    let writer: WALWriter
+    /// Raised when the wishes have changed.
+    let wishesChanged: Interrupt
+    var machine: ReceiveMachine
+    let wishes: () -> StreamWishes
+    let observe: (StreamEvent) -> Void
+
+    private let wakeUps: [Interrupt]
+    let clock = ContinuousClock()
+    let began: ContinuousClock.Instant
+    var limit: RateLimit?
+    /// The block that is being filled, and where it belongs.
+    private var piece: WALWriter.Piece?
+    private(set) var isFinished = false
+    /// Whether the stream can go on over a new connection only.
+    private var mustReconnect = false
+    private var finishedAt: Duration?
+    private var timelines = 0
+    /// How many timelines in a row have ended without WAL of their own.
+    var emptyTimelines = 0
+    /// How far the timeline before came.
+    private var ended = LSN.invalid
+    private var isStalled = false
+    private var serverPosition = LSN.invalid
+    private var acknowledged = LSN.invalid
+    /// Holds the first page of each segment against its name; nil to take what comes.
+    package var pageCheck: FirstPageCheck?
+
+    /// - Parameters:
+    ///   - bytesPerSecond: The most that is taken; nil for no limit.
+    ///   - wishes: Asked when `wishesChanged` is raised.
+    package init(
+        session: Session, writer: WALWriter, machine: ReceiveMachine, bytesPerSecond: UInt64? = nil,
+        wishesChanged: Interrupt, wishes: @escaping () -> StreamWishes, observe: @escaping (StreamEvent) -> Void
+    ) {
+        self.session = session
+        self.writer = writer
+        self.wishesChanged = wishesChanged
+        wakeUps = [wishesChanged, writer.progress]
+        self.machine = machine
+        self.wishes = wishes
+        self.observe = observe
+        began = clock.now
+        limit = bytesPerSecond.map { RateLimit(bytesPerSecond: $0, now: .zero) }
+    }
+
+    private var now: Duration { clock.now - began }
+
+    /// Streams one timeline after the other, until the stop or until the server ends it.
+    ///
+    /// - Returns: Whether the stop was reached; if not, the stream goes on over a new connection.
+    package mutating func run(slot: String?) throws(ReceiveError) -> Bool {
+        defer { tellPositions() }
+        while true {
+            let left = machine.timeline, begin = machine.received
+            var next: NextTimeline?
+            do throws(ReceiveError) { next = try streamTimeline(slot: slot) } catch {
+                // What came before is worth keeping: there may be no server that has it any more.
+                submit()
+                throw error
+            }
+            if isFinished { return true }
+            guard let next, !mustReconnect else { return false }
+            try checkTimeline(left, from: begin)
+            try putHistory(next, after: left)
+        }
+    }
+
+    /// - Returns: The next timeline, where the end of this one ended the stream.
+    private mutating func streamTimeline(slot: String?) throws(ReceiveError) -> NextTimeline? {
+        try connecting { () throws(ConnectionError) in
+            try session.startReplication(slot: slot, from: machine.received, timeline: machine.timeline)
+        }
+        var reply = try connecting { () throws(ConnectionError) in try session.nextResult() }
+        if case .copyBoth = reply {
+            try handle(.tick)
+            try applyWishes()
+            guard try receive() else { return nil }
+            reply = try connecting { () throws(ConnectionError) in try session.nextResult() }
+            if reply == .copyIn {
+                reply = try connecting { () throws(ConnectionError) in
+                    try session.endCopy()
+                    return try session.nextResult()
+                }
+            }
+        }
+        var next: NextTimeline?
+        while reply != .none {
+            // libpq would return it again and again.
+            if reply.isCopy {
+                throw ReceiveError(.protocolViolation, "unexpected copy in answer to START_REPLICATION")
+            }
+            if case .rows(let rows) = reply {
+                do throws(ProtocolError) { next = try NextTimeline(rows) } catch {
+                    throw ReceiveError(.protocolViolation, error.message)
+                }
+            }
+            let isOver = reply == .command
+            do throws(ConnectionError) { reply = try session.nextResult() } catch  where isOver && error.code == .lost {
+                // A server that shuts down ends the command, and then the connection.
+                break
+            } catch { throw ReceiveError(error) }
+        }
+        if isFinished { return nil }
+        submit()
+        if machine.isStopping {
+            // The server was faster. Whatever is still to be written and synced is, when the writer is closed.
+            isFinished = true
+            return nil
+        }
+        ended = machine.received
+        try handle(next.map { .endOfTimeline($0) } ?? .endOfStream)
+        while machine.isLeaving { try waitForReport() }
+        return next
+    }
+
+    /// Waits for the writer, between two timelines, where the server expects nothing of us.
+    private mutating func waitForReport() throws(ReceiveError) {
+        let outcome = Interrupt.wait(
+            socket: -1, events: 0, interrupts: [session.interruptOfSession] + wakeUps, timeout: nil)
+        guard case .interrupted(let index) = outcome else { return }
+        if index == 0 { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
+        try wake(index - 1)
+    }
+
+    /// Takes messages until the copy is over in both directions.
+    ///
+    /// - Returns: False if the server has not answered our end of it in time. Everything is synced and acknowledged by then.
+    private mutating func receive() throws(ReceiveError) -> Bool {
+        while true {
+            try keepRate()
+            if let finishedAt, now - finishedAt >= Self.farewell { return false }
+            let hasUnwritten = piece != nil
+            let step = try session.takeCopyData(
+                timeout: hasUnwritten ? .zero : longestWait, wakeUps: wakeUps,
+                failure: ReceiveError.init
+            ) { bytes throws(ReceiveError) in try take(bytes) }
+            switch step {
+            case .data: break
+            case .timedOut:
+                // Where it is synced at once, it is handed over with that: the writer wakes once.
+                try handle(.drained)
+                submit()
+                tellPositions()
+            case .woken(let index): try wake(index)
+            case .ended: return true
+            }
+        }
+    }
+
+    /// How long a server may take to end its side of the copy after ours.
+    private static let farewell = Duration.seconds(5)
+
+    private var longestWait: Duration? {
+        let tick = machine.nextTick(now: now)
+        guard let finishedAt else { return tick }
+        let left = max(.zero, Self.farewell - (now - finishedAt))
+        return tick.map { min($0, left) } ?? left
+    }
+
+    private mutating func wake(_ index: Int) throws(ReceiveError) {
+        if index == 0 {
+            wishesChanged.clear()
+            try applyWishes()
+        } else {
+            writer.progress.clear()
+            try noteReport()
+        }
+    }
+
+    private mutating func applyWishes() throws(ReceiveError) {
+        let wishes = wishes()
+        if wishes.isUnlimited { limit = nil }
+        try endIfStalled()
+        try handle(.synchronous(wishes.isSynchronous))
+        try handle(.flushLimit(wishes.flushLimit))
+        if let position = wishes.stop {
+            submit()
+            try handle(.stop(at: position))
+        }
+    }
+
+    /// Waits while more has come than the rate allows; the server hears from us meanwhile.
+    private mutating func keepRate() throws(ReceiveError) {
+        guard !isFinished else { return }
+        while limit != nil {
+            let time = now
+            guard let pause = limit?.pause(now: time), pause > .zero else { return }
+            submit()
+            try handle(.tick)
+            // What there is to sync is due as if the input were drained, and nobody's silence counts.
+            try handle(.drained)
+            let outcome = Interrupt.wait(
+                socket: -1, events: 0, interrupts: [session.interruptOfSession, wishesChanged, writer.progress],
+                timeout: min(pause, .seconds(1)))
+            guard case .interrupted(let index) = outcome else { continue }
+            if index == 0 { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
+            try wake(index - 1)
+            if isFinished { return }
+        }
+    }
+
+    private mutating func take(_ bytes: RawSpan) throws(ReceiveError) {
+        let message: WALMessage
+        do throws(ProtocolError) { message = try WALMessage(bytes) } catch {
+            throw ReceiveError(.protocolViolation, error.message)
+        }
+        switch message {
+        case .data(let start, let serverEnd, let content):
+            serverPosition = max(serverPosition, serverEnd)
+            if limit != nil {
+                let time = now
+                limit?.take(content.byteCount, now: time)
+            }
+            try handle(.data(start: start, count: content.byteCount), content)
+        case .keepalive(let serverEnd, let replyRequested):
+            serverPosition = max(serverPosition, serverEnd)
+            if replyRequested { submit() }
+            try handle(.keepalive(replyRequested: replyRequested))
+        case .other: break
+        }
+    }
+
+    /// - Parameter content: Of ``ReceiveMachine/Event/data(start:count:)``.
+    private mutating func handle(
+        _ event: ReceiveMachine.Event, _ content: RawSpan? = nil
+    ) throws(ReceiveError) {
+        let actions: [ReceiveMachine.Action]
+        do throws(StreamError) { actions = try machine.handle(event, now: now) } catch { throw ReceiveError(error) }
+        try perform(actions, content)
+    }
+
+    private mutating func perform(_ actions: [ReceiveMachine.Action], _ content: RawSpan?) throws(ReceiveError) {
+        var isSynced = false
+        for action in actions {
+            switch action {
+            case .write(let range, let segment, let offset):
+                try write(content!.extracting(range), segment, offset)
+            case .sync: isSynced = sync()
+            case .acknowledge(let status):
+                guard !isFinished else { continue }
+                let withdraws = machine.withdrawsFlush
+                let isSent = try connecting { () throws(ConnectionError) in
+                    try session.sendStatus(status, withdrawing: withdraws)
+                }
+                if isSent {
+                    acknowledged = status.flushed
+                    tellPositions()
+                }
+            case .follow(let timeline, let position):
+                writer.endTimeline(next: position)
+                timelines += 1
+                observe(.timelineSwitched(to: timeline, at: position, leaving: ended))
+            case .finish:
+                isFinished = true
+                finishedAt = now
+                try connecting { () throws(ConnectionError) in try session.endCopy() }
+            // The owner hears of it by what `run` returns.
+            case .reconnect: mustReconnect = true
+            }
+        }
+        // After what was to be told of the time before.
+        if isSynced {
+            try noteReport()
+            // The WAL sender is often woken on this very core, and there is nothing left to do here but to wait for it.
+            sched_yield()
+        }
+    }
+
+    private func tellPositions() {
+        observe(
+            .positions(
+                StreamPositions(
+                    timeline: machine.timeline, received: machine.received, synced: machine.flushed,
+                    acknowledged: acknowledged, server: max(serverPosition, machine.received))))
+    }
+}
+
+// MARK: - To and from the writer
+
+extension NetworkLoop {
+    private mutating func write(_ bytes: RawSpan, _ segment: WALSegmentName, _ offset: Int) throws(ReceiveError) {
+        if offset < FirstPageCheck.byteCount { try checkFirstPage(bytes, segment, offset) }
+        var rest = bytes, offset = offset
+        while rest.byteCount > 0 {
+            if piece == nil { piece = WALWriter.Piece(block: try takeBlock(), segment: segment, offset: offset) }
+            // Pieces end where whole blocks of the segment do.
+            let room = WALWriter.blockSize - offset % WALWriter.blockSize
+            let count = piece!.block.append(rest.extracting(..<min(room, rest.byteCount)))
+            rest = rest.extracting(count...)
+            offset += count
+            if offset % WALWriter.blockSize == 0 { submit() }
+        }
+    }
+
+    private mutating func checkFirstPage(
+        _ bytes: RawSpan, _ segment: WALSegmentName, _ offset: Int
+    ) throws(ReceiveError) {
+        do throws(StreamError) { try pageCheck?.take(bytes, segment, offset) } catch { throw ReceiveError(error) }
+    }
+
+    /// - Returns: Whether that was done at once, and is in the report.
+    private mutating func sync() -> Bool {
+        defer { piece = nil }
+        guard machine.isSynchronous, !isFinished, !machine.isLeaving else {
+            writer.sync(after: piece)
+            return false
+        }
+        let status = machine.status
+        return writer.syncAtOnce(after: piece) { [session] in
+            // If the server is gone, the network thread will notice.
+            session.whileLent { _ = try? session.sendStatus(status) }
+        }
+    }
+
+    private mutating func submit() {
+        guard let piece else { return }
+        writer.write(piece)
+        self.piece = nil
+    }
+
+    /// A free block. While the disk holds them all, the server hears from us so that it does not give up.
+    private mutating func takeBlock() throws(ReceiveError) -> Block {
+        while true {
+            if let block = try writer.takeBlock(timeout: .seconds(1)) { return block }
+            try noteReport()
+            if session.isInterrupted { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
+            try handle(.tick)
+        }
+    }
+
+    mutating func noteReport() throws(ReceiveError) {
+        let report = writer.report()
+        for segment in report.finished { observe(.segmentFinished(segment)) }
+        if let failure = report.failure { throw ReceiveError(failure) }
+        if (report.stall != nil) != isStalled {
+            isStalled = report.stall != nil
+            observe(report.stall.map { .stalled($0) } ?? .recovered)
+        }
+        try endIfStalled()
+        // What was synced of the timeline before says nothing of this one.
+        guard report.timelines == timelines else { return }
+        if let written = report.written { try handle(.written(written)) }
+        if let synced = report.synced { try handle(.synced(synced)) }
+        if let settled = report.settled { try handle(.settled(settled)) }
+    }
+}
+
+extension NetworkLoop {
+    /// What has not been written will not be acknowledged either.
+    private func endIfStalled() throws(ReceiveError) {
+        guard isStalled, wishes().endsWithoutRoom else { return }
+        throw ReceiveError(.stoppedWhileStalled, "stopped while there was no room for what the server sent")
+    }
+}
+
+extension NetworkLoop {
+    func connecting<Value>(
+        _ body: () throws(ConnectionError) -> Value
+    ) throws(ReceiveError) -> Value {
+        do throws(ConnectionError) { return try body() } catch { throw ReceiveError(error) }
+    }
+}

@@ -1,0 +1,50 @@
+package import UnderstudyConnection
+package import UnderstudyProtocol
+
+/// Why WAL could not be received.
+package struct ReceiveError: Error, Sendable, CustomStringConvertible {
+    package enum Code: Sendable {
+        case connection, destination, protocolViolation
+        /// The server ended the stream before the position that was wanted.
+        case endedEarly
+        /// The stop was asked for while the destination had no room; everything synced has been acknowledged.
+        case stoppedWhileStalled
+        /// What the server sends is not the WAL that its position and timeline say.
+        case otherWAL
+    }
+
+    package var code: Code
+    package var message: String
+    /// The connection's error, where that is the cause.
+    package var connection: ConnectionError?
+    /// The destination's error, where that is the cause.
+    package var destination: WALDestinationError?
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package init(_ error: ConnectionError) {
+        code = .connection
+        message = error.message
+        connection = error
+    }
+
+    package init(_ error: StreamError) {
+        switch error.code {
+        case .protocolViolation: self.init(.protocolViolation, error.message)
+        case .endedEarly: self.init(.endedEarly, error.message)
+        case .otherWAL: self.init(.otherWAL, error.message)
+        case .stalled: self.init(ConnectionError(.stalled, error.message))
+        }
+    }
+
+    package init(_ error: WALDestinationError) {
+        code = .destination
+        message = error.message
+        destination = error
+    }
+
+    package var description: String { message }
+}

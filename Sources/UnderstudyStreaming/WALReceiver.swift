@@ -1,0 +1,127 @@
+package import UnderstudyConnection
+package import UnderstudyPlatform
+package import UnderstudyProtocol
+package import UnderstudyWAL
+
+/// Streams WAL from a server into a destination, in the background of other work: on a network thread and a writer thread.
+package final class WALReceiver: Sendable {
+    package struct Start: Sendable {
+        package var position: LSN
+        package var timeline: TimelineID
+        package var slot: String?
+
+        package init(position: LSN, timeline: TimelineID, slot: String?) {
+            self.position = position
+            self.timeline = timeline
+            self.slot = slot
+        }
+    }
+
+    private struct State {
+        var stop: LSN?
+        var flushLimit: LSN
+        var result: Result<Void, ReceiveError>?
+    }
+
+    private let state: Monitor<State>
+    private let wishesChanged = Interrupt()
+    private let session: Session
+    private let writer: WALWriter
+    private let segmentSize: WALSegmentSize
+    private let policy: ReceiveMachine.Policy
+    private let onFailure: @Sendable () -> Void
+
+    /// - Parameters:
+    ///   - session: A replication connection; the receiver's alone from here on.
+    ///   - onFailure: Called once, on the network thread, when the stream has failed.
+    package init(
+        session: Session, writer: WALWriter, segmentSize: WALSegmentSize, policy: ReceiveMachine.Policy,
+        onFailure: @escaping @Sendable () -> Void
+    ) {
+        self.session = session
+        self.writer = writer
+        self.segmentSize = segmentSize
+        self.policy = policy
+        state = Monitor(State(flushLimit: policy.flushLimit))
+        self.onFailure = onFailure
+    }
+
+    /// Begins to stream; ``finish(at:)`` or ``abandon()`` must follow.
+    ///
+    /// - Throws: Where no thread can be had for it; then nothing must follow.
+    package func start(_ start: Start) throws(FileIOError) {
+        _ = try OwnThread("wal receiver") { [self] in
+            let outcome = receive(start)
+            state.update { $0.result = outcome }
+            if case .failure = outcome { onFailure() }
+        }
+    }
+
+    /// Sets how far the stream may tell WAL as flushed: see ``ReceiveMachine/Policy/flushLimit``.
+    package func limitFlush(to position: LSN) {
+        state.update { $0.flushLimit = position }
+        wishesChanged.raise()
+    }
+
+    private func receive(_ start: Start) -> Result<Void, ReceiveError> {
+        session.takeTurn()
+        let writing: OwnThread
+        do throws(FileIOError) { writing = try writer.start() } catch {
+            return .failure(ReceiveError(WALDestinationError(error)))
+        }
+        let result = Result { () throws(ReceiveError) in try stream(start) }
+        writer.close()
+        writing.join()
+        // The writer may fail at its end, when nobody listens to the stream any more.
+        if case .success = result, let failure = writer.report().failure { return .failure(ReceiveError(failure)) }
+        return result
+    }
+
+    /// Ends the stream once it has come to `position` and everything up to it is synced, and waits for that.
+    package func finish(at position: LSN) throws(ReceiveError) {
+        state.update { $0.stop = position }
+        wishesChanged.raise()
+        try result().get()
+    }
+
+    /// Waits for the end of a stream whose session was interrupted; what it failed with is returned.
+    package func abandon() -> ReceiveError? {
+        if case .failure(let error) = result() { return error }
+        return nil
+    }
+
+    /// What the stream has failed with so far.
+    package var failure: ReceiveError? {
+        if case .failure(let error)? = state.read({ $0.result }) { return error }
+        return nil
+    }
+
+    private func result() -> Result<Void, ReceiveError> {
+        while true {
+            // Without a timeout the wait ends only with a value.
+            if let result = state.wait(until: { $0.result }) { return result }
+        }
+    }
+
+    // MARK: - On the network thread
+
+    private func stream(_ start: Start) throws(ReceiveError) {
+        if start.timeline.rawValue > 1 {
+            let content: [UInt8]
+            do throws(ConnectionError) { content = try session.history(of: start.timeline) } catch {
+                throw ReceiveError(error)
+            }
+            writer.putHistory(start.timeline, content)
+        }
+        var loop = NetworkLoop(
+            session: session, writer: writer,
+            machine: ReceiveMachine(
+                start: start.position.segmentStart(segmentSize), timeline: start.timeline, segmentSize: segmentSize,
+                // A slot may have been moved over this connection already.
+                held: session.toldFlushed, policy: policy),
+            wishesChanged: wishesChanged,
+            wishes: { [state] in state.read { StreamWishes(stop: $0.stop, flushLimit: $0.flushLimit) } },
+            observe: { _ in })
+        _ = try loop.run(slot: start.slot)
+    }
+}

@@ -1,0 +1,98 @@
+import UnderstudyPlatform
+import UnderstudyWAL
+
+/// The order of a destination's calls. It knows what has been done: the next job goes on from there, and one that failed
+/// for want of room, when it is done again, repeats the call that failed and no other.
+struct WriteCourse: Sendable {
+    /// A piece of WAL on its way to the disk.
+    struct Piece: Sendable {
+        var block: Block
+        var segment: WALSegmentName
+        var offset: Int
+
+        /// The position behind it.
+        var end: LSN { LSN(rawValue: segment.startLSN.rawValue + UInt64(offset + block.bytes.byteCount)) }
+    }
+
+    enum Job: Sendable {
+        case write(Piece)
+        case sync
+        case history(TimelineID, [UInt8])
+        /// The next timeline begins at this position.
+        case suspend(LSN)
+
+        var isSync: Bool { if case .sync = self { true } else { false } }
+        var isHistory: Bool { if case .history = self { true } else { false } }
+    }
+
+    enum Outcome {
+        /// Nothing that is to be told.
+        case done
+        /// How far the destination has handed it to the operating system; nil if it does not say.
+        case written(LSN?)
+        /// - Parameters:
+        ///   - durable: What the destination says of it; nil if nothing is.
+        ///   - settled: Everything before it was written by then.
+        ///   - finished: Segments that were finished since the last sync.
+        case synced(durable: LSN?, settled: LSN?, finished: [WALSegmentName])
+        case timelineEnded(next: LSN)
+    }
+
+    private let destination: any WALDestination
+    /// The segment that was begun last, until it is finished.
+    private var segment: WALSegmentName?
+    private var written: LSN?
+    private(set) var finished: [WALSegmentName] = []
+    /// Bytes written since the last sync.
+    private(set) var unsynced = 0
+
+    init(_ destination: any WALDestination) {
+        self.destination = destination
+    }
+
+    /// - Parameter isBeforeSync: Whether a sync is the next job.
+    mutating func perform(_ job: Job, isBeforeSync: Bool = false) throws(WALDestinationError) -> Outcome {
+        switch job {
+        case .write(let piece):
+            try write(piece, isBeforeSync)
+            return .written(destination.written)
+        case .sync:
+            let durable = try destination.sync()
+            defer {
+                finished = []
+                unsynced = 0
+            }
+            return .synced(durable: durable, settled: written, finished: finished)
+        case .history(let timeline, let bytes):
+            try destination.putHistory(timeline, bytes)
+            return .done
+        case .suspend(let next):
+            try destination.suspend()
+            segment = nil
+            written = next
+            return .timelineEnded(next: next)
+        }
+    }
+
+    private mutating func write(_ piece: Piece, _ isBeforeSync: Bool) throws(WALDestinationError) {
+        if segment != piece.segment {
+            try destination.begin(WALSegment(piece.segment))
+            segment = piece.segment
+        }
+        // It may be the end of the segment that failed last time.
+        if written != piece.end {
+            if isBeforeSync {
+                try destination.writeToSync(piece.block.bytes, at: piece.offset)
+            } else {
+                try destination.write(piece.block.bytes, at: piece.offset)
+            }
+            written = piece.end
+            unsynced += piece.block.count
+        }
+        if piece.end == piece.segment.endLSN {
+            try destination.finish(WALSegment(piece.segment))
+            segment = nil
+            finished.append(piece.segment)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import Logging
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyProtocol
+import UnderstudyStreaming
+import UnderstudyWAL
+
+/// Holds the end of an archive against the server, before anything is received: an older copy of the server that was put back
+/// has the same identifier and timeline, and other WAL.
+struct ArchiveEnd {
+    private let holdings: WALHoldings
+    private let destination: any WALDestination
+    private let session: Session
+    private let server: ServerFacts
+    private let logger: Logger
+
+    init(
+        _ holdings: WALHoldings, of destination: any WALDestination, _ session: Session, _ server: ServerFacts,
+        logger: Logger
+    ) {
+        self.holdings = holdings
+        self.destination = destination
+        self.session = session
+        self.server = server
+        self.logger = logger
+    }
+
+    /// - Throws: If the server has other WAL than the archive, or is a primary that has less. A standby that has less may lag:
+    ///   the stream tells.
+    func check() throws(UnderstudyError) {
+        if let end = reached, end.timeline == server.identity.timeline, end.lsn > server.identity.position,
+            try isPrimary()
+        {
+            throw parted(
+                from: server.identity.position, end.timeline,
+                "server is behind the archive: its WAL ends at \(server.identity.position), the archive's at \(end.lsn) (timeline \(end.timeline))"
+            )
+        }
+        // The oldest difference is the one to tell.
+        var difference: WALPosition?
+        for piece in holdings.tail {
+            switch try compare(piece) {
+            case .equal: break
+            case .different(let position): difference = WALPosition(timeline: piece.start.timeline, lsn: position)
+            case .unknown(let reason):
+                // What is older has been removed, too.
+                logger.info(
+                    "WAL of the archive from \(piece.start.lsn) up to \(piece.end) (timeline \(piece.start.timeline)) cannot be compared with the server's WAL: \(reason)"
+                )
+                if let difference { throw differs(at: difference) }
+                return
+            }
+        }
+        if let difference { throw differs(at: difference) }
+    }
+
+    /// The furthest position of the server that the archive shows: also a partial segment that holds nothing was begun when
+    /// the server was there, and what came before it may have been moved elsewhere.
+    private var reached: WALPosition? {
+        guard let next = holdings.next else { return holdings.end }
+        guard let end = holdings.end, end.lsn >= next.lsn else { return next }
+        return end
+    }
+
+    private func differs(at position: WALPosition) -> UnderstudyError {
+        parted(
+            from: position.lsn, position.timeline,
+            "server has other WAL than the archive at \(position.lsn) (timeline \(position.timeline))")
+    }
+
+    private enum Comparison {
+        case equal
+        case different(LSN)
+        case unknown(String)
+    }
+
+    private func compare(_ piece: WALHoldings.Piece) throws(UnderstudyError) -> Comparison {
+        let sample: WALSample
+        do throws(ConnectionError) {
+            sample = try session.sample(piece.start.lsn, on: piece.start.timeline, count: piece.bytes.count)
+        } catch { throw UnderstudyError(error) }
+        switch sample {
+        case .refused(let error): return .unknown(error.message)
+        case .bytes(let bytes):
+            guard piece.bytes != bytes,
+                let index = zip(piece.bytes, bytes).enumerated().first(where: { $1.0 != $1.1 })?.offset
+            else {
+                logger.debug("\(bytes.count) bytes at \(piece.start.lsn) are the same in archive and server")
+                return .equal
+            }
+            return .different(LSN(rawValue: piece.start.lsn.rawValue + UInt64(index)))
+        }
+    }
+
+    private func parted(from position: LSN, _ timeline: TimelineID, _ message: String) -> UnderstudyError {
+        let first =
+            WALSegmentName(containing: position, timeline: timeline, size: server.segmentSize)?.description
+            ?? "this one"
+        let place = (destination as? WALDirectory).map { "out of \"\($0.path)\"" } ?? "away from where they are"
+        return UnderstudyError(
+            .wal, message,
+            detail:
+                "An older copy of the server may have been put back, or the server has lost its last WAL: it goes on in another way than the archive. Nothing was received or acknowledged.",
+            hint:
+                "Begin an archive in another directory, with a new base backup. Or give up what only this archive has: move segment \(first) and all later ones \(place), and start again."
+        )
+    }
+
+    /// False where nothing can tell. A replication connection may ask for settings from 10 on.
+    private func isPrimary() throws(UnderstudyError) -> Bool {
+        guard server.version.showsSettings else { return false }
+        let setting = server.version.tellsHotStandby ? "in_hot_standby" : "transaction_read_only"
+        do throws(UnderstudyError) { return try session.show(setting) == "off" } catch {
+            guard error.code == .server else { throw error }
+            return false
+        }
+    }
+}
+
+extension WALHoldings.Piece {
+    fileprivate var end: LSN { LSN(rawValue: start.lsn.rawValue + UInt64(bytes.count)) }
+}

@@ -1,0 +1,146 @@
+import Logging
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyProtocol
+import UnderstudyStreaming
+import UnderstudyWAL
+
+/// A slot that the server has given up, and the gap that it may leave.
+extension ArchiverRun {
+    /// Chooses where the stream begins, once it is sure that the slot holds WAL or is no slot.
+    ///
+    /// An invalidated slot ends the run, or is made anew if that is wanted: then the stream goes on where the server still
+    /// has WAL, and what is missing before that is noted.
+    mutating func begin(
+        _ session: Session, _ server: ServerFacts, _ slot: inout ArchiverSlot, _ history: [UInt8]?,
+        _ holdings: WALHoldings
+    ) throws(UnderstudyError) -> WALPosition {
+        let choice = ArchiverStart(
+            options: options, identity: server.identity, segmentSize: server.segmentSize, history: history)
+        let start = try choice.position(holdings: holdings, restart: slot.restart)
+        let available = AvailableWAL(session: session, server: server, history: history)
+        let past = TimelineHistory.of(server.identity, history)
+        let held = holdings.next.map { holdings.heldEnd(from: $0, past) }
+        if let name = slot.name, slot.isLost {
+            if let invalidation = slot.invalidation {
+                state.tell(.slotInvalidated(slot: name, reason: invalidation.reason))
+                guard options.recreatesSlot else {
+                    let held = holdings.next == nil ? nil : holdings.heldEnd(from: start, past)
+                    throw LostSlot.explain(invalidation, name, held, past) { try? available.oldest(from: start) }
+                }
+                logger.warning("\(LostSlot.message(invalidation, name))")
+            } else if slot.isEmpty {
+                logger.warning(
+                    "replication slot \"\(name)\" holds no WAL: it was never used, or the server has invalidated it")
+            }
+            try slot.makeAnew(session, server, logger: logger)
+            let start = try choice.position(holdings: holdings, restart: slot.restart)
+            return try bridge(from: held, to: start, available, past, noted: nil)
+        }
+        if let gap = holdings.gapAtEnd(server.segmentSize, past), start.lsn < gap.end.lsn {
+            return try bridge(from: held, to: start, available, past, noted: gap)
+        }
+        return start
+    }
+
+    /// Notes what the server has no more of, from the end of what is held on.
+    ///
+    /// - Returns: Where the stream can begin.
+    private mutating func bridge(
+        from end: WALPosition?, to start: WALPosition, _ available: AvailableWAL, _ history: TimelineHistory?,
+        noted: WALGap?
+    ) throws(UnderstudyError) -> WALPosition {
+        guard let end else { return start }
+        let oldest: WALPosition?
+        do throws(ConnectionError) { oldest = try available.oldest(from: start) } catch { throw UnderstudyError(error) }
+        // Where that is not told, the server refuses the stream with its own words.
+        guard let oldest else { return start }
+        let gap = WALGap(start: end, end: oldest)
+        guard gap.start.lsn < gap.end.lsn else { return oldest }
+        if gap.end != noted?.end {
+            do throws(WALDestinationError) { try archiver.destination.noteGap(gap) } catch {
+                throw UnderstudyError(error)
+            }
+            state.tell(.gap(gap))
+            ArchiverMetrics.countGap()
+            say(gap, history)
+        }
+        return oldest
+    }
+
+    /// Said when it is noted, and at every start.
+    mutating func say(_ gap: WALGap, _ history: TimelineHistory?) {
+        say(gap, history, "is missing from the archive", "The server had removed it before it was received.")
+    }
+
+    /// Says what the archive lacks, at every start.
+    mutating func sayGaps(of holdings: WALHoldings, _ history: TimelineHistory?) {
+        for gap in holdings.gaps.prefix(SomeOfMany.shown) { say(gap, history) }
+        if holdings.gaps.count > SomeOfMany.shown {
+            logger.warning("\(holdings.gaps.count - SomeOfMany.shown) more gaps are noted in the archive")
+        }
+        for gap in holdings.missing.prefix(SomeOfMany.shown) {
+            say(gap, history, "is not in complete segments of \(place)", "A restore ends there.")
+        }
+        if holdings.missing.count > SomeOfMany.shown {
+            logger.warning("WAL is missing in \(place) in \(holdings.missing.count - SomeOfMany.shown) more places")
+        }
+    }
+
+    private var place: String {
+        (archiver.destination as? WALDirectory).map { "\"\($0.path)\"" } ?? "the archive"
+    }
+
+    private mutating func say(_ gap: WALGap, _ history: TimelineHistory?, _ flaw: String, _ detail: String) {
+        guard slotCare.isNew(gap) else { return }
+        let range = MissingWAL(from: gap.start, to: gap.end, history: history)
+        logger.warning(
+            "\(range) \(flaw)",
+            metadata: [
+                "detail": "\(detail)",
+                "hint":
+                    "If the segments are still in the server's pg_wal or in another archive of this cluster, copy them into \(place). If they are not, a restore cannot pass through the gap: take a new base backup, which begins behind it.",
+            ])
+    }
+}
+
+extension LostSlot {
+    static func message(_ invalidation: SlotInvalidation, _ name: String) -> String {
+        "replication slot \"\(name)\" was invalidated by the server"
+            + (invalidation.reason.map { " (\($0))" } ?? "")
+    }
+
+    /// - Parameters:
+    ///   - held: Where what the archive holds ends; nil for one that is empty.
+    ///   - history: Of the server's timeline, where it is known.
+    ///   - oldest: Asks from where on the server has WAL, as far as the archive needs it.
+    static func explain(
+        _ invalidation: SlotInvalidation, _ name: String, _ held: WALPosition?, _ history: TimelineHistory?,
+        _ oldest: () -> WALPosition?
+    ) -> UnderstudyError {
+        var failure = UnderstudyError(.slotInvalidated, message(invalidation, name))
+        let anew =
+            "\(SlotSQL.drop(name)) SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);"
+        guard let held else {
+            failure.detail = "It holds no WAL any more. The archive is empty, so nothing is missing from it."
+            failure.hint =
+                "Go on with --recreate-slot, which drops the slot and makes it anew, or do that on the server: \(anew)"
+            return failure
+        }
+        let oldest = oldest()
+        if let oldest, oldest.lsn <= held.lsn {
+            failure.detail =
+                "It holds no WAL any more. The server still has all from \(oldest.lsn) (timeline \(oldest.timeline)) on, where the archive ends: nothing is lost so far."
+            failure.hint =
+                "Go on soon with --recreate-slot, which drops the slot and makes it anew, or do that on the server: \(anew)"
+            return failure
+        }
+        failure.detail =
+            "\(MissingWAL(from: held, to: oldest, history: history)) is not in the archive, and lost to it."
+        failure.hint =
+            "Fetch it from another archive of this cluster. If there is none, go on with --recreate-slot, which drops the slot, makes it anew and notes the gap, or do that on the server: \(anew)"
+            + (oldest.map { " and go on with --start-lsn=\($0.lsn)." } ?? "")
+            + " A restore cannot pass through the gap: take a new base backup."
+        return failure
+    }
+}

@@ -1,0 +1,299 @@
+import Logging
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+import UnderstudyStreaming
+import UnderstudyWAL
+
+/// An archiver at work: connects, streams, and connects again, on a thread of its own.
+struct ArchiverRun {
+    let archiver: WALArchiver
+    let parameters: ConnectionParameters
+    /// The cluster that the first connection found: no other one may follow.
+    private var systemIdentifier: String?
+    private var segmentSize: WALSegmentSize?
+    private var hasStreamed = false
+    private var backoff = Backoff()
+    /// How far WAL was synced over any connection.
+    private var furthest: WALPosition?
+    private var random = SystemRandomNumberGenerator()
+    private var complaints = Complaints()
+    private var lastTimeline: TimelineID?
+    /// How far the archive went when the connection was made.
+    private var archiveEnd: WALPosition?
+    var slotCare = SlotCare()
+
+    var state: ArchiverState { archiver.state }
+    var options: WALArchiver.Options { archiver.options }
+    var logger: Logger { archiver.logger }
+
+    init(_ archiver: WALArchiver) throws(UnderstudyError) {
+        self.archiver = archiver
+        parameters = try ConnectionParameters(reading: archiver.source, overrides: archiver.options.overrides)
+    }
+
+    mutating func run() throws(UnderstudyError) {
+        while !state.stopIsAsked {
+            do throws(UnderstudyError) {
+                if try streamOnce() { return }
+                // The next look ends the run, or makes the slot anew.
+                if slotCare.noticed != nil { continue }
+                try pauseBeforeNext(UnderstudyError(.connection, "disconnected"))
+            } catch {
+                // A stop may end whatever was waited for.
+                if state.stopIsAsked && (error.code == .cancelled || !Retry.isHopeless(error)) { break }
+                try pauseBeforeNext(error)
+            }
+        }
+    }
+
+    /// - Returns: Whether the end was reached; if not, the connection was lost.
+    private mutating func streamOnce() throws(UnderstudyError) -> Bool {
+        state.change { $0.phase = .connecting }
+        let session = try connect()
+        let server = try ServerFacts(session, logger: logger)
+        try checkSystem(server)
+        try slotCare.checkName(session, logger)
+        var slot = try ArchiverSlot(
+            archiver.slot, session, server, parameters: parameters, recreates: options.recreatesSlot, care: &slotCare,
+            state: state, logger: logger)
+        let history = try readHistory(session, server)
+        let holdings = try open(server, history, slot)
+        defer { archiver.destination.close() }
+        note(holdings, .of(server.identity, history))
+        try ArchiveEnd(holdings, of: archiver.destination, session, server, logger: logger).check()
+        archiveEnd = holdings.end
+        let start = try begin(session, server, &slot, history, holdings)
+        // Not before it was compared; and a slot that may be lost must not come to life where it holds nothing.
+        let isTold = holdings.isDurable && start == holdings.next && !slot.isUncertain
+        let durable = isTold ? start.lsn : .invalid
+        return try stream(session, server, slot, history, from: start, durable: durable)
+    }
+
+    private func connect() throws(UnderstudyError) -> Session {
+        let logger = logger
+        do throws(ConnectionError) {
+            return try Session.connect(
+                parameters, kind: .replication, applicationName: "understudy", interrupt: state.interrupt,
+                patience: options.stallTimeout, notices: logger.passingOn())
+        } catch { throw BusySenders.explain(error, parameters, state.interrupt) }
+    }
+
+    private mutating func checkSystem(_ server: ServerFacts) throws(UnderstudyError) {
+        let found = server.identity.systemIdentifier
+        if let systemIdentifier, systemIdentifier != found {
+            throw UnderstudyError(
+                .wal, "server belongs to another database cluster than before",
+                detail: "The system identifiers are \(systemIdentifier) and \(found).",
+                hint: "Name hosts of one cluster only, and give each cluster a directory of its own.")
+        }
+        systemIdentifier = found
+        if let segmentSize, segmentSize != server.segmentSize {
+            throw UnderstudyError(
+                .wal, "server has WAL segments of another size than before",
+                detail: "They had \(segmentSize.bytes) bytes, and have \(server.segmentSize.bytes) bytes.",
+                hint: "Begin an archive in another directory; it needs a new base backup.")
+        }
+        segmentSize = server.segmentSize
+    }
+
+    /// nil for timeline 1, and where the server does not have the file any more.
+    private func readHistory(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) -> [UInt8]? {
+        guard server.identity.timeline.rawValue > 1 else { return nil }
+        do throws(ConnectionError) {
+            return try session.history(of: server.identity.timeline)
+        } catch  where error.sqlState == "58P01" {
+            logger.warning("server has no history file of its timeline \(server.identity.timeline): \(error.message)")
+            return nil
+        } catch { throw UnderstudyError(error) }
+    }
+
+    private func open(
+        _ server: ServerFacts, _ history: [UInt8]?, _ slot: ArchiverSlot
+    ) throws(UnderstudyError) -> WALHoldings {
+        let origin = WALOrigin(
+            systemIdentifier: server.identity.systemIdentifier, segmentSize: Int(server.segmentSize.bytes),
+            timeline: server.identity.timeline, position: server.identity.position, history: history,
+            fileMode: server.fileMode, reliesOnAcknowledgement: archiver.slot != .none || options.synchronous,
+            restartLSN: slot.restart?.lsn)
+        do throws(WALDestinationError) { return try archiver.destination.open(origin) } catch {
+            var failure = UnderstudyError(error)
+            if error.dependsOnServer { failure.code = .connection }
+            throw failure
+        }
+    }
+
+    private mutating func note(_ holdings: WALHoldings, _ history: TimelineHistory?) {
+        for warning in holdings.warnings { logger.warning("\(warning)") }
+        sayGaps(of: holdings, history)
+        guard let divergence = holdings.divergence else { return }
+        state.tell(.diverged(divergence))
+        logger.warning(
+            "server's history left timeline \(divergence.fork.timeline) at \(divergence.fork.lsn), before the end of the archive",
+            metadata: [
+                "detail":
+                    "These files hold WAL that the server does not have, and were set aside: \(SomeOfMany(divergence.names).list)."
+            ])
+    }
+
+    // MARK: - The stream
+
+    private mutating func stream(
+        _ session: Session, _ server: ServerFacts, _ slot: ArchiverSlot, _ history: [UInt8]?, from start: WALPosition,
+        durable: LSN
+    ) throws(UnderstudyError) -> Bool {
+        let state = state
+        let writer = WALWriter(destination: archiver.destination, blocks: Self.blocks)
+        if let past = try pastOf(start, session, server, history) { writer.putHistory(start.timeline, past) }
+        let writing: OwnThread
+        do throws(FileIOError) { writing = try writer.start() } catch { throw UnderstudyError(error) }
+        guard state.beginStreaming() else {
+            writer.close()
+            writing.join()
+            return true
+        }
+        let observer = StreamObserver(
+            archiver, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize, from: lastTimeline)
+        let watch = ServerWatch(
+            parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
+            slot: archiver.slot.name, archiver: archiver)
+        watch.start(confirmsSlot: slot.restart == nil)
+        observer.connected(session, start)
+        var isDone = false
+        var failure: UnderstudyError?
+        do throws(ReceiveError) {
+            var loop = NetworkLoop(
+                session: session, writer: writer,
+                machine: ReceiveMachine(
+                    start: start.lsn, timeline: start.timeline, segmentSize: server.segmentSize, held: durable,
+                    reserved: min(slot.restart?.lsn ?? .invalid, server.identity.position), policy: policy),
+                bytesPerSecond: options.maxRate.map { UInt64($0) * 1024 }, wishesChanged: state.wishesChanged,
+                wishes: { [end = options.endLSN] in
+                    var wishes = state.wishes
+                    // Beyond it, not at it, as the stock tool.
+                    wishes.stop = wishes.stop ?? end?.advanced(by: 1)
+                    return wishes
+                },
+                observe: { event in observer.handle(event) })
+            loop.pageCheck = FirstPageCheck(systemIdentifier: server.identity.systemIdentifier)
+            isDone = try loop.run(slot: slot.name)
+        } catch {
+            if error.code == .stoppedWhileStalled {
+                isDone = true
+            } else {
+                // Where the slot is looked for only when the stream begins, that says it is missing.
+                failure =
+                    error.connection.map { UnderstudyError($0, of: $0.sqlState == "42704" ? .slot : .server) }
+                    ?? UnderstudyError(error)
+            }
+        }
+        writer.close()
+        writing.join()
+        watch.stop()
+        state.endStreaming()
+        if watch.hasSeenSlotHold { slotCare.noteHeld(session, server) }
+        if let (invalidation, endsStream) = state.takeSlotInvalidation() {
+            slotCare.note(invalidation)
+            if endsStream { isDone = isDone && state.stopIsAsked }
+        }
+        let report = writer.report()
+        for segment in report.finished { observer.handle(.segmentFinished(segment)) }
+        observer.ended()
+        hasStreamed = hasStreamed || observer.hasBegun
+        // The same bytes again and again are no way out of the trouble.
+        if observer.synced.isBeyond(furthest ?? start) {
+            furthest = observer.synced
+            backoff.reset()
+            complaints.reset()
+        }
+        lastTimeline = observer.timeline
+        // Whatever happened to the connection: a failed sync must not be forgotten over it. Want of room may pass, and what
+        // was not written was not acknowledged.
+        // But an end position is not reached before all up to it is written.
+        let endsShort = isDone && !state.stopIsAsked
+        if let failure = report.failure, !failure.isTemporary || endsShort { throw UnderstudyError(failure) }
+        if var failure {
+            if let name = slot.name {
+                let parameters = parameters.pinned(to: session)
+                slotCare.note(
+                    failure, hasReceived: observer.hasReceived, isLast: !options.reconnects, name, server, parameters,
+                    state.interrupt)
+                if slotCare.noticed != nil, !state.stopIsAsked { return false }
+            }
+            if failure.sqlState == "55006", let name = slot.name { failure.hint = SlotInUse.hint(name, server.version) }
+            if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }
+            // Removed while it was being sent, it was received up to there.
+            var (lost, held) = (start, archiveEnd)
+            if observer.hasReceived, report.failure == nil {
+                let received = observer.received
+                lost = WALPosition(timeline: received.timeline, lsn: received.lsn.segmentStart(server.segmentSize))
+                held = received
+            }
+            throw try LostWAL.explain(failure, session, server, history, lost, slot: slot, held: held)
+        }
+        return isDone
+    }
+
+    /// The history file of the timeline that the stream begins on, where there is one.
+    private func pastOf(
+        _ start: WALPosition, _ session: Session, _ server: ServerFacts, _ history: [UInt8]?
+    ) throws(UnderstudyError) -> [UInt8]? {
+        if start.timeline == server.identity.timeline { return history }
+        guard start.timeline.rawValue > 1 else { return nil }
+        do throws(ConnectionError) { return try session.history(of: start.timeline) } catch  where error.code == .server
+        {
+            return nil
+        } catch { throw UnderstudyError(error) }
+    }
+
+    /// Blocks of 1 MB between network and disk.
+    private static let blocks = 16
+
+    /// While the disk or a rate keeps us from listening, the server hears from us this often: whatever its
+    /// wal_sender_timeout is.
+    private static let quiet = Duration.seconds(2)
+
+    private var policy: ReceiveMachine.Policy {
+        ReceiveMachine.Policy(
+            statusInterval: options.statusInterval, syncBytes: 64 << 20, syncInterval: .milliseconds(200),
+            isSynchronous: options.synchronous, silenceLimit: options.stallTimeout, quietLimit: Self.quiet,
+            reconnects: true)
+    }
+
+    // MARK: - Between connections
+
+    private mutating func pauseBeforeNext(_ error: UnderstudyError) throws(UnderstudyError) {
+        guard options.reconnects, hasStreamed || options.retriesFirstConnection || systemIdentifier != nil,
+            !Retry.isHopeless(error), hasStreamed || Retry.mayPass(error)
+        else { throw error }
+        let pause = backoff.pause(using: &random)
+        state.change { status in
+            status.phase = .waiting
+            status.lastError = error
+        }
+        state.tell(.disconnected(error, retryAfter: pause))
+        if complaints.isNew(error) {
+            var metadata: Logger.Metadata = [:]
+            if let detail = error.detail { metadata["detail"] = "\(detail)" }
+            if let hint = error.hint { metadata["hint"] = "\(hint)" }
+            logger.error("\(error.message)", metadata: metadata)
+            logger.notice("disconnected; waiting \(pause.secondsText) seconds to try again")
+        } else {
+            logger.info("disconnected; waiting \(pause.secondsText) seconds to try again")
+        }
+        state.pause(pause)
+    }
+}
+
+/// Says the same trouble once, not each time that it is met again.
+private struct Complaints {
+    private var last: String?
+
+    mutating func isNew(_ error: UnderstudyError) -> Bool {
+        defer { last = error.message }
+        return last != error.message
+    }
+
+    mutating func reset() { last = nil }
+}

@@ -1,0 +1,158 @@
+import Logging
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyProtocol
+import UnderstudyStreaming
+import UnderstudyWAL
+
+/// The slot of a stream: looked at, and made if that is wanted, before anything is written.
+struct ArchiverSlot {
+    let name: String?
+    /// From here on the server keeps WAL for us, as far as that is known.
+    private(set) var restart: (timeline: TimelineID?, lsn: LSN)?
+    /// The server has given it up: it holds nothing.
+    private(set) var invalidation: SlotInvalidation?
+    /// It is to be made anew before the stream begins, or the run ends.
+    var isLost: Bool { invalidation != nil || isMissing || isEmpty }
+    /// There is none, and one is to be made: a run may have been killed between dropping and making it.
+    private var isMissing = false
+    /// It holds no WAL, was invalidated or never used, and is to be made anew: nothing is lost by that.
+    private(set) var isEmpty = false
+    /// It held no WAL at the start, and nothing tells whether it ever did.
+    private(set) var isUncertain = false
+
+    init(
+        _ slot: WALArchiver.Slot, _ session: Session, _ server: ServerFacts, parameters: ConnectionParameters,
+        recreates: Bool, care: inout SlotCare, state: ArchiverState, logger: Logger
+    ) throws(UnderstudyError) {
+        name = slot.name
+        guard case .permanent(let name, let createIfMissing) = slot else { return }
+        guard server.version.hasSlots else {
+            throw UnderstudyError(
+                .options, "server version \(server.version) has no replication slots",
+                hint: "Leave the slot out, and set wal_keep_segments on the primary high enough instead.")
+        }
+        try session.checkSlotName(name)
+        let look = try care.look(name, session, server, parameters.pinned(to: session), state.interrupt)
+        var found = look.state
+        if let found, found.kind != "physical" { throw Self.notPhysical(name, found.kind) }
+        if found == nil, createIfMissing {
+            do throws(UnderstudyError) {
+                try session.createSlot(name, temporary: false, reserveWAL: true)
+                logger.info("created replication slot \"\(name)\"")
+            } catch  where error.sqlState == "42710" && !look.isKnown {
+                // It was there, which nothing could tell.
+                care.sayUncertain(look, name, recreates: recreates && server.version.invalidatesSlots, logger)
+            }
+            found = try Self.read(name, session, server)
+        } else if found == nil, look.isKnown {
+            guard recreates else {
+                throw UnderstudyError(
+                    .slot, "replication slot \"\(name)\" does not exist",
+                    hint:
+                        "Make it with --create-slot, or on the server: SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);",
+                    sqlState: "42704")
+            }
+            isMissing = true
+        } else if recreates, look.isUncertain, let found, found.restartLSN == nil {
+            isEmpty = true
+        } else {
+            care.sayUncertain(look, name, recreates: recreates && server.version.invalidatesSlots, logger)
+        }
+        invalidation = look.invalidation
+        isUncertain = look.isUncertain && found != nil && found?.restartLSN == nil
+        if let lsn = found?.restartLSN { restart = (found?.restartTimeline, lsn) }
+    }
+
+    /// Drops the slot, unless it is gone, and makes one that holds WAL from now on. A slot that is in use is not dropped by
+    /// the server.
+    mutating func makeAnew(_ session: Session, _ server: ServerFacts, logger: Logger) throws(UnderstudyError) {
+        guard let name else { return }
+        if !isMissing { try session.dropSlot(name) }
+        try session.createSlot(name, temporary: false, reserveWAL: true)
+        logger.notice("\(isMissing ? "made" : "dropped, and made anew,") replication slot \"\(name)\"")
+        (isMissing, isEmpty, isUncertain, invalidation) = (false, false, false, nil)
+        let found = try Self.read(name, session, server)
+        restart = found?.restartLSN.map { (found?.restartTimeline, $0) }
+    }
+
+    /// nil before 15.
+    private static func read(
+        _ name: String, _ session: Session, _ server: ServerFacts
+    ) throws(UnderstudyError) -> SlotState? {
+        guard server.version.readsSlots else { return nil }
+        return try session.ask(ReplicationCommand.readSlot(name), SlotState.decode)
+    }
+
+    private static func notPhysical(_ name: String, _ kind: String) -> UnderstudyError {
+        UnderstudyError(
+            .slot, "cannot use replication slot \"\(name)\": it is a \(kind) slot, not a physical one",
+            hint: "Name a physical slot, or let one be made under another name.")
+    }
+}
+
+extension Session {
+    /// Makes a physical slot. An interrupt does not end it half-way, which would leave a slot that nobody knows of.
+    func createSlot(_ name: String, temporary: Bool, reserveWAL: Bool) throws(UnderstudyError) {
+        let command = ReplicationCommand.createSlot(
+            name, temporary: temporary, reserveWAL: reserveWAL, version: serverVersion)
+        do throws(ConnectionError) { _ = try runShielded(command) } catch {
+            var failure = UnderstudyError(error, of: .slot)
+            failure.message = "could not create replication slot \"\(name)\": \(failure.message)"
+            throw failure
+        }
+    }
+
+    /// Drops a slot, to the end as well.
+    func dropSlot(_ name: String) throws(UnderstudyError) {
+        do throws(ConnectionError) { _ = try runShielded(ReplicationCommand.dropSlot(name)) } catch {
+            var failure = UnderstudyError(error, of: .slot)
+            failure.message = "could not drop replication slot \"\(name)\": \(failure.message)"
+            if error.sqlState == "55006" { failure.hint = SlotInUse.hint(name, serverVersion) }
+            if error.sqlState == "42704" {
+                failure.hint = "The server lists its slots: SELECT slot_name, slot_type FROM pg_replication_slots;"
+            }
+            throw failure
+        }
+    }
+}
+
+/// Chooses where a stream begins.
+struct ArchiverStart {
+    let options: WALArchiver.Options
+    let identity: SystemIdentity
+    let segmentSize: WALSegmentSize
+    /// Of the server's timeline; nil where it is not known.
+    let history: [UInt8]?
+
+    /// The end of what is held, else where the slot begins, else where the server is; but not before the position that was
+    /// asked for. Always a segment's start.
+    ///
+    /// - Parameter restart: Where the slot begins, if that is known.
+    func position(
+        holdings: WALHoldings, restart: (timeline: TimelineID?, lsn: LSN)?
+    ) throws(UnderstudyError) -> WALPosition {
+        let wanted = options.startLSN?.segmentStart(segmentSize)
+        if let next = holdings.next {
+            if let wanted, wanted > next.lsn { return try position(at: wanted) }
+            return next
+        }
+        if let wanted { return try position(at: wanted) }
+        if let restart {
+            let start = restart.lsn.segmentStart(segmentSize)
+            if let timeline = restart.timeline { return WALPosition(timeline: timeline, lsn: start) }
+            return try position(at: start)
+        }
+        return WALPosition(
+            timeline: identity.timeline, lsn: identity.position.segmentStart(segmentSize))
+    }
+
+    /// On the timeline that the server's history has there.
+    private func position(at lsn: LSN) throws(UnderstudyError) -> WALPosition {
+        guard let history else { return WALPosition(timeline: identity.timeline, lsn: lsn) }
+        do throws(TimelineHistoryError) {
+            let past = try TimelineHistory(parsing: history, of: identity.timeline)
+            return WALPosition(timeline: past.timeline(of: lsn), lsn: lsn)
+        } catch { throw UnderstudyError(.protocolViolation, error.message, detail: error.detail) }
+    }
+}

@@ -1,0 +1,176 @@
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+import UnderstudyStreaming
+import UnderstudyWAL
+
+/// What the threads of an archiver share, and its owner looks at.
+final class ArchiverState: Sendable {
+    struct Values: Sendable {
+        var status = WALArchiver.Status()
+        var behindSince: ContinuousClock.Instant?
+        var stopIsAsked = false
+        var isStreaming = false
+        var isSynchronous: Bool
+        /// The slot that the stream uses holds no WAL any more.
+        var slotInvalidation: SlotInvalidation?
+        /// Whether the stream is to end over it.
+        var endsWithSlot = false
+        var isOver = false
+        var listeners: [Int: AsyncStream<WALArchiver.Event>.Continuation] = [:]
+        var listenerCount = 0
+    }
+
+    private let values: Monitor<Values>
+    /// Ends whatever a session waits for.
+    let interrupt = Interrupt()
+    /// Raised when what is wanted of the stream has changed.
+    let wishesChanged = Interrupt()
+    /// A signal is obeyed within 10 s, whatever the server does.
+    private static let patienceAtStop = Duration.seconds(8)
+
+    init(isSynchronous: Bool) {
+        values = Monitor(Values(isSynchronous: isSynchronous))
+    }
+
+    // MARK: - Wishes
+
+    /// Ends the run in order: what was received is synced and acknowledged first.
+    func stop() {
+        let isStreaming = values.update { values in
+            values.stopIsAsked = true
+            return values.isStreaming
+        }
+        wishesChanged.raise()
+        if !isStreaming { interrupt.raise() }
+    }
+
+    /// Bounds the time that a stop takes; until ``end()``, on a thread of its own that is there before it is needed.
+    func boundStop() throws(FileIOError) {
+        _ = try OwnThread("wal stop") { [self] in
+            guard values.wait(until: { $0.isOver ? false : $0.stopIsAsked ? true : nil }) == true else { return }
+            // A server that does not answer any more must not keep us: everything is synced by then.
+            if values.wait(timeout: Self.patienceAtStop, until: { $0.isOver ? true : nil }) == nil { interrupt.raise() }
+        }
+    }
+
+    var stopIsAsked: Bool { values.read { $0.stopIsAsked } }
+
+    var wishes: StreamWishes {
+        values.read { values in
+            StreamWishes(
+                stop: values.stopIsAsked || values.endsWithSlot ? .invalid : nil,
+                endsWithoutRoom: values.stopIsAsked || values.endsWithSlot, isSynchronous: values.isSynchronous,
+                isUnlimited: values.slotInvalidation != nil)
+        }
+    }
+
+    func setSynchronous(_ isSynchronous: Bool) {
+        let hasChanged = values.update { values in
+            defer { values.isSynchronous = isSynchronous }
+            return values.isSynchronous != isSynchronous
+        }
+        if hasChanged { wishesChanged.raise() }
+    }
+
+    /// The slot that the stream uses holds no WAL any more.
+    ///
+    /// - Parameter senderIsAlive: Then the stream ends in order. Else it ends by itself once what was sent is received, which
+    ///   may be all that there is left of that WAL: no rate holds it up.
+    func note(_ invalidation: SlotInvalidation, senderIsAlive: Bool) {
+        values.change { values in
+            values.slotInvalidation = invalidation
+            values.endsWithSlot = senderIsAlive
+        }
+        wishesChanged.raise()
+    }
+
+    /// - Returns: What was noted, and whether the stream was to end over it.
+    func takeSlotInvalidation() -> (SlotInvalidation, endsStream: Bool)? {
+        values.update { values in
+            defer { (values.slotInvalidation, values.endsWithSlot) = (nil, false) }
+            return values.slotInvalidation.map { ($0, values.endsWithSlot) }
+        }
+    }
+
+    /// - Returns: False if the stop was asked for already.
+    func beginStreaming() -> Bool {
+        values.update { values in
+            if values.stopIsAsked { return false }
+            values.isStreaming = true
+            return true
+        }
+    }
+
+    func endStreaming() {
+        values.update { values in
+            values.isStreaming = false
+            values.status.connectedSince = nil
+            values.status.segment = nil
+        }
+    }
+
+    /// Waits before the next attempt; a stop ends the wait.
+    func pause(_ time: Duration) {
+        _ = values.wait(timeout: time) { $0.stopIsAsked ? true : nil }
+    }
+
+    // MARK: - Status and events
+
+    var status: WALArchiver.Status {
+        values.read { values in
+            var status = values.status
+            status.lag = values.behindSince.map { ContinuousClock.now - $0 } ?? .zero
+            return status
+        }
+    }
+
+    func change(_ body: (inout WALArchiver.Status) -> Void) {
+        values.change { values in
+            body(&values.status)
+            // Before anything was acknowledged, what was there at the start counts as safe.
+            let status = values.status
+            let safe = status.acknowledged == .invalid ? status.received : status.acknowledged
+            values.status.lagBytes = safe.distance(to: status.server) ?? 0
+            if values.status.lagBytes == 0 {
+                values.behindSince = nil
+            } else {
+                values.behindSince = values.behindSince ?? .now
+            }
+        }
+    }
+
+    /// A sequence of what happens from now on; a listener that does not keep up misses the oldest.
+    func listen() -> AsyncStream<WALArchiver.Event> {
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: WALArchiver.Event.self, bufferingPolicy: .bufferingNewest(WALArchiver.bufferedEvents))
+        let number = values.update { values -> Int? in
+            if values.isOver { return nil }
+            values.listenerCount += 1
+            values.listeners[values.listenerCount] = continuation
+            return values.listenerCount
+        }
+        guard let number else {
+            continuation.finish()
+            return stream
+        }
+        continuation.onTermination = { [weak self] _ in
+            self?.values.change { $0.listeners[number] = nil }
+        }
+        return stream
+    }
+
+    func tell(_ event: WALArchiver.Event) {
+        for listener in values.read({ Array($0.listeners.values) }) { listener.yield(event) }
+    }
+
+    func end() {
+        let listeners = values.update { values in
+            values.isOver = true
+            values.status.phase = .stopped
+            defer { values.listeners = [:] }
+            return Array(values.listeners.values)
+        }
+        for listener in listeners { listener.finish() }
+    }
+}

@@ -1,0 +1,39 @@
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyProtocol
+import UnderstudyStreaming
+import UnderstudyWAL
+
+/// The server has removed WAL that the archive lacks: says which, and what to do.
+enum LostWAL {
+    /// - Parameters:
+    ///   - session: As the failed stream left it; it may be of no more use.
+    ///   - history: Of the server's timeline, where it is known.
+    ///   - start: The start of the segment in which the stream began, or has come to.
+    ///   - held: How far the archive goes, where that is known: a partial segment holds something behind its start.
+    static func explain(
+        _ error: UnderstudyError, _ session: Session, _ server: ServerFacts, _ history: [UInt8]?, _ start: WALPosition,
+        slot: ArchiverSlot, held: WALPosition? = nil
+    ) throws(UnderstudyError) -> UnderstudyError {
+        guard error.sqlState == "58P01" || error.message.contains("has already been removed") else { return error }
+        var failure = error
+        failure.code = .wal
+        let available = AvailableWAL(session: session, server: server, history: history)
+        let oldest = try? available.oldest(from: start)
+        let range = MissingWAL(
+            from: held.map { $0.lsn > start.lsn ? $0 : start } ?? start, to: oldest,
+            history: .of(server.identity, history))
+        failure.detail = "\(range) is not in the archive, and lost to it."
+        // Where it is not told, the server's position was asked for before the stream began.
+        let next = oldest?.lsn ?? server.identity.position.segmentStart(server.segmentSize)
+        if slot.isUncertain {
+            failure.hint =
+                "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with --recreate-slot, which makes the slot anew and notes the gap."
+            return failure
+        }
+        failure.hint =
+            "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with --start-lsn=\(next)"
+            + (slot.name == nil ? "; a replication slot keeps this from happening again." : ".")
+        return failure
+    }
+}

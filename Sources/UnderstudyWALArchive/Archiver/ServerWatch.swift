@@ -1,0 +1,136 @@
+import Logging
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+import UnderstudyWAL
+
+/// Looks from time to time what only SQL tells: whether commits wait for us, and how the slot fares. On a thread of its
+/// own, over an ordinary connection, if there may be one; nothing depends on it.
+final class ServerWatch: Sendable {
+    private let parameters: ConnectionParameters
+    private let query: WatchQuery
+    private let archiver: WALArchiver
+    private let interrupt = Interrupt()
+    private let isOver = Monitor(false)
+    private let slotHolds = Monitor(false)
+
+    private static let interval = Duration.seconds(5)
+
+    init(
+        _ parameters: ConnectionParameters, version: ServerVersion, senderPID: Int, slot: String?, archiver: WALArchiver
+    ) {
+        self.parameters = parameters
+        query = WatchQuery(version: version, senderPID: senderPID, slot: slot)
+        self.archiver = archiver
+    }
+
+    /// - Parameter confirmsSlot: Whether it is not known yet that the slot holds WAL.
+    func start(confirmsSlot: Bool) {
+        do throws(FileIOError) { _ = try OwnThread("wal watch") { [self] in run(confirmsSlot) } } catch {
+            archiver.logger.debug("the state of WAL senders and slots is not watched: \(error)")
+            isOver.update { $0 = true }
+        }
+    }
+
+    private func run(_ confirmsSlot: Bool) {
+        do {
+            try watch()
+        } catch {
+            if !interrupt.isRaised {
+                archiver.logger.debug("the server does not tell the state of WAL senders and slots: \(error)")
+            }
+            if confirmsSlot, let slot = query.slot, query.version.readsSlots { try? waitUntilHeld(slot) }
+        }
+        isOver.update { $0 = true }
+    }
+
+    func stop() {
+        interrupt.raise()
+        _ = isOver.wait { $0 ? true : nil }
+    }
+
+    /// Whether the slot was seen to hold WAL over a replication connection, where an ordinary one may not ask.
+    var hasSeenSlotHold: Bool { slotHolds.read { $0 } }
+
+    /// Once something was acknowledged, a slot without a position is not one that was never used.
+    private func waitUntilHeld(_ slot: String) throws {
+        while true {
+            let outcome = Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: Self.interval)
+            if case .interrupted = outcome { return }
+            guard archiver.state.status.acknowledged > .invalid else { continue }
+            let session = try Session.connect(
+                parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
+                patience: .seconds(60))
+            let found = try session.ask(ReplicationCommand.readSlot(slot), SlotState.decode)
+            return slotHolds.change { $0 = found?.restartLSN != nil }
+        }
+    }
+
+    private func watch() throws {
+        let session = try OrdinaryConnection.open(parameters, interrupt)
+        var warnings = SlotWarnings()
+        while true {
+            let answer = try OrdinaryConnection.ask(query, session)
+            if !archiver.options.synchronous { archiver.state.setSynchronous(answer.isSynchronous) }
+            if let position = answer.serverPosition {
+                archiver.state.change { $0.server = max($0.server, position) }
+            }
+            if let invalidation = answer.invalidation, answer.slot != nil {
+                archiver.state.note(invalidation, senderIsAlive: answer.syncState != nil)
+            }
+            if let slot = query.slot {
+                for warning in warnings.note(answer, slot: slot) {
+                    archiver.warn(lagging: warning.text, hint: warning.hint)
+                }
+            }
+            let outcome = Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: Self.interval)
+            if case .interrupted = outcome { return }
+        }
+    }
+}
+
+/// What is worth a warning about a slot. Pure.
+struct SlotWarnings {
+    struct Warning: Equatable {
+        var text: String
+        var hint: String
+    }
+
+    private var status: String?
+    /// The number of bytes left when that was last said, or the most there was since.
+    private var safeSize: Int64?
+
+    mutating func note(_ answer: WatchQuery.Answer, slot: String) -> [Warning] {
+        var warnings: [Warning] = []
+        if answer.walStatus != status {
+            switch answer.walStatus {
+            case "unreserved":
+                warnings.append(
+                    Warning(
+                        text: "replication slot \"\(slot)\" is about to lose WAL: its wal_status is unreserved",
+                        hint: "Raise max_slot_wal_keep_size on the server, and see why the archive lags behind."))
+            case "lost":
+                warnings.append(
+                    Warning(
+                        text: "replication slot \"\(slot)\" has lost WAL that it should keep: its wal_status is lost",
+                        hint: "What was sent before is received still."))
+            default: break
+            }
+            status = answer.walStatus
+        }
+        // It is negative once the limit is passed.
+        if let left = answer.safeSize.map({ max(0, $0) }) {
+            if let before = safeSize, left < before / 2 {
+                warnings.append(
+                    Warning(
+                        text: "replication slot \"\(slot)\" has room for \(left) bytes of WAL until it loses some",
+                        hint: "Raise max_slot_wal_keep_size on the server, and see why the archive lags behind."))
+                safeSize = left
+            } else {
+                safeSize = max(safeSize ?? left, left)
+            }
+        }
+        return warnings
+    }
+}

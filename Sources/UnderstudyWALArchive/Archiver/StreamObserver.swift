@@ -1,0 +1,180 @@
+import Logging
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyStreaming
+import UnderstudyWAL
+
+/// Tells the world what happens on a stream: status, events, metrics, and the log in the words of pg_receivewal. Used by
+/// the network thread alone.
+final class StreamObserver {
+    private let archiver: WALArchiver
+    private let segmentSize: WALSegmentSize
+    private let start: WALPosition
+    /// Where the slot began when the stream did; invalid if that is not known.
+    private let reserved: LSN
+    private(set) var timeline: TimelineID
+    private var metrics = ArchiverMetrics()
+    private var lag: LagWarning
+    private var last: StreamPositions
+    private var hasNotedSegment = false
+
+    private var state: ArchiverState { archiver.state }
+    private var logger: Logger { archiver.logger }
+
+    init(
+        _ archiver: WALArchiver, start: WALPosition, reserved: LSN?, segmentSize: WALSegmentSize,
+        from before: TimelineID?
+    ) {
+        self.archiver = archiver
+        self.reserved = reserved ?? .invalid
+        self.segmentSize = segmentSize
+        self.start = start
+        timeline = start.timeline
+        lag = LagWarning(limit: archiver.options.maxLag)
+        synced = start
+        last = StreamPositions(
+            timeline: start.timeline, received: start.lsn, synced: .invalid, acknowledged: .invalid,
+            server: start.lsn)
+        if let before, before != start.timeline {
+            archiver.logger.info("switched to timeline \(start.timeline) at \(start.lsn)")
+        }
+    }
+
+    /// Whether the server accepted the stream.
+    private(set) var hasBegun = false
+    /// Whether the stream brought anything.
+    var hasReceived: Bool { last.received > start.lsn || last.timeline != start.timeline }
+
+    /// How far WAL that came is on stable storage.
+    private(set) var synced: WALPosition
+
+    /// How far it has come.
+    var received: WALPosition { WALPosition(timeline: last.timeline, lsn: last.received) }
+
+    func connected(_ session: Session, _ start: WALPosition) {
+        metrics.beginStream(at: last)
+        state.change { status in
+            status.phase = .streaming
+            status.timeline = start.timeline
+            status.received = start.lsn
+            status.connectedSince = .now
+        }
+        state.tell(.connected(host: session.host, port: session.port, start: start))
+        logger.info("starting log streaming at \(start.lsn) (timeline \(start.timeline))")
+    }
+
+    func handle(_ event: StreamEvent) {
+        switch event {
+        case .positions(let positions):
+            hasBegun = true
+            note(positions)
+        case .segmentFinished(let segment):
+            metrics.noteFinishedSegment()
+            state.change { $0.segmentsFinished += 1 }
+            state.tell(.segmentFinished(WALSegment(segment)))
+            logger.info("finished segment at \(segment.endLSN) (timeline \(segment.timeline))")
+        case .timelineSwitched(let next, let position, let end):
+            notePartial(at: end)
+            timeline = next
+            state.tell(.timelineSwitched(to: WALPosition(timeline: next, lsn: position)))
+            logger.info("switched to timeline \(next) at \(position)")
+        case .stalled(let error):
+            let failure = UnderstudyError(error)
+            metrics.note(isStalled: true)
+            state.change { status in
+                status.phase = .stalled
+                status.lastError = failure
+            }
+            state.tell(.stalled(failure))
+            logger.warning(
+                "\(failure.message)",
+                metadata: [
+                    "detail": "Nothing more is acknowledged until there is room; then it goes on by itself.",
+                    "hint": "\(failure.hint ?? "Make room.")",
+                ])
+        case .recovered:
+            metrics.note(isStalled: false)
+            state.change { $0.phase = .streaming }
+            state.tell(.recovered)
+            logger.notice("there is room again, going on")
+        }
+    }
+
+    func ended() {
+        metrics.endStream()
+        if last.received > start.lsn || last.timeline != start.timeline { notePartial(at: last.received) }
+    }
+
+    private func note(_ positions: StreamPositions) {
+        guard positions != last else { return }
+        let isSameSegment =
+            hasNotedSegment && positions.timeline == last.timeline
+            && positions.received.segmentNumber(segmentSize) == last.received.segmentNumber(segmentSize)
+        hasNotedSegment = true
+        last = positions
+        let synced = WALPosition(timeline: positions.timeline, lsn: positions.synced)
+        if synced.isBeyond(self.synced) { self.synced = synced }
+        metrics.note(positions)
+        let segmentSize = segmentSize
+        state.change { status in
+            status.received = positions.received
+            status.synced = positions.synced
+            status.acknowledged = positions.acknowledged
+            status.server = max(positions.server, positions.received)
+            status.timeline = positions.timeline
+            // Its name takes longer to make than all the rest, and this is done for every commit.
+            if !isSameSegment {
+                status.segment =
+                    WALSegmentName(
+                        containing: positions.received, timeline: positions.timeline, size: segmentSize)?.description
+            }
+            if status.phase != .stalled {
+                let behind = positions.received.distance(to: positions.server) ?? 0
+                status.phase = behind > segmentSize.bytes ? .catchingUp : .streaming
+            }
+        }
+        // Until something is acknowledged the slot keeps what it began with.
+        let kept = max(positions.acknowledged, reserved)
+        let bytes = kept == .invalid ? 0 : kept.distance(to: positions.server) ?? 0
+        if let warning = lag.note(bytes) { archiver.warn(lagging: warning) }
+    }
+
+    /// Whole segments have their names, and one of which nothing was written has none.
+    private func notePartial(at position: LSN) {
+        guard !position.isSegmentStart(segmentSize),
+            let segment = WALSegmentName(containing: position, timeline: timeline, size: segmentSize),
+            let name = (archiver.destination as? WALDirectory)?.partialName(of: segment)
+        else { return }
+        logger.notice("not renaming \"\(name)\", segment is not complete")
+    }
+}
+
+extension WALPosition {
+    /// On a later timeline, or further on the same one.
+    func isBeyond(_ other: WALPosition) -> Bool { (timeline, lsn) > (other.timeline, other.lsn) }
+}
+
+/// Warns once when a limit is passed, and again after it was kept by a good margin.
+struct LagWarning {
+    private let limit: UInt64?
+    private var isOver = false
+
+    init(limit: UInt64?) {
+        self.limit = limit
+    }
+
+    mutating func note(_ bytes: UInt64) -> String? {
+        guard let limit else { return nil }
+        if bytes <= limit / 2 { isOver = false }
+        guard bytes > limit, !isOver else { return nil }
+        isOver = true
+        return "\(bytes) bytes of WAL on the server are not acknowledged yet, more than the limit of \(limit)"
+    }
+}
+
+extension WALArchiver {
+    func warn(lagging text: String, hint: String? = nil) {
+        state.tell(.lagging(text))
+        logger.warning("\(text)", metadata: hint.map { ["hint": "\($0)"] } ?? [:])
+    }
+}

@@ -1,0 +1,133 @@
+public import Logging
+import UnderstudyConnection
+public import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+import UnderstudyStreaming
+public import UnderstudyWAL
+
+/// The commands of a replication connection, each over a connection of its own.
+///
+/// ```swift
+/// let client = ReplicationClient(source: "host=db1 user=archiver")
+/// let system = try await client.identifySystem()
+/// print(system.identifier, system.timeline, system.position)
+/// ```
+///
+/// Cancelling the task ends the wait for the server.
+public struct ReplicationClient: Sendable {
+    /// A libpq connection string: `keyword=value …` or a `postgresql://` URI.
+    public var source: String
+    /// libpq keywords and values that win over those in `source`.
+    public var overrides: [String: String]
+    public var logger: Logger
+
+    public init(source: String, overrides: [String: String] = [:], logger: Logger = .silent) {
+        self.source = source
+        self.overrides = overrides
+        self.logger = logger
+    }
+
+    /// What a server says of itself.
+    public struct System: Sendable, Equatable {
+        /// Equal for a primary and all its standbys.
+        public var identifier: String
+        public var timeline: TimelineID
+        /// The position up to which WAL is on the server's disk.
+        public var position: LSN
+        /// As `server_version_num`: 150018.
+        public var serverVersion: Int
+        /// Bytes in a WAL segment.
+        public var segmentSize: Int
+    }
+
+    /// IDENTIFY_SYSTEM, and SHOW wal_segment_size.
+    public func identifySystem() async throws(UnderstudyError) -> System {
+        let logger = logger
+        return try await perform { session throws(UnderstudyError) in
+            let facts = try ServerFacts(session, logger: logger)
+            return System(
+                identifier: facts.identity.systemIdentifier, timeline: facts.identity.timeline,
+                position: facts.identity.position, serverVersion: facts.version.number,
+                segmentSize: Int(facts.segmentSize.bytes))
+        }
+    }
+
+    /// A replication slot.
+    public struct SlotState: Sendable, Equatable {
+        /// `physical` or `logical`.
+        public var kind: String
+        /// From here on the server keeps WAL; nil for a slot that was never used, or has lost it.
+        public var restartLSN: LSN?
+        public var restartTimeline: TimelineID?
+    }
+
+    /// READ_REPLICATION_SLOT: nil if there is no such slot. Servers from 15.
+    public func slot(_ name: String) async throws(UnderstudyError) -> SlotState? {
+        try await perform { session throws(UnderstudyError) in
+            try session.checkSlotName(name)
+            let state = try session.ask(
+                ReplicationCommand.readSlot(name), UnderstudyProtocol.SlotState.decode)
+            return state.map {
+                SlotState(kind: $0.kind, restartLSN: $0.restartLSN, restartTimeline: $0.restartTimeline)
+            }
+        }
+    }
+
+    /// Makes a physical replication slot: CREATE_REPLICATION_SLOT.
+    ///
+    /// - Parameters:
+    ///   - reserveWAL: Whether it holds WAL from now on (servers from 9.6), or from its first use.
+    ///   - ifNotExists: A slot of that name that is there already is no error.
+    public func createSlot(
+        _ name: String, reserveWAL: Bool = true, ifNotExists: Bool = false
+    ) async throws(UnderstudyError) {
+        let logger = logger
+        try await perform { session throws(UnderstudyError) in
+            try session.checkSlotName(name)
+            logger.info("creating replication slot \"\(name)\"")
+            do throws(UnderstudyError) {
+                try session.createSlot(name, temporary: false, reserveWAL: reserveWAL)
+            } catch  where ifNotExists && error.sqlState == "42710" {
+                logger.info("replication slot \"\(name)\" exists already")
+            }
+        }
+    }
+
+    /// Drops a replication slot: DROP_REPLICATION_SLOT.
+    public func dropSlot(_ name: String) async throws(UnderstudyError) {
+        let logger = logger
+        try await perform { session throws(UnderstudyError) in
+            try session.checkSlotName(name)
+            logger.info("dropping replication slot \"\(name)\"")
+            try session.dropSlot(name)
+        }
+    }
+
+    /// The content of a timeline's history file: TIMELINE_HISTORY.
+    public func timelineHistory(_ timeline: TimelineID) async throws(UnderstudyError) -> [UInt8] {
+        try await perform { session throws(UnderstudyError) in
+            do throws(ConnectionError) { return try session.history(of: timeline) } catch {
+                throw UnderstudyError(error)
+            }
+        }
+    }
+
+    private func perform<Value: Sendable>(
+        _ body: @escaping @Sendable (Session) throws(UnderstudyError) -> Value
+    ) async throws(UnderstudyError) -> Value {
+        let interrupt = Interrupt()
+        return try await OwnThread.run("replication", interrupt: interrupt, failure: { UnderstudyError($0) }) {
+            () throws(UnderstudyError) in
+            let parameters = try ConnectionParameters(reading: source, overrides: overrides)
+            let session: Session
+            let logger = logger
+            do throws(ConnectionError) {
+                session = try Session.connect(
+                    parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
+                    patience: .seconds(300), notices: logger.passingOn())
+            } catch { throw UnderstudyError(error) }
+            return try body(session)
+        }
+    }
+}

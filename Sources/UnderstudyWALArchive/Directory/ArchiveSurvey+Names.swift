@@ -1,0 +1,150 @@
+import Glibc
+import UnderstudyPlatform
+import UnderstudyStreaming
+import UnderstudyWAL
+
+/// Files that are not what their names say.
+extension ArchiveSurvey {
+    /// Whether the first page is the one that the name says; a partial file may have none yet.
+    func hasItsName(_ contents: ArchivedContents, _ history: TimelineHistory?) throws(WALDestinationError) -> Bool {
+        let segment = contents.segment.segment
+        guard let header = try contents.header() else {
+            guard contents.segment.isPartial else { return false }
+            let behindHeader = segment.startLSN.advanced(by: UInt64(WALPageHeader.byteCount)) ?? segment.startLSN
+            return try !contents.hasContent(from: behindHeader)
+        }
+        // The segment in which a timeline begins has pages of the one before.
+        let beginning = history.map { $0.beginning(of: segment.timeline) ?? .invalid }
+        return header.mismatch(
+            with: segment, ofSystem: origin.systemIdentifier,
+            beginsTimeline: history?.contains(segment.timeline) == true ? beginning! > segment.startLSN : true) == nil
+    }
+
+    /// They are in the way of the stream, and of whoever restores: under these names the true ones are to be found.
+    mutating func setMisnamedAside() throws(WALDestinationError) {
+        guard !misnamed.isEmpty else { return }
+        var names: [String] = []
+        for segment in misnamed { names.append(try setAside(segment)) }
+        found.warnings.append(
+            "\(files(names.count)) in \"\(directory.path)\" did not hold the WAL that the name says, and \(names.count == 1 ? "was" : "were") set aside: \(Self.few(names))"
+        )
+    }
+
+    /// A file with a complete segment's name that is none, as the newest one of a copy of pg_wal, gets the name of a partial
+    /// one: what it holds can still be found, and the rest comes.
+    mutating func makePartial(_ segment: ArchivedSegment) throws(WALDestinationError) {
+        let partial = ArchivedSegment(segment: segment.segment, compression: segment.compression, isPartial: true)
+        let contents = ArchivedContents(segment, in: directory), other = ArchivedContents(partial, in: directory)
+        let end = try contents.extent()?.end ?? 0
+        if directory.exists(other.name) {
+            let isLonger = try other.extent()?.end ?? 0 >= end
+            let name = try setAside(isLonger ? segment : partial)
+            found.warnings.append(
+                "\"\(directory.fullPath(contents.name))\" was not complete, and \"\(name)\" was set aside")
+            if isLonger { return }
+        } else {
+            found.warnings.append("\"\(directory.fullPath(contents.name))\" is not complete, and is partial now")
+        }
+        try writing { () throws(FileIOError) in
+            try directory.rename(contents.name, to: other.name)
+            try directory.sync()
+        }
+    }
+
+    // MARK: - All files
+
+    /// No more than that are looked into: what is older was looked at when it was newer.
+    private static let mostFiles = 10_000
+
+    /// Holds every file's first page against its name, and finds what is missing between the first file and where the stream
+    /// goes on.
+    ///
+    /// - Parameter past: From the file on where that is, newest first.
+    mutating func lookAtAll(_ past: [ArchivedSegment], _ history: TimelineHistory?) throws(WALDestinationError) {
+        var wrong: Set<ArchivedSegment> = []
+        for segment in past.dropFirst().prefix(Self.mostFiles) where !segment.isPartial {
+            if try !hasItsName(ArchivedContents(segment, in: directory), history) { wrong.insert(segment) }
+        }
+        if !wrong.isEmpty {
+            let names = wrong.map(\.fileName).sorted()
+            found.warnings.append(
+                "\(files(names.count)) in \"\(directory.path)\" \(names.count == 1 ? "does" : "do") not hold the WAL that the name says: \(Self.few(names))"
+            )
+        }
+        guard let next = found.next else { return }
+        let gaps = try ArchiveGaps(of: past.filter { !wrong.contains($0) }, before: next, history: history) {
+            file throws(WALDestinationError) in
+            let contents = ArchivedContents(file, in: directory)
+            guard try hasItsName(contents, history) else { return nil }
+            return try contents.end()
+        }
+        let size = size
+        // What was noted as missing is said with the note.
+        found.missing = gaps.ranges.filter { gap in
+            !found.gaps.contains {
+                $0.start.lsn.segmentStart(size) == gap.start.lsn.segmentStart(size) && $0.end.lsn == gap.end.lsn
+            }
+        }
+    }
+
+    private static let mostNamed = 5
+
+    private func files(_ count: Int) -> String { count == 1 ? "1 file" : "\(count) files" }
+
+    private static func few(_ names: [String]) -> String {
+        let shown = names.prefix(mostNamed).joined(separator: ", ")
+        return names.count > mostNamed ? "\(shown) and \(names.count - mostNamed) more" : shown
+    }
+
+    // MARK: - Stale partial files
+
+    /// Removes partial files of complete segments, once it is shown that they hold nothing more. They are left where the
+    /// compression was changed.
+    mutating func removeStale(_ past: [ArchivedSegment]) throws(WALDestinationError) {
+        var complete: [WALSegmentName: ArchivedSegment] = [:]
+        for segment in past where !segment.isPartial && segment != past.first { complete[segment.segment] = segment }
+        if let newest = past.first, !newest.isPartial, found.next?.lsn == newest.segment.endLSN {
+            complete[newest.segment] = newest
+        }
+        var isChanged = false
+        for partial in past where partial.isPartial {
+            guard let whole = complete[partial.segment], try holdsNoMore(partial, than: whole) else { continue }
+            try syncing { () throws(FileIOError) in
+                // It may never have been synced.
+                let name = RelativePath(whole.fileName)
+                try directory.openFile(name, flags: O_RDWR).sync(path: directory.fullPath(name))
+            }
+            try writing { () throws(FileIOError) in try directory.remove(RelativePath(partial.fileName)) }
+            isChanged = true
+        }
+        if isChanged { try syncing { () throws(FileIOError) in try directory.sync() } }
+    }
+
+    private func holdsNoMore(
+        _ partial: ArchivedSegment, than whole: ArchivedSegment
+    ) throws(WALDestinationError) -> Bool {
+        let held = ArchivedContents(whole, in: directory), more = ArchivedContents(partial, in: directory)
+        guard try held.flaw() == nil, try held.extent()?.isWhole == true, try more.flaw() == nil else { return false }
+        // One of them is read from its beginning to its end. If the other one cannot be read from any place, it is held in
+        // memory, so it must not be huge.
+        let (read, placed) = whole.compression == .none ? (more, held) : (held, more)
+        var all: [UInt8]?
+        if placed.segment.compression != .none {
+            guard partial.segment.size.bytes <= 64 << 20 else { return false }
+            all = try placed.bytes(0..<Int(partial.segment.size.bytes))
+        }
+        var offset = 0, isSame = true
+        try read.pages(of: 1 << 20) { page throws(WALDestinationError) in
+            let range = offset..<offset + page.count
+            let other: [UInt8]
+            if let all { other = Array(all[range.clamped(to: all.indices)]) } else { other = try placed.bytes(range) }
+            let (mine, complete) = read.segment == partial ? (page, other) : (other, page)
+            // What a partial file lacks at its end, or has zeros for, was not received.
+            let end = mine.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0
+            isSame = complete.prefix(end) == mine.prefix(end)
+            offset = range.upperBound
+            return isSame
+        }
+        return isSame
+    }
+}

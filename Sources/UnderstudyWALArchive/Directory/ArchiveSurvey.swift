@@ -1,0 +1,222 @@
+import Glibc
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyStreaming
+import UnderstudyWAL
+
+/// Finds out what a directory holds, whether it is of the server's past, and where the stream must go on.
+///
+/// Only the newest files are looked into: what lies behind a good one was good when that was begun. Nothing is moved before
+/// all that can be refused has been.
+struct ArchiveSurvey {
+    let directory: ConfinedDirectory
+    let origin: WALOrigin
+    let size: WALSegmentSize
+
+    /// Whether the first page of every file is looked at, and what is missing is said: once in a run.
+    let looksAtAll: Bool
+
+    var found = WALHoldings()
+    private var aside: [ArchivedSegment] = []
+    private var fork: WALPosition?
+    /// Files that hold none of the WAL that their names say.
+    var misnamed: [ArchivedSegment] = []
+    /// A file that holds WAL behind the fork, and how far it is of the server's past.
+    private var forked: (segment: ArchivedSegment, end: LSN)?
+    /// A file with the name of a complete segment that is none.
+    private var incomplete: ArchivedSegment?
+    /// Any number of files may be of no use.
+    private var flaws = SomeOfMany()
+
+    init(directory: ConfinedDirectory, origin: WALOrigin, size: WALSegmentSize, looksAtAll: Bool = true) {
+        self.directory = directory
+        self.origin = origin
+        self.size = size
+        self.looksAtAll = looksAtAll
+    }
+
+    mutating func holdings() throws(WALDestinationError) -> WALHoldings {
+        let names = try writing { () throws(FileIOError) in try directory.entries() }
+            .filter { $0.kind == .file }.map(\.name)
+        try removeUnfinished(names)
+        let segments = names.compactMap { ArchivedSegment(fileName: "\($0)", size: size) }
+            .sorted { $0.isNewer(than: $1) }
+        if segments.isEmpty, let other = names.first(where: { ArchivedSegment.isFileName("\($0)") }) {
+            try refuseSize("\(other)")
+        }
+        try checkOrigin(segments)
+        let history = try readHistory()
+        let givenTwice = try timelinesGivenTwice(history)
+        var past: [ArchivedSegment] = []
+        for (index, segment) in segments.enumerated() {
+            let contents = ArchivedContents(segment, in: directory)
+            guard try isUsable(contents) else { continue }
+            if try !hasItsName(contents, history) {
+                misnamed.append(segment)
+                continue
+            }
+            switch relation(of: segment, history, givenTwice) {
+            case .future: throw Self.ahead(segment, origin)
+            case .diverged:
+                note(segment, history)
+                continue
+            case .pastUpTo(let end):
+                if try contents.hasContent(from: end) {
+                    note(end, of: segment)
+                    forked = (segment, end)
+                } else if !segment.isPartial {
+                    incomplete = segment
+                }
+                // What it holds up to there comes again.
+                found.next = WALPosition(timeline: segment.segment.timeline, lsn: segment.segment.startLSN)
+            case .past:
+                found.next = WALPosition(timeline: segment.segment.timeline, lsn: segment.nextLSN)
+                if !segment.isPartial, try contents.extent()?.isWhole != true {
+                    incomplete = segment
+                    found.next?.lsn = segment.segment.startLSN
+                }
+            }
+            past = Array(segments[index...])
+            break
+        }
+        if found.next == nil, let history, let oldest = aside.last { found.next = fork(of: history, before: oldest) }
+        let relations = past.map { relation(of: $0, history, givenTwice) }
+        try readTail(Array(zip(past, relations)))
+        found.gaps = try GapNote.read(in: directory, size: size)
+        if looksAtAll { try lookAtAll(past, history) }
+        try setAside(givenTwice)
+        found.warnings += flaws.lines("files in \"\(directory.path)\" that look like segments are of no use, skipping")
+        if looksAtAll { try removeStale(past) }
+        return found
+    }
+
+    // MARK: - Files
+
+    /// What a killed run was about to write: nothing of it was acknowledged.
+    private func removeUnfinished(_ names: [RelativePath]) throws(WALDestinationError) {
+        for name in names where "\(name)".hasPrefix(".understudy") {
+            try writing { () throws(FileIOError) in try directory.remove(name) }
+        }
+    }
+
+    private mutating func isUsable(_ contents: ArchivedContents) throws(WALDestinationError) -> Bool {
+        guard let flaw = try contents.flaw() else { return true }
+        flaws.note("\"\(directory.fullPath(RelativePath(contents.segment.fileName)))\" \(flaw), skipping")
+        return false
+    }
+
+    /// The first page of a segment tells where it is from. The newest that has one is asked, whatever its size: segments of
+    /// another size must not pass for damaged ones.
+    private func checkOrigin(_ segments: [ArchivedSegment]) throws(WALDestinationError) {
+        for segment in segments {
+            guard let header = try ArchivedContents(segment, in: directory).header() else { continue }
+            return try checkOrigin(header, of: segment.fileName)
+        }
+    }
+
+    private func checkOrigin(_ header: WALPageHeader, of name: String) throws(WALDestinationError) {
+        if header.systemIdentifier != origin.systemIdentifier {
+            throw WALDestinationError(
+                "directory \"\(directory.path)\" holds WAL of another database cluster",
+                detail:
+                    "The system identifier in \"\(name)\" is \(header.systemIdentifier), the server's is \(origin.systemIdentifier).",
+                hint: "Name the directory of this cluster, or an empty one.")
+        }
+        if header.segmentSize != size.bytes { try refuseSize(name, header.segmentSize) }
+    }
+
+    private func refuseSize(_ name: String, _ found: UInt64? = nil) throws(WALDestinationError) -> Never {
+        let detail = found.map { "\($0) bytes" } ?? "another size"
+        throw WALDestinationError(
+            "directory \"\(directory.path)\" holds WAL with segments of another size",
+            detail: "The segment \"\(name)\" has \(detail), the server's have \(size.bytes) bytes.",
+            hint: "Name the directory of this cluster, or an empty one.")
+    }
+
+    // MARK: - Timelines
+
+    /// nil where the server does not tell its history: nothing can be said of the past then.
+    private func readHistory() throws(WALDestinationError) -> TimelineHistory? {
+        if origin.timeline.rawValue == 1 { return TimelineHistory(root: origin.timeline) }
+        guard let bytes = origin.history else { return nil }
+        do throws(TimelineHistoryError) {
+            return try TimelineHistory(parsing: bytes, of: origin.timeline)
+        } catch {
+            var failure = WALDestinationError(error.message, detail: error.detail)
+            failure.dependsOnServer = true
+            throw failure
+        }
+    }
+
+    /// The timelines of the server's past of which we hold a history file that tells something else.
+    private func timelinesGivenTwice(_ history: TimelineHistory?) throws(WALDestinationError) -> [TimelineID] {
+        var twice: [TimelineID] = []
+        for timeline in (history?.ancestors.map(\.timeline) ?? []) + [origin.timeline] {
+            let kept = try writing { () throws(FileIOError) in
+                try HistoryFile.find(timeline, in: directory)?.content()
+            }
+            guard let history, let kept, let ours = try? TimelineHistory(parsing: kept, of: timeline) else { continue }
+            if !ours.agrees(with: history, before: timeline) { twice.append(timeline) }
+        }
+        return twice
+    }
+
+    private func relation(
+        of segment: ArchivedSegment, _ history: TimelineHistory?, _ givenTwice: [TimelineID]
+    ) -> ArchivedSegment.Relation {
+        let timeline = segment.segment.timeline
+        if givenTwice.contains(timeline) { return .diverged }
+        return history.map { segment.relation(to: $0) } ?? (timeline > origin.timeline ? .future : .past)
+    }
+
+    private static func ahead(_ segment: ArchivedSegment, _ origin: WALOrigin) -> WALDestinationError {
+        var error = WALDestinationError(
+            "server is on timeline \(origin.timeline), but the archive is on timeline \(segment.segment.timeline) already",
+            hint:
+                "This may be an old primary that came back, or a standby that has not followed yet. Connect to the present primary: list all hosts, with target_session_attrs=read-write."
+        )
+        error.dependsOnServer = true
+        return error
+    }
+
+    private mutating func note(_ segment: ArchivedSegment, _ history: TimelineHistory?) {
+        aside.append(segment)
+        // Files come newest first: the last one noted is nearest to the fork.
+        note(history?.switchLSN(of: segment.segment.timeline) ?? segment.segment.startLSN, of: segment)
+    }
+
+    private mutating func note(_ fork: LSN, of segment: ArchivedSegment) {
+        self.fork = WALPosition(timeline: segment.segment.timeline, lsn: fork)
+    }
+
+    /// Where the stream takes the place of an archive that is set aside as a whole: it must not begin behind that.
+    private func fork(of history: TimelineHistory, before oldest: ArchivedSegment) -> WALPosition {
+        // The server has got at least to where its timeline began.
+        let begin = history.ancestors.last.map { $0.switchLSN.segmentStart(size) } ?? .invalid
+        let lsn = min(oldest.segment.startLSN, begin)
+        return WALPosition(timeline: history.timeline(of: lsn), lsn: lsn)
+    }
+
+    private mutating func setAside(_ givenTwice: [TimelineID]) throws(WALDestinationError) {
+        try setMisnamedAside()
+        if let incomplete { try makePartial(incomplete) }
+        guard let fork else { return }
+        var names: [String] = []
+        for segment in aside { names.append(try setAside(segment)) }
+        if let (segment, end) = forked {
+            names.append(try ForkedFile(segment, upTo: end, in: directory, mode: origin.fileMode).divide())
+        }
+        for timeline in givenTwice.reversed() {
+            let name = try writing { () throws(FileIOError) in
+                try HistoryFile.find(timeline, in: directory)?.setAside(mode: origin.fileMode)
+            }
+            if let name { names.append(name) }
+        }
+        found.divergence = WALHoldings.Divergence(fork: fork, names: names.reversed())
+    }
+
+    func setAside(_ segment: ArchivedSegment) throws(WALDestinationError) -> String {
+        let name = RelativePath(segment.fileName)
+        return try writing { () throws(FileIOError) in try directory.setAside(name, mode: origin.fileMode) }
+    }
+}

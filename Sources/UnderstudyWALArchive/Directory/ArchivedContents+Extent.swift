@@ -1,0 +1,106 @@
+import UnderstudyPlatform
+import UnderstudyStreaming
+import UnderstudyWAL
+
+extension ArchivedContents {
+    /// How far a file holds the WAL of its segment.
+    struct Extent: Equatable {
+        /// The offset behind the last byte that is not zero. What was received may go a little further.
+        var end: Int
+        /// Whether nothing of the segment follows: it is full, or ends with a switch to the next one.
+        var isWhole: Bool
+    }
+
+    /// Finds that out by the headers of its pages; nil where the first page has none.
+    func extent() throws(WALDestinationError) -> Extent? {
+        guard let header = try header(), header.address == segment.segment.startLSN else { return nil }
+        let pages = WALPages(segment.segment, header)
+        return segment.compression == .none ? try plainExtent(pages) : try compressedExtent(pages)
+    }
+
+    /// The position behind the last record that it holds, as far as that can be seen; nil where it holds none.
+    func end() throws(WALDestinationError) -> LSN? {
+        guard let extent = try extent() else { return nil }
+        let start = segment.segment.startLSN.rawValue
+        // Records end at multiples of 8, and may do so with zeros.
+        return min(segment.segment.endLSN, LSN(rawValue: (start + UInt64(extent.end) + 7) & ~7))
+    }
+
+    private func plainExtent(_ pages: WALPages) throws(WALDestinationError) -> Extent {
+        func page(_ number: Int) throws(WALDestinationError) -> [UInt8] {
+            try writing { () throws(FileIOError) in
+                try directory.read(name, from: Int64(number * pages.pageSize), atMost: pages.pageSize)
+            }
+        }
+        // All pages are written up to a certain one.
+        var written = 1, unwritten = pages.count
+        while written < unwritten {
+            let middle = written + (unwritten - written) / 2
+            if pages.isWritten(middle, try page(middle)) { written = middle + 1 } else { unwritten = middle }
+        }
+        var last = written - 1
+        var bytes = try page(last)
+        // Up to 10, servers write the headers of pages behind a switch.
+        while last > 0, pages.used(bytes) == nil {
+            last -= 1
+            bytes = try page(last)
+        }
+        let used = pages.used(bytes) ?? 0
+        let before = last > 0 ? try page(last - 1) : []
+        return Extent(
+            end: last * pages.pageSize + used,
+            isWhole: written == pages.count || pages.endsInSwitch(bytes, before: before, at: used))
+    }
+
+    private func compressedExtent(_ pages: WALPages) throws(WALDestinationError) -> Extent {
+        var number = 0
+        var end = 0, used = 0
+        var last: [UInt8] = [], before: [UInt8] = [], previous: [UInt8] = []
+        try compressed.pages(of: pages.pageSize) { page in
+            guard number < pages.count, pages.isWritten(number, page) else { return false }
+            if let count = pages.used(page) {
+                (last, before, used) = (page, previous, count)
+                end = number * pages.pageSize + count
+            }
+            previous = page
+            number += page.count == pages.pageSize ? 1 : 0
+            return true
+        }
+        return Extent(
+            end: end, isWhole: number == pages.count || pages.endsInSwitch(last, before: before, at: used))
+    }
+
+    /// A part of its content, as far as it goes.
+    func bytes(_ range: Range<Int>) throws(WALDestinationError) -> [UInt8] {
+        if segment.compression == .none {
+            return try writing { () throws(FileIOError) in
+                try directory.read(name, from: Int64(range.lowerBound), atMost: range.count)
+            }
+        }
+        var bytes: [UInt8] = []
+        var offset = 0
+        try compressed.pages(of: 1 << 16) { page in
+            let start = max(0, range.lowerBound - offset), end = min(page.count, range.upperBound - offset)
+            if start < end { bytes += page[start..<end] }
+            offset += page.count
+            return offset < range.upperBound
+        }
+        return bytes
+    }
+
+    /// Hands out its content in pages of this size, the last one as far as it goes, until `take` returns false.
+    func pages(
+        of size: Int, _ take: ([UInt8]) throws(WALDestinationError) -> Bool
+    ) throws(WALDestinationError) {
+        guard segment.compression == .none else { return try compressed.pages(of: size, take) }
+        var offset = 0
+        while true {
+            let page = try bytes(offset..<offset + size)
+            if page.isEmpty { return }
+            offset += page.count
+            guard try take(page), page.count == size else { return }
+        }
+    }
+
+    var compressed: CompressedFile { CompressedFile(segment.compression, name, in: directory) }
+}

@@ -1,0 +1,145 @@
+import Glibc
+import UnderstudyCompression
+import UnderstudyPlatform
+import UnderstudyStreaming
+import UnderstudyWAL
+
+/// Reads a compressed file of an archive, which may be cut off anywhere.
+struct CompressedFile {
+    private let method: CompressionMethod
+    private let name: RelativePath
+    private let directory: ConfinedDirectory
+
+    /// - Parameter compression: Not none.
+    init(_ compression: ArchivedSegment.Compression, _ name: RelativePath, in directory: ConfinedDirectory) {
+        method =
+            switch compression {
+            case .none, .gzip: .gzip
+            case .lz4: .lz4
+            case .zstd: .zstd
+            }
+        self.name = name
+        self.directory = directory
+    }
+
+    /// How many plain bytes can be read from it, and whether those are all that was written.
+    func measure() throws(WALDestinationError) -> (bytes: UInt64, isComplete: Bool) {
+        var count: UInt64 = 0
+        let isComplete = try decode { piece in
+            count += UInt64(piece.byteCount)
+            return true
+        }
+        return (count, isComplete)
+    }
+
+    /// The first plain bytes, as far as there are any.
+    func prefix(_ limit: Int) throws(WALDestinationError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        // Often of thousands of files, and little of each.
+        _ = try decode(step: 1 << 14) { piece in
+            for index in 0..<min(piece.byteCount, limit - bytes.count) { bytes.append(piece.byte(at: index)) }
+            return bytes.count < limit
+        }
+        return bytes
+    }
+
+    /// Whether there is anything but zeros from an offset on.
+    func hasContent(from start: UInt64) throws(WALDestinationError) -> Bool {
+        var offset: UInt64 = 0
+        var found = false
+        _ = try decode { piece in
+            for index in 0..<piece.byteCount where offset + UInt64(index) >= start && piece.byte(at: index) != 0 {
+                found = true
+            }
+            offset += UInt64(piece.byteCount)
+            return !found
+        }
+        return found
+    }
+
+    /// Hands out pages of this size from the first one on, the last one as far as it goes, until `take` returns false.
+    func pages(of size: Int, _ take: ([UInt8]) throws(WALDestinationError) -> Bool) throws(WALDestinationError) {
+        var page: [UInt8] = []
+        page.reserveCapacity(size)
+        var failure: WALDestinationError?
+        func hand() -> Bool {
+            do throws(WALDestinationError) { return try take(page) } catch {
+                failure = error
+                return false
+            }
+        }
+        var isWanted = true
+        _ = try decode { piece in
+            var rest = piece
+            while rest.byteCount > 0 {
+                let count = min(size - page.count, rest.byteCount)
+                // The bytes are copied within the call.
+                unsafe rest.extracting(..<count).withUnsafeBytes { unsafe page.append(contentsOf: $0) }
+                rest = rest.extracting(count...)
+                guard page.count == size else { break }
+                isWanted = hand()
+                page.removeAll(keepingCapacity: true)
+                if !isWanted { return false }
+            }
+            return true
+        }
+        if isWanted, !page.isEmpty { _ = hand() }
+        if let failure { throw failure }
+    }
+
+    /// - Parameters:
+    ///   - step: So many bytes of the file are read at once.
+    ///   - take: Gets the plain bytes piece by piece, until it returns false.
+    /// - Returns: Whether the end was reached and nothing was damaged.
+    private func decode(step: Int = 1 << 18, _ take: (RawSpan) -> Bool) throws(WALDestinationError) -> Bool {
+        var offset: Int64 = 0
+        do throws(CompressionError) {
+            var decompressor = try Decompressor(method)
+            while true {
+                let bytes: [UInt8]
+                do throws(FileIOError) { bytes = try directory.read(name, from: offset, atMost: step) } catch {
+                    throw CompressionError(.library, error.description)
+                }
+                var rest = unsafe bytes.span.bytes
+                while let piece = try decompressor.nextPiece(of: &rest) {
+                    if !take(piece) { return false }
+                }
+                if bytes.count < step { return decompressor.isAtEnd }
+                offset += Int64(step)
+            }
+        } catch  where error.code == .library || error.code == .memory {
+            throw WALDestinationError("could not read file \"\(directory.fullPath(name))\": \(error.message)")
+        } catch {
+            // Damaged from here on.
+            return false
+        }
+    }
+}
+
+extension RawSpan {
+    fileprivate func byte(at offset: Int) -> UInt8 {
+        // Checks the offset; a UInt8 takes any bits.
+        unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+    }
+}
+
+extension WALCompression {
+    var methodAndLevel: (CompressionMethod, Int?)? {
+        switch self {
+        case .none: nil
+        case .gzip(let level): (.gzip, level)
+        case .lz4(let level): (.lz4, level)
+        case .zstd(let level): (.zstd, level)
+        }
+    }
+
+    /// A whole small file.
+    func compressed(_ content: [UInt8]) throws(CompressionError) -> [UInt8] {
+        guard let (method, level) = methodAndLevel else { return content }
+        var compressor = try Compressor(method, level: level, contentSize: UInt64(content.count))
+        var output: [UInt8] = []
+        try compressor.compress(unsafe content.span.bytes, into: &output)
+        try compressor.finish(into: &output)
+        return output
+    }
+}

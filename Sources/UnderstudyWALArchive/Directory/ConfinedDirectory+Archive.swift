@@ -1,0 +1,57 @@
+import Glibc
+import UnderstudyPlatform
+
+extension ConfinedDirectory {
+    /// Where files go that are in the way of the archive: never removed, never overwritten.
+    static let asideName = "diverged"
+
+    /// Moves a file into `diverged`, under its name with the time behind it, durably.
+    ///
+    /// - Parameters:
+    ///   - mode: Of the archive's files.
+    ///   - original: The name that it gets there, where the file has another one.
+    /// - Returns: The new name, from the archive on.
+    func setAside(
+        _ name: RelativePath, as original: RelativePath? = nil, mode: UInt16
+    ) throws(FileIOError) -> String {
+        let aside = RelativePath(Self.asideName)
+        if !exists(aside) {
+            try makeDirectory(aside, mode: mode & 0o040 == 0 ? 0o700 : 0o750)
+            try sync()
+        }
+        let base = "\(Self.asideName)/\(original ?? name).\(UTCTime.now.compactText)"
+        var new = base, attempt = 1
+        while try !renameIfFree(name, to: RelativePath(new)) {
+            attempt += 1
+            new = "\(base)-\(attempt)"
+        }
+        try openDirectory(aside).sync()
+        try sync()
+        return new
+    }
+
+    /// Whether two files hold the same bytes.
+    func haveEqualContent(_ one: RelativePath, _ other: RelativePath) throws(FileIOError) -> Bool {
+        guard try sizeAndMode(of: one).size == sizeAndMode(of: other).size else { return false }
+        let step = 1 << 20
+        var offset: Int64 = 0
+        while true {
+            let left = try read(one, from: offset, atMost: step), right = try read(other, from: offset, atMost: step)
+            if left != right { return false }
+            if left.count < step { return true }
+            offset += Int64(step)
+        }
+    }
+
+    /// Whether a file has anything but zeros from an offset on.
+    func hasContent(_ name: RelativePath, from start: Int64) throws(FileIOError) -> Bool {
+        let step = 1 << 20
+        var offset = start
+        while true {
+            let bytes = try read(name, from: offset, atMost: step)
+            if bytes.contains(where: { $0 != 0 }) { return true }
+            if bytes.count < step { return false }
+            offset += Int64(step)
+        }
+    }
+}

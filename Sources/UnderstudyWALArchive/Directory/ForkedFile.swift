@@ -1,0 +1,165 @@
+import Glibc
+import UnderstudyCompression
+import UnderstudyPlatform
+import UnderstudyStreaming
+import UnderstudyWAL
+
+/// A file of an archive that is of the server's past up to a fork, and holds WAL behind it that the server does not have.
+struct ForkedFile {
+    private let file: ArchivedSegment
+    private let end: LSN
+    private let directory: ConfinedDirectory
+    private let mode: UInt16
+
+    /// As all names of files under way.
+    private static let copyName: RelativePath = ".understudy-fork"
+    private static let wholeName: RelativePath = ".understudy-aside"
+    private static let step = 1 << 20
+
+    init(_ file: ArchivedSegment, upTo end: LSN, in directory: ConfinedDirectory, mode: UInt16) {
+        self.file = file
+        self.end = end
+        self.directory = directory
+        self.mode = mode
+    }
+
+    private var contents: ArchivedContents { ArchivedContents(file, in: directory) }
+    private var partial: ArchivedSegment {
+        ArchivedSegment(segment: file.segment, compression: file.compression, isPartial: true)
+    }
+
+    /// Sets it aside as it is, and leaves what is of the server's past as a partial segment. At any moment a file with the
+    /// name of the segment, complete or partial, holds that.
+    ///
+    /// - Returns: The name of what was set aside.
+    func divide() throws(WALDestinationError) -> String {
+        do throws(WALDestinationError) { return try makeCopies() } catch {
+            // What they hold is room that somebody may need to mend things.
+            for name in [Self.copyName, Self.wholeName] { try? directory.remove(name) }
+            throw error
+        }
+    }
+
+    private func makeCopies() throws(WALDestinationError) -> String {
+        try copyPast()
+        let name = contents.name, left = RelativePath(partial.fileName)
+        if file.isPartial {
+            try copyWhole()
+            return try writing { () throws(FileIOError) in
+                let aside = try directory.setAside(Self.wholeName, as: name, mode: mode)
+                try directory.rename(Self.copyName, to: left)
+                try directory.sync()
+                return aside
+            }
+        }
+        return try writing { () throws(FileIOError) in
+            // It can hold no more than the complete one.
+            if directory.exists(left) { _ = try directory.setAside(left, mode: mode) }
+            try directory.rename(Self.copyName, to: left)
+            try directory.sync()
+            return try directory.setAside(name, mode: mode)
+        }
+    }
+
+    private func copyPast() throws(WALDestinationError) {
+        let count = Int(end.segmentOffset(file.segment.size))
+        try write(to: Self.copyName) { put throws(WALDestinationError) in
+            var left = count
+            guard let method = file.compression.method else {
+                try contents.pages(of: Self.step) { page throws(WALDestinationError) in
+                    try put(Array(page.prefix(left)))
+                    left -= min(left, page.count)
+                    return left > 0
+                }
+                // As partial files are: of full size, zeros behind what is held.
+                let size = Int(file.segment.size.bytes)
+                let zeros = [UInt8](repeating: 0, count: Self.step)
+                left = size - count
+                while left > 0 {
+                    try put(Array(zeros.prefix(left)))
+                    left -= min(left, Self.step)
+                }
+                return
+            }
+            try compress(method, upTo: count, put)
+        }
+    }
+
+    private func compress(
+        _ method: CompressionMethod, upTo count: Int, _ put: ([UInt8]) throws(WALDestinationError) -> Void
+    ) throws(WALDestinationError) {
+        func compressing(_ body: () throws(CompressionError) -> Void) throws(WALDestinationError) {
+            do throws(CompressionError) { try body() } catch {
+                throw WALDestinationError(
+                    "could not compress file \"\(directory.fullPath(Self.copyName))\": \(error.message)")
+            }
+        }
+        var compressor: Compressor
+        do throws(CompressionError) {
+            compressor = try Compressor(method, level: nil, contentSize: file.segment.size.bytes)
+        } catch { throw WALDestinationError(error.message) }
+        var left = count
+        try contents.pages(of: Self.step) { page throws(WALDestinationError) in
+            let bytes = Array(page.prefix(left))
+            var output: [UInt8] = []
+            try compressing { () throws(CompressionError) in
+                try compressor.compress(unsafe bytes.span.bytes, into: &output)
+            }
+            left -= bytes.count
+            try put(output)
+            return left > 0
+        }
+        var output: [UInt8] = []
+        try compressing { () throws(CompressionError) in try compressor.flush(into: &output) }
+        try put(output)
+    }
+
+    private func copyWhole() throws(WALDestinationError) {
+        try write(to: Self.wholeName) { put throws(WALDestinationError) in
+            var offset: Int64 = 0
+            while true {
+                let bytes = try writing { () throws(FileIOError) in
+                    try directory.read(contents.name, from: offset, atMost: Self.step)
+                }
+                try put(bytes)
+                if bytes.count < Self.step { return }
+                offset += Int64(Self.step)
+            }
+        }
+    }
+
+    /// Makes a file, and puts it on stable storage.
+    private func write(
+        to name: RelativePath,
+        _ body: (([UInt8]) throws(WALDestinationError) -> Void) throws(WALDestinationError) -> Void
+    ) throws(WALDestinationError) {
+        let path = directory.fullPath(name)
+        let file = try writing { () throws(FileIOError) in
+            if directory.exists(name) { try directory.remove(name) }
+            return try directory.createFile(name, mode: mode)
+        }
+        var offset: Int64 = 0
+        try body { bytes throws(WALDestinationError) in
+            try writing { () throws(FileIOError) in
+                try unsafe file.write(bytes.span.bytes, at: offset, path: path)
+            }
+            offset += Int64(bytes.count)
+        }
+        try syncing { () throws(FileIOError) in try file.sync(path: path) }
+        do throws(FileIOError) { try file.close(path: path) } catch {
+            throw WALDestinationError(error, isTemporary: false)
+        }
+    }
+}
+
+extension ArchivedSegment.Compression {
+    /// nil for none.
+    var method: CompressionMethod? {
+        switch self {
+        case .none: nil
+        case .gzip: .gzip
+        case .lz4: .lz4
+        case .zstd: .zstd
+        }
+    }
+}

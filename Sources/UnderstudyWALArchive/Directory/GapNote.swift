@@ -1,0 +1,87 @@
+import UnderstudyPlatform
+public import UnderstudyStreaming
+import UnderstudyWAL
+
+/// The file in an archive that says which WAL is missing, because the server had removed it: `NAME.missing`, after the first
+/// segment that is not complete. It is no segment's name to anybody.
+///
+/// Lines of text: `#` begins a comment; `start` and `end` are followed by a position and a timeline.
+enum GapNote {
+    static let suffix = ".missing"
+
+    /// The gaps that are noted and not filled since, oldest first.
+    static func read(in directory: ConfinedDirectory, size: WALSegmentSize) throws(WALDestinationError) -> [WALGap] {
+        let names = try writing { () throws(FileIOError) in try directory.entries() }
+            .filter { $0.kind == .file }.map { "\($0.name)" }
+        let notes = names.filter { $0.hasSuffix(suffix) && WALSegmentName.isSegmentName($0.dropLast(suffix.count)) }
+        guard !notes.isEmpty else { return [] }
+        let complete = Set(
+            names.compactMap { ArchivedSegment(fileName: $0, size: size) }.filter { !$0.isPartial }
+                .map(\.segment.number))
+        var gaps: [WALGap] = []
+        for name in notes.sorted() {
+            let bytes = try writing { () throws(FileIOError) in try directory.read(RelativePath(name), atMost: 4096) }
+            guard let gap = WALGap(noted: String(decoding: bytes, as: UTF8.self)), gap.start.lsn < gap.end.lsn else {
+                continue
+            }
+            let isFilled = gap.segments(size).allSatisfy(complete.contains)
+            if !isFilled { gaps.append(gap) }
+        }
+        return gaps
+    }
+
+    /// Writes the note, durably, in place of an earlier one for the same segment.
+    static func write(
+        _ gap: WALGap, in directory: ConfinedDirectory, size: WALSegmentSize, mode: UInt16
+    ) throws(WALDestinationError) {
+        guard let segment = WALSegmentName(containing: gap.start.lsn, timeline: gap.start.timeline, size: size) else {
+            return
+        }
+        try writing { () throws(FileIOError) in
+            let temporary = RelativePath(".understudy.missing")
+            if directory.exists(temporary) { try directory.remove(temporary) }
+            let file = try directory.createFile(temporary, mode: mode)
+            let path = directory.fullPath(temporary)
+            try unsafe file.write(Array(gap.note.utf8).span.bytes, at: 0, path: path)
+            try file.syncData(path: path)
+            try directory.rename(temporary, to: RelativePath("\(segment)\(suffix)"))
+            try directory.sync()
+        }
+    }
+}
+
+extension WALDirectory {
+    public func noteGap(_ gap: WALGap) throws(WALDestinationError) {
+        guard let opened else { return }
+        try GapNote.write(gap, in: opened.directory, size: opened.size, mode: opened.origin.fileMode)
+    }
+}
+
+extension WALGap {
+    /// The numbers of the segments that it lacks.
+    func segments(_ size: WALSegmentSize) -> Range<UInt64> {
+        let first = start.lsn.segmentNumber(size)
+        return first..<max(first, end.lsn.segmentNumber(size))
+    }
+
+    fileprivate var note: String {
+        """
+        # WAL that is missing from this archive: the server had removed it before it was received.
+        # A restore cannot pass through it. It takes a base backup from behind it.
+        start \(start.lsn) \(start.timeline)
+        end \(end.lsn) \(end.timeline)
+
+        """
+    }
+
+    fileprivate init?(noted text: String) {
+        var found: [Substring: WALPosition] = [:]
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count == 3, let lsn = LSN(String(words[1])), let timeline = UInt32(words[2]) else { continue }
+            found[words[0]] = WALPosition(timeline: TimelineID(rawValue: timeline), lsn: lsn)
+        }
+        guard let start = found["start"], let end = found["end"] else { return nil }
+        self.init(start: start, end: end)
+    }
+}

@@ -1,0 +1,74 @@
+import Glibc
+import UnderstudyPlatform
+import UnderstudyStreaming
+import UnderstudyWAL
+
+extension WALDirectory.Opened {
+    /// Names a finished file: the one that was written, or it is an error. One that has the name is the same WAL, or it is
+    /// set aside.
+    func giveFinalName(
+        _ complete: RelativePath, to partial: RelativePath, of segment: any SegmentOutput
+    ) throws(WALDestinationError) {
+        let standing = try segment.standing(of: partial, directory)
+        if standing == .cut { throw segment.taken(directory.fullPath(partial), isCut: true) }
+        let isNamed = try writing { () throws(FileIOError) in
+            // After an error this may be done already.
+            if standing == .intact {
+                if try !directory.renameIfFree(partial, to: complete) {
+                    if try !directory.haveEqualContent(complete, partial) {
+                        _ = try directory.setAside(complete, mode: origin.fileMode)
+                    }
+                    try directory.rename(partial, to: complete)
+                }
+            }
+            return try directory.identity(of: complete) == segment.identity
+        }
+        guard isNamed else { throw segment.taken(directory.fullPath(partial)) }
+        guard try writing({ () throws(FileIOError) in try directory.isAtItsPath() }) else {
+            throw WALDestinationError(
+                "directory \"\(directory.path)\" was moved or replaced while it was being written",
+                detail:
+                    "WAL up to \(segment.segment.end) (timeline \(segment.segment.timeline)) is in the directory that had this name before.",
+                hint: "Put that directory back, or its files into the new one, and start again.")
+        }
+        // Some wait for a file to be closed after writing (IN_CLOSE_WRITE) under its last name.
+        try writing { () throws(FileIOError) in
+            try directory.openFile(complete, flags: O_RDWR).close(path: directory.fullPath(complete))
+        }
+    }
+}
+
+extension WALDirectory {
+    /// The name of the partial file of a segment; nil if there is none. May be asked on any thread.
+    func partialName(of segment: WALSegmentName) -> String? {
+        let name = "\(segment)\(compression.kind.rawValue)\(ArchivedSegment.partialSuffix)"
+        guard let directory = try? ConfinedDirectory(path: path), directory.exists(RelativePath(name)) else {
+            return nil
+        }
+        return name
+    }
+
+    /// Puts the complete segments before `next` on stable storage, as far as the server was not told of them before:
+    /// whoever put them there may have died before, or not have cared.
+    ///
+    /// - Returns: Whether everything before `next` can be acknowledged.
+    func makeDurable(
+        _ next: WALPosition?, _ directory: ConfinedDirectory, _ origin: WALOrigin, _ size: WALSegmentSize
+    ) throws(WALDestinationError) -> Bool {
+        guard let next else { return false }
+        guard syncsAtOnce else { return origin.reliesOnAcknowledgement }
+        let known = max(durable, origin.restartLSN ?? .invalid)
+        let names = try writing { () throws(FileIOError) in try directory.entries() }.filter { $0.kind == .file }
+        for name in names.map(\.name) {
+            guard let file = ArchivedSegment(fileName: "\(name)", size: size), !file.isPartial,
+                file.segment.endLSN > known, file.segment.endLSN <= next.lsn
+            else { continue }
+            try syncing { () throws(FileIOError) in
+                try directory.openFile(name, flags: O_RDONLY).sync(path: directory.fullPath(name))
+            }
+        }
+        try syncing { () throws(FileIOError) in try directory.sync() }
+        durable = next.lsn
+        return true
+    }
+}

@@ -1,0 +1,271 @@
+import Glibc
+import UnderstudyPlatform
+public import UnderstudyStreaming
+public import UnderstudyWAL
+
+/// How the files of a directory of WAL are compressed.
+public enum WALCompression: Sendable, Equatable {
+    case none
+    /// 1 to 9; nil for zlib's default.
+    case gzip(level: Int? = nil)
+    /// 1 to 12; nil for lz4's default.
+    case lz4(level: Int? = nil)
+    /// 1 to 22; nil for 3.
+    case zstd(level: Int? = nil)
+}
+
+/// A directory of WAL segment files, as pg_receivewal leaves it: both may take over from each other at any moment.
+///
+/// Finished segments have their names (and `.gz`, `.lz4` or `.zst`), the one that is being written `.partial` behind that.
+/// A file gets its name when it has its full size, a finished one after it was synced. Names that begin with
+/// `.understudy` are of files under way. WAL that is not of the server's past goes to `diverged`.
+///
+/// Source: the manual page of pg_receivewal.
+public final class WALDirectory: WALDestination, @unchecked Sendable {
+    // Sendable: the archiver calls one method at a time, and nothing is shared but with preparer and finisher, which lock.
+    let path: String
+    let compression: WALCompression
+    /// Whether what is received is put on stable storage at once.
+    let syncsAtOnce: Bool
+
+    private let preparer = SegmentPreparer()
+    private let finisher = SegmentFinisher()
+    var opened: Opened?
+    private var current: (any SegmentOutput)?
+    /// Whether a segment may still be under the finisher's hands, and the current one without its name.
+    private var hasUnsettledNames = false
+    /// Whether the next segment's file was asked for.
+    private var hasNext = false
+    /// Whether names have changed that are not on stable storage yet.
+    var hasNewNames = false
+    /// Everything before it has been written to files, and synced if they are.
+    private var finished: LSN?
+    /// Complete segments that end here or before were synced by this process.
+    var durable = LSN.invalid
+    private var sinceSync = 0
+    private var hasLookedAtAll = false
+    /// The last one that came.
+    private var history: TimelineHistory?
+
+    /// What is known of one connection.
+    struct Opened: Sendable {
+        var directory: ConfinedDirectory
+        var origin: WALOrigin
+        var size: WALSegmentSize
+    }
+
+    /// - Parameters:
+    ///   - path: A directory that exists.
+    ///   - sync: Whether what is received is put on stable storage at once, and acknowledged then. Without it WAL is never
+    ///     synced: with a slot it is acknowledged when it is written, and a crash of the machine may lose it; without one,
+    ///     nothing is acknowledged.
+    public init(_ path: String, compression: WALCompression = .none, sync: Bool = true) {
+        self.path = path
+        self.compression = compression
+        syncsAtOnce = sync
+    }
+
+    deinit {
+        release()
+    }
+
+    // MARK: - A connection
+
+    public func open(_ origin: WALOrigin) throws(WALDestinationError) -> WALHoldings {
+        guard let size = WALSegmentSize(bytes: UInt64(origin.segmentSize)) else {
+            throw WALDestinationError("server has an unexpected WAL segment size of \(origin.segmentSize) bytes")
+        }
+        release()
+        let directory = try openDirectory()
+        guard directory.lock() else {
+            throw WALDestinationError(
+                "directory \"\(path)\" is in use by another archiver",
+                hint: "Give each archiver a directory of its own, or stop the other one first.")
+        }
+        opened = Opened(directory: directory, origin: origin, size: size)
+        current = nil
+        finished = nil
+        sinceSync = 0
+        var survey = ArchiveSurvey(directory: directory, origin: origin, size: size, looksAtAll: !hasLookedAtAll)
+        var holdings = try survey.holdings()
+        hasLookedAtAll = true
+        holdings.isDurable = try makeDurable(holdings.next, directory, origin, size)
+        return holdings
+    }
+
+    private func openDirectory() throws(WALDestinationError) -> ConfinedDirectory {
+        do throws(FileIOError) { return try ConfinedDirectory(path: path) } catch {
+            var failure = WALDestinationError(error)
+            if error.number == ENOENT {
+                failure.hint = "Make the directory first, or mount the file system that it is on."
+            }
+            throw failure
+        }
+    }
+
+    public func close() {
+        try? finisher.wait()
+        // What could not be finished comes again.
+        finisher.forget()
+        current = nil
+        _ = preparer.take()
+        hasNext = false
+        // It may be left of a segment that was there already.
+        try? opened?.directory.remove(SegmentPreparer.name)
+        release()
+    }
+
+    /// A thread that has just done its work may still hold the directory: its lock is given back all the same.
+    private func release() {
+        opened?.directory.unlock()
+        opened = nil
+    }
+
+    // MARK: - Segments
+
+    public func begin(_ segment: WALSegment) throws(WALDestinationError) {
+        guard let opened else { return }
+        if current != nil { try suspend() }
+        // It may be the one that is being finished.
+        if let finished, segment.end <= finished { try finisher.wait() }
+        let heldElsewhere = finished == nil ? try opened.heldOfOlderTimeline(of: segment, history) : 0
+        if compression == .none {
+            let hasPrepared = preparer.take()
+            hasNext = false
+            current = try writing { () throws(FileIOError) in
+                try PlainSegment(
+                    segment, in: opened.directory, mode: opened.origin.fileMode,
+                    prepared: hasPrepared ? SegmentPreparer.name : nil, heldElsewhere: heldElsewhere)
+            }
+        } else {
+            current = try makeCompressed(segment, opened, heldElsewhere: heldElsewhere)
+        }
+        hasUnsettledNames = true
+        if !finisher.isBusy { try current?.takeName() }
+        if finished == nil { finished = segment.start }
+        hasNewNames = true
+    }
+
+    public func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
+        try current?.write(bytes, at: offset)
+        sinceSync += bytes.byteCount
+    }
+
+    public func writeToSync(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
+        guard syncsAtOnce, let plain = current as? PlainSegment else { return try write(bytes, at: offset) }
+        try plain.writeToSync(bytes, at: offset)
+        sinceSync += bytes.byteCount
+    }
+
+    public func sync() throws(WALDestinationError) -> LSN? {
+        try settleNames()
+        guard syncsAtOnce else {
+            try current?.handOver()
+            return opened?.origin.reliesOnAcknowledgement == true ? written : nil
+        }
+        try current?.sync()
+        try syncNames()
+        let isLive = sinceSync < WALDirectory.liveLimit
+        sinceSync = 0
+        guard let current else { return finished }
+        if isLive, let opened, let plain = current as? PlainSegment {
+            do throws(WALDestinationError) { try plain.zeroAhead() } catch  where error.isTemporary {
+                // It only makes later syncs cheaper.
+            }
+            // One that is held back may still have the name of a prepared file.
+            if !hasNext, !hasUnsettledNames {
+                preparer.prepare(size: opened.origin.segmentSize, in: opened.directory, mode: opened.origin.fileMode)
+                hasNext = true
+            }
+        }
+        return LSN(rawValue: current.segment.start.rawValue + UInt64(current.written))
+    }
+
+    public var written: LSN? {
+        // The file of a hidden name does not outlive the process: the next one removes it.
+        if hasUnsettledNames, current?.isHeldBack == false { return finished }
+        return current.map { LSN(rawValue: $0.segment.start.rawValue + UInt64($0.inFile)) } ?? finished
+    }
+
+    /// A stream that brings less than this between two syncs is taken for one that has caught up.
+    private static let liveLimit = 1 << 20
+
+    public func finish(_ segment: WALSegment) throws(WALDestinationError) {
+        guard let current, let opened else { return }
+        try settleNames()
+        let names = (partial: fileName(segment, isPartial: true), complete: fileName(segment, isPartial: false))
+        let sync = syncsAtOnce
+        let finishing: @Sendable () throws(WALDestinationError) -> Void = {
+            () throws(WALDestinationError) in
+            try current.complete(sync: sync)
+            try opened.giveFinalName(names.complete, to: names.partial, of: current)
+        }
+        finisher.start(finishing)
+        hasUnsettledNames = true
+        self.current = nil
+        finished = segment.end
+        hasNewNames = true
+    }
+
+    public func suspend() throws(WALDestinationError) {
+        try settleNames()
+        // Said of the timeline that ends here.
+        finished = nil
+        guard let closing = current else { return }
+        if syncsAtOnce { try closing.sync() } else { try closing.handOver() }
+        try closing.checkName()
+        try closing.close()
+        // Not before: without room for the rest, the same call comes again.
+        current = nil
+        if syncsAtOnce { try syncNames() }
+    }
+
+    public func putHistory(_ timeline: TimelineID, _ content: [UInt8]) throws(WALDestinationError) {
+        guard let opened else { return }
+        history = try? TimelineHistory(parsing: content, of: timeline)
+        try HistoryFile(timeline, compression: compression, in: opened.directory).put(
+            content, mode: opened.origin.fileMode, sync: syncsAtOnce || opened.origin.reliesOnAcknowledgement)
+    }
+
+    // MARK: - Names
+
+    private func syncNames() throws(WALDestinationError) {
+        guard hasNewNames, let opened else { return }
+        try syncing { () throws(FileIOError) in try opened.directory.sync() }
+        hasNewNames = false
+    }
+
+    private func fileName(_ segment: WALSegment, isPartial: Bool) -> RelativePath {
+        RelativePath(segment.name + compression.kind.rawValue + (isPartial ? ArchivedSegment.partialSuffix : ""))
+    }
+
+    /// The segment before is finished, and the current one may show its name.
+    private func settleNames() throws(WALDestinationError) {
+        // Most syncs come long after that.
+        guard hasUnsettledNames else { return }
+        try finisher.wait()
+        try current?.takeName()
+        hasUnsettledNames = current?.isHeldBack ?? false
+        hasNewNames = true
+    }
+}
+
+extension WALDestination where Self == WALDirectory {
+    /// A directory of segment files; see ``WALDirectory``.
+    public static func directory(
+        _ path: String, compression: WALCompression = .none, sync: Bool = true
+    ) -> WALDirectory {
+        WALDirectory(path, compression: compression, sync: sync)
+    }
+}
+
+extension WALCompression {
+    var kind: ArchivedSegment.Compression {
+        switch self {
+        case .none: .none
+        case .gzip: .gzip
+        case .lz4: .lz4
+        case .zstd: .zstd
+        }
+    }
+}
