@@ -235,7 +235,7 @@ package final class BackupRun: @unchecked Sendable {
             throw UnderstudyError(error)
         }
         let position = try session.nextRows { rows throws(ProtocolError) in
-            try BackupPosition(rows, fallback: server.identity.timeline)
+            try BackupPosition(rows)
         }
         logger.info("checkpoint completed")
         if options.wal != .none {
@@ -293,7 +293,7 @@ package final class BackupRun: @unchecked Sendable {
         _ session: Session, _ start: BackupPosition
     ) throws(UnderstudyError) -> (position: BackupPosition, damage: UnderstudyError?) {
         let position = try session.nextRows { rows throws(ProtocolError) in
-            try BackupPosition(rows, fallback: start.timeline)
+            try BackupPosition(rows)
         }
         guard position.lsn >= start.lsn else {
             throw UnderstudyError(

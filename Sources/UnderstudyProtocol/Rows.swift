@@ -44,11 +44,10 @@ package struct BackupPosition: Sendable, Equatable {
     package var lsn: LSN
     package var timeline: TimelineID
 
-    /// - Parameter fallback: The timeline where the row has none.
-    package init(_ result: ResultSet, fallback: TimelineID) throws(ProtocolError) {
-        let row = try result.onlyRow(atLeast: 1, of: "BASE_BACKUP")
+    package init(_ result: ResultSet) throws(ProtocolError) {
+        let row = try result.onlyRow(atLeast: 2, of: "BASE_BACKUP")
         lsn = try decodeLSN(row[0], of: "BASE_BACKUP")
-        timeline = row.count > 1 ? try decodeTimeline(row[1], of: "BASE_BACKUP") : fallback
+        timeline = try decodeTimeline(row[1], of: "BASE_BACKUP")
     }
 }
 

@@ -81,7 +81,7 @@ struct ManifestVerifierTests {
 
     private func position(_ lsn: String, _ timeline: UInt32) throws -> BackupPosition {
         try BackupPosition(
-            ResultSet(columns: ["recptr", "tli"], rows: [[lsn, "\(timeline)"]]), fallback: TimelineID(rawValue: 1))
+            ResultSet(columns: ["recptr", "tli"], rows: [[lsn, "\(timeline)"]]))
     }
 
     private func verify(

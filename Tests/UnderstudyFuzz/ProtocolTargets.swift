@@ -19,7 +19,7 @@ func fuzzMessages(_ bytes: [UInt8]) {
     }
     let rows = ResultSet(columns: row.map { _ in "c" }, rows: [row])
     _ = try? SystemIdentity(rows)
-    _ = try? BackupPosition(rows, fallback: TimelineID(rawValue: 1))
+    _ = try? BackupPosition(rows)
     _ = try? AnnouncedArchive.decode(rows)
     _ = try? SlotState.decode(rows)
     _ = try? NextTimeline(rows)

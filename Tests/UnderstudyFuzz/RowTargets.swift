@@ -34,12 +34,10 @@ private func checkIdentity(_ answer: ResultSet) {
 }
 
 private func checkPosition(_ answer: ResultSet) {
-    let fallback = TimelineID(rawValue: 7)
-    guard let found = try? BackupPosition(answer, fallback: fallback) else { return }
+    guard let found = try? BackupPosition(answer) else { return }
     precondition(found.timeline.rawValue > 0, "timeline 0")
-    if answer.rows[0].count == 1 { precondition(found.timeline == fallback, "a timeline that nobody told") }
     let row = again(["\(found.lsn)", "\(found.timeline)"])
-    precondition((try? BackupPosition(row, fallback: fallback)) == found, "another position when it is read again")
+    precondition((try? BackupPosition(row)) == found, "another position when it is read again")
 }
 
 private func checkTablespaces(_ answer: ResultSet) {

@@ -48,6 +48,8 @@ final class Teller: Sendable {
         }
         server = try ScriptedServer(
             login: { login in
+                // A client of the lie before, whose process has ended since.
+                if login.hasLeft { throw SupportError("nobody waits for an answer") }
                 let told = present.withLock { telling in
                     telling?.logins.insert(login.number)
                     return telling

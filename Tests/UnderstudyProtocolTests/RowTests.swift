@@ -14,10 +14,10 @@ struct RowTests {
     func recorded(_ version: String) throws {
         let recording = try RecordedBackup(version: version)
         try #require(recording.rows.count == 3)
-        let start = try BackupPosition(recording.rows[0], fallback: TimelineID(rawValue: 99))
+        let start = try BackupPosition(recording.rows[0])
         #expect(start.lsn == LSN(recording.facts.start_lsn))
         #expect(start.timeline.rawValue == recording.facts.start_timeline)
-        let end = try BackupPosition(recording.rows[2], fallback: TimelineID(rawValue: 99))
+        let end = try BackupPosition(recording.rows[2])
         #expect(end.lsn == LSN(recording.facts.stop_lsn))
         #expect(end.timeline.rawValue == recording.facts.stop_timeline)
         let expected = recording.facts.tablespaces.map {
@@ -58,22 +58,16 @@ struct RowTests {
 
     // MARK: Positions
 
-    @Test("a position without a timeline is on the one that is known")
-    func fallback() throws {
-        let position = try BackupPosition(Self.set(["0/2000028"]), fallback: TimelineID(rawValue: 7))
-        #expect(position.timeline == TimelineID(rawValue: 7))
-        #expect(position.lsn == LSN(rawValue: 0x200_0028))
-    }
-
     @Test(
         "a position that is none is refused",
         arguments: [
-            [], [[]], [[nil]], [["x"]], [["0/1", nil]], [["0/1", "0"]], [["0/1", "x"]], [["0/1", "1"], ["0/1", "1"]],
+            [], [[]], [[nil]], [["x"]], [["0/1"]], [["0/1", nil]], [["0/1", "0"]], [["0/1", "x"]],
+            [["0/1", "1"], ["0/1", "1"]],
             [["FFFFFFFFF/0", "1"]], [["0/1/2", "1"]], [["-1/0", "1"]],
         ] as [[[String?]]])
     func hostilePosition(_ rows: [[String?]]) {
         #expect(throws: ProtocolError.self) {
-            try BackupPosition(ResultSet(columns: [], rows: rows), fallback: TimelineID(rawValue: 1))
+            try BackupPosition(ResultSet(columns: [], rows: rows))
         }
     }
 

@@ -32,6 +32,8 @@ package final class ScriptedServer: Sendable {
         package var parameters: [String: String]
         /// Of the server's logins, from 1 on.
         package var number = 0
+        /// Whether the client has ended the connection already.
+        package var hasLeft = false
 
         package var isReplication: Bool { parameters["replication"] == "true" }
     }
@@ -114,6 +116,9 @@ private struct Conversation {
             first = try packet()
         }
         var login = Self.login(first)
+        var next: UInt8 = 0
+        // At most one byte is written; none is taken.
+        login.hasLeft = unsafe recv(connection, &next, 1, CInt(MSG_PEEK | MSG_DONTWAIT)) == 0
         login.number = heard.count.withLock {
             $0 += 1
             return $0

@@ -99,7 +99,9 @@ struct MemberRules: Sendable {
 
     /// What a server has as a file it sends as one: anything else in its place would stop the copy's server, or be read.
     private func kindFlaw(of parts: [Name], _ kind: TarEntry.Kind, in archive: Archive) -> String? {
-        if isKnownFile(parts, in: archive) { return kind == .file ? nil : "A server has a file there." }
+        if isKnownFile(parts, in: archive) || isNumberedFile(parts, in: archive) {
+            return kind == .file ? nil : "A server has a file there."
+        }
         guard archive == .data, parts.count == 1, Self.has(Self.directoriesAtTop, parts[0]), kind != .directory else {
             return nil
         }
@@ -114,6 +116,23 @@ struct MemberRules: Sendable {
         let isOfDatabase = archive == .tablespace || parts[0].elementsEqual("base".utf8)
         return parts.count == 3 && isOfDatabase && Self.has(Self.databaseFiles, parts[2])
     }
+
+    /// Whether its name begins with a digit, in a directory of tables or of transactions' states: a file on every server.
+    private func isNumberedFile(_ parts: [Name], in archive: Archive) -> Bool {
+        guard let first = parts.last?.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+            return false
+        }
+        if archive == .tablespace { return parts.count == 3 }
+        return switch parts.count {
+        case 2: Self.has(Self.numberedFilesIn, parts[0])
+        case 3: parts[0].elementsEqual("base".utf8) || parts[0].elementsEqual("pg_multixact".utf8)
+        default: false
+        }
+    }
+
+    private static let numberedFilesIn = [
+        "global", "pg_clog", "pg_commit_ts", "pg_notify", "pg_serial", "pg_subtrans", "pg_twophase", "pg_xact",
+    ].map { Array($0.utf8) }
 
     private static let filesAtTop = [
         "PG_VERSION", "backup_label", "backup_manifest", "pg_hba.conf", "pg_ident.conf", "postgresql.auto.conf",
