@@ -13,7 +13,7 @@ struct Archiver {
             destination: .directory(CommandLine.arguments[2], compression: .zstd(level: 3)),
             logger: logger)
 
-        // Looking on costs the stream nothing, however slow the listener is.
+        // Listening does not slow the stream down, however slow the listener is.
         let listening = Task {
             for await event in archiver.events {
                 guard case .segmentFinished(let segment) = event else { continue }
@@ -21,7 +21,7 @@ struct Archiver {
             }
         }
 
-        // Shut down gracefully, it syncs and acknowledges what has arrived, and ends.
+        // On a graceful shutdown, the archiver syncs and acknowledges what has arrived, then ends.
         try await ServiceGroup(services: [archiver], gracefulShutdownSignals: [.sigterm], logger: logger).run()
         await listening.value
     }

@@ -3,8 +3,8 @@ import Understudy
 
 /// Keeps received WAL in memory: about the least that a destination must do.
 ///
-/// It stands for a store that keeps each byte as soon as it is written. One that does not, must return from `sync` only
-/// how far everything has been stored. And as it looks at the newest segment alone, it is good for a server that is never
+/// It stands for a store that keeps each byte as soon as it is written. A store that does not must return from `sync`
+/// only how far everything has been stored. It looks only at the newest segment, so it suits a server that is never
 /// promoted: see ``WALOrigin/history`` for more.
 public final class MemoryDestination: WALDestination {
     private struct Store {
@@ -18,7 +18,7 @@ public final class MemoryDestination: WALDestination {
         var end: LSN?
     }
 
-    // The archiver calls one method at a time, but a program wants to look meanwhile.
+    // The archiver calls one method at a time, but the program may read meanwhile.
     private let store = Mutex(Store())
 
     public init() {}
@@ -33,7 +33,7 @@ public final class MemoryDestination: WALDestination {
             store.end = nil
             let newest = store.segments.keys.max { ($0.start, $0.timeline) < ($1.start, $1.timeline) }
             guard let newest else { return WALHoldings() }
-            // What is not complete comes again, from its first byte.
+            // An incomplete segment is sent again, from its first byte.
             let next = store.finished.contains(newest) ? newest.end : newest.start
             return WALHoldings(next: WALPosition(timeline: newest.timeline, lsn: next))
         }
@@ -41,14 +41,14 @@ public final class MemoryDestination: WALDestination {
 
     public func begin(_ segment: WALSegment) {
         store.withLock { store in
-            // What is there already stays, and is written over by its like.
+            // Existing content stays, and is overwritten with the same bytes.
             if store.segments[segment] == nil { store.segments[segment] = [] }
             store.current = (segment, 0)
         }
     }
 
     public func write(_ bytes: RawSpan, at offset: Int) {
-        // The span is valid for the call, and copied.
+        // The span is valid only during the call, so it is copied.
         let bytes = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
         store.withLock { store in
             guard let segment = store.current?.segment, var content = store.segments.removeValue(forKey: segment) else {

@@ -4,7 +4,7 @@ package import UnderstudyPlatform
 import UnderstudyProtocol
 
 extension BaseBackup.Options {
-    /// What the server is asked for.
+    /// The BASE_BACKUP command for these options.
     var command: BaseBackupCommand {
         var command = BaseBackupCommand(label: label)
         command.progress = estimateSize
@@ -24,7 +24,7 @@ extension BaseBackup.Options {
 }
 
 extension BaseBackup.SyncMethod {
-    /// nil where the file system decides.
+    /// nil where the type of the file system decides.
     var syncsEachFile: Bool? {
         switch self {
         case .automatic: nil
@@ -38,7 +38,7 @@ extension BaseBackup.Owner {
     package var fileOwner: FileOwner { FileOwner(user: user, group: group) }
 }
 
-/// Options that make no sense, by themselves or together.
+/// Refuses options that are invalid, alone or together.
 enum BackupOptionRules {
     static func check(_ options: BaseBackup.Options, dataDirectory: String) throws(UnderstudyError) {
         if let rate = options.maxRate, !(32...1_048_576).contains(rate) {

@@ -5,12 +5,12 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyStreaming
 
-/// What happens when a backup fails: the cause is found, and what was made is undone.
+/// Handles a failed backup: finds the cause and undoes the run's changes.
 extension BackupRun {
-    /// A writer or the WAL stream that fails raises the interrupt: then theirs is the cause.
+    /// The error that made the run fail: a failing writer or WAL stream raises the interrupt, so its error comes first.
     func rootCause(_ error: UnderstudyError) -> UnderstudyError {
         guard error.code == .cancelled else { return error }
-        // A writer that was interrupted has no cause of its own.
+        // An interrupted writer is not a cause.
         do throws(UnderstudyError) { try pool?.throwFailure() } catch { if error.code != .cancelled { return error } }
         if let failure = receiver?.failure {
             let cause = UnderstudyError(failure)
@@ -45,10 +45,11 @@ extension BackupRun {
         return error
     }
 
-    /// Removes a backup, complete or not, and drops the slot that was made for it. As long as that slot may be there, a mark
-    /// says so: the next run finds it, if this one cannot drop it or is killed meanwhile.
+    /// Removes a backup, complete or not, and drops the slot that was created for it.
+    ///
+    /// A mark records the slot until it is dropped, so the next run finds it if this one cannot drop it or is killed.
     package func undo() {
-        // The files first: a server that does not answer may keep the slot's connection waiting for a while.
+        // Files first: if the server does not answer, the connection that drops the slot may wait for a while.
         let said = removeTargets(keepingMark: slot?.made != nil)
         guard let slot, slot.made != nil else { return }
         let note = targets?.hasMark == true ? path : nil
@@ -59,8 +60,8 @@ extension BackupRun {
         }
     }
 
-    /// - Parameter said: What could not be removed before, and need not be said again.
-    /// - Returns: What could not be removed.
+    /// - Parameter said: Failures that are already logged.
+    /// - Returns: All failures.
     @discardableResult
     private func removeTargets(keepingMark: Bool, said: [String] = []) -> [String] {
         guard let targets else { return [] }

@@ -5,7 +5,7 @@ package import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
 
-/// What the user gave and the server, or the standby, would not keep as it is: refused before the copy.
+/// Checks, before the copy, for names and settings that the server or the standby would alter.
 extension BackupRun {
     func checkNames(_ session: Session) throws(UnderstudyError) {
         switch options.slot {
@@ -16,14 +16,14 @@ extension BackupRun {
         if options.writeRecoverySettings { try checkPrimaryConnInfo(session, passfile: nil) }
     }
 
-    /// For a copy that becomes no standby: the name is of this run alone.
+    /// For a copy that does not become a standby: only this run uses the name, so a warning is enough.
     func warnOfName(_ session: Session) throws(UnderstudyError) {
         if let flaw = try session.flawOfApplicationName() {
             logger.warning("application_name \"\(flaw.name)\" is not kept as it is: \(flaw.clause)")
         }
     }
 
-    /// A target that was there keeps its mode where the options say so, and then no server may start in it.
+    /// Warns if an existing target keeps a mode with which no server starts in it.
     func warnOfMode(_ targets: BackupTargets, _ server: ServerFacts) {
         let refused: UInt16 = server.version.showsDirectoryMode ? 0o027 : 0o077
         guard !options.takesTargetMode, let mode = try? targets.directory.modeAndOwner().mode, mode & refused != 0
@@ -36,9 +36,9 @@ extension BackupRun {
             metadata: ["hint": "Before a start: chmod 0\(wanted) \(ShellText.pasted(path))."])
     }
 
-    /// For a copy that becomes a standby.
+    /// Refuses settings that a standby could not keep. For a copy that becomes a standby.
     ///
-    /// - Parameter passfile: The password file that the standby is to use.
+    /// - Parameter passfile: The password file for the standby.
     package func checkPrimaryConnInfo(_ session: Session, passfile: String?) throws(UnderstudyError) {
         if let flaw = try session.flawOfApplicationName() {
             throw UnderstudyError(

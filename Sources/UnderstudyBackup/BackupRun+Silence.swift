@@ -1,8 +1,8 @@
 import UnderstudyConnection
 
-/// A server that is silent: gone without a word, or with a reason?
+/// Distinguishes a server that has a reason to be silent from one that is gone.
 extension BackupRun {
-    /// For the time in which the server may have a reason to be silent: a checkpoint, or WAL that is archived.
+    /// For phases in which the server may have a reason to be silent: a checkpoint, or waiting for WAL to be archived.
     func expectSilence(_ session: Session) {
         session.patience = options.stallTimeout.map { Patience(limit: $0, .inquiry(isAlive)) }
     }
@@ -11,7 +11,7 @@ extension BackupRun {
         session.patience = options.stallTimeout.map { Patience(limit: $0, .failure) }
     }
 
-    /// Asks the server over a connection of its own. Whatever it answers, it is alive.
+    /// Connects to the server again: any answer, even a refusal, shows that it is alive.
     private func isAlive() throws(ConnectionError) {
         guard let limit = options.stallTimeout else { return }
         do throws(ConnectionError) {

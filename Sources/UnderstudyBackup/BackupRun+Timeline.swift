@@ -5,11 +5,13 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// The timeline on which a backup ends.
+/// Checks the timeline on which a backup ends.
 extension BackupRun {
-    /// A primary ends a backup on the timeline of its start, and a standby that is promoted meanwhile fails it. Only a
-    /// standby that follows another server to its new timeline ends on that one: then the history tells of the way there,
-    /// and the WAL took it too.
+    /// Throws unless the start's timeline leads to the end's.
+    ///
+    /// A primary ends a backup on the timeline of its start, and a standby that is promoted meanwhile fails the backup.
+    /// Only a standby that follows another server to a new timeline ends the backup on that one. Then the timeline's
+    /// history must show a switch between start and end, and the received WAL must include it.
     func checkTimeline(
         _ session: Session, _ targets: BackupTargets, _ version: ServerVersion, from start: BackupPosition,
         to end: BackupPosition
@@ -27,7 +29,7 @@ extension BackupRun {
         guard let fork = history.switchLSN(of: start.timeline), fork >= start.lsn, fork <= end.lsn else {
             throw Self.otherTimeline(start, end, "its history does not lead there from the start")
         }
-        // With its WAL comes the history; none is needed where nothing of it is.
+        // The history arrives with WAL of the new timeline; without such WAL, none is needed.
         guard kept != nil || options.wal == .none || fork == end.lsn else {
             throw Self.otherTimeline(start, end, "no WAL of it came")
         }

@@ -8,24 +8,24 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// One base backup, from the first look to the last sync. Runs on a thread of its own.
+/// One base backup, from the local checks to the last sync. Runs on its own thread.
 ///
-/// The order, and why: what this side alone can tell is looked at before the server is asked for anything; both
-/// connections and the slot are there before the first directory is made; room is checked before the first byte.
+/// The order, and why: local checks come before the server is asked for anything; both connections and the slot exist
+/// before the first directory is made; free space is checked before the first byte.
 package final class BackupRun: @unchecked Sendable {
-    // Sendable: used by one thread at a time; a clone calls `run` to its end on one before it goes on elsewhere.
+    // Sendable: used by one thread at a time; a clone runs `run` to its end on one thread before it uses another.
     let options: BaseBackup.Options
     /// The data directory, as an absolute path.
     package let path: String
-    /// Once a server was found, every further connection goes to that one.
+    /// Pinned to the server of the first connection, so that later connections reach the same one.
     package private(set) var parameters: ConnectionParameters
     let interrupt: Interrupt
-    /// Raised when somebody has asked for the end of the run; the interrupt is raised by its failures, too.
+    /// Raised only if the run is cancelled from outside; the run's own failures raise just `interrupt`.
     package let hurry: Interrupt
     let meter: ProgressMeter
     let logger: Logger
 
-    /// What must be undone if the run fails.
+    /// The directories to undo if the run fails.
     var targets: BackupTargets?
     var slot: SlotKeeper?
     /// The connection that takes the backup.
@@ -34,9 +34,9 @@ package final class BackupRun: @unchecked Sendable {
     var flushLimit: FlushLimit?
     var pool: WritePool?
 
-    /// Whether the caller may still remove what is complete: see ``undo()``. If not, it says so by ``keep()``.
+    /// Whether the caller may still remove a complete backup with ``undo()``. If it does not, it calls ``keep()``.
     package var mayBeUndone = false
-    /// Where a complete copy ends, and its server.
+    /// The end position of a complete copy, and its server.
     private var completed: (end: BackupPosition, server: ServerFacts)?
 
     package init(
@@ -52,7 +52,7 @@ package final class BackupRun: @unchecked Sendable {
         self.logger = logger
     }
 
-    /// What is known once the data is complete, for those who add to it.
+    /// Facts about a complete copy, for callers that add files to it.
     package struct Completed {
         package var directory: ConfinedDirectory
         package var server: ServerFacts
@@ -67,7 +67,7 @@ package final class BackupRun: @unchecked Sendable {
     /// Takes the backup.
     ///
     /// - Parameters:
-    ///   - inspect: Looks at the server before anything is made.
+    ///   - inspect: Checks the server before anything is made.
     ///   - complete: Adds files to the data directory before it is synced.
     package func run(
         inspect: (Session, ServerFacts) throws(UnderstudyError) -> Void,
@@ -95,7 +95,7 @@ package final class BackupRun: @unchecked Sendable {
         if let left { try dropSlot(of: left, session, server) }
         try inspect(session, server)
         try checkWALLevel(session, server)
-        // The second connection comes before anything is made: a server without a free sender says so now.
+        // The second connection comes before anything is made: a server without a free WAL sender refuses it now.
         let walSession = options.wal == .stream ? try connect() : nil
         if let walSession { try checkSameServer(walSession, server) }
         var mayMove = false
@@ -125,11 +125,11 @@ package final class BackupRun: @unchecked Sendable {
         if options.wal == .stream || options.walDirectory != nil {
             let directory = try targets.makeWALDirectory(
                 named: server.version.walDirectoryName, at: options.walDirectory)
-            // What is acknowledged must not hang on a name that a crash may take away.
+            // WAL is acknowledged from here on, so a crash must not lose the names that lead to it.
             if options.sync { try targets.syncNames() }
             if let walSession { try startWAL(walSession, server, into: directory, at: position, movesSlot: mayMove) }
         }
-        // Without streamed WAL the server may wait for its archive before the copy is over.
+        // Without WAL in the backup, the server may wait for its archive before the copy ends.
         if options.wal != .none { expectNoSilence(session) }
         session.standstillLimit = options.stallTimeout.map { $0 * Session.patienceWithTalk }
         let copied = try copy(session, server, targets, layout, plans)
@@ -150,7 +150,7 @@ package final class BackupRun: @unchecked Sendable {
                 usedPassword: session.password != nil))
         try makeDurable(targets, hasManifest: verifiedFiles != nil)
         if let damage = end.damage {
-            // Everything is in place; what fails is the success.
+            // The backup is complete and stays; the run fails nevertheless.
             throw damage
         }
         if interrupt.isRaised { throw UnderstudyError(.cancelled, "the base backup was cancelled") }
@@ -164,7 +164,7 @@ package final class BackupRun: @unchecked Sendable {
             systemIdentifier: server.identity.systemIdentifier)
     }
 
-    /// What is complete stays: its slot moves to its end. For a caller that could have removed it.
+    /// Keeps a complete backup and moves its slot to its end. For a caller that could have removed the backup.
     package func keep() throws(UnderstudyError) {
         try moveSlotToEnd(nil, isForGood: true)
     }
@@ -174,12 +174,12 @@ package final class BackupRun: @unchecked Sendable {
         try slot.moveToEnd(end, segmentSize: server.segmentSize, isForGood: isForGood, logger: logger) {
             () throws(UnderstudyError) in
             if let session { return session }
-            // What is wrong with the standby is to be told soon.
+            // A short limit, so that a problem of the standby is reported soon.
             return try connect(patience: .seconds(10))
         }
     }
 
-    /// - Returns: The earlier run that has left its files here, if those are to be removed.
+    /// - Returns: The earlier run whose files are to be removed from here, if any.
     private func checkOptions() throws(UnderstudyError) -> UnfinishedDirectory? {
         try BackupOptionRules.check(options, dataDirectory: path)
         let left = try leftovers.check(path, .target)
@@ -194,7 +194,7 @@ package final class BackupRun: @unchecked Sendable {
             logger: logger)
     }
 
-    /// - Parameter patience: As `options.stallTimeout`; nil for that.
+    /// - Parameter patience: Replaces `options.stallTimeout`; nil to use that.
     private func connect(patience: Duration? = nil) throws(UnderstudyError) -> Session {
         let logger = logger
         do throws(ConnectionError) {
@@ -204,7 +204,7 @@ package final class BackupRun: @unchecked Sendable {
         } catch { throw BusySenders.explain(error, parameters, interrupt, except: session?.backendProcessID) }
     }
 
-    /// An address may stand for several servers, and WAL of another cluster would spoil the backup.
+    /// One address may lead to several servers, and WAL of another cluster would corrupt the backup.
     private func checkSameServer(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) {
         let found = try session.ask(ReplicationCommand.identifySystem) { rows throws(ProtocolError) in
             try SystemIdentity(rows).systemIdentifier
@@ -288,7 +288,7 @@ package final class BackupRun: @unchecked Sendable {
         return (verifier, reader.linked)
     }
 
-    /// Takes the stop position. A server that has found damaged pages sends it too, and then an error.
+    /// Reads the stop position. A server that found damaged pages sends it too, followed by an error.
     private func finishBackup(
         _ session: Session, _ start: BackupPosition
     ) throws(UnderstudyError) -> (position: BackupPosition, damage: UnderstudyError?) {
@@ -324,7 +324,7 @@ package final class BackupRun: @unchecked Sendable {
     }
 
     private func nameManifest(_ targets: BackupTargets) throws(UnderstudyError) {
-        // The stock tool's words for this step, which callers may look for.
+        // The stock tool's wording for this step, which callers may look for.
         logger.info("renaming backup_manifest.tmp to backup_manifest")
         do throws(FileIOError) {
             try targets.directory.rename(ManifestVerifier.temporaryName, to: ManifestVerifier.name)

@@ -5,11 +5,12 @@ import UnderstudyPlatform
 extension BaseBackup {
     /// Takes the backup.
     ///
-    /// When it returns, every byte is on stable storage (unless `options.sync` is off) and, with a manifest,
-    /// verified. When it throws, what it made is removed and a slot that it made is dropped (unless
-    /// `options.cleanUp` is off); what was there before is as it was. Cancelling the task ends it in this order.
+    /// When it returns, every byte is on stable storage (unless `options.sync` is off) and, with a manifest, verified.
+    /// When it throws, it has removed what it made (unless the server found damaged pages), left existing directories
+    /// as before, and dropped the slot that it created; none of this happens if `options.cleanUp` is off. Cancelling
+    /// the task does the same.
     ///
-    /// - Parameter progress: Called at each change of phase and at most ten times a second, not on a hot path.
+    /// - Parameter progress: Called at each change of phase and otherwise about four times a second, not on a hot path.
     public func run(
         into target: Target, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
     ) async throws(UnderstudyError) -> BackupResult {
@@ -27,7 +28,7 @@ extension BaseBackup {
                     meter: meter,
                     logger: logger)
                 return try run.run { session, _ throws(UnderstudyError) in
-                    // One that becomes a standby was refused.
+                    // With `writeRecoverySettings` such a name was refused already.
                     try run.warnOfName(session)
                 } complete: { completed throws(UnderstudyError) in
                     guard options.writeRecoverySettings else { return }

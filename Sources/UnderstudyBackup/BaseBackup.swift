@@ -16,12 +16,12 @@ public import UnderstudyWAL
 public struct BaseBackup: Sendable {
     /// A libpq connection string: `keyword=value …` or a `postgresql://` URI.
     public var source: String
-    /// libpq keywords and values that win over those in `source`: `["host": "10.0.0.1"]`.
+    /// libpq keywords and values that override those in `source`: `["host": "10.0.0.1"]`.
     public var overrides: [String: String] = [:]
     public var options: Options
     public var logger: Logger
 
-    /// - Parameter logger: Gets what happens, level `info`; warnings of ours and of the server, level `warning`.
+    /// - Parameter logger: Receives events at level `info`; warnings, including the server's, at level `warning`.
     public init(source: String, options: Options = .init(), logger: Logger = .silent) {
         self.source = source
         self.options = options
@@ -30,11 +30,11 @@ public struct BaseBackup: Sendable {
 }
 
 extension BaseBackup {
-    /// How the WAL that the backup needs gets into it.
+    /// How the backup gets the WAL that it needs.
     public enum WALMethod: String, Sendable, CaseIterable {
-        /// Not at all: the archive of the server must provide it.
+        /// Not at all: the server's archive must provide it.
         case none
-        /// At the end of the backup, by the backup connection.
+        /// At the end of the backup, over the backup connection.
         case fetch
         /// While the backup runs, over a second connection.
         case stream
@@ -46,19 +46,19 @@ extension BaseBackup {
 
     /// The replication slot that the WAL stream uses. Servers before 9.4 have none.
     public enum Slot: Sendable, Equatable {
-        /// No slot: WAL that the stream needs may be removed under it.
+        /// No slot: the server may remove WAL that the stream still needs.
         case none
-        /// A temporary slot for the time of the backup, where the server has them (from 10); else none.
+        /// A temporary slot for the duration of the backup, if the server supports it (from 10); else none.
         case temporary
-        /// A slot that exists.
+        /// An existing slot.
         case existing(String)
-        /// A permanent slot made now; an error where it exists. Dropped again if the backup fails.
+        /// A new permanent slot; an error if it exists. Dropped again if the backup fails.
         case create(String)
-        /// A permanent slot made now, or one taken over if it is physical, inactive, and its WAL is still there.
+        /// A new permanent slot, or an existing one if it is physical and inactive, and its WAL is still there.
         case createOrTakeOver(String)
     }
 
-    /// `CRC32C` and so on, as the server's option MANIFEST_CHECKSUMS names them.
+    /// The checksum algorithm of the manifest, named as in the server's option MANIFEST_CHECKSUMS.
     public enum ManifestChecksum: String, Sendable, CaseIterable {
         case none = "NONE"
         case crc32c = "CRC32C"
@@ -71,7 +71,7 @@ extension BaseBackup {
     public struct TablespaceMapping: Sendable, Equatable {
         /// The tablespace's directory on the primary.
         public var old: String
-        /// Where it goes here.
+        /// Its directory on this machine.
         public var new: String
 
         public init(from old: String, to new: String) {
@@ -80,26 +80,26 @@ extension BaseBackup {
         }
     }
 
-    /// Where tablespaces go that have no mapping: where the server has them, by its own word.
+    /// Which paths are accepted for tablespaces without a mapping: they go to the path that the server reports.
     public enum UnmappedTablespaces: Sendable, Equatable {
-        /// They are named before the copy, and one in `/etc`, `/usr` and the like, `/home`, `/root`, `/var/spool` or a
-        /// user's home directory is refused unless it is mapped onto itself.
+        /// The paths are logged before the copy. One in `/etc`, `/usr` and the like, `/home`, `/root`, `/var/spool` or
+        /// a user's home directory is refused unless it is mapped to itself.
         case guarded
-        /// Anywhere, as with the stock tool.
+        /// Any path, as with the stock tool.
         case anywhere
     }
 
-    /// How what was written gets onto stable storage.
+    /// How files are put on stable storage.
     public enum SyncMethod: String, Sendable, CaseIterable {
         /// syncfs(2) where the file system is known to report every failure, else fsync(2) of each file.
         case automatic
         /// fsync(2) of each file and directory.
         case fsync
-        /// syncfs(2) of each file system, whatever it is.
+        /// syncfs(2) of each file system, whatever its type.
         case syncfs
     }
 
-    /// Whom the files belong to: needs root.
+    /// The owner of the files; needs root.
     public struct Owner: Sendable, Equatable {
         public var user: UInt32
         public var group: UInt32
@@ -116,37 +116,37 @@ extension BaseBackup {
         public var wal = WALMethod.stream
         public var checkpoint = Checkpoint.spread
         public var slot = Slot.temporary
-        /// Most kilobytes (1024 bytes) per second that the server sends, 32 to 1048576; nil for no limit.
+        /// The most kilobytes (1024 bytes) per second that the server sends, 32 to 1048576; nil for no limit.
         public var maxRate: Int?
         public var tablespaceMappings: [TablespaceMapping] = []
-        /// Where tablespaces without a mapping go.
+        /// Which paths are accepted for tablespaces without a mapping.
         public var unmappedTablespaces = UnmappedTablespaces.guarded
-        /// Whether a target that was there gets the mode of the server's data directory, without which no server starts in
-        /// it. If not, it keeps its own, as with the stock tool.
+        /// Whether an existing target gets the mode of the server's data directory, without which no server starts in
+        /// it. If not, it keeps its mode, as with the stock tool.
         public var takesTargetMode = true
-        /// An absolute path for the WAL directory outside of the target, or nil.
+        /// An absolute path outside of the target for the WAL directory, or nil.
         public var walDirectory: String?
-        /// Whether the server checks the page checksums of what it sends (servers from 11).
+        /// Whether the server verifies page checksums as it sends (servers from 11).
         public var verifyServerChecksums = true
-        /// Whether the server makes a backup manifest (servers from 13). Without one nothing is verified on arrival.
+        /// Whether the server makes a backup manifest (servers from 13). Without one, nothing is verified on arrival.
         public var manifest = true
         public var manifestChecksum = ManifestChecksum.crc32c
-        /// Whether the manifest has all file names hex-encoded.
+        /// Whether all file names in the manifest are hex-encoded.
         public var manifestForceEncode = false
-        /// Whether the server estimates the size beforehand; without it there is no fraction and no estimate of the end.
+        /// Whether the server estimates the size first; without it, progress has no fraction and no remaining time.
         public var estimateSize = true
-        /// Whether the backup is on stable storage when `run` returns. If not, a slot moves with what was written.
+        /// Whether the backup is on stable storage when `run` returns. If not, a slot advances as WAL is written.
         public var sync = true
         public var syncMethod = SyncMethod.automatic
-        /// Whether a run that fails removes what it made.
+        /// Whether a failed run removes what it made.
         public var cleanUp = true
-        /// Whether what an earlier run has left in the target, because it was killed, is removed first: its files,
-        /// known by its mark, in all directories that it filled, and the slot that it made. Nothing else is.
+        /// Whether to first remove what a killed run left in the target: its files, identified by its mark, in all
+        /// directories that it filled, and the slot that it created. Nothing else is removed.
         public var forceClean = false
-        /// How often the WAL stream tells the server its position; zero for only when asked.
+        /// How often the WAL stream reports its position to the server; zero to report only when asked.
         public var statusInterval = Duration.seconds(10)
-        /// How long the server may be silent before the run gives it up; nil for ever. Where it may have a reason (a
-        /// checkpoint, WAL to be archived), it is asked over another connection whether it is alive.
+        /// How long the server may be silent before the run gives up; nil for no limit. If it may have a reason (a
+        /// checkpoint, WAL to be archived), it is first asked over another connection whether it is alive.
         public var stallTimeout: Duration? = .seconds(300)
         public var owner: Owner?
         /// Whether to write the settings that make the copy a standby of its source (`-R`).
@@ -163,14 +163,14 @@ extension BaseBackup {
         }
     }
 
-    /// Where a backup goes.
+    /// The destination of a backup.
     public enum Target: Sendable, Equatable {
-        /// A directory in plain format: absent, or empty. Its parents are made as needed.
+        /// A directory in plain format: absent, or empty. Missing parents are created.
         case directory(String)
     }
 }
 
-/// How far a backup is.
+/// The progress of a backup.
 public struct BackupProgress: Sendable, Equatable {
     public enum Phase: String, Sendable, CaseIterable {
         case connecting, checkpoint, copying, finishingWAL, verifying, syncing, configuring, starting
@@ -182,9 +182,9 @@ public struct BackupProgress: Sendable, Equatable {
     public var bytesDone: UInt64
     /// The server's estimate; nil before it is known or without `estimateSize`.
     public var bytesTotal: UInt64?
-    /// Measured over the last seconds.
+    /// The average over the last seconds.
     public var bytesPerSecond: UInt64
-    /// The time left of the copy at the present rate, or nil.
+    /// The remaining time of the copy at the current rate; nil if unknown.
     public var eta: Duration?
     public var tablespacesDone: Int
     public var tablespacesTotal: Int
@@ -205,19 +205,19 @@ public struct BackupProgress: Sendable, Equatable {
         self.elapsed = elapsed
     }
 
-    /// From 0 to 1, or nil where the total is not known. Never above 1: the estimate is the server's, and may be low.
+    /// From 0 to 1; nil if the total is not known. Capped at 1: the server's estimate may be too low.
     public var fraction: Double? {
         guard let bytesTotal, bytesTotal > 0 else { return nil }
         return min(1, Double(bytesDone) / Double(bytesTotal))
     }
 }
 
-/// What a finished backup is.
+/// The result of a finished backup.
 public struct BackupResult: Sendable, Equatable {
     public var startLSN: LSN
     public var endLSN: LSN
     public var timeline: TimelineID
-    /// The number of files whose size and checksum agree with the manifest; nil where there was no manifest.
+    /// The number of files whose size and checksum match the manifest; nil without a manifest.
     public var verifiedFiles: Int?
     /// Bytes of base data received.
     public var bytes: UInt64

@@ -1,10 +1,10 @@
 import UnderstudyPlatform
 
-/// Collects how far a run is, and tells it from a thread of its own: the hot paths only add to counters.
+/// Collects the progress of a run and reports it on its own thread; the hot paths only add to counters.
 package final class ProgressMeter: Sendable {
     private struct State {
         var current: BackupProgress
-        /// Phases that have begun and were not told yet, each with what was known then.
+        /// Phases that have begun and are not yet reported, each with the counters at its start.
         var untold: [BackupProgress] = []
         var isClosed = false
     }
@@ -21,7 +21,7 @@ package final class ProgressMeter: Sendable {
         self.tell = tell
     }
 
-    /// Begins to tell; ``finish(_:)`` must follow. Where no thread can be had, all phases are told at the end.
+    /// Starts reporting; ``finish(_:)`` must follow. If no thread can be created, all phases are reported at the end.
     package func start() {
         state.update { $0.untold = [$0.current] }
         thread.update { $0 = try? OwnThread("progress") { self.run() } }
@@ -35,7 +35,7 @@ package final class ProgressMeter: Sendable {
         }
     }
 
-    /// Nobody is woken: the thread looks by itself.
+    /// Does not wake the thread, which reads the counters at each interval.
     package func count(bytes: Int) {
         state.change { $0.current.bytesDone += UInt64(bytes) }
     }
@@ -53,7 +53,7 @@ package final class ProgressMeter: Sendable {
 
     package var bytesDone: UInt64 { state.read { $0.current.bytesDone } }
 
-    /// Tells the last phase, and waits until it is told.
+    /// Reports the last phase, and returns once it is reported.
     package func finish(_ phase: BackupProgress.Phase) {
         enter(phase)
         state.update { $0.isClosed = true }
@@ -87,7 +87,7 @@ package final class ProgressMeter: Sendable {
     }
 }
 
-/// The rate over the last seconds.
+/// The transfer rate over about the last five seconds.
 struct RateWindow {
     private var samples: [(bytes: UInt64, at: Duration)] = []
     private static let length = Duration.seconds(5)
@@ -103,12 +103,12 @@ struct RateWindow {
         return UInt64(Double(last.bytes - first.bytes) / seconds)
     }
 
-    /// nil while too little was seen for a guess.
+    /// nil while there are too few samples for an estimate.
     func timeFor(_ bytes: UInt64?) -> Duration? {
         let rate = bytesPerSecond
         guard let bytes, rate > 0, let first = samples.first, let last = samples.last, last.at - first.at >= .seconds(1)
         else { return nil }
-        // A server may announce any number; a duration has bounds.
+        // A server may announce any size; a duration is bounded.
         return .seconds(min(Double(bytes) / Double(rate), 1e12))
     }
 }

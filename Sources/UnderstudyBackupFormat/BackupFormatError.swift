@@ -1,20 +1,20 @@
 /// Why an archive or a backup manifest cannot be read.
 ///
-/// `message` has PostgreSQL's form: lower case, no full stop, objects quoted; `detail` is whole sentences.
-/// Which archive it was is known to the caller alone.
+/// `message` has PostgreSQL's form: lower case, no full stop, objects quoted; `detail` is whole sentences. Only the
+/// caller knows which archive it was.
 package struct BackupFormatError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: Hashable, Sendable {
-        /// The archive is not one that any tar program could have written.
+        /// No tar program could have written the archive.
         case malformedArchive
         /// A member that no server sends: a hard link, a device, an extension header.
         case unsupportedMember
-        /// A path that leads out of the directory it is meant for, or nowhere.
+        /// A path that is empty, or that leads out of its directory.
         case unsafePath
-        /// The bytes end before what they announced.
+        /// The archive or manifest ends too early.
         case truncated
-        /// The manifest is not one that a server could have written.
+        /// No server could have written the manifest.
         case malformedManifest
-        /// The manifest does not have the checksum that it says it has.
+        /// The manifest does not match its own checksum.
         case manifestChecksum
         /// libcrypto could not compute a checksum.
         case digest
@@ -36,9 +36,9 @@ package struct BackupFormatError: Error, Hashable, Sendable, CustomStringConvert
     }
 }
 
-/// What takes the events of a reader of this module, and says how its own error type holds the reader's errors.
+/// Receives the events of a reader in this module, and wraps the reader's errors in its own error type.
 ///
-/// So a reader's `consume` throws one type, the sink's, whoever of the two fails.
+/// Thus a reader's `consume` throws only the sink's error type, whether the reader or the sink fails.
 package protocol ReaderSink: ~Copyable {
     associatedtype Failure: Error
 

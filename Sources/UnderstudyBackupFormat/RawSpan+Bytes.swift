@@ -1,17 +1,17 @@
 extension RawSpan {
-    /// The byte at `offset`; traps outside of the span.
+    /// The byte at `offset`; traps if out of bounds.
     @inline(__always)
     func byte(at offset: Int) -> UInt8 {
-        // Any bytes are a UInt8, and the bounds are checked by the load.
+        // A UInt8 has no invalid bit patterns, and the load checks the bounds.
         unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
 
-    /// Whether no byte is other than zero.
+    /// Whether all bytes are zero.
     var isZero: Bool {
         var offset = 0
         var bits: UInt64 = 0
         while byteCount - offset >= 8 {
-            // Any eight bytes are a UInt64, and the bounds are checked by the load.
+            // A UInt64 has no invalid bit patterns, and the load checks the bounds.
             bits |= unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
             offset += 8
         }
@@ -40,7 +40,7 @@ extension RawSpan {
 }
 
 extension [UInt8] {
-    /// The elements as bytes, for as long as the array is borrowed.
+    /// The elements as bytes, while the array is borrowed.
     package var rawSpan: RawSpan {
         @_lifetime(borrow self)
         borrowing get {

@@ -4,18 +4,18 @@ import Understudy
 
 /// The limits on the memory that the process may map (ulimit -v and -d).
 enum AddressSpace {
-    /// What a run takes at most besides the stacks of its threads: blocks between network and disk, connections, and what
-    /// is kept of some hundred thousand files.
+    /// The most that a run takes besides its threads' stacks: blocks between network and disk, connections, and records
+    /// of some hundred thousand files.
     private static let need = 128 << 20
     private static let threads = 10
 
-    /// Looks whether there is enough of it for a whole run: where memory runs out in the middle of one, neither Swift nor
-    /// the C library can go on.
+    /// Checks that there is enough memory for a whole run: if it runs out during a run, neither Swift nor the C library
+    /// can go on.
     static func check() throws(UnderstudyError) {
         guard let limit = [RLIMIT_AS, RLIMIT_DATA].compactMap(limit).min() else { return }
-        // Without this a run would need several times as much.
+        // Otherwise a run would need several times as much.
         _ = understudy_limit_memory_arenas()
-        // glibc gives a thread's stack the size of the main one, or 2 MB where that has no limit.
+        // glibc gives a thread's stack the size of the main thread's limit, or 2 MB if there is none.
         let size = need + threads * (self.limit(RLIMIT_STACK) ?? 2 << 20)
         guard understudy_has_address_space(size) != 0 else { return }
         throw UnderstudyError(
@@ -23,7 +23,7 @@ enum AddressSpace {
             hint: "Raise the limit on memory (ulimit -v, ulimit -d), or lower that on stacks (ulimit -s).")
     }
 
-    /// nil where there is none.
+    /// nil if there is none.
     private static func limit(_ resource: __rlimit_resource) -> Int? {
         var limit = rlimit()
         // getrlimit fills the struct.

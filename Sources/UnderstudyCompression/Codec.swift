@@ -1,31 +1,31 @@
-/// How far an encoder is to go with what it was given.
+/// How much output an encoder must produce for its input.
 enum Goal {
-    /// Output may stay inside.
+    /// Output may remain inside the encoder.
     case more
-    /// All that was given can be decoded from the output.
+    /// All input so far can be decoded from the output.
     case flush
     /// The frame is complete.
     case end
 }
 
-/// What one call of a library did.
+/// The result of one call to a library.
 struct Step {
-    /// Bytes of the input that were taken.
+    /// Bytes of the input that were consumed.
     var read: Int
-    /// Bytes of the room that were filled, from its beginning.
+    /// Bytes written to the buffer, from its beginning.
     var written: Int
-    /// An encoder: the goal is reached, and nothing of the input is left. A decoder: the frame has ended.
+    /// For an encoder: the goal is reached, and no input is left. For a decoder: the frame has ended.
     var isDone: Bool
 }
 
-/// One of the three encoders. Their methods do not mutate because their state lies behind a pointer; whoever calls
-/// them has to have exclusive access.
+/// One of the three encoders. Their methods do not mutate because their state is behind a pointer; the caller must have
+/// exclusive access.
 enum Encoder: ~Copyable {
     case gzip(GzipEncoder)
     case lz4(LZ4Encoder)
     case zstd(ZstdEncoder)
 
-    /// The room that every call needs.
+    /// The buffer size that every call needs.
     var room: Int {
         switch self {
         case .gzip: 1 << 16
@@ -34,7 +34,7 @@ enum Encoder: ~Copyable {
         }
     }
 
-    /// Comes before the first `step`; gives the number of bytes written.
+    /// Writes the header, before the first `step`. Returns the number of bytes written.
     func begin(_ room: inout [UInt8]) throws(CompressionError) -> Int {
         switch self {
         case .gzip: 0
@@ -52,7 +52,7 @@ enum Encoder: ~Copyable {
     }
 }
 
-/// One of the three decoders; as with `Encoder`, the caller has exclusive access.
+/// One of the three decoders. As with `Encoder`, the caller must have exclusive access.
 enum Decoder: ~Copyable {
     case gzip(GzipDecoder)
     case lz4(LZ4Decoder)

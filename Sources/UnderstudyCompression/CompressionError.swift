@@ -1,22 +1,21 @@
 /// Why bytes could not be compressed or decompressed.
 ///
-/// `message` has PostgreSQL's form, with the words of the library behind the colon. Which file it was is known to the
-/// caller alone.
+/// `message` has PostgreSQL's form, with the library's text after the colon. Only the caller knows which file it was.
 package struct CompressionError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: Hashable, Sendable {
         /// The method has no such level.
         case level
-        /// More or fewer bytes were given than had been announced.
+        /// The number of bytes differs from the one announced.
         case contentSize
-        /// The input is of another format, or damaged.
+        /// The input is in another format, or damaged.
         case damaged
-        /// The input goes on behind the end of its frame.
+        /// There is more input after the end of the frame.
         case trailingBytes
-        /// There is no memory left, or the input asks for more than a decoder grants.
+        /// Out of memory, or the input needs more than the decoder allows.
         case memory
-        /// More was asked of a compressor that had finished.
+        /// The compressor was used after it had finished.
         case finished
-        /// The library failed for a reason of its own.
+        /// The library failed for another reason.
         case library
     }
 

@@ -1,8 +1,8 @@
-/// How files are compressed, named by what the command line says.
+/// A compression method for files, by its name on the command line.
 package enum CompressionMethod: String, Hashable, Sendable, CaseIterable {
     case gzip, lz4, zstd
 
-    /// What follows the dot in the name of a compressed file; the names that the stock tools look for.
+    /// The suffix of a compressed file's name, without the dot; the stock tools expect these.
     package var fileSuffix: String {
         switch self {
         case .gzip: "gz"
@@ -20,7 +20,7 @@ package enum CompressionMethod: String, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// The level that each library takes when none is asked for; zlib calls it -1, the other two call it 0.
+    /// The library's own default level; zlib calls it -1, the other two call it 0.
     package var defaultLevel: Int {
         switch self {
         case .gzip: 6

@@ -1,8 +1,8 @@
 /// Compresses bytes into one gzip member, LZ4 frame or Zstandard frame, as the command line tools write them.
 ///
-/// Each format carries a checksum of the plain bytes. After an error, all that follows fails with the same one.
+/// Each format carries a checksum of the plain bytes. After an error, all later calls fail with the same error.
 ///
-/// It may move between threads: the library's context is reached through mutating methods alone, so with exclusive
+/// It may move between threads: the library's context is reached only through mutating methods, which need exclusive
 /// access to a value that cannot be copied; and no library ties its contexts to a thread.
 package struct Compressor: ~Copyable, @unchecked Sendable {
     private enum State {
@@ -15,13 +15,13 @@ package struct Compressor: ~Copyable, @unchecked Sendable {
     private let contentSize: UInt64?
     private var state = State.new
     private var taken: UInt64 = 0
-    /// What the library writes into, one call after the other.
+    /// The output buffer for the library, reused by each call.
     private var room: [UInt8]
 
     /// - Parameters:
-    ///   - level: One of the method's levels, its default without.
-    ///   - contentSize: The number of plain bytes, where it is known. LZ4 and Zstandard put it into the header (LZ4 not
-    ///     if it is zero), gzip has no place for it. With every method, another number of bytes is an error then.
+    ///   - level: A level of the method; nil for its default.
+    ///   - contentSize: The number of plain bytes, if known. LZ4 and Zstandard write it into the header (LZ4 not if it
+    ///     is zero); gzip has no field for it. With every method, a different number of bytes is then an error.
     package init(
         _ method: CompressionMethod, level: Int? = nil, contentSize: UInt64? = nil
     ) throws(CompressionError) {
@@ -44,17 +44,17 @@ package struct Compressor: ~Copyable, @unchecked Sendable {
         self.encoder = encoder
     }
 
-    /// Takes all of `bytes`; what can be written already is appended to `output`.
+    /// Compresses all of `bytes`, and appends the available output to `output`.
     package mutating func compress(_ bytes: RawSpan, into output: inout [UInt8]) throws(CompressionError) {
         try run(bytes, .more, &output)
     }
 
-    /// Afterwards, all that was given so far can be decoded from the output so far. It costs some compression.
+    /// Flushes: everything so far can then be decoded from the output so far. This costs some compression.
     package mutating func flush(into output: inout [UInt8]) throws(CompressionError) {
         try run(RawSpan(), .flush, &output)
     }
 
-    /// Completes the frame. Nothing may follow but the end of this compressor.
+    /// Completes the frame. The compressor cannot be used afterwards.
     package mutating func finish(into output: inout [UInt8]) throws(CompressionError) {
         try run(RawSpan(), .end, &output)
         state = .finished
@@ -75,7 +75,7 @@ package struct Compressor: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// The libraries check the announced size, too, but not zlib, and libzstd not where `finish` is the first call.
+    /// The libraries check the announced size too, except zlib, and libzstd if `finish` is the first call.
     private mutating func count(_ bytes: RawSpan, _ goal: Goal) throws(CompressionError) {
         taken += UInt64(bytes.byteCount)
         guard let contentSize else { return }

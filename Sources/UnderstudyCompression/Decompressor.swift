@@ -1,23 +1,23 @@
-/// Decompresses one gzip member, LZ4 frame or Zstandard frame, and checks its checksum where it has one.
+/// Decompresses one gzip member, LZ4 frame or Zstandard frame, and verifies its checksum if it has one.
 ///
 ///     var rest = bytes.span.bytes
 ///     while let piece = try decompressor.nextPiece(of: &rest) {
 ///         write(piece)
 ///     }
 ///
-/// After an error, all that follows fails with the same one.
+/// After an error, all later calls fail with the same error.
 ///
-/// It may move between threads: the library's context is reached through mutating methods alone, so with exclusive
+/// It may move between threads: the library's context is reached only through mutating methods, which need exclusive
 /// access to a value that cannot be copied; and no library ties its contexts to a thread.
 package struct Decompressor: ~Copyable, @unchecked Sendable {
     private let decoder: Decoder
     private var failure: CompressionError?
-    /// What the library writes into, one piece after the other.
+    /// The output buffer for the library, reused by each piece.
     private var room: [UInt8]
-    /// Whether the last piece filled the room: then there may be more to come without further input.
+    /// Whether the last piece filled the buffer. More output may then follow without further input.
     private var isFull = false
 
-    /// Whether the frame has ended. False behind the last byte of a file says that the file is truncated.
+    /// Whether the frame has ended. If false after the last byte of a file, the file is truncated.
     package private(set) var isAtEnd = false
 
     package init(_ method: CompressionMethod) throws(CompressionError) {
@@ -33,11 +33,11 @@ package struct Decompressor: ~Copyable, @unchecked Sendable {
 
     package var method: CompressionMethod { decoder.method }
 
-    /// The next plain bytes, never none, lent until the next call; nil when it takes further input to go on, or when
-    /// the frame has ended. `rest` loses what was read, and is empty after nil.
+    /// The next plain bytes, never empty, borrowed until the next call. Nil if more input is needed, or if the frame
+    /// has ended. Removes the bytes read from `rest`; after nil it is empty.
     ///
-    /// Throws when the input is damaged, or goes on behind the end of the frame. What was decoded before is handed
-    /// out first.
+    /// - Throws: If the input is damaged, or continues after the end of the frame. The bytes decoded before that are
+    ///   returned first.
     @_lifetime(&self)
     @_lifetime(rest: copy rest)
     package mutating func nextPiece(of rest: inout RawSpan) throws(CompressionError) -> RawSpan? {
@@ -51,7 +51,7 @@ package struct Decompressor: ~Copyable, @unchecked Sendable {
         if let failure { throw failure }
         do throws(CompressionError) {
             while !isAtEnd {
-                // libzstd takes a row of calls without input for an endless loop.
+                // libzstd treats repeated calls without input as an endless loop.
                 if rest.isEmpty && !isFull { return 0 }
                 let step = try decoder.step(rest, &room)
                 rest = rest.extracting(droppingFirst: step.read)

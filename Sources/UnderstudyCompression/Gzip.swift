@@ -1,22 +1,22 @@
 import CUnderstudyZ
 
-/// The largest window, and 16 for gzip's header and trailer in place of zlib's.
+/// The largest window; the 16 selects gzip's header and trailer instead of zlib's.
 private let windowBits: Int32 = 15 + 16
 
-/// One gzip member: deflateInit2, deflate, deflateEnd. The last four bytes of its trailer are the plain size modulo
-/// 2^32, by which the stock tool knows whether a segment is complete.
+/// Writes one gzip member: deflateInit2, deflate, deflateEnd. The last four bytes of its trailer are the plain size
+/// modulo 2^32, from which the stock tool determines whether a segment is complete.
 @safe struct GzipEncoder: ~Copyable {
-    /// Ours alone from `init` to `deinit`, at one address, because zlib's state points back at it.
+    /// Owned by this value alone from `init` to `deinit`, at one address, because zlib's state points back at it.
     private let stream: UnsafeMutablePointer<z_stream>
 
     init(level: Int32) throws(CompressionError) {
-        // zlib wants zeroes for the allocators it is to choose, and fills the rest in.
+        // zlib requires zeros to choose its own allocators, and fills in the rest.
         let stream = unsafe makeStream()
         let status = unsafe deflateInit2_(
             stream, level, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
             Int32(MemoryLayout<z_stream>.size))
         guard status == Z_OK else {
-            // The text is a constant of zlib; the stream was made above, and is not stored.
+            // The text is a constant of zlib; the stream was made above and is not stored.
             let reason = unsafe text(of: status, in: stream)
             unsafe stream.deallocate()
             throw .compressing(.gzip, status == Z_MEM_ERROR ? .memory : .library, reason)
@@ -25,7 +25,7 @@ private let windowBits: Int32 = 15 + 16
     }
 
     deinit {
-        // `self` is the only holder, and ends here.
+        // `self` is the only owner, and ends here.
         unsafe deflateEnd(stream)
         unsafe stream.deallocate()
     }
@@ -42,16 +42,17 @@ private let windowBits: Int32 = 15 + 16
         switch status {
         case Z_STREAM_END:
             return Step(read: read, written: written, isDone: true)
-        // Z_BUF_ERROR says that there was nothing to do.
+        // Z_BUF_ERROR means that there was nothing to do.
         case Z_OK, Z_BUF_ERROR:
-            // A flush is over as soon as it leaves room; the next call takes up what more input leaves inside.
+            // A flush is complete once the buffer is not full. Input that stays inside the encoder is written by a
+            // later call.
             let isDone =
                 switch goal {
                 case .more: read == input.byteCount
                 case .flush: !isFull
                 case .end: false
                 }
-            // The end always makes progress, until Z_STREAM_END.
+            // Z_FINISH always makes progress, until Z_STREAM_END.
             if isDone || status == Z_OK { return Step(read: read, written: written, isDone: isDone) }
             fallthrough
         default:
@@ -60,18 +61,18 @@ private let windowBits: Int32 = 15 + 16
     }
 }
 
-/// Reads one gzip member, and nothing else: inflateInit2, inflate, inflateEnd.
+/// Reads exactly one gzip member: inflateInit2, inflate, inflateEnd.
 @safe struct GzipDecoder: ~Copyable {
-    /// Ours alone from `init` to `deinit`, at one address, because zlib's state points back at it.
+    /// Owned by this value alone from `init` to `deinit`, at one address, because zlib's state points back at it.
     private let stream: UnsafeMutablePointer<z_stream>
 
     init() throws(CompressionError) {
-        // zlib wants zeroes for the allocators it is to choose and for the input, and fills the rest in.
+        // zlib requires zeros to choose its own allocators and for the input, and fills in the rest.
         let stream = unsafe makeStream()
         let status = unsafe inflateInit2_(
             stream, windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
         guard status == Z_OK else {
-            // The text is a constant of zlib; the stream was made above, and is not stored.
+            // The text is a constant of zlib; the stream was made above and is not stored.
             let reason = unsafe text(of: status, in: stream)
             unsafe stream.deallocate()
             throw .decompressing(.gzip, status == Z_MEM_ERROR ? .memory : .library, reason)
@@ -80,7 +81,7 @@ private let windowBits: Int32 = 15 + 16
     }
 
     deinit {
-        // `self` is the only holder, and ends here.
+        // `self` is the only owner, and ends here.
         unsafe inflateEnd(stream)
         unsafe stream.deallocate()
     }
@@ -89,7 +90,7 @@ private let windowBits: Int32 = 15 + 16
         // The stream lives as long as `self`; the two buffers are used during the call only, see `lend`.
         let (status, read, written, _) = unsafe lend(input, &room, to: stream) { unsafe inflate($0, Z_NO_FLUSH) }
         switch status {
-        // Z_BUF_ERROR says that there was nothing to do: it takes more input.
+        // Z_BUF_ERROR means that there was nothing to do: it needs more input.
         case Z_OK, Z_BUF_ERROR, Z_STREAM_END:
             return Step(read: read, written: written, isDone: status == Z_STREAM_END)
         default:
@@ -101,21 +102,21 @@ private let windowBits: Int32 = 15 + 16
 
 private func makeStream() -> UnsafeMutablePointer<z_stream> {
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
-    // Fresh memory for one stream.
+    // Newly allocated memory for one stream.
     unsafe stream.initialize(to: z_stream())
     return unsafe stream
 }
 
-/// Points the stream at both buffers for the time of `body`.
+/// Points the stream at both buffers while `body` runs.
 private func lend(
     _ input: RawSpan, _ room: inout [UInt8], to stream: UnsafeMutablePointer<z_stream>,
     _ body: (UnsafeMutablePointer<z_stream>) -> Int32
 ) -> (status: Int32, read: Int, written: Int, isFull: Bool) {
-    // zlib counts in 32 bits; who has more comes again with the rest.
+    // zlib counts in 32 bits; the caller passes the rest of a longer input again.
     let given = UInt32(clamping: input.byteCount)
     let space = UInt32(clamping: room.count)
-    // Both buffers are valid in here, for as many bytes as zlib is told; it does not write to the input, whose pointer
-    // is mutable only where zlib is built without z_const. None of the pointers outlives the closures.
+    // Both buffers are valid in the closures, for the lengths passed to zlib. zlib does not write to the input, whose
+    // pointer is mutable only if zlib is built without z_const. None of the pointers outlives the closures.
     return unsafe input.withUnsafeBytes { source in
         unsafe room.withUnsafeMutableBytes { target in
             unsafe stream.pointee.next_in = UnsafeMutablePointer(
@@ -135,7 +136,7 @@ private func lend(
     }
 }
 
-/// zlib's words for a failure.
+/// zlib's text for a failure.
 private func text(of status: Int32, in stream: UnsafeMutablePointer<z_stream>) -> String {
     // Both are C strings that are constants of zlib.
     if let message = unsafe stream.pointee.msg { return unsafe String(cString: message) }

@@ -1,12 +1,12 @@
 import CUnderstudyLZ4
 
-/// One LZ4 frame with the block size that the library chooses, and with a checksum of the content as the tool lz4
-/// writes it: LZ4F_compressBegin, LZ4F_compressUpdate, LZ4F_flush, LZ4F_compressEnd.
+/// Writes one LZ4 frame with the library's default block size and a content checksum, as the tool lz4 does:
+/// LZ4F_compressBegin, LZ4F_compressUpdate, LZ4F_flush, LZ4F_compressEnd.
 @safe struct LZ4Encoder: ~Copyable {
-    /// What is compressed in one call: with it the room has a bound, and is one block of the default size.
+    /// The input of one call: one block of the default size. It bounds the output buffer.
     private static let portion = 1 << 16
 
-    /// Ours alone from `init` to `deinit`.
+    /// Owned by this value alone, from `init` to `deinit`.
     private let context: OpaquePointer
     private let preferences: LZ4F_preferences_t
     let room: Int
@@ -15,11 +15,11 @@ import CUnderstudyLZ4
         var preferences = LZ4F_preferences_t()
         preferences.compressionLevel = level
         preferences.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled
-        // Zero stands for unknown.
+        // Zero means unknown.
         preferences.frameInfo.contentSize = contentSize ?? 0
         var context: OpaquePointer?
-        // Both live through the calls. The bound of one portion is that of a flush and of the end, too, since it counts
-        // in a block that is nearly full.
+        // Both variables outlive the calls. The bound for one portion also holds for a flush and for the end, since it
+        // includes a nearly full block.
         let status = unsafe LZ4F_createCompressionContext(&context, UInt32(LZ4F_VERSION))
         room = unsafe max(LZ4F_compressBound(Self.portion, &preferences), Int(LZ4F_HEADER_SIZE_MAX))
         self.preferences = preferences
@@ -30,14 +30,14 @@ import CUnderstudyLZ4
     }
 
     deinit {
-        // `self` is the only holder, and ends here.
+        // `self` is the only owner, and ends here.
         unsafe LZ4F_freeCompressionContext(context)
     }
 
-    /// The header.
+    /// Writes the header.
     func begin(_ room: inout [UInt8]) throws(CompressionError) -> Int {
-        // The context lives as long as `self`; the preferences are copied, and the buffer is written to, during the
-        // call only.
+        // The context lives as long as `self`. The preferences are copied, and the buffer is written, only during the
+        // call.
         let result = unsafe room.withUnsafeMutableBytes { target in
             unsafe withUnsafePointer(to: preferences) { preferences in
                 unsafe LZ4F_compressBegin(context, target.baseAddress, target.count, preferences)
@@ -48,7 +48,7 @@ import CUnderstudyLZ4
 
     func step(_ input: RawSpan, _ goal: Goal, _ room: inout [UInt8]) throws(CompressionError) -> Step {
         let portion = input.extracting(first: Self.portion)
-        // The context lives as long as `self`. Both buffers are used during the call only: without stableSrc the
+        // The context lives as long as `self`. Both buffers are used only during the call: without stableSrc the
         // context copies the part of the input that it still needs.
         let result = unsafe room.withUnsafeMutableBytes { target in
             switch goal {
@@ -75,12 +75,12 @@ import CUnderstudyLZ4
 
 /// Reads one LZ4 frame: LZ4F_decompress.
 @safe struct LZ4Decoder: ~Copyable {
-    /// Ours alone from `init` to `deinit`.
+    /// Owned by this value alone, from `init` to `deinit`.
     private let context: OpaquePointer
 
     init() throws(CompressionError) {
         var context: OpaquePointer?
-        // `context` lives through the call.
+        // `context` outlives the call.
         let status = unsafe LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
         guard LZ4F_isError(status) == 0, let context = unsafe context else {
             throw .decompressing(.lz4, .memory, text(of: status))
@@ -89,15 +89,15 @@ import CUnderstudyLZ4
     }
 
     deinit {
-        // `self` is the only holder, and ends here.
+        // `self` is the only owner, and ends here.
         unsafe LZ4F_freeDecompressionContext(context)
     }
 
     func step(_ input: RawSpan, _ room: inout [UInt8]) throws(CompressionError) -> Step {
         var read = input.byteCount
         var written = room.count
-        // The context lives as long as `self`. Both buffers have the sizes that are given, and are used during the call
-        // only: without stableDst the context keeps a copy of the window.
+        // The context lives as long as `self`. Both buffers have the given sizes, and are used only during the call:
+        // without stableDst the context keeps a copy of the window.
         let result = unsafe room.withUnsafeMutableBytes { target in
             unsafe input.withUnsafeBytes { source in
                 unsafe LZ4F_decompress(context, target.baseAddress, &written, source.baseAddress, &read, nil)
@@ -106,18 +106,18 @@ import CUnderstudyLZ4
         guard LZ4F_isError(result) == 0 else {
             throw .decompressing(.lz4, isMemory(result) ? .memory : .damaged, text(of: result))
         }
-        // Anything else is a hint about how much it would like next.
+        // A nonzero result is only a hint about the size of the next input.
         return Step(read: read, written: written, isDone: result == 0)
     }
 }
 
-/// The library's words for a failure.
+/// The library's text for a failure.
 private func text(of result: Int) -> String {
     // A C string that is a constant of the library.
     unsafe String(cString: LZ4F_getErrorName(result))
 }
 
-/// The shared library exports no codes, but their names.
+/// The shared library exports no error codes, only their names.
 private func isMemory(_ result: Int) -> Bool {
     text(of: result) == "ERROR_allocation_failed"
 }

@@ -1,15 +1,15 @@
 import CUnderstudyZstd
 
-/// One Zstandard frame with a checksum of the content, as the tool zstd writes it: ZSTD_compressStream2.
+/// Writes one Zstandard frame with a content checksum, as the tool zstd does: ZSTD_compressStream2.
 @safe struct ZstdEncoder: ~Copyable {
-    /// Ours alone from `init` to `deinit`.
+    /// Owned by this value alone, from `init` to `deinit`.
     private let context: OpaquePointer
 
     init(level: Int32, contentSize: UInt64?) throws(CompressionError) {
         guard let context = unsafe ZSTD_createCCtx() else {
             throw .compressing(.zstd, .memory, "out of memory")
         }
-        // Made above, and used here alone.
+        // The context was made above, and only this code uses it.
         var results = unsafe [
             ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level),
             ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1),
@@ -18,7 +18,7 @@ import CUnderstudyZstd
             results.append(unsafe ZSTD_CCtx_setPledgedSrcSize(context, contentSize))
         }
         if let failure = results.first(where: { ZSTD_isError($0) != 0 }) {
-            // Made above, and not stored.
+            // The context was made above and is not stored.
             unsafe ZSTD_freeCCtx(context)
             throw .compressing(.zstd, .library, text(of: failure))
         }
@@ -26,7 +26,7 @@ import CUnderstudyZstd
     }
 
     deinit {
-        // `self` is the only holder, and ends here.
+        // `self` is the only owner, and ends here.
         unsafe ZSTD_freeCCtx(context)
     }
 
@@ -37,8 +37,8 @@ import CUnderstudyZstd
             case .flush: ZSTD_e_flush
             case .end: ZSTD_e_end
             }
-        // The context lives as long as `self`. Both buffers have the sizes that are given, and are used during the call
-        // only: what the context still needs it copies.
+        // The context lives as long as `self`. Both buffers have the given sizes, and are used only during the call:
+        // the context copies the input that it still needs.
         let (left, read, written) = unsafe room.withUnsafeMutableBytes { target in
             unsafe input.withUnsafeBytes { source in
                 var output = unsafe ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
@@ -50,16 +50,16 @@ import CUnderstudyZstd
         guard ZSTD_isError(left) == 0 else {
             throw .compressing(.zstd, code(of: left, otherwise: .library), text(of: left))
         }
-        // What is left inside counts only where it is to come out.
+        // Output that is left inside the encoder matters only for a flush or the end.
         return Step(
             read: read, written: written, isDone: read == input.byteCount && (goal == .more || left == 0))
     }
 }
 
-/// Reads one Zstandard frame whose window is not larger than 128 MiB, the bound of the library and of the tool zstd:
+/// Reads one Zstandard frame with a window of at most 128 MiB, the limit of the library and of the tool zstd:
 /// ZSTD_decompressStream.
 @safe struct ZstdDecoder: ~Copyable {
-    /// Ours alone from `init` to `deinit`.
+    /// Owned by this value alone, from `init` to `deinit`.
     private let context: OpaquePointer
 
     init() throws(CompressionError) {
@@ -70,13 +70,13 @@ import CUnderstudyZstd
     }
 
     deinit {
-        // `self` is the only holder, and ends here.
+        // `self` is the only owner, and ends here.
         unsafe ZSTD_freeDCtx(context)
     }
 
     func step(_ input: RawSpan, _ room: inout [UInt8]) throws(CompressionError) -> Step {
-        // The context lives as long as `self`. Both buffers have the sizes that are given, and are used during the call
-        // only: the context has a window of its own.
+        // The context lives as long as `self`. Both buffers have the given sizes, and are used only during the call:
+        // the context has its own window.
         let (result, read, written) = unsafe room.withUnsafeMutableBytes { target in
             unsafe input.withUnsafeBytes { source in
                 var output = unsafe ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
@@ -88,12 +88,12 @@ import CUnderstudyZstd
         guard ZSTD_isError(result) == 0 else {
             throw .decompressing(.zstd, code(of: result, otherwise: .damaged), text(of: result))
         }
-        // Anything else is a hint about how much it would like next.
+        // A nonzero result is only a hint about the size of the next input.
         return Step(read: read, written: written, isDone: result == 0)
     }
 }
 
-/// The library's words for a failure.
+/// The library's text for a failure.
 private func text(of result: Int) -> String {
     // A C string that is a constant of the library.
     unsafe String(cString: ZSTD_getErrorName(result))

@@ -1,29 +1,30 @@
-/// What differs between server versions in the files that make a standby, chosen by `server_version_num`:
-/// 90325 is 9.3.25, 150018 is 15.18.
+/// The differences between server versions in the files that make a standby, chosen by `server_version_num`: 90325 is
+/// 9.3.25, 150018 is 15.18.
 struct ConfigurationFacts {
     enum AutoConf {
-        /// Before 9.4 the server reads no file but postgresql.conf, and that may be elsewhere.
+        /// Before 9.4 the server reads only postgresql.conf, which may be in another directory.
         case none
-        /// `postgresql.auto.conf` in the data directory, read last: what stands there wins.
+        /// `postgresql.auto.conf` in the data directory. The server reads it last, so its settings win.
         case read
     }
 
-    /// Recovery settings are in `recovery.conf`; else among all others, and `standby.signal` makes a standby.
+    /// Whether recovery settings are in `recovery.conf`. Otherwise they are ordinary settings, and `standby.signal`
+    /// makes a standby.
     var usesRecoveryConf: Bool
     var autoConf: AutoConf
-    /// Replication slots, and with them primary_slot_name.
+    /// Whether there are replication slots, and primary_slot_name.
     var hasSlots: Bool
-    /// libpq's `passfile`; without it a password file is named by the server's environment.
+    /// Whether libpq has `passfile`. Otherwise the server's environment names the password file.
     var hasPassfileKeyword: Bool
-    /// A standby's dbname means something: it synchronises logical slots through it.
+    /// Whether a standby uses dbname: it synchronises logical slots through that database.
     var usesStandbyDatabase: Bool
-    /// libpq can look for a server of a kind on a replication connection.
+    /// Whether libpq supports target_session_attrs on a replication connection.
     var hasTargetSessionOnReplication: Bool
-    /// What wal_level a primary must have for a standby that answers queries.
+    /// The wal_level that a primary needs for a hot standby.
     var standbyWALLevel: String
-    /// How pg_hba.conf asks for passwords, whatever hash the primary's roles have.
+    /// The password method in pg_hba.conf, for any hash that the primary's roles may have.
     var passwordMethod: String
-    /// max_wal_senders take their places out of max_connections.
+    /// Whether max_wal_senders counts against max_connections.
     var walSendersAreConnections: Bool
 
     init(serverVersion: Int) {
@@ -34,7 +35,7 @@ struct ConfigurationFacts {
         usesStandbyDatabase = serverVersion >= 170_000
         hasTargetSessionOnReplication = serverVersion >= 140_000
         standbyWALLevel = serverVersion < 90_600 ? "hot_standby" : "replica"
-        // Passwords are hashed with MD5 by default up to 13. There, md5 takes both kinds of hash.
+        // Up to 13, passwords are hashed with MD5 by default. There, the method md5 accepts both kinds of hash.
         passwordMethod = serverVersion < 140_000 ? "md5" : "scram-sha-256"
         walSendersAreConnections = serverVersion < 120_000
     }

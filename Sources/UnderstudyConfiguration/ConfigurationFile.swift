@@ -1,13 +1,15 @@
-/// A line of a server's configuration file that says something.
+/// A setting or include directive in a server's configuration file.
 package enum ConfigurationLine: Hashable, Sendable {
     /// The name in lower case, and the value without quotes.
     case setting(name: String, value: String)
-    /// A file whose lines stand in place of this one; relative to the directory of the file that names it.
+    /// A file whose lines replace this one. A relative path is relative to the directory of the including file.
     case include(String)
-    /// A directory whose files do, in the order of their names: those that end in `.conf` and begin with no dot.
+    /// A directory whose files replace this line, in the order of their names. Only names that end in `.conf` and do
+    /// not begin with a dot count.
     case includeDirectory(String)
 
-    /// The lines of a file. What the server would refuse is left out: it does not start with such a file anyway.
+    /// Parses the lines of a file. Lines that the server would refuse are left out: it does not start with such a file
+    /// anyway.
     ///
     /// Source: PostgreSQL manual, "Setting Parameters via the Configuration File", and `guc-file.l`.
     package static func read(_ text: String) -> [ConfigurationLine] {
@@ -29,7 +31,7 @@ package enum ConfigurationLine: Hashable, Sendable {
     private struct Scanner {
         var rest: Substring.UnicodeScalarView
 
-        /// A word without quotes, as names and most values are.
+        /// An unquoted word, as names and most values are.
         private mutating func word(_ isPart: (Unicode.Scalar) -> Bool) -> String? {
             skipSpace()
             let word = rest.prefix(while: isPart)
@@ -54,7 +56,7 @@ package enum ConfigurationLine: Hashable, Sendable {
             while let scalar = rest.popFirst() {
                 switch scalar {
                 case "'":
-                    // Doubled, it stands for itself.
+                    // A doubled quote stands for itself.
                     guard rest.first == "'" else { return String(value) }
                     rest.removeFirst()
                     value.append("'")
@@ -83,7 +85,7 @@ package enum ConfigurationLine: Hashable, Sendable {
             }
         }
 
-        /// Nothing but a comment may follow.
+        /// Whether the rest of the line is empty or a comment.
         var isAtEnd: Bool {
             mutating get {
                 skipSpace()

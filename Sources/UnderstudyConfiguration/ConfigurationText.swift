@@ -1,14 +1,14 @@
-/// Lines of a configuration file.
+/// Formats lines of a configuration file.
 enum ConfigurationText {
     /// `name = 'value'` with its newline.
     static func line(_ name: String, _ value: String) -> String {
         "\(name) = \(quoted(value))\n"
     }
 
-    /// A value as the server's configuration files take it. It stays on one line whatever is in it.
+    /// Quotes a value for the server's configuration files. The result is always a single line.
     ///
     /// Source: PostgreSQL manual, "Setting Parameters via the Configuration File", and `guc-file.l`, whose strings
-    /// know backslash escapes and no line breaks.
+    /// allow backslash escapes but no line breaks.
     static func quoted(_ value: String) -> String {
         var text = "'"
         for scalar in value.unicodeScalars {

@@ -1,6 +1,6 @@
-/// libpq's connection parameters in the order given, each keyword once.
+/// libpq's connection parameters in the given order, each keyword once.
 ///
-/// The description leaves passwords out.
+/// The description hides passwords and other secrets.
 package struct ConnectionSettings: Hashable, Sendable {
     package struct Setting: Hashable, Sendable {
         package var keyword: String
@@ -16,7 +16,7 @@ package struct ConnectionSettings: Hashable, Sendable {
 
     package init() {}
 
-    /// Of a keyword that comes twice the last value counts, as in libpq.
+    /// If a keyword is repeated, the last value wins, as in libpq.
     package init(_ settings: some Sequence<Setting>) {
         for setting in settings { self[setting.keyword] = setting.value }
     }
@@ -25,7 +25,7 @@ package struct ConnectionSettings: Hashable, Sendable {
         self.init(settings.map { Setting($0.key, $0.value) })
     }
 
-    /// The value of a keyword; nil takes it out.
+    /// The value of a keyword; setting nil removes it.
     package subscript(keyword: String) -> String? {
         get { settings.first { $0.keyword == keyword }?.value }
         set {
@@ -56,7 +56,7 @@ package struct ConnectionSettings: Hashable, Sendable {
         return text + "'"
     }
 
-    /// The stock tools quote all else, so their files and ours agree.
+    /// The stock tools quote everything else, so their files and ours agree.
     private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
         case "a"..."z", "A"..."Z", "0"..."9", "_", ".": true

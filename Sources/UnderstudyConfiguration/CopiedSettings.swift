@@ -1,8 +1,8 @@
-/// The settings that a copy of a data directory has brought along from its source.
+/// The settings that a copy of a data directory contains from its source.
 package struct CopiedSettings: Sendable, Equatable {
     package struct Setting: Hashable, Sendable {
         package var value: String
-        /// The file that it stands in, for messages.
+        /// The file that contains it, for messages.
         package var file: String
 
         package init(value: String, file: String) {
@@ -15,27 +15,28 @@ package struct CopiedSettings: Sendable, Equatable {
 
     package init() {}
 
-    /// Of a name that comes twice the last value counts, as in the server.
+    /// If a name is repeated, the last value wins, as in the server.
     package mutating func set(_ name: String, _ value: String, file: String) {
         settings[name] = Setting(value: value, file: file)
     }
 
     package subscript(name: String) -> Setting? { settings[name] }
 
-    // MARK: - What they would do to a standby
+    // MARK: - Effects on a standby
 
-    /// Of each of them a standby stops at the position, time or transaction named, and pauses, ends or is promoted.
+    /// With any of these, a standby stops at the given position, time or transaction, and then pauses, shuts down or is
+    /// promoted.
     package static let recoveryTargets = [
         "recovery_target", "recovery_target_name", "recovery_target_time", "recovery_target_xid", "recovery_target_lsn",
     ]
 
-    /// The recovery targets that are set (servers from 12: before, they stand in recovery.conf).
+    /// The recovery targets that are set (servers from 12; before, they are in recovery.conf).
     package func recoveryTargets(serverVersion: Int) -> [String] {
         guard serverVersion >= 120_000 else { return [] }
         return Self.recoveryTargets.filter { settings[$0].map { !$0.value.isEmpty } ?? false }
     }
 
-    /// The timeline to follow, where it is not the latest.
+    /// The value of recovery_target_timeline, if it is not `latest`.
     package func otherTimeline(serverVersion: Int) -> Setting? {
         guard serverVersion >= 120_000, let setting = settings["recovery_target_timeline"],
             setting.value.lowercased() != "latest"
@@ -43,7 +44,7 @@ package struct CopiedSettings: Sendable, Equatable {
         return setting
     }
 
-    /// What is changed where settings that came along are set anew, a line each. hot_standby is among the findings.
+    /// Messages about copied settings that are overridden, one line each. hot_standby is among the findings instead.
     package func changes(serverVersion: Int) -> [String] {
         var lines: [String] = []
         let targets = recoveryTargets(serverVersion: serverVersion)
@@ -56,15 +57,15 @@ package struct CopiedSettings: Sendable, Equatable {
         return lines
     }
 
-    /// Whether it is said that a standby answers no queries.
+    /// Whether hot_standby is off, so a standby answers no queries.
     package var forbidsQueries: Bool { settings["hot_standby"].map { Self.isOff($0.value) } ?? false }
 
-    /// What a user should know of before a standby starts with these settings. Values are not told: a command may hold
-    /// a password.
+    /// Warnings for the user before a standby starts with these settings. They do not contain values, since a command
+    /// may hold a password.
     ///
     /// - Parameters:
-    ///   - areOverridden: Whether the recovery targets, the timeline and hot_standby are set anew.
-    ///   - directory: The copy, as a hint names it.
+    ///   - areOverridden: Whether the recovery targets, the timeline and hot_standby are set again.
+    ///   - directory: The copy's path, for a hint.
     package func findings(serverVersion: Int, areOverridden: Bool, directory: String) -> [Finding] {
         var findings: [Finding] = []
         func tell(_ name: String, _ effect: String, hint: String? = nil) {
@@ -95,7 +96,8 @@ package struct CopiedSettings: Sendable, Equatable {
         return findings
     }
 
-    /// The shell's command that takes all recovery targets back, wherever they are set. Only all of them together do.
+    /// A shell command that resets all recovery targets, wherever they are set. Resetting only some of them has no
+    /// effect.
     private static func resetCommand(_ directory: String) -> String {
         let names = recoveryTargets.map { "'\($0.dropFirst("recovery_target".count))'" }.joined(separator: " ")
         let path = ShellText.pasted("\(directory)/postgresql.auto.conf")
@@ -133,7 +135,7 @@ package struct CopiedSettings: Sendable, Equatable {
             effect: "it is always, so the standby archives WAL too, perhaps to where its primary does"),
     ]
 
-    /// The words that the server takes for false, and their beginnings as far as they are not ambiguous.
+    /// Whether the server reads a value as false: the words for false, and their unambiguous prefixes.
     private static func isOff(_ value: String) -> Bool {
         let word = value.lowercased()
         if word == "0" { return true }

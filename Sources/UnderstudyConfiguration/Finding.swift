@@ -1,4 +1,4 @@
-/// Something that would make a backup or a standby fail, said before it does.
+/// A problem that would make a backup or a standby fail, reported in advance.
 ///
 /// `message` has PostgreSQL's form; detail and hint are whole sentences, and the hint says what to do.
 package struct Finding: Error, Hashable, Sendable, CustomStringConvertible {

@@ -1,16 +1,16 @@
 package import UnderstudyWAL
 
-/// Minimal configuration files for a copy whose primary has them outside the data directory.
+/// Minimal configuration files for a copy whose primary keeps its own outside the data directory.
 package struct GeneratedConfiguration: Sendable {
     package var serverVersion: Int
-    /// The copy's own control file: it tells which settings a standby may not have lower than its primary.
+    /// The copy's control file. It holds the settings that a standby must not have lower than its primary.
     package var controlFile: ControlFile
     package var port: Int?
     package var listenAddresses: String?
     package var unixSocketDirectories: String?
-    /// How pg_hba.conf lets local users in without a password.
+    /// The pg_hba.conf method for local users without a password.
     package var localMethod = "peer"
-    /// How pg_hba.conf asks for passwords; nil for what suits the server's version.
+    /// The pg_hba.conf method for passwords; nil for the server version's default.
     package var passwordMethod: String?
 
     package init(serverVersion: Int, controlFile: ControlFile) {
@@ -18,7 +18,7 @@ package struct GeneratedConfiguration: Sendable {
         self.controlFile = controlFile
     }
 
-    /// postgresql.conf, pg_hba.conf and pg_ident.conf. They must not replace files that are there.
+    /// postgresql.conf, pg_hba.conf and pg_ident.conf. They must not replace existing files.
     package var files: [StandbyConfiguration.FileEdit] {
         [
             .init(name: "postgresql.conf", content: postgresqlConf, kind: .create),
@@ -35,7 +35,7 @@ package struct GeneratedConfiguration: Sendable {
         if let listenAddresses { set("listen_addresses", listenAddresses) }
         if let port { set("port", String(port)) }
         if let unixSocketDirectories { set("unix_socket_directories", unixSocketDirectories) }
-        // What initdb writes on all but small machines; without the line some versions make do with 8 MB.
+        // initdb's value on all but small machines. Without this line some versions use 8 MB.
         set("shared_buffers", "128MB")
         set("hot_standby", "on")
 
@@ -49,7 +49,7 @@ package struct GeneratedConfiguration: Sendable {
         text += "\n# For the day when this server is promoted.\n"
         set("wal_level", controlFile.walLevel.rawValue)
         if facts.walSendersAreConnections {
-            // Together with the 3 connections reserved for superusers they must stay below max_connections.
+            // Together with the 3 connections reserved for superusers, WAL senders must stay below max_connections.
             set("max_wal_senders", String(min(10, max(0, controlFile.maxConnections - 4))))
         }
         if facts.hasSlots { set("max_replication_slots", "10") }
@@ -58,7 +58,7 @@ package struct GeneratedConfiguration: Sendable {
         return text
     }
 
-    /// Lets in local users over the socket, and those who have a password over the loopback interface.
+    /// Admits local users over the socket, and users with a password over the loopback interface.
     package var hbaConf: String {
         let password = passwordMethod ?? ConfigurationFacts(serverVersion: serverVersion).passwordMethod
         var text = "# TYPE DATABASE USER ADDRESS METHOD\n"

@@ -1,11 +1,11 @@
-/// Places that belong to people or to the system: no tablespace goes there on the word of a server alone.
+/// Directories that belong to users or to the system. A server alone must not choose them for a tablespace.
 ///
-/// These are `/etc`, `/usr` and their like, `/home`, `/root`, `/var/spool`, and the home directory of each user with all
-/// that is in it. The home of an account that a service logs in with, as that of PostgreSQL on most systems
-/// (`/var/lib/postgresql`), is where such a service keeps its data; of that only what is hidden is guarded, `.ssh` above
-/// all. Homes that are no places of anybody (`/`, `/nonexistent`, `/var/empty`, `/tmp`, `/srv`…) do not count.
+/// These are `/etc`, `/usr` and the like, `/home`, `/root`, `/var/spool`, and everything in the home directory of each
+/// user. A service account that can log in, like PostgreSQL's on most systems (`/var/lib/postgresql`), keeps its data
+/// in its home; there only hidden files are guarded, above all `.ssh`. Homes that belong to nobody (`/`,
+/// `/nonexistent`, `/var/empty`, `/tmp`, `/srv`…) do not count.
 package struct GuardedPlaces: Sendable {
-    /// What the system says of a user.
+    /// A user's entry in the system's user database.
     package struct Home: Sendable, Equatable {
         package var user: UInt32
         package var directory: String
@@ -17,10 +17,10 @@ package struct GuardedPlaces: Sendable {
             self.shell = shell
         }
 
-        /// Whether a service has this account: by the numbers that systems give to such ones.
+        /// Whether this is a service account, by the range of user IDs that systems reserve for them.
         var isOfSystem: Bool { (1..<1000).contains(user) }
 
-        /// Whether it is one that somebody logs in with. An empty shell is /bin/sh.
+        /// Whether the account can log in. An empty shell means /bin/sh.
         var logsIn: Bool {
             !["nologin", "false", "true", "sync", "halt", "shutdown"].contains(shell.split(separator: "/").last ?? "sh")
         }
@@ -36,15 +36,15 @@ package struct GuardedPlaces: Sendable {
             "/tmp", "/var", "/var/empty", "/var/lib", "/var/run", "/var/tmp",
         ].map(Path.init))
 
-    /// By the guarded directory: its text, and whether all that is in it is guarded, or only what is hidden.
+    /// By guarded directory: its text, and whether everything in it is guarded or only hidden files.
     private var places: [Path: (text: String, isWhole: Bool)] = [:]
 
     /// - Parameters:
-    ///   - service: The user that the server runs as, where it is known: its account counts as a service's if its number
-    ///     is a service's, whatever its shell.
-    ///   - own: Where this process is at home by its environment. Where the system knows nothing of it, only what is hidden
-    ///     there is guarded: in a container it may be the place for data.
-    ///   - resolve: The path without symbolic links; nil where there is nothing.
+    ///   - service: The user that the server runs as, if known. Its account counts as a service account if its user ID
+    ///     is in that range, whatever its shell.
+    ///   - own: The home directory of this process, from its environment. If the system does not know it, only hidden
+    ///     files there are guarded: in a container it may be the place for data.
+    ///   - resolve: Returns the path without symbolic links; nil if nothing exists there.
     package init(homes: some Sequence<Home>, service: UInt32?, own: String?, resolve: (String) -> String?) {
         for text in Self.ofSystem { guardPlace(text, isWhole: true, resolve) }
         for home in homes where Path(home.directory).isAbsolute && !Self.ofNobody.contains(Path(home.directory)) {
@@ -58,16 +58,17 @@ package struct GuardedPlaces: Sendable {
 
     private mutating func guardPlace(_ text: String, isWhole: Bool, _ resolve: (String) -> String?) {
         for path in [text, resolve(text)].compactMap({ $0 }) where !Self.ofNobody.contains(Path(path)) {
-            // Where two accounts share a home, the service counts: its data lies there. The system's places stay guarded.
+            // If two accounts share a home, the service account counts: its data is there. The system's directories
+            // stay guarded.
             let before = places[Path(path)]
             guard before.map({ !Self.ofSystem.contains($0.text) }) ?? true else { continue }
             places[Path(path)] = (text, isWhole && (before?.isWhole ?? true))
         }
     }
 
-    /// The guarded directory that one of the paths is, or lies in; nil if none.
+    /// The guarded directory that equals or contains one of the paths; nil if none.
     ///
-    /// - Parameter paths: The same place, by its text and without symbolic links.
+    /// - Parameter paths: The same place, as its text and without symbolic links.
     package func holder(of paths: [String]) -> String? {
         for text in paths {
             let path = Path(text)

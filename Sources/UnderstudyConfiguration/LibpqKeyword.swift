@@ -1,15 +1,15 @@
-/// The connection parameters that the libpq of each server version knows. A standby uses its own libpq, and one
-/// unknown keyword in primary_conninfo keeps it from connecting.
+/// The connection parameters known to the libpq of each server version. A standby uses its own libpq, and one unknown
+/// keyword in primary_conninfo prevents it from connecting.
 ///
 /// Source: `PQconninfoOptions` in `fe-connect.c` of each version.
 enum LibpqKeyword {
-    /// Versions newer than the table know at least what the last one knows.
+    /// Versions newer than the table know at least the keywords of the last one.
     static func isKnown(_ keyword: String, serverVersion: Int) -> Bool {
         guard let range = versions[keyword] else { return false }
         return range.contains(serverVersion / 10_000)
     }
 
-    /// Major versions by keyword. Before 10 the number is 9: no keyword came between 9.3 and 9.6.
+    /// Major versions by keyword. All versions before 10 count as 9: no keyword was added between 9.3 and 9.6.
     private static let versions: [String: Range<Int>] = {
         var versions: [String: Range<Int>] = [:]
         for (from, keywords) in added {

@@ -1,11 +1,11 @@
-/// The lines of a password file with which a standby finds the password of its primary.
+/// The lines of a password file from which a standby reads its primary's password.
 ///
 /// Source: PostgreSQL manual, "The Password File", and `passwordFromFile` in `fe-connect.c`.
 package enum Passfile {
-    /// One line per host, each ending in a newline; none where the settings hold no password.
+    /// One line per host, each ending in a newline; none if the settings hold no password.
     ///
-    /// - Parameter databases: A physical replication connection looks for the database `replication`.
-    /// - Throws: for a value with a line break, which a password file cannot hold.
+    /// - Parameter databases: A physical replication connection looks up the database `replication`.
+    /// - Throws: For a value with a line break, which a password file cannot hold.
     package static func lines(
         _ settings: ConnectionSettings, forServer serverVersion: Int, databases: [String] = ["replication"]
     ) throws(Finding) -> [String] {
@@ -25,7 +25,7 @@ package enum Passfile {
         return lines
     }
 
-    /// The names by which libpq looks for a host, with the port as text.
+    /// The names under which libpq looks up a host, each with the port as text.
     private static func places(_ settings: ConnectionSettings, serverVersion: Int) -> [(host: String, port: String)] {
         let addresses = list(settings["hostaddr"])
         let names = list(settings["host"])
@@ -43,16 +43,16 @@ package enum Passfile {
     }
 
     private static func lookUpNames(name: String, address: String, serverVersion: Int) -> [String] {
-        // The default socket directory counts as localhost, any other by its path; which one is the default is
-        // built into the server's libpq.
+        // The default socket directory is looked up as localhost, any other by its path. The default is compiled into
+        // the server's libpq.
         if name.hasPrefix("/") || name.hasPrefix("@") { return ["localhost", name] }
         if !name.isEmpty { return [name] }
-        // Before 10 libpq looks at the name only.
+        // Before 10, libpq looks up only the name.
         if !address.isEmpty, serverVersion >= 100_000 { return [address] }
         return ["localhost"]
     }
 
-    /// An absent value is a list of one empty one, as in libpq.
+    /// An absent value is a list of one empty entry, as in libpq.
     private static func list(_ value: String?) -> [String] {
         (value ?? "").split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     }

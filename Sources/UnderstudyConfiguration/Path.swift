@@ -1,7 +1,7 @@
-/// A path by its text alone, without links: `.`, `..` and doubled slashes are resolved.
+/// A path as text, without following links: `.`, `..` and doubled slashes are resolved.
 ///
-/// File systems compare bytes. A slash with a combining character behind it is one `Character`, and a slash all the same;
-/// and two strings that are equal, as one with `é` and one with `e` and an accent, are two names.
+/// Compares bytes, as file systems do. As `Character`s, a slash followed by a combining character is not a slash, and
+/// `é` equals `e` with an accent, though these are two file names.
 struct Path: Hashable {
     typealias Component = ArraySlice<UInt8>
 
@@ -29,20 +29,20 @@ struct Path: Hashable {
         self.components = components
     }
 
-    /// This path and each directory above it, with the names that lead from there to this path.
+    /// This path and each directory above it, each with the components that lead from there to this path.
     var ancestors: [(directory: Path, rest: ArraySlice<Component>)] {
         (0...components.count).reversed().map { count in
             (Path(isAbsolute: isAbsolute, components: Array(components[..<count])), components[count...])
         }
     }
 
-    /// An order in which each directory comes before all that is in it, with nothing else in between.
+    /// An order in which everything in a directory directly follows it.
     static func precedes(_ one: Path, _ other: Path) -> Bool {
         guard one.isAbsolute == other.isAbsolute else { return one.isAbsolute }
         return one.components.lexicographicallyPrecedes(other.components) { $0.lexicographicallyPrecedes($1) }
     }
 
-    /// Whether this path is `directory` or something in it. A relative path is inside of no absolute one.
+    /// Whether this path equals `directory` or is inside it. A relative path is never inside an absolute one.
     func isInside(_ directory: Path) -> Bool {
         isAbsolute == directory.isAbsolute && components.starts(with: directory.components)
     }
@@ -52,7 +52,7 @@ struct Path: Hashable {
     }
 }
 
-/// Whether `path` is `directory` or something in it, by their texts: `.`, `..` and doubled slashes are resolved,
+/// Whether `path` equals `directory` or is inside it, judged by the text: `.`, `..` and doubled slashes are resolved,
 /// symbolic links are not.
 package func pathIsInside(_ path: String, _ directory: String) -> Bool {
     Path(path).isInside(Path(directory))

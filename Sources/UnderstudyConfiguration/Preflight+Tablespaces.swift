@@ -1,4 +1,4 @@
-/// Where a tablespace of the primary goes in the copy.
+/// The old and new location of a tablespace.
 package struct TablespaceMove: Hashable, Sendable {
     package var old: String
     package var new: String
@@ -9,7 +9,8 @@ package struct TablespaceMove: Hashable, Sendable {
     }
 }
 
-/// The mappings of tablespaces by their directory, however its path is written. The first of several counts.
+/// The tablespace mappings by directory, however its path is written. If a directory is mapped twice, the first mapping
+/// wins.
 package struct TablespaceMoves: Sendable {
     private let places: [Path: String]
 
@@ -17,14 +18,14 @@ package struct TablespaceMoves: Sendable {
         places = Dictionary(moves.map { (Path($0.old), $0.new) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// Where a tablespace goes that is mapped; nil for one that is not.
+    /// The new location of a tablespace; nil if it is not mapped.
     package subscript(_ directory: String) -> String? { places[Path(directory)] }
 }
 
 extension Preflight {
-    /// What is wrong with tablespace mappings by themselves: known before a server is asked.
+    /// Checks the tablespace mappings by themselves, before a server is asked.
     ///
-    /// - Parameter dataDirectory: Absolute, as is `walDirectory`.
+    /// - Parameter dataDirectory: An absolute path; so is `walDirectory`.
     package static func tablespaceMappings(
         _ mappings: [TablespaceMove], dataDirectory: String, walDirectory: String? = nil
     ) -> [Finding] {
@@ -48,11 +49,11 @@ extension Preflight {
             + overlaps(of: mappings.map(\.new), dataDirectory: dataDirectory, walDirectory: walDirectory)
     }
 
-    /// What is wrong with the mappings for the tablespaces that the server announced. One without a mapping goes
-    /// where it is on the primary.
+    /// Checks the mappings against the tablespaces that the server announced. A tablespace without a mapping keeps the
+    /// primary's location.
     ///
-    /// - Parameter announced: Their directories. A relative one is in the data directory (servers from 15 can be
-    ///   set up so), and needs no place of its own.
+    /// - Parameter announced: The tablespaces' directories. A relative one is inside the data directory (possible from
+    ///   15) and needs no location of its own.
     package static func tablespaces(
         _ announced: [String], mappings: [TablespaceMove], dataDirectory: String, walDirectory: String? = nil
     ) -> [Finding] {
@@ -70,15 +71,15 @@ extension Preflight {
         return findings
     }
 
-    /// A finding for each place that overlaps another one, in the order of the places. A server may announce any number
-    /// of them, so not every pair is looked at: by order, what lies in a directory follows it.
+    /// A finding for each location that overlaps another, in the order of the locations. A server may announce many, so
+    /// not every pair is compared: in sorted order, a directory's content follows it.
     private static func overlaps(of places: [String], dataDirectory: String, walDirectory: String?) -> [Finding] {
         let paths = places.map(Path.init), data = Path(dataDirectory), wal = walDirectory.map(Path.init)
-        /// For each place, one that comes before it in the list.
+        /// For each location, an overlapping one that comes earlier in the list.
         var partners: [Int: Int] = [:]
-        /// The directories around the present one, outermost first.
+        /// The directories that contain the current one, outermost first.
         var around: [Int] = []
-        // With the same path the earlier one comes first.
+        // Of equal paths, the earlier one comes first.
         let order = paths.indices.sorted { one, other in
             paths[one] == paths[other] ? one < other : Path.precedes(paths[one], paths[other])
         }

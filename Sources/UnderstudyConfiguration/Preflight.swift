@@ -1,8 +1,8 @@
 import UnderstudyWAL
 
-/// What must hold before a backup or a clone may begin. Each rule returns what is wrong, nothing where all is well.
+/// Checks before a backup or a clone begins. Each check returns its findings; none if all is well.
 package enum Preflight {
-    /// The level that the server's `SHOW wal_level` tells; a word that is not known passes.
+    /// Checks the output of the server's `SHOW wal_level`. An unknown value passes.
     package static func walLevel(_ text: String, serverVersion: Int, hotStandby: Bool = true) -> [Finding] {
         guard let level = WALLevel(rawValue: text) else { return [] }
         let needed = ConfigurationFacts(serverVersion: serverVersion).standbyWALLevel
@@ -23,8 +23,8 @@ package enum Preflight {
         return []
     }
 
-    /// - Parameter needed: The connections that the work takes: two while WAL streams beside the backup.
-    /// - Parameter inUse: The senders that work for others, where it is known.
+    /// - Parameter needed: The connections needed: two if WAL streams beside the backup.
+    /// - Parameter inUse: The WAL senders that others use, if known.
     package static func maxWALSenders(_ limit: Int, needed: Int, inUse: Int = 0) -> [Finding] {
         guard limit - inUse < needed else { return [] }
         return [

@@ -1,25 +1,24 @@
-/// How a standby connects to its primary: the value of primary_conninfo for a server version.
+/// The connection of a standby to its primary: the value of primary_conninfo for a server version.
 package struct PrimaryConnInfo: Hashable, Sendable {
     package var settings: ConnectionSettings
-    /// The keywords that were given and that this server's libpq does not know or cannot use, in the order given.
-    /// The standby connects without them: worth a warning.
+    /// The given keywords that this server's libpq does not know or cannot use, in the given order. The standby
+    /// connects without them; that deserves a warning.
     package var dropped: [String]
-    /// A password file that the server must be told of in its environment, as PGPASSFILE: before 10 no keyword
-    /// names it.
+    /// A password file that must be named in the server's environment, as PGPASSFILE: before 10 there is no keyword for
+    /// it.
     package var environmentPassfile: String?
 
     package var conninfo: String { settings.conninfo }
 
-    /// Keeps what the standby needs of a working connection's settings.
+    /// Keeps the settings of a working connection that the standby needs.
     ///
     /// - Parameters:
-    ///   - connection: The settings in force, as libpq's `PQconninfo` gives them: services and environment are
-    ///     resolved. For a server before 10, which knows one host only, host and port must be those of the
-    ///     primary that was found.
-    ///   - usedPassword: Whether the connection was asked for a password. If not, the password file that libpq
-    ///     would have looked into (`PQconninfo` always names one) is left out.
-    ///   - dbname: The database that the user named. Written for 17 and newer only, where it has a meaning.
-    ///   - passfile: A password file that holds the password, which is then left out.
+    ///   - connection: The settings in effect, from libpq's `PQconninfo`, with services and environment resolved. A
+    ///     server before 10 supports only one host, so there host and port must be those of the primary that was found.
+    ///   - usedPassword: Whether the server asked for a password. If not, the password file is left out (`PQconninfo`
+    ///     always names one).
+    ///   - dbname: The database that the user named. Written only for 17 and newer, where it has a meaning.
+    ///   - passfile: A password file that holds the password; the password itself is then left out.
     package init(
         _ connection: ConnectionSettings, forServer serverVersion: Int, usedPassword: Bool = true,
         dbname: String? = nil,
@@ -43,14 +42,14 @@ package struct PrimaryConnInfo: Hashable, Sendable {
             dropped.removeAll { $0 == "passfile" }
             if facts.hasPassfileKeyword { kept["passfile"] = passfile } else { environmentPassfile = passfile }
         } else if kept["password"] != nil || !usedPassword {
-            // libpq looks into a password file only where it needs a password and has none.
+            // libpq reads a password file only if it needs a password and has none.
             kept["passfile"] = nil
             dropped.removeAll { $0 == "passfile" }
         }
         settings = kept
     }
 
-    /// Not what the server sets by itself, what is resolved already, and what libpq assumes anyway.
+    /// False for settings that the server adds itself, that are already resolved, or that are libpq's defaults.
     private static func isWorthKeeping(_ setting: ConnectionSettings.Setting) -> Bool {
         !setting.value.isEmpty && !settled.contains(setting.keyword) && defaults[setting.keyword] != setting.value
     }
@@ -59,7 +58,7 @@ package struct PrimaryConnInfo: Hashable, Sendable {
         "dbname", "fallback_application_name", "replication", "service", "servicefile",
     ]
 
-    /// What `PQconninfo` reports though nobody set it.
+    /// Values that `PQconninfo` reports by default.
     private static let defaults = [
         "channel_binding": "prefer", "gssdelegation": "0", "gssencmode": "prefer", "krbsrvname": "postgres",
         "load_balance_hosts": "disable", "ssl_min_protocol_version": "TLSv1.2", "sslcertmode": "allow",
@@ -67,7 +66,7 @@ package struct PrimaryConnInfo: Hashable, Sendable {
         "target_session_attrs": "any",
     ]
 
-    /// Keywords that are known, but not this value, or not on a replication connection.
+    /// False for a known keyword whose value is unknown, or that cannot be used on a replication connection.
     private static func isUsable(
         _ setting: ConnectionSettings.Setting, _ facts: ConfigurationFacts, serverVersion: Int
     ) -> Bool {

@@ -1,7 +1,7 @@
-/// Words for a shell. They are looked at scalar by scalar: a quote with a combining character behind it is one `Character`, and
-/// a quote all the same.
+/// Quotes words for a shell. Works on scalars, because a quote followed by a combining character is a different
+/// `Character` but still a quote.
 package enum ShellText {
-    /// One word for sh(1), whatever is in it.
+    /// Quotes any text as one word for sh(1).
     package static func word(_ text: String) -> String {
         if isPlain(text) { return text }
         var word = "'"
@@ -11,7 +11,8 @@ package enum ShellText {
         return word + "'"
     }
 
-    /// One word to paste into a shell of today: what cannot be seen is written in its octal escapes, `$'\033'`.
+    /// Quotes any text as one word to paste into a modern shell. Hidden characters are written as octal escapes,
+    /// `$'\033'`.
     package static func pasted(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: \.isHidden) else { return word(text) }
         var word = "$'"

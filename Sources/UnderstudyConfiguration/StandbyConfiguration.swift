@@ -1,4 +1,4 @@
-/// The settings that make a copy of a data directory a standby of its primary, as text for any server version.
+/// The settings that make a copy of a data directory a standby of its primary, for any server version.
 ///
 /// ```swift
 /// let configuration = StandbyConfiguration(
@@ -8,18 +8,18 @@
 /// }
 /// ```
 ///
-/// Before 12 the recovery settings are a file `recovery.conf`. From 12 they are lines of `postgresql.auto.conf`,
-/// which the server reads last, and an empty file `standby.signal`. What the primary has in that file comes with
-/// the copy; the settings here stand behind it and win.
+/// Before 12 the recovery settings are a file `recovery.conf`. From 12 they are lines of `postgresql.auto.conf`, which
+/// the server reads last, and an empty file `standby.signal`. The copy contains the primary's `postgresql.auto.conf`;
+/// these settings are appended to it and win.
 ///
-/// Nothing is written: applying the edits, and making them durable, is the caller's.
+/// Writes nothing: the caller applies the edits and makes them durable.
 ///
 /// Source: PostgreSQL manual, "Setting Up a Standby Server".
 public struct StandbyConfiguration: Sendable, Equatable {
-    /// A setting beyond those that have properties.
+    /// A setting without a property of its own.
     public struct Setting: Sendable, Equatable {
         public var name: String
-        /// The value as it is, without quotes.
+        /// The value without quotes.
         public var value: String
 
         public init(_ name: String, _ value: String) {
@@ -31,16 +31,16 @@ public struct StandbyConfiguration: Sendable, Equatable {
     /// A change to one file of the data directory.
     public struct FileEdit: Sendable, Equatable {
         public enum Kind: Sendable, Equatable {
-            /// The file is made, in place of one that is there.
+            /// Creates the file, replacing an existing one.
             case create
-            /// The content is put behind what is there; an absent file is made.
+            /// Appends the content; creates the file if it is absent.
             case append
-            /// The content is put behind what is there. If the file is absent, the server has its configuration
-            /// elsewhere, and somebody must put the lines there.
+            /// Appends the content. If the file is absent, the server's configuration is elsewhere, and the user must
+            /// add the lines there.
             case appendIfPresent
         }
 
-        /// A file name in the data directory.
+        /// The file's name in the data directory.
         public var name: String
         public var content: String
         public var kind: Kind
@@ -52,22 +52,22 @@ public struct StandbyConfiguration: Sendable, Equatable {
         }
     }
 
-    /// The server's version as `server_version_num` has it: 150018.
+    /// The server's version, as in `server_version_num`: 150018.
     public var serverVersion: Int
-    /// The connection string for primary_conninfo, taken as it is. It may hold a password.
+    /// The connection string for primary_conninfo, used unchanged. It may hold a password.
     public var primaryConnInfo: String
-    /// The replication slot on the primary. Servers before 9.4 have none, and the name is left out.
+    /// The replication slot on the primary. Servers before 9.4 have no slots; the name is then left out.
     public var slotName: String?
-    /// The port that the standby listens on; nil leaves the primary's.
+    /// The port that the standby listens on; nil keeps the primary's.
     public var port: Int?
-    /// Whether the standby answers queries while it recovers.
+    /// Whether the standby answers queries during recovery.
     public var hotStandby: Bool
-    /// Whether recovery targets that came along in the copy are taken back (servers from 12; before, they stand in the
-    /// recovery.conf that is made anew). With one of them a standby stops there, and pauses or promotes itself.
+    /// Whether to reset recovery targets that the copy contains (servers from 12; before, they are in recovery.conf,
+    /// which is replaced). With a recovery target, a standby stops there, and pauses or promotes itself.
     public var resetsRecoveryTarget = true
-    /// Whether the standby follows its primary to newer timelines, whatever the copy's own files say.
+    /// Whether the standby follows its primary to newer timelines, whatever the copied files say.
     public var followsLatestTimeline = true
-    /// More settings for the standby, behind all others.
+    /// More settings for the standby, written after all others.
     public var settings: [Setting]
 
     public init(
@@ -82,8 +82,8 @@ public struct StandbyConfiguration: Sendable, Equatable {
         self.settings = settings
     }
 
-    /// The changes, in the order in which they are to be made: the file that makes the server a standby is last,
-    /// so that a copy is never a standby of nothing.
+    /// The changes, in the order in which to make them. The file that makes the server a standby comes last, so that a
+    /// copy never becomes a standby without a primary.
     public var edits: [FileEdit] {
         let facts = ConfigurationFacts(serverVersion: serverVersion)
         var edits: [FileEdit] = []
@@ -112,7 +112,7 @@ public struct StandbyConfiguration: Sendable, Equatable {
             if let slotName {
                 lines += ConfigurationText.line("primary_slot_name", slotName)
             } else if !facts.usesRecoveryConf {
-                // A primary that once was a standby still has the name of its own slot in the file.
+                // A primary that was once a standby still has its own slot's name in the file.
                 lines += ConfigurationText.line("primary_slot_name", "")
             }
         }
@@ -120,7 +120,7 @@ public struct StandbyConfiguration: Sendable, Equatable {
             lines += ConfigurationText.line("recovery_target_timeline", "latest")
         }
         if resetsRecoveryTarget && !facts.usesRecoveryConf {
-            // All of them or none: an empty one takes back another one's value only together with the others.
+            // Reset all of them or none: an empty value overrides another target only together with the others.
             for name in CopiedSettings.recoveryTargets { lines += ConfigurationText.line(name, "") }
         }
         return lines

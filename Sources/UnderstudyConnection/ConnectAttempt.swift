@@ -4,7 +4,7 @@ import Glibc
 import UnderstudyPlatform
 import UnderstudyProtocol
 
-/// One run through the hosts of a connection string.
+/// One pass through the hosts of a connection string.
 struct ConnectAttempt {
     let session: Session
     /// See ``Session/connect(_:kind:applicationName:interrupt:patience:showsPassword:notices:)``.
@@ -12,7 +12,7 @@ struct ConnectAttempt {
 
     enum Outcome {
         case connected
-        /// The WAL sender will not answer what libpq has just asked it.
+        /// The WAL sender will not answer the question that libpq has just sent.
         case cannotTell
         case timedOut(host: String, port: String)
     }
@@ -28,7 +28,7 @@ struct ConnectAttempt {
         }
         unsafe notices.listen(to: connection)
         session = unsafe Session(connection: connection, interrupt: interrupt, notices: notices)
-        // Makes libpq put the SQLSTATE into the text of a refused login, where there is no other way to it.
+        // Makes libpq include the SQLSTATE in the text of a refused login; there is no other way to get it.
         unsafe PQsetErrorVerbosity(connection, PQERRORS_VERBOSE)
         if unsafe PQstatus(connection) == CONNECTION_BAD { throw failure() }
     }
@@ -59,7 +59,7 @@ struct ConnectAttempt {
                 throw violation(
                     "sent more than \(InputMeasure.longestLogin) bytes before the login was complete", by: host)
             }
-            // A login has less than libpq has room for from the start.
+            // All login messages fit into libpq's initial buffer.
             if hasMadeRoom, max(taken, waiting) >= InputMeasure.piece {
                 throw violation("announced a message that no login has", by: host)
             }
@@ -68,9 +68,10 @@ struct ConnectAttempt {
                     .refused,
                     "server at \"\(host.host)\", port \(host.port) asks for the password itself, which it does not get")
             }
-            // libpq closes the socket of a login that was refused.
+            // The address must be read now: libpq closes the socket if the login is refused.
             if let address = unsafe Self.ownAddress(of: PQsocket(connection)) { ownAddress = address }
-            // Before the encryption is there, a server announces no message of its own.
+            // Until encryption is set up, the server announces no messages, so memory that libpq allocates then is not
+            // for one.
             let mayMakeRoom = unsafe PQstatus(connection) != CONNECTION_SSL_STARTUP
             session.input.begin()
             let progress = unsafe PQconnectPoll(connection)
@@ -95,8 +96,8 @@ struct ConnectAttempt {
         }
     }
 
-    /// Whether libpq is asking a question that WAL senders of this server's version refuse, as it does for
-    /// `target_session_attrs` with servers before 14; newer ones tell without being asked.
+    /// Whether libpq is asking a question that WAL senders of this server version refuse. It does so for
+    /// `target_session_attrs` with servers before 14; newer ones report the answer unasked.
     private var asksInVain: Bool {
         let isReplication = session.effectiveSettings.contains { $0.keyword == "replication" && $0.value == "true" }
         return switch unsafe PQstatus(session.connection) {
@@ -106,17 +107,17 @@ struct ConnectAttempt {
         }
     }
 
-    /// The address of this end of a TCP connection, in digits; nil for any other.
+    /// The local address of a TCP connection, in digits; nil for any other connection.
     private static func ownAddress(of socket: CInt) -> String? {
         var address = sockaddr_storage(), length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return unsafe withUnsafeMutablePointer(to: &address) { storage in
-            // A sockaddr_storage holds an address of any kind, and `length` says how much of it.
+            // A sockaddr_storage holds an address of any kind, and `length` is its size.
             unsafe storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                 guard unsafe getsockname(socket, address, &length) == 0,
                     unsafe [AF_INET, AF_INET6].contains(CInt(address.pointee.sa_family))
                 else { return nil }
                 return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
-                    // The call writes no more than the size, with the NUL.
+                    // The call writes at most the buffer's size, including the NUL.
                     guard
                         unsafe getnameinfo(
                             address, length, text.baseAddress, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
@@ -136,8 +137,8 @@ struct ConnectAttempt {
         var port: String
     }
 
-    /// `connect_timeout` as libpq reads it: none if zero or negative, at least two seconds. Without one the session's
-    /// patience holds.
+    /// `connect_timeout` as libpq interprets it: no limit if zero or negative, at least two seconds otherwise. If it is
+    /// not set, the session's limit for silence applies.
     private var timeout: Duration? {
         let text = session.effectiveSettings.first { $0.keyword == "connect_timeout" }?.value ?? ""
         if text.isEmpty { return session.patience?.limit }
@@ -168,9 +169,9 @@ struct ConnectAttempt {
             code = .unreachable
         }
         var error = ConnectionError(code, refusal.text, server: refusal.server)
-        // libpq's string ends with the connection.
+        // libpq's string ends with the connection, so it is copied.
         error.user = unsafe PQuser(connection).map { unsafe String(cString: $0) }
-        // The words of strerror are in the user's language, as libpq's are.
+        // strerror's texts are in the user's language, like libpq's.
         error.isShortage = [EMFILE, ENFILE, ENOMEM].contains { text.contains(FileIOError.text(of: $0)) }
         return error
     }

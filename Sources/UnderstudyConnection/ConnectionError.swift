@@ -1,6 +1,6 @@
 package import UnderstudyPlatform
 
-/// An error or a notice of the server, field by field.
+/// An error or a notice from the server, field by field.
 ///
 /// Source: PostgreSQL manual, "Error and Notice Message Fields".
 package struct ServerMessage: Sendable, Equatable {
@@ -11,7 +11,7 @@ package struct ServerMessage: Sendable, Equatable {
     package var hint: String?
 }
 
-/// Why a connection could not be made, or did not do what was asked.
+/// Why a connection could not be made, or an operation on it failed.
 package struct ConnectionError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable {
         /// The connection string or an option in it is wrong.
@@ -22,35 +22,37 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
         case timedOut
         /// The server refused the login.
         case refused
-        /// The server asks for a password and none was given.
+        /// The server requires a password, and none was given.
         case passwordNeeded
-        /// No server that answered is of the kind that `target_session_attrs` asks for.
+        /// No server that answered is of the kind that `target_session_attrs` requires.
         case unsuitable
-        /// A server does not say over a replication connection of what kind it is, and there is no other way to it.
+        /// A server does not report over a replication connection whether it is a standby or read-only, and it cannot
+        /// be found out otherwise.
         case kindUnknown
         /// The server answered a command with an error.
         case server
         /// The connection ended.
         case lost
-        /// The server has been silent for longer than it may.
+        /// The server was silent for too long.
         case stalled
-        /// The server sent what the protocol does not allow.
+        /// The server violated the protocol.
         case protocolViolation
-        /// A position that was to be reported is lower than one before: a fault of this program, kept from the server.
+        /// A position to be reported is lower than an earlier one. This is a bug in this program; the status was not
+        /// sent.
         case falseStatus
         /// The interrupt was raised.
         case interrupted
     }
 
     package var code: Code
-    /// One or more lines without a full stop; holds no password.
+    /// One or more lines without a full stop; contains no password.
     package var message: String
     package var server: ServerMessage?
-    /// The role that was to be logged in; nil where that is not known.
+    /// The role of the login; nil if unknown.
     package var user: String?
-    /// The address that this side connected from, in digits; nil where that is not known.
+    /// The local address of the connection, in digits; nil if unknown.
     package var ownAddress: String?
-    /// Whether this process could have no socket or thread: the server was not even asked.
+    /// Whether this process could not get a socket or a thread: the server was not even contacted.
     package var isShortage = false
 
     package init(_ code: Code, _ message: String, server: ServerMessage? = nil) {
@@ -63,7 +65,7 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
 
     package var description: String { message }
 
-    /// No thread can be had to connect on.
+    /// No thread could be started for the connection.
     package init(thread error: FileIOError) {
         self.init(.unreachable, error.description)
         isShortage = true

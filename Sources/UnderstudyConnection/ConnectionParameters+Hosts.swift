@@ -1,7 +1,7 @@
 extension ConnectionParameters {
-    /// Takes one host out of the lists in `host`, `hostaddr` and `port`.
+    /// Removes one host from the lists in `host`, `hostaddr` and `port`.
     ///
-    /// - Returns: False when no other host would be left.
+    /// - Returns: False if it is the only host; it is not removed then.
     mutating func removeHost(_ host: String, port: String) -> Bool {
         let hosts = list("host"), addresses = list("hostaddr"), ports = list("port")
         let count = max(hosts.count, addresses.count)
@@ -21,27 +21,27 @@ extension ConnectionParameters {
         return true
     }
 
-    /// The parameters with each host alone, in the order of the list.
+    /// The parameters for each single host, in the order of the list.
     var oneByOne: [ConnectionParameters] {
         let lists = ["host", "hostaddr", "port"].map { (keyword: $0, values: list($0)) }
         let count = max(lists[0].values.count, lists[1].values.count)
         guard count > 1 else { return [self] }
         return (0..<count).map { index in
             var alone = self
-            // A port that counts for all of them stays.
+            // A port that applies to all hosts stays.
             for (keyword, values) in lists where values.count == count { alone[keyword] = values[index] }
             return alone
         }
     }
 
-    /// The same login at the very server that a session has found, whichever hosts the parameters name.
+    /// The same login on exactly the server that a session is connected to, whatever hosts the parameters name.
     package func pinned(to session: Session) -> ConnectionParameters {
         var pinned = self
         pinned["host"] = session.host
         pinned["port"] = session.port
-        // libpq tells a link-local address without its scope, and cannot use it so.
+        // libpq reports a link-local address without its scope, and cannot connect to it without one.
         pinned["hostaddr"] = session.address.flatMap { $0.lowercased().hasPrefix("fe80:") ? nil : $0 }
-        // Not nil, which would let the environment have its say.
+        // Not nil, since the environment would then apply.
         pinned["target_session_attrs"] = "any"
         return pinned
     }

@@ -1,6 +1,6 @@
 import CUnderstudyPQ
 
-/// The keywords and values of a connection, as libpq reads them from a connection string.
+/// The keywords and values of a connection, as libpq parses them from a connection string.
 package struct ConnectionParameters: Sendable, Equatable {
     package struct Setting: Sendable, Equatable {
         package var keyword: String
@@ -19,12 +19,12 @@ package struct ConnectionParameters: Sendable, Equatable {
         self.settings = settings
     }
 
-    /// Reads `keyword=value …` or a URI: PQconninfoParse.
+    /// Parses `keyword=value …` or a URI: PQconninfoParse.
     ///
-    /// - Parameter overrides: Keywords that win over those of the string.
+    /// - Parameter overrides: Keywords that take precedence over those of the string.
     package init(_ string: String, overrides: [String: String] = [:]) throws(ConnectionError) {
         var message: UnsafeMutablePointer<CChar>?
-        // libpq returns either options, which PQconninfoFree ends, or a message, which PQfreemem ends.
+        // libpq returns either options, which PQconninfoFree frees, or a message, which PQfreemem frees.
         guard let options = unsafe PQconninfoParse(string, &message) else {
             defer { unsafe PQfreemem(message) }
             let text = unsafe message.map { unsafe String(cString: $0) } ?? "out of memory"
@@ -36,10 +36,11 @@ package struct ConnectionParameters: Sendable, Equatable {
         for (keyword, value) in overrides.sorted(by: { $0.key < $1.key }) { self[keyword] = value }
     }
 
-    /// libpq quotes the part of the string that it cannot read; where the string holds a password, that may be it.
+    /// Hides the part of the string that libpq quotes if it cannot parse it, since that may be a password.
     private static func withoutSecrets(_ text: String, of string: String) -> String {
         guard string.lowercased().contains("pass") || string.contains("@") else { return text }
-        // Signs that were expected are quoted too, and stay. The rest may hold quotes itself: so up to the last one.
+        // Single quoted characters that libpq expected stay. The rest may contain quotes itself, so everything up to
+        // the last quote is hidden.
         let quotes = text.indices.filter { text[$0] == "\"" }
         var signs = 0
         while signs + 1 < quotes.count, text.distance(from: quotes[signs], to: quotes[signs + 1]) == 2 { signs += 2 }
@@ -47,7 +48,7 @@ package struct ConnectionParameters: Sendable, Equatable {
         return text[...quotes[signs]] + "..." + text[last...]
     }
 
-    /// - Parameter options: Ends with an entry without a keyword, as libpq's lists do.
+    /// - Parameter options: A list that ends with an entry without a keyword, as libpq's lists do.
     @unsafe static func settings(of options: UnsafeMutablePointer<PQconninfoOption>) -> [Setting] {
         var settings: [Setting] = []
         var option = unsafe options
@@ -75,7 +76,7 @@ package struct ConnectionParameters: Sendable, Equatable {
 }
 
 extension String {
-    /// Without white space at the end of lines and of the text.
+    /// The text without trailing white space on each line, and without empty lines.
     var trimmedLines: String {
         unicodeScalars.split(separator: "\n").map { line in
             var line = line

@@ -1,10 +1,10 @@
 import UnderstudyProtocol
 
-/// Finds the host that `target_session_attrs` asks for where libpq cannot do it.
+/// Finds the host that `target_session_attrs` requires if libpq cannot.
 ///
-/// Servers before 14 do not tell by themselves whether they are a standby, or read-only. libpq asks them, and on a
-/// physical replication connection they refuse to answer (but for `SHOW`, from 10 on). So each host is taken alone, in
-/// the order given, and one that refuses is asked over an ordinary connection with the same login.
+/// Servers before 14 do not report unasked whether they are a standby, or read-only. libpq queries them, but on a
+/// physical replication connection they refuse the query (except `SHOW`, from 10 on). So each host is tried alone, in
+/// the given order, and one that refuses is queried over an ordinary connection with the same login.
 ///
 /// Source: PostgreSQL manual, "Parameter Key Words", target_session_attrs.
 struct HostChoice {
@@ -42,14 +42,14 @@ struct HostChoice {
             if found.isChosen { return found.session }
             version = found.session.serverVersion
             host = host.pinned(to: found.session)
-            // A password file may have one for replication only.
+            // The password file may have an entry for the database `replication` only.
             host["password"] = found.session.password ?? host["password"]
         }
         try check(host, version, attribute)
         return try connector.connect(host).session
     }
 
-    /// Asks the server over an ordinary connection.
+    /// Queries the server over an ordinary connection.
     private func check(
         _ host: ConnectionParameters, _ version: ServerVersion, _ attribute: String
     ) throws(ConnectionError) {
@@ -87,7 +87,7 @@ struct HostChoice {
 }
 
 extension HostChoice {
-    /// Whether a line of libpq's says that a server is not of the kind asked for.
+    /// Whether a line of libpq's message reports a server of the wrong kind.
     static func isMismatch(_ line: Substring) -> Bool {
         [
             "failed: session is read-only", "failed: session is not read-only", "failed: server is in hot standby mode",
@@ -97,7 +97,7 @@ extension HostChoice {
 }
 
 extension ConnectionError {
-    /// Whether libpq goes on with the next host: not after a login that failed.
+    /// Whether libpq would try the next host. It does not after a failed login.
     fileprivate var leavesOthers: Bool {
         switch code {
         case .unreachable, .timedOut, .unsuitable: true

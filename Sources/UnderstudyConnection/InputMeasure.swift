@@ -1,36 +1,36 @@
 import CUnderstudyLinux
 import Glibc
 
-/// How much has come from a server that belongs to none of the messages which it has completed.
+/// Measures the input from a server that does not belong to a completed message yet.
 ///
-/// libpq keeps a message in memory until all of it is there, whatever length a server claims for it, and reads in one call
-/// as much as comes. So before each read it is looked whether libpq has made room for something large; then, as when much
-/// has come without a message, it is read in measured pieces.
+/// libpq keeps a message in memory until it is complete, whatever length the server claims for it, and reads as much as
+/// is available in one call. So before each read this checks whether libpq has allocated memory for something large. If
+/// so, or if much has arrived without completing a message, the input is read in measured pieces.
 struct InputMeasure {
-    /// Bytes of a message, with those between messages that are not handed on, as changed parameters. Servers send at most
-    /// 128 kB of WAL or data in one message, and a history file in one row.
+    /// The maximum size of a message in bytes, including messages in between that are not passed on, such as changed
+    /// parameters. Servers send at most 128 kB of WAL or data in one message, and a history file in one row.
     static let longestMessage = 2 << 20
-    /// What comes before the login is complete.
+    /// The maximum input before the login is complete.
     static let longestLogin = 1 << 20
-    /// What is read at once when it is measured.
+    /// The size of one measured read.
     static let piece = 16 << 10
-    /// Without a message, this much is read unmeasured.
+    /// As long as no message is complete, this much is read unmeasured.
     private static let unmeasured = 256 << 10
-    /// Memory that the process has got between two looks, and that may be room for a message.
+    /// Growth of the process's memory between two checks that may be room for a message.
     private static let suspiciousGrowth: Int64 = 16 << 20
-    /// What a message may take beside its content: its length, and the encryption's.
+    /// The size of a message beyond its content: its length field, and the overhead of encryption.
     private static let envelope = 128
 
-    /// Bytes of no message, as far as they are known.
+    /// Bytes read that do not belong to a completed message, as far as known.
     private(set) var taken = 0
     /// Whether the next read must be measured.
     private(set) var isMeasured = false
     private var dataSize = ProcessData.size
 
-    /// Whether more may be read before the messages that have come are taken.
+    /// Whether more may be read before the messages that arrived are processed.
     var mayReadAhead: Bool { taken < Self.unmeasured }
 
-    /// The next read is measured, whatever comes.
+    /// Makes the next read measured in any case.
     mutating func measureNext() {
         isMeasured = true
     }
@@ -40,9 +40,9 @@ struct InputMeasure {
         isMeasured = false
     }
 
-    /// Looks before a read of what waits at the socket.
+    /// Checks the state before a read of the bytes that wait in the socket.
     mutating func look(waiting: Int) {
-        // Less than that libpq reads by itself, in one call.
+        // libpq reads less than that by itself, in one call.
         if waiting >= Self.piece {
             if hasGrown { isMeasured = true }
             dataSize = ProcessData.size
@@ -50,13 +50,13 @@ struct InputMeasure {
         if taken >= Self.unmeasured { isMeasured = true }
     }
 
-    /// Notes what the process holds before libpq is called. What other threads get between two calls is then no reason for
-    /// ``hasGrown``: where that ends a login, it must be libpq's.
+    /// Records the process's memory before libpq is called, so that memory which other threads allocate between two
+    /// calls does not count for ``hasGrown``. Where growth ends a login, it must be libpq's.
     mutating func begin() {
         dataSize = ProcessData.size
     }
 
-    /// Whether the process has got memory since the last look, or ``begin()``, that may be room for a message.
+    /// Whether the process's memory has grown since the last check, or ``begin()``, by enough for a large message.
     var hasGrown: Bool { ProcessData.size - dataSize >= Self.suspiciousGrowth }
 
     mutating func note(_ count: Int) {
@@ -66,30 +66,31 @@ struct InputMeasure {
     var isTooMuch: Bool { taken > Self.longestMessage }
 }
 
-/// The private memory of this process.
+/// The size of this process's private memory.
 private enum ProcessData {
-    /// Open for as long as the process lives; negative where there is no /proc.
+    /// Open for the lifetime of the process; negative if there is no /proc.
     private static let statm = unsafe open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
 
-    /// In bytes; -1 where it cannot be told.
+    /// In bytes; -1 if unknown.
     static var size: Int64 { statm < 0 ? -1 : understudy_data_size(statm) }
 }
 
-/// The socket of a connection while libpq reads, in its place, from a pair of sockets that holds no more than a piece.
+/// Replaces a connection's socket with a socket pair while libpq reads. The pair holds at most one piece.
 struct SocketAside: ~Copyable {
     private let place: CInt
     private let server: CInt
     private let feed: CInt
-    /// Whether libpq has not closed its end meanwhile.
+    /// False if libpq closed its end meanwhile.
     var isInPlace = true
 
-    /// nil where no descriptors can be had for it.
+    /// Nil if no descriptors are available for it.
     ///
-    /// - Parameter isEncrypted: Encryption below libpq may have to send before it can read. Without it nothing is sent from
-    ///   here: the server might take nothing, and what libpq holds would have to be held here instead.
+    /// - Parameter isEncrypted: Whether encryption below libpq may have to send before it can read. Without encryption
+    ///   nothing is sent from here: if the server did not read, data that libpq holds would have to be held here
+    ///   instead.
     init?(_ socket: CInt, isEncrypted: Bool) {
         var server: CInt = -1, feed: CInt = -1
-        // Both are filled where it returns 0.
+        // Both are filled if it returns 0.
         guard unsafe understudy_set_aside(socket, &server, &feed) == 0 else { return nil }
         place = socket
         self.server = server
@@ -101,29 +102,29 @@ struct SocketAside: ~Copyable {
         understudy_put_back(place, server, feed, isInPlace ? 1 : 0)
     }
 
-    /// Hands on what the server has sent, at most so many bytes.
+    /// Passes on at most `limit` bytes that the server sent.
     ///
-    /// - Returns: How many.
+    /// - Returns: The number of bytes.
     func feed(atMost limit: Int) -> Int {
         var bytes = [UInt8](repeating: 0, count: limit)
-        // At most the whole array is written.
+        // At most `limit` bytes, the whole array, are written.
         let count = unsafe bytes.withUnsafeMutableBytes {
             unsafe recv(server, $0.baseAddress, limit, CInt(MSG_DONTWAIT))
         }
-        // The server has ended the connection, or it broke: a read in its place ends too.
+        // The server closed the connection, or it broke; libpq's read must end too.
         if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) { shutdown(feed, CInt(SHUT_WR)) }
         guard count > 0 else { return 0 }
-        // A new pair has room for a piece.
+        // A new pair has room for one piece.
         _ = unsafe bytes.withUnsafeBytes { unsafe send(feed, $0.baseAddress, count, CInt(MSG_NOSIGNAL)) }
         return count
     }
 
-    /// Whether libpq has more to read of it.
+    /// Whether libpq has more of it to read.
     var hasRest: Bool { understudy_bytes_waiting(place) > 0 }
 
-    /// Sends what libpq and the encryption below it had to say meanwhile: a few bytes. Only where it is encrypted.
+    /// Sends the few bytes that libpq and the encryption below it wrote meanwhile. Only for an encrypted connection.
     ///
-    /// - Returns: Whether all of it was sent, and the encryption goes on.
+    /// - Returns: Whether everything was sent, and the encryption can continue.
     func forward() -> Bool {
         var bytes = [UInt8](repeating: 0, count: 4096)
         while true {
@@ -139,7 +140,7 @@ struct SocketAside: ~Copyable {
     private func pass(_ bytes: ArraySlice<UInt8>) -> Bool {
         var rest = bytes
         while !rest.isEmpty {
-            // What is left is sent, and no more.
+            // Only the remaining bytes are sent.
             let count = unsafe rest.withUnsafeBytes {
                 unsafe send(server, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
             }
@@ -148,13 +149,13 @@ struct SocketAside: ~Copyable {
             } else {
                 guard count < 0, errno == EAGAIN || errno == EINTR else { return false }
                 var place = pollfd(fd: server, events: .output, revents: 0)
-                // A server that takes nothing for so long is as good as gone.
+                // A server that reads nothing for this long is considered lost.
                 guard unsafe poll(&place, 1, Self.patience) > 0 || errno == EINTR else { return false }
             }
         }
         return true
     }
 
-    /// Milliseconds.
+    /// In milliseconds.
     private static let patience: CInt = 3000
 }

@@ -1,13 +1,13 @@
 import UnderstudyPlatform
 
-/// What libpq says of a login that failed, taken apart.
+/// Parses libpq's message about a failed login.
 ///
-/// libpq has no fields for it, only text; with PQERRORS_VERBOSE the lines of a server read
+/// libpq has no fields for it, only text. With PQERRORS_VERBOSE a server's lines read
 /// `connection to server at "h", port 1 failed: FATAL:  28P01: password authentication failed`.
 struct LoginRefusal: Equatable {
-    /// The text without SQLSTATE and the place in the server's source code.
+    /// The text without the SQLSTATE and the location in the server's source code.
     var text: String
-    /// The last refusal by a server, if it was a server that refused.
+    /// The last refusal by a server; nil if no server refused.
     var server: ServerMessage?
 
     init(_ verbose: String) {
@@ -26,7 +26,7 @@ struct LoginRefusal: Equatable {
         text = lines.joined(separator: "\n")
     }
 
-    /// Finds `SEVERITY:  XXXXX: message`, whatever the language of the severity.
+    /// Finds `SEVERITY:  XXXXX: message`, in any language of the severity.
     private static func severityStateAndMessage(
         _ line: String
     ) -> (before: String, severity: String, state: String, message: String)? {

@@ -1,19 +1,19 @@
 import Glibc
 
-/// What a server asks for at a login, looked at before libpq answers it.
+/// The authentication that a server requests, inspected before libpq answers.
 ///
 /// Source: PostgreSQL manual, "Message Formats", the Authentication messages.
 enum PasswordQuestion {
-    /// Nothing more, MD5, and the three messages of SASL: whoever sees the answer cannot tell the password from it.
+    /// No further authentication, MD5, and the three SASL messages: the answers to these do not reveal the password.
     private static let harmless: Set<UInt32> = [0, 5, 10, 11, 12]
-    /// As long as all that a server says before it asks.
+    /// Long enough for everything that a server sends before the request.
     private static let longest = 4096
 
-    /// Whether the messages that wait at the socket ask for nothing that shows a password. Messages that cannot be read to
-    /// their end do not count as harmless.
+    /// Whether the messages waiting in the socket request nothing that reveals the password. Incomplete messages do not
+    /// count as harmless.
     static func isHarmless(_ socket: CInt) -> Bool {
         var bytes = [UInt8](repeating: 0, count: longest)
-        // At most the whole array is written. The bytes stay at the socket.
+        // At most the whole array is written. The bytes stay in the socket.
         let count = unsafe bytes.withUnsafeMutableBytes {
             unsafe recv(socket, $0.baseAddress, $0.count, CInt(MSG_PEEK | MSG_DONTWAIT))
         }
@@ -23,7 +23,7 @@ enum PasswordQuestion {
     static func isHarmless(_ bytes: ArraySlice<UInt8>) -> Bool {
         var rest = bytes
         while let type = rest.first {
-            // What a server says beside its questions: a notice, and that it knows another version of the protocol.
+            // Besides authentication requests, a server may send a notice, or negotiate the protocol version.
             guard type == UInt8(ascii: "R") || type == UInt8(ascii: "N") || type == UInt8(ascii: "v") else {
                 return true
             }

@@ -2,14 +2,15 @@ import CUnderstudyPQ
 import UnderstudyPlatform
 
 extension Session {
-    /// How long it may take to hand a cancel request over: the server may be out of reach.
+    /// How long sending a cancel request may take: the server may be unreachable.
     private static let longestCancel = Duration.seconds(2)
 
-    /// Asks the server to end the command that it works on: PQcancel, over a connection of its own, which needs no place and
-    /// no login. A server that waits for something, as for its checkpoint, does not notice that a client has gone.
+    /// Asks the server to cancel the current command: PQcancel, over a separate connection that needs no connection
+    /// slot and no login. A server that waits for something, such as its checkpoint, does not notice that a client has
+    /// disconnected.
     ///
-    /// Nothing happens where no command is under way. A WAL sender of 9.3 takes no notice. PQcancel encrypts nothing, so where
-    /// the user asks for encryption, none is sent: the server notices by itself, though later.
+    /// Does nothing if no command is running. A WAL sender of 9.3 ignores the request. PQcancel does not encrypt, so if
+    /// the user requires encryption, no request is sent; the server then notices by itself, though later.
     package func requestCancel() {
         guard !mustBeEncrypted, unsafe PQtransactionStatus(connection) == PQTRANS_ACTIVE,
             let handle = unsafe PQgetCancel(connection)
@@ -18,7 +19,7 @@ extension Session {
         }
         let request = unsafe CancelRequest(handle: handle)
         let isOver = Monitor(false)
-        // PQcancel blocks. Where no thread can be had for it, the server notices by itself, though later.
+        // PQcancel blocks. If no thread can be started for it, the server notices by itself, though later.
         guard
             (try? OwnThread("cancel") {
                 request.send()
@@ -28,7 +29,7 @@ extension Session {
         _ = isOver.wait(timeout: Self.longestCancel) { $0 ? true : nil }
     }
 
-    /// Whether the settings forbid to send anything in clear text. On a socket of this machine TLS does not count.
+    /// Whether the settings forbid sending anything unencrypted. TLS settings do not apply to a local socket.
     private var mustBeEncrypted: Bool {
         let settings = effectiveSettings
         func value(_ keyword: String) -> String? { settings.first { $0.keyword == keyword }?.value }
@@ -37,9 +38,9 @@ extension Session {
     }
 }
 
-/// What a cancel request needs, apart from the connection.
+/// The data for a cancel request, independent of the connection.
 @safe private final class CancelRequest: @unchecked Sendable {
-    // Sendable: PQcancel may be called on any thread; one thread alone calls it.
+    // Sendable: PQcancel may be called on any thread, and only one thread calls it.
     private let handle: OpaquePointer
 
     @unsafe init(handle: OpaquePointer) {

@@ -1,18 +1,18 @@
 package import UnderstudyPlatform
 
 extension Session {
-    /// Connects, without blocking: an interrupt ends the attempt at any moment, but while libpq looks up the address of
-    /// a host name, which it does in a blocking call.
+    /// Connects without blocking. An interrupt ends the attempt at any moment, except while libpq looks up a host name,
+    /// which it does in a blocking call.
     ///
-    /// Honours `connect_timeout` for each host in turn, which libpq itself does only in its blocking calls, and
-    /// `target_session_attrs` also with servers whose WAL senders do not answer libpq's question (``HostChoice``).
+    /// Applies `connect_timeout` to each host in turn, which libpq itself does only in its blocking calls. Applies
+    /// `target_session_attrs` even to servers whose WAL senders do not answer libpq's question (``HostChoice``).
     ///
     /// - Parameters:
-    ///   - applicationName: The name in pg_stat_replication unless the user gave one.
-    ///   - patience: How long the server may be silent, while it is connected to (unless `connect_timeout` is given) and
-    ///     later; nil for ever.
-    ///   - showsPassword: Whether the server may ask for the password itself. Otherwise it gets a proof of it, by SCRAM or MD5,
-    ///     or nothing: only over a connection without encryption, where it can be seen what is asked for.
+    ///   - applicationName: The name in pg_stat_replication, unless the user set one.
+    ///   - patience: How long the server may be silent, while connecting (unless `connect_timeout` is set) and later;
+    ///     nil for no limit.
+    ///   - showsPassword: Whether the server may request the password itself. If not, it gets only a proof of it, by
+    ///     SCRAM or MD5, or nothing. Only for a connection without encryption, where the request can be inspected.
     ///   - notices: Called on the thread that uses the session.
     package static func connect(
         _ parameters: ConnectionParameters, kind: Kind, applicationName: String, interrupt: Interrupt,
@@ -39,13 +39,13 @@ extension Session {
             choice = HostChoice(
                 connector: connector, hosts: found.session.parametersInEffect.oneByOne,
                 database: parameters["dbname"] ?? "postgres", given: found.session.givenSettings)
-            // The session ends here: it takes one of the server's places for WAL senders.
+            // The session ends here: it occupies one of the server's WAL senders.
         }
         return try choice.connect()
     }
 }
 
-/// Goes through the hosts of connection parameters until one lets us in.
+/// Tries the hosts of the connection parameters until a connection succeeds.
 struct Connector {
     let interrupt: Interrupt
     let patience: Duration?
@@ -54,8 +54,8 @@ struct Connector {
 
     struct Found {
         var session: Session
-        /// False where the WAL sender does not answer what libpq asks it for `target_session_attrs`. Then the session is
-        /// of no use.
+        /// False if the WAL sender does not answer libpq's question for `target_session_attrs`. The session cannot be
+        /// used then.
         var isChosen: Bool
     }
 

@@ -5,27 +5,27 @@ import UnderstudyProtocol
 
 extension Session {
     package enum CopyStep: Sendable, Equatable {
-        /// A message was handed to the closure.
+        /// A message was passed to the closure.
         case data
         /// The server ended the copy; results follow.
         case ended
         case timedOut
-        /// The wake-up call of this index was raised.
+        /// The wake-up with this index was raised.
         case woken(Int)
     }
 
-    /// Takes one CopyData message: PQgetCopyData.
+    /// Receives one CopyData message: PQgetCopyData.
     ///
     /// - Parameters:
-    ///   - timeout: How long to wait when nothing has arrived; nil for as long as the session's patience lasts.
-    ///   - wakeUps: Also end the wait.
-    ///   - body: Gets the message, which is lent for the call.
+    ///   - timeout: How long to wait if nothing has arrived; nil for the session's limit for silence.
+    ///   - wakeUps: Interrupts that also end the wait.
+    ///   - body: Called with the message, which is valid only during the call.
     package func takeCopyData<Failure: Error>(
         timeout: Duration? = nil, wakeUps: [Interrupt] = [],
         failure: (ConnectionError) -> Failure,
         _ body: (RawSpan) throws(Failure) -> Void
     ) throws(Failure) -> CopyStep {
-        // A server that sends without end never lets us wait.
+        // If a server sends without pause, this never waits, so the interrupt is checked here.
         do throws(ConnectionError) { try checkInterrupt() } catch { throw failure(error) }
         if let index = wakeUps.firstIndex(where: { $0.isRaised }) { return .woken(index) }
         while true {
@@ -34,7 +34,7 @@ extension Session {
             if length > 0, let start = unsafe buffer {
                 endSilence()
                 input.completed(Int(length))
-                // libpq hands over `length` bytes, ours until PQfreemem.
+                // libpq passes `length` bytes, which we own until PQfreemem.
                 defer { unsafe PQfreemem(start) }
                 try body(unsafe RawSpan(_unsafeStart: UnsafeRawPointer(start), byteCount: Int(length)))
                 return .data

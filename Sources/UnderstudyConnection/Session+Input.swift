@@ -3,11 +3,11 @@ import CUnderstudyPQ
 import Glibc
 import UnderstudyPlatform
 
-/// A command that runs to its end though the interrupt is raised, but not for ever.
+/// The time limits of a command that is completed even if the interrupt is raised.
 struct Shield {
-    /// How long it may take in all, …
+    /// The maximum duration in total, …
     static let longest = Duration.seconds(20)
-    /// …and once the interrupt is raised.
+    /// …and after the interrupt is raised.
     static let longestInterrupted = Duration.seconds(3)
 
     private(set) var end: ContinuousClock.Instant
@@ -18,7 +18,7 @@ struct Shield {
         self.end = min(end ?? latest, latest)
     }
 
-    /// The interrupt was raised.
+    /// Shortens the limit, because the interrupt was raised.
     mutating func shorten() {
         isInterrupted = true
         end = min(end, ContinuousClock().now + Self.longestInterrupted)
@@ -32,16 +32,17 @@ extension Session {
     }
 
     func waitForInput(timeout: Duration?, wakeUps: [Interrupt]) throws(ConnectionError) -> Waited {
-        // With TLS or GSS a record that was read whole may wait half used in the library below libpq, where poll
-        // does not see it: libpq is asked once more before each wait. It has room by then for the rest of the record.
+        // With TLS or GSS, the library below libpq may hold part of a record that was read completely from the socket,
+        // and poll does not see that. So libpq is asked once more before each wait. By then it has room for the rest of
+        // the record.
         if isEncrypted && !hasLookedTwice {
             hasLookedTwice = true
             try consumeInput()
             return .input
         }
-        // What still escaped the second look is found by the next one, a second later.
+        // Data missed by the second check is found by the next one, a second later.
         let isCapped = isEncrypted && shield == nil && (timeout ?? .seconds(2)) > .seconds(1)
-        // A message that may be too long is taken before anything is said.
+        // A message that may be too long is read before anything is sent.
         let sends = hasUnsent && !input.isMeasured
         let outcome = try waitForSocket(
             sends ? .inputOrOutput : .input, timeout: isCapped ? .seconds(1) : timeout, wakeUps: wakeUps)
@@ -52,7 +53,7 @@ extension Session {
         case .interrupted(let index): return .woken(index)
         case .ready:
             hasLookedTwice = false
-            // First, while libpq holds nothing that was not taken: where it cannot send all, it reads as well.
+            // Send first, while libpq holds no unprocessed input: if it cannot send everything, it also reads.
             if sends, takesMore {
                 try sendSome()
             } else {
@@ -67,9 +68,9 @@ extension Session {
         unsafe PQsslInUse(connection) == 1 || PQgssEncInUse(connection) == 1
     }
 
-    /// Waits for the socket, the interrupt or a wake-up, or for time to pass.
+    /// Waits for the socket, the interrupt, a wake-up or the timeout.
     ///
-    /// - Returns: With the index of the wake-up.
+    /// - Returns: The outcome; `interrupted` has the index of the wake-up.
     func waitForSocket(
         _ events: Int16, timeout: Duration?, wakeUps: [Interrupt] = []
     ) throws(ConnectionError) -> Interrupt.Outcome {
@@ -99,20 +100,21 @@ extension Session {
         throw ConnectionError(.lost, "server did not answer in time")
     }
 
-    /// Looks whether the interrupt is raised, or a shield at its end: a server may never let us wait.
+    /// Throws if the interrupt is raised, or a shield has expired. Needed because a server that keeps sending never
+    /// lets us wait.
     func checkInterrupt() throws(ConnectionError) {
         guard shield == nil else { return try checkShield() }
         if interrupt.isRaised { throw ConnectionError(.interrupted, "interrupted") }
     }
 
-    /// Takes in what the server has sent: PQconsumeInput.
+    /// Reads the input from the server: PQconsumeInput.
     func consumeInput() throws(ConnectionError) {
         let heard = notices.takeHeardBytes()
         if heard > 0 { input.completed(heard) }
         let socket = unsafe PQsocket(connection)
         let waiting = Int(understudy_bytes_waiting(socket))
         input.look(waiting: waiting)
-        // While nothing can be sent libpq reads twice, each time as much as it has room for, and makes more room in between.
+        // If nothing can be sent, libpq reads twice, each time as much as fits, and enlarges its buffer in between.
         if hasUnsent, !takesMore { input.measureNext() }
         let isGood: Bool
         if input.isMeasured, let count = consumePiece(of: socket) {
@@ -123,7 +125,7 @@ extension Session {
             input.note(min(waiting, InputMeasure.piece))
         }
         guard isGood else { throw lost("connection to server was lost") }
-        // Nobody listens for anything, and libpq would keep them.
+        // Nothing uses notifications, and libpq would keep them.
         while let notification = unsafe PQnotifies(connection) { unsafe PQfreemem(notification) }
         guard input.isTooMuch else { return }
         throw ConnectionError(
@@ -131,9 +133,9 @@ extension Session {
             "server sent more than \(InputMeasure.longestMessage) bytes without completing a message")
     }
 
-    /// Lets libpq read no more than a piece.
+    /// Lets libpq read at most one piece.
     ///
-    /// - Returns: Its size, negative where the connection broke; nil where it cannot be done.
+    /// - Returns: The size read, negative if the connection broke; nil if this is not possible.
     private func consumePiece(of socket: CInt) -> Int? {
         let isEncrypted = isEncrypted
         guard var aside = SocketAside(socket, isEncrypted: isEncrypted) else { return nil }
@@ -141,7 +143,7 @@ extension Session {
         var isGood = true
         repeat { isGood = unsafe PQconsumeInput(connection) == 1 } while isGood && aside.hasRest
         let isSent = !isEncrypted || aside.forward()
-        // libpq closes the socket of a connection that has broken.
+        // libpq closes the socket of a broken connection.
         aside.isInPlace = unsafe PQsocket(connection) == socket
         return isGood && isSent ? count : -1
     }

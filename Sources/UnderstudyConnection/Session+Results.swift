@@ -3,23 +3,23 @@ import Glibc
 import Synchronization
 import UnderstudyProtocol
 
-/// The rows of one result set, byte for byte, with limits that no server comes near.
+/// The raw rows of one result set, within limits that no real server reaches.
 struct RowBytes {
-    /// Columns of a row: what a table or query can have at most.
+    /// The maximum number of columns of a row: PostgreSQL's limit for a table or query.
     static let mostColumns = 1664
-    /// Bytes of all fields and names, each with what it takes beside its text.
+    /// The maximum size of all fields and names in bytes, including the overhead of each.
     static let mostBytes = 8 << 20
-    /// Result sets of a command that is answered by one.
+    /// The maximum number of result sets for a command that should return one.
     static let mostSets = 100
     private static let fieldOverhead = 64
-    /// Bytes of a field that is read as text.
+    /// The maximum size of a field that is read as text, in bytes.
     static let longestText = 64 << 10
 
     private(set) var columns: [String] = []
     private(set) var rows: [[[UInt8]?]] = []
     private var bytes = 0
 
-    /// The names of a PGresult's columns; it stays the caller's.
+    /// Reads the column names of a PGresult, which the caller still owns.
     @unsafe init(columnsOf result: OpaquePointer) throws(ConnectionError) {
         let width = unsafe PQnfields(result)
         guard width <= Self.mostColumns else {
@@ -34,9 +34,9 @@ struct RowBytes {
         }
     }
 
-    /// Adds the rows of a PGresult, which stays the caller's.
+    /// Adds the rows of a PGresult, which the caller still owns.
     ///
-    /// - Parameter longestField: In bytes; nil for no limit of its own.
+    /// - Parameter longestField: The maximum size of a field in bytes; nil for no separate limit.
     @unsafe mutating func add(_ result: OpaquePointer, longestField: Int?) throws(ConnectionError) {
         let height = unsafe PQntuples(result)
         for row in 0..<height {
@@ -53,7 +53,7 @@ struct RowBytes {
                         .protocolViolation,
                         "server sent a field of \(length) bytes, which are more than \(longestField)")
                 }
-                // libpq keeps so many bytes there until the result is cleared.
+                // libpq keeps this many bytes there until the result is cleared.
                 fields.append(
                     unsafe Array(UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: length)))
             }
@@ -81,33 +81,34 @@ extension ResultSet {
 }
 
 extension ServerMessage {
-    /// The fields of an error or notice; nil where libpq made the result itself.
+    /// The fields of an error or notice; nil if libpq made the result itself.
     @unsafe init?(_ result: OpaquePointer) {
-        // PQresultErrorField takes the letter of the field.
+        // PQresultErrorField identifies a field by its letter.
         func field(_ letter: Character) -> String? {
             unsafe PQresultErrorField(result, CInt(letter.asciiValue!)).map { unsafe Self.text($0) }
         }
         guard let message = field("M"), let severity = field("S") else { return nil }
-        // The severity that is not translated is sent from 9.6 on.
+        // The untranslated severity is sent from 9.6 on.
         self.init(
             severity: field("V") ?? severity, sqlState: field("C"), message: message, detail: field("D"),
             hint: field("H"))
     }
 
-    /// Bytes of a field that are kept: a server's messages are shorter, and a false one's may be shown hundreds of times.
+    /// The maximum size of a field that is kept, in bytes. A server's messages are shorter, and a malicious one may be
+    /// shown hundreds of times.
     static let longestField = 16 << 10
 
-    /// A text of libpq, cut where it is longer than ``longestField``.
+    /// A text from libpq, truncated if it is longer than ``longestField``.
     @unsafe static func text(_ field: UnsafePointer<CChar>) -> String {
         let length = unsafe strnlen(field, longestField + 1)
-        // libpq keeps a NUL behind it.
+        // libpq stores a NUL after it.
         guard length > longestField else { return unsafe String(cString: field) }
         let bytes = unsafe UnsafeRawBufferPointer(start: field, count: longestField)
         return unsafe String(decoding: bytes, as: UTF8.self) + "... (cut here)"
     }
 }
 
-/// Takes the notices of a connection and hands them on.
+/// Receives the notices of a connection, and passes them on.
 final class NoticeBox: Sendable {
     private let heardBytes = Atomic(0)
     private let handler: @Sendable (ServerMessage) -> Void
@@ -116,7 +117,7 @@ final class NoticeBox: Sendable {
         self.handler = handler
     }
 
-    /// How long the notices were that have come since the last call.
+    /// The total size of the notices received since the last call.
     func takeHeardBytes() -> Int { heardBytes.exchange(0, ordering: .relaxed) }
 
     @unsafe private func take(_ result: OpaquePointer) {

@@ -3,12 +3,12 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 
 extension Session {
-    /// Waits until libpq has sent what it holds.
+    /// Waits until libpq has sent all its buffered output.
     func flush() throws(ConnectionError) {
         try sendSome()
         while hasUnsent {
             hasLookedTwice = false
-            // The server may be waiting for us to read before it reads itself. But what is read now is kept by libpq.
+            // The server may not read until we do. But libpq keeps the input that it reads now.
             let outcome = try waitForSocket(input.mayReadAhead ? .inputOrOutput : .output, timeout: patience?.limit)
             if outcome == .timedOut, let patience { throw ConnectionError.stalled(for: patience.limit) }
             if takesMore {
@@ -19,7 +19,7 @@ extension Session {
         }
     }
 
-    /// Lets libpq send what the socket takes, and then the status that waits: PQflush.
+    /// Sends as much of libpq's output as the socket accepts, and then the waiting status: PQflush.
     func sendSome() throws(ConnectionError) {
         while true {
             switch unsafe PQflush(connection) {
@@ -33,20 +33,20 @@ extension Session {
         }
     }
 
-    /// Whether the socket takes something now. If not, libpq would read instead of sending, and keep what it reads.
+    /// Whether the socket accepts output now. If not, libpq would read instead of sending, and keep the input.
     var takesMore: Bool {
         Interrupt.wait(socket: unsafe PQsocket(connection), events: .output, interrupts: [], timeout: .zero) == .ready
     }
 
-    /// A status that waits until the one before it is sent.
+    /// A status that waits until the one before it was sent.
     struct WaitingStatus {
         var status: StandbyStatus
         var withdrawing: Bool
     }
 
-    /// Sends one CopyData message, or as much as the socket takes now; the rest follows while the session waits.
+    /// Sends one CopyData message, or as much as the socket accepts now. The rest is sent while the session waits.
     func sendCopyData(_ bytes: [UInt8]) throws(ConnectionError) {
-        // libpq copies the bytes in the call.
+        // libpq copies the bytes during the call.
         let status = unsafe bytes.withUnsafeBytes { buffer in
             unsafe PQputCopyData(
                 connection, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), CInt(buffer.count))
@@ -57,7 +57,7 @@ extension Session {
 
     /// Sends CopyDone: PQputCopyEnd.
     package func endCopy() throws(ConnectionError) {
-        // What was to be told comes before it.
+        // A waiting status must be sent first.
         try flush()
         guard unsafe PQputCopyEnd(connection, nil) == 1 else { throw lost("could not end the copy") }
         try flush()

@@ -1,12 +1,12 @@
 import UnderstudyPlatform
 import UnderstudyProtocol
 
-/// How long a server may be silent, and what follows.
+/// How long a server may be silent, and what happens then.
 package struct Patience {
     package enum Consequence {
         /// The session fails with ``ConnectionError/Code/stalled``.
         case failure
-        /// The server may have a reason: this finds out whether it is alive, and throws if it is not.
+        /// The server may have a reason. The closure checks whether it is alive, and throws if it is not.
         case inquiry(() throws(ConnectionError) -> Void)
     }
 
@@ -20,9 +20,9 @@ package struct Patience {
 }
 
 extension Session {
-    /// Waits for input from the server and takes it in, with the patience that the session has.
+    /// Waits for input from the server and reads it, within the session's limits.
     func waitForInput(wakeUps: [Interrupt]) throws(ConnectionError) -> Waited {
-        // A shield has a limit of its own.
+        // A shield has its own limit.
         let limit = shield == nil ? patience?.limit : nil
         let clock = ContinuousClock()
         while true {
@@ -34,7 +34,7 @@ extension Session {
             let waited = try waitForInput(timeout: next, wakeUps: wakeUps)
             guard waited == .timedOut else { return waited }
             try checkStandstill()
-            // With encryption a wait may end early.
+            // With encryption, a wait may end early.
             if let limit, clock.now - begin >= limit { try endPatience(limit) }
         }
     }
@@ -48,12 +48,12 @@ extension Session {
         endSilence()
     }
 
-    /// What the session is for has come a step further.
+    /// Records that the session's task made progress.
     package func noteProgress() {
         progressedAt = ContinuousClock().now
     }
 
-    /// A server may keep talking and do nothing.
+    /// Throws if the server sends data, but the session's task makes no progress.
     package func checkStandstill() throws(ConnectionError) {
         guard let standstillLimit, ContinuousClock().now - progressedAt >= standstillLimit else { return }
         throw ConnectionError(
@@ -61,8 +61,8 @@ extension Session {
             "server is there, but has sent nothing of what it was asked for in \(standstillLimit.secondsText) s")
     }
 
-    /// What is no answer counts as little as silence, only later. A server whose silence may have a reason may also take
-    /// its time.
+    /// Throws if an answer takes too long, even though the server sends data. The limit is longer than that for
+    /// silence, and does not apply to a server whose silence may have a reason.
     func checkAnswer() throws(ConnectionError) {
         guard shield == nil, let patience, case .failure = patience.consequence else { return }
         let now = ContinuousClock().now, since = answeringSince ?? now
@@ -73,10 +73,10 @@ extension Session {
             .stalled, "server is there, but has not completed its answer in \(limit.secondsText) s")
     }
 
-    /// By how much longer a server may talk than be silent.
+    /// How many times longer than a silence an incomplete answer may take.
     package static let patienceWithTalk = 10
 
-    /// Something came, or nothing was waited for.
+    /// Restarts the limit for silence: input arrived, or nothing was awaited.
     func endSilence() {
         silentSince = nil
     }

@@ -2,21 +2,22 @@ import Glibc
 package import UnderstudyProtocol
 package import UnderstudyWAL
 
-/// The positions that a server was told on one connection. They do not go back: a server moves a slot to whatever it is
-/// told, and removes WAL by that.
+/// The positions reported to a server on one connection. They never go back: a server moves a slot to any reported
+/// position, and removes WAL accordingly.
 struct ToldPositions: Equatable {
-    /// Since the last START_REPLICATION.
+    /// The last one since START_REPLICATION.
     private(set) var written = LSN.invalid
-    /// Since the connection was made.
+    /// The highest one on this connection.
     private(set) var flushed = LSN.invalid
 
-    /// Another timeline may begin before the end of what was written of the last one.
+    /// Starts a new stream. Another timeline may begin before the end of the WAL written on the last one.
     mutating func beginStream() {
         written = .invalid
     }
 
-    /// - Parameter withdrawing: Whether no flush position may be told where one was, which moves no slot.
-    /// - Returns: Why that must not be sent; nil if it may, and is noted.
+    /// - Parameter withdrawing: Whether the flush position may become invalid after a valid one was reported, which
+    ///   moves no slot.
+    /// - Returns: Why the status must not be sent; nil if it may, and was recorded.
     mutating func note(_ status: StandbyStatus, withdrawing: Bool = false) -> String? {
         if status.flushed < flushed, !withdrawing || status.flushed != .invalid {
             return "the flushed position would go back from \(flushed) to \(status.flushed)"
@@ -33,7 +34,7 @@ struct ToldPositions: Equatable {
 }
 
 extension Session {
-    /// The highest flush position that the server was told on this connection.
+    /// The highest flush position reported to the server on this connection.
     package var toldFlushed: LSN { told.flushed }
 
     /// Sends START_REPLICATION.
@@ -44,14 +45,15 @@ extension Session {
         try send(ReplicationCommand.startReplication(slot: slot, from: start, timeline: timeline))
     }
 
-    /// Sends a standby status update, with the time of this machine's clock.
+    /// Sends a standby status update, with the current time of this machine's clock.
     ///
-    /// A position lower than one that was sent before is refused: the flushed one on the whole connection, the written one
-    /// since the last START_REPLICATION. While the server does not read, only the newest one is kept for it.
+    /// Refuses a position lower than one sent before: for the flush position on the whole connection, for the write
+    /// position since the last START_REPLICATION. While the server does not read, only the newest status is kept for
+    /// it.
     ///
-    /// - Parameter withdrawing: Whether the server may be told no flush position though it was told one: it counts this
-    ///   connection no more among its synchronous standbys then, and moves no slot.
-    /// - Returns: Whether it is on its way.
+    /// - Parameter withdrawing: Whether the flush position may become invalid after a valid one was reported. The
+    ///   server then no longer counts this connection as a synchronous standby, and moves no slot.
+    /// - Returns: Whether the status was passed on for sending; false if it waits.
     @discardableResult
     package func sendStatus(_ status: StandbyStatus, withdrawing: Bool = false) throws(ConnectionError) -> Bool {
         if hasUnsent && !input.isMeasured && takesMore { try sendSome() }
@@ -69,7 +71,7 @@ extension Session {
         return false
     }
 
-    /// Notes what is told, and hands it to libpq.
+    /// Records the reported positions, and passes the status to libpq.
     func put(_ waiting: WaitingStatus) throws(ConnectionError) {
         let status = waiting.status
         if let flaw = told.note(status, withdrawing: waiting.withdrawing) {
@@ -78,7 +80,7 @@ extension Session {
         var time = timespec()
         // clock_gettime fills the struct.
         unsafe clock_gettime(CLOCK_REALTIME, &time)
-        // Since 2000-01-01 UTC.
+        // Microseconds since 2000-01-01 UTC.
         let microseconds = (Int64(time.tv_sec) - 946_684_800) * 1_000_000 + Int64(time.tv_nsec) / 1000
         try sendCopyData(status.encoded(microseconds: microseconds))
     }

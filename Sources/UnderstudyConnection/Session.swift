@@ -6,11 +6,12 @@ package import UnderstudyProtocol
 
 /// A connection to a server through libpq.
 ///
-/// Every call that waits does so in poll(2), on the socket and on the interrupt: an interrupt that is raised
-/// ends it with ``ConnectionError/Code/interrupted``. Used by one thread at a time.
+/// Every call that waits does so in poll(2), on the socket and on the interrupt. If the interrupt is raised, the call
+/// throws ``ConnectionError/Code/interrupted``. Only one thread may use a session at a time.
 @safe package final class Session: @unchecked Sendable {
-    // Sendable: libpq wants a connection used by one thread at a time. Each access to it makes sure that the thread is
-    // `user`; another thread takes the turn when it is started with the session, or while the user waits for it.
+    // Sendable: libpq requires that only one thread at a time uses a connection. Each access verifies that the current
+    // thread is `user`. Another thread becomes the user when it is started with the session, or while the user waits
+    // for it.
 
     package enum Kind: Sendable {
         /// A physical replication connection.
@@ -22,33 +23,33 @@ package import UnderstudyProtocol
     private let handle: OpaquePointer
     /// The thread that may use the connection: pthread_self(3).
     private let user = Atomic<UInt>(UInt(pthread_self()))
-    /// What the server was told last.
+    /// The positions last reported to the server.
     var told = ToldPositions()
     let interrupt: Interrupt
     let ownInterrupts: [Interrupt]
     let notices: NoticeBox
-    /// The settings in effect before any host was left out: what was asked for as a whole.
+    /// The settings in effect before any host was removed: the complete original request.
     package internal(set) var givenSettings: [ConnectionParameters.Setting] = []
-    /// While a command is not to be interrupted.
+    /// Set while a command must not be interrupted.
     var shield: Shield?
     var input = InputMeasure()
-    /// Whether libpq holds what the socket did not take.
+    /// Whether libpq holds output that the socket did not accept.
     var hasUnsent = false
     var waitingStatus: WaitingStatus?
     var hasLookedTwice = false
 
-    /// How long the server may be silent while something is expected of it.
+    /// How long the server may be silent while a response is expected.
     package var patience: Patience? {
         didSet { answeringSince = nil }
     }
-    /// Since when the answer to a command, or what follows a copy, is under way.
+    /// When the wait began for the answer to a command, or for the results after a copy.
     var answeringSince: ContinuousClock.Instant?
-    /// How long the server may send whatever it likes but nothing that ``noteProgress()`` is called for; nil for ever.
+    /// How long the server may send data without a call of ``noteProgress()``; nil for no limit.
     package var standstillLimit: Duration? {
         didSet { noteProgress() }
     }
     var progressedAt = ContinuousClock().now
-    /// Since when nothing has come though it was waited for.
+    /// When the current wait without any input began.
     var silentSince: ContinuousClock.Instant?
 
     init(connection: OpaquePointer, interrupt: Interrupt, notices: NoticeBox) {
@@ -62,7 +63,8 @@ package import UnderstudyProtocol
         unsafe PQfinish(handle)
     }
 
-    /// libpq's connection, for the thread whose turn it is: what two threads did to it at once would be undefined.
+    /// libpq's connection, for the thread that may use it now. Concurrent use by two threads would be undefined
+    /// behaviour.
     var connection: OpaquePointer {
         guard user.load(ordering: .acquiring) == UInt(pthread_self()) else {
             fatalError("a connection is used by a thread that has not got it")
@@ -70,12 +72,12 @@ package import UnderstudyProtocol
         return unsafe handle
     }
 
-    /// The session is this thread's from here on: whoever had it must be done with it.
+    /// Makes this thread the user of the session. The previous user must have finished with it.
     package func takeTurn() {
         user.store(UInt(pthread_self()), ordering: .releasing)
     }
 
-    /// Lends the session to this thread, while the one whose it is waits for the return.
+    /// Lends the session to this thread while its user waits.
     package func whileLent(_ body: () -> Void) {
         let owner = user.exchange(UInt(pthread_self()), ordering: .acquiringAndReleasing)
         body()
@@ -93,13 +95,13 @@ package import UnderstudyProtocol
         return unsafe ConnectionParameters.settings(of: options)
     }
 
-    /// The password that was used, from wherever it came: PQpass.
+    /// The password that was used, from any source: PQpass.
     package var password: String? {
         guard unsafe PQconnectionUsedPassword(connection) == 1, let text = unsafe PQpass(connection) else { return nil }
         return unsafe String(cString: text)
     }
 
-    /// The host as a message shows it: a name, an address or a socket directory.
+    /// The host for messages: a name, an address or a socket directory.
     package var host: String {
         unsafe PQhost(connection).map { unsafe String(cString: $0) } ?? ""
     }
@@ -108,7 +110,7 @@ package import UnderstudyProtocol
         unsafe PQport(connection).map { unsafe String(cString: $0) } ?? ""
     }
 
-    /// The address that was connected to, or nil with a Unix socket: PQhostaddr.
+    /// The remote address; nil for a Unix socket: PQhostaddr.
     var address: String? {
         let text = unsafe PQhostaddr(connection).map { unsafe String(cString: $0) } ?? ""
         return text.isEmpty ? nil : text
@@ -121,9 +123,9 @@ package import UnderstudyProtocol
         try collect(command, longestField: RowBytes.longestText, ResultSet.init)
     }
 
-    /// Runs a short command to its end though the interrupt is raised; gives up when that takes long: see ``Shield``.
+    /// Runs a short command to its end, even if the interrupt is raised; gives up after a time limit: see ``Shield``.
     ///
-    /// - Parameter end: By when it has to be over in any case.
+    /// - Parameter end: The latest time by which the command must be over.
     package func runShielded(
         _ command: String, until end: ContinuousClock.Instant? = nil
     ) throws(ConnectionError) -> [ResultSet] {
@@ -132,7 +134,7 @@ package import UnderstudyProtocol
         return try run(command)
     }
 
-    /// Runs a command and returns the fields of its only row, byte for byte.
+    /// Runs a command and returns the raw fields of its only row.
     package func runForBytes(_ command: String) throws(ConnectionError) -> [[UInt8]?] {
         let sets = try collect(command, longestField: nil) { $0.rows }
         guard let set = sets.first, sets.count == 1, let row = set.first, set.count == 1 else {
@@ -165,7 +167,7 @@ package import UnderstudyProtocol
                     return sets
                 }
             } catch  where error.code == .server && failure == nil {
-                // The connection is ready for the next command only when all results are taken.
+                // The connection is ready for the next command only after all results were read.
                 failure = error
             }
         }
@@ -180,11 +182,11 @@ package import UnderstudyProtocol
         return set
     }
 
-    /// Sends a command; its results are taken with ``nextResult()``.
+    /// Sends a command. Read its results with ``nextResult()``.
     package func send(_ command: String) throws(ConnectionError) {
         answeringSince = nil
         guard unsafe PQsendQuery(connection, command) == 1 else { throw lost("could not send a command") }
-        // Rows one by one: however many a server sends, they are counted before they fill the memory.
+        // Single-row mode: rows are counted before they can fill the memory, however many a server sends.
         unsafe PQsetSingleRowMode(connection)
         try flush()
     }
@@ -194,7 +196,7 @@ package import UnderstudyProtocol
         /// A command that returned no rows.
         case command
         case copyOut, copyBoth
-        /// The server has ended its side of a copy in both directions; ours is still open.
+        /// The server ended its side of a copy in both directions; ours is still open.
         case copyIn
         /// The command is over.
         case none
@@ -202,7 +204,7 @@ package import UnderstudyProtocol
         package var isCopy: Bool { [.copyOut, .copyBoth, .copyIn].contains(self) }
     }
 
-    /// The next result of the command sent last.
+    /// The next result of the last command sent.
     package func nextResult() throws(ConnectionError) -> Reply<ResultSet> {
         try nextResult(longestField: RowBytes.longestText, ResultSet.init)
     }
@@ -246,12 +248,12 @@ package import UnderstudyProtocol
     }
 
     package var isInterrupted: Bool { interrupt.isRaised }
-    /// The interrupt that ends all waiting, for those who wait for something else meanwhile.
+    /// The interrupt that ends all waits, for code that waits for something else meanwhile.
     package var interruptOfSession: Interrupt { interrupt }
 
     // MARK: - Errors
 
-    /// An error that says what libpq last said of the connection.
+    /// An error with libpq's last message about the connection.
     func lost(_ what: String) -> ConnectionError {
         let text = unsafe ServerMessage.text(PQerrorMessage(connection)).trimmedLines
         return ConnectionError(.lost, text.isEmpty ? what : "\(what): \(text)")
@@ -259,11 +261,11 @@ package import UnderstudyProtocol
 
     private func failure(_ result: OpaquePointer) -> ConnectionError {
         guard let message = unsafe ServerMessage(result) else {
-            // libpq makes a result of its own when the connection ends in mid-command.
+            // libpq makes its own result if the connection ends during a command.
             let text = unsafe ServerMessage.text(PQresultErrorMessage(result)).trimmedLines
             return ConnectionError(.lost, "connection to server was lost: \(text)")
         }
-        // The server ends the connection behind these (57P01 to 57P03), but libpq may not have seen the end yet.
+        // After these errors (57P01 to 57P03) the server closes the connection, but libpq may not have noticed yet.
         let isLast = message.sqlState?.hasPrefix("57P0") ?? false
         let isGone = unsafe isLast || PQstatus(connection) == CONNECTION_BAD
         return ConnectionError(isGone ? .lost : .server, message.message, server: message)
@@ -271,12 +273,12 @@ package import UnderstudyProtocol
 }
 
 extension Session {
-    /// The number of the server process: PQbackendPID.
+    /// The process ID of the server process: PQbackendPID.
     package var backendProcessID: Int {
         Int(unsafe PQbackendPID(connection))
     }
 
-    /// Lets time pass, unless the interrupt is raised or the server says something.
+    /// Waits for the given time, or until the interrupt is raised or the server sends something.
     package func pause(_ time: Duration) {
         _ = Interrupt.wait(
             socket: unsafe PQsocket(connection), events: .input, interrupts: [interrupt], timeout: time)

@@ -2,14 +2,15 @@ package import UnderstudyConnection
 package import UnderstudyPlatform
 import UnderstudyProtocol
 
-/// The WAL senders that keep a connection out (53300): a run that was ended while the server made its checkpoint may have
-/// left some.
+/// Explains error 53300, which refuses a connection because all WAL senders are in use. A run that was killed during
+/// the server's checkpoint may have left some behind.
 package enum BusySenders {
     private static let shown = 5
 
-    /// The error of a connection that could not be made, with the count of such senders where an ordinary connection may ask.
+    /// The error for a failed connection. If no WAL sender was free and an ordinary connection is allowed, the hint
+    /// names the senders that take base backups.
     ///
-    /// - Parameter own: The process of a sender that works for us.
+    /// - Parameter own: The process ID of our own WAL sender, which is not counted.
     package static func explain(
         _ error: ConnectionError, _ parameters: ConnectionParameters, _ interrupt: Interrupt, except own: Int? = nil
     ) -> UnderstudyError {
@@ -18,7 +19,7 @@ package enum BusySenders {
             let session = try? OrdinaryConnection.open(parameters, interrupt),
             let rows = try? session.runForRows(query(except: own)).rows
         else { return failure }
-        // Without the right to read all statistics, a role is not told what senders do.
+        // The server hides the state of WAL senders from a role that may not read all statistics.
         if rows.contains(where: { $0.count < 2 || $0[1] == nil }) {
             failure.hint = "\(raise)."
         } else {
@@ -36,7 +37,9 @@ package enum BusySenders {
         """
     }
 
-    /// - Parameter processes: Of the senders that take backups or have not begun to work.
+    /// The hint for senders that are in use.
+    ///
+    /// - Parameter processes: The process IDs of the senders that take a base backup or have not begun to work.
     package static func hint(_ processes: [String]) -> String {
         guard !processes.isEmpty else { return "\(raise). None of the senders in use takes a base backup." }
         let list = processes.prefix(shown).joined(separator: ", ") + (processes.count > shown ? ", ..." : "")

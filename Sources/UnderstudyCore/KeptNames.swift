@@ -1,20 +1,20 @@
 package import UnderstudyConnection
 import UnderstudyProtocol
 
-/// Names and values that a server cuts or alters without an error, or refuses only later. They are refused before that.
+/// Checks names and values that a server would truncate or alter without an error, or refuse only later.
 ///
 /// Source: the server's NAMEDATALEN, MAXPGPATH and MAXCONNINFO, and ReplicationSlotValidateName.
 package enum KeptNames {
-    /// Bytes of a name, unless the server was built otherwise: max_identifier_length.
+    /// The longest name in bytes (max_identifier_length), unless the server was built otherwise.
     package static let usualLength = 63
-    /// Bytes of a backup label: MAXPGPATH.
+    /// The longest backup label in bytes: MAXPGPATH.
     package static let longestLabel = 1024
-    /// Bytes of primary_conninfo that a standby's WAL receiver keeps: MAXCONNINFO, less the NUL behind them.
+    /// The longest primary_conninfo in bytes that a standby's WAL receiver keeps: MAXCONNINFO less the terminating NUL.
     package static let longestConnInfo = 1023
-    /// Bytes of a tablespace's directory: MAXPGPATH, less what the server adds for its files.
+    /// The longest tablespace directory in bytes: MAXPGPATH less what the server appends for its files.
     package static let longestTablespacePath = 970
 
-    /// Why a server has no slot of this name; nil if it can have one.
+    /// Why this is not a valid slot name; nil if it is valid.
     package static func flaw(ofSlot name: String, longest: Int = usualLength) -> UnderstudyError? {
         func refusal(_ what: String) -> UnderstudyError {
             UnderstudyError(
@@ -32,7 +32,7 @@ package enum KeptNames {
         return nil
     }
 
-    /// What a server makes of a name in pg_stat_replication that it does not keep, as a clause; nil if it keeps it.
+    /// How the server alters this name in pg_stat_replication, as a clause; nil if it keeps the name.
     package static func flaw(ofApplicationName name: String, longest: Int = usualLength) -> String? {
         if !name.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {
             return "the server replaces the characters in it that are not printable ASCII"
@@ -41,7 +41,8 @@ package enum KeptNames {
         return length > longest ? "it has \(length) bytes, and the server keeps \(longest)" : nil
     }
 
-    /// A label is a line of the file backup_label: what follows a line end would be taken for another fact.
+    /// Why this is not a valid backup label; nil if it is valid. The label is one line of the file backup_label: text
+    /// after a line end would be read as another entry.
     package static func flaw(ofLabel label: String) -> UnderstudyError? {
         if label.utf8.contains(where: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) {
             return UnderstudyError(
@@ -56,12 +57,12 @@ package enum KeptNames {
 }
 
 extension Session {
-    /// Refuses a name that no slot of this server can have: it would be cut without an error.
+    /// Throws if this is not a valid slot name on this server, which truncates long names without an error.
     package func checkSlotName(_ name: String) throws(UnderstudyError) {
         if let flaw = KeptNames.flaw(ofSlot: name, longest: try longestName(for: name)) { throw flaw }
     }
 
-    /// What the server makes of the name of this connection, as a clause; nil if it keeps it.
+    /// The application_name of this connection and how the server alters it, as a clause; nil if it keeps the name.
     package func flawOfApplicationName() throws(UnderstudyError) -> (name: String, clause: String)? {
         guard let name = effectiveSettings.first(where: { $0.keyword == "application_name" })?.value, !name.isEmpty,
             let clause = KeptNames.flaw(ofApplicationName: name, longest: try longestName(for: name))
@@ -69,7 +70,7 @@ extension Session {
         return (name, clause)
     }
 
-    /// The server is asked only about names that most servers cut.
+    /// The longest name that this server keeps. Asks the server only about names that most servers truncate.
     private func longestName(for name: String) throws(UnderstudyError) -> Int {
         guard name.utf8.count > KeptNames.usualLength, serverVersion.showsSettings else { return KeptNames.usualLength }
         return Int(try show("max_identifier_length")) ?? KeptNames.usualLength

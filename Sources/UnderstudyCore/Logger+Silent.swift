@@ -1,7 +1,7 @@
 public import Logging
 
 extension Logger {
-    /// A logger that says nothing.
+    /// A logger that discards everything.
     public static var silent: Logger {
         Logger(label: "understudy") { _ in SwiftLogNoOpLogHandler() }
     }

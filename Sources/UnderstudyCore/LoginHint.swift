@@ -3,12 +3,12 @@ import UnderstudyConfiguration
 import UnderstudyConnection
 import UnderstudyProtocol
 
-/// What to write on the primary to be let in. The lines are made of what was checked to be what it claims to be, and quoted for
-/// the place that they go to; anything else is a word to replace (USER, ADDRESS).
+/// Advice for a refused login: what to write on the primary. Names and addresses are checked, and quoted for the place
+/// they go to; anything that fails the check becomes a placeholder (USER, ADDRESS).
 struct LoginHint: Equatable {
-    /// The role that asked to be let in; nil where it is no name that can be written down.
+    /// The role that tried to log in; nil if its name cannot be written down.
     let user: String?
-    /// The address from which the server sees the connection come; nil for one on its machine.
+    /// The client's address as the server sees it; `socket` for a connection on the server's machine.
     let address: Address
 
     enum Address: Equatable {
@@ -18,15 +18,15 @@ struct LoginHint: Equatable {
     }
 
     /// - Parameters:
-    ///   - text: The server's message, in its language. It names the address, then the user, in quotes.
-    ///   - user: Whom this side asked for; nil to take the name that the server tells.
+    ///   - text: The server's message, in its language. It quotes the address first, then the user.
+    ///   - user: The role that we asked for; nil to take the name from the message.
     init(_ text: String, user: String?) {
         let quoted = text.quotedParts
         self.user = (user ?? quoted.dropFirst().first).flatMap { Self.isName($0) ? $0 : nil }
         address = quoted.first.map(Self.address) ?? .unknown
     }
 
-    /// The line of pg_hba.conf.
+    /// The line to add to pg_hba.conf.
     var line: String {
         let user = user.flatMap(Self.hbaWord) ?? "USER"
         return switch address {
@@ -36,33 +36,34 @@ struct LoginHint: Equatable {
         }
     }
 
-    /// Said of an address that only the server tells: behind a gateway it is another one than here, and it may be false.
+    /// A warning if the address that the server names is not our own; empty if there is nothing to warn about. A
+    /// gateway changes the address, and the server may name a false one.
     ///
-    /// - Parameter own: That of this side; nil where it is not known.
+    /// - Parameter own: Our own address; nil if it is not known.
     func doubt(_ own: String?) -> String {
         guard case .network(let told, _) = address, let own, Self.address(own) != address else { return "" }
         return
             " It is the server that tells the address \(told); here the connection comes from \(own). Make sure that nobody else is let in."
     }
 
-    /// The role as SQL names it.
+    /// The role as an SQL identifier, or NAME if it cannot be written down.
     static func identifier(_ user: String?) -> String {
         user.flatMap { isName($0) ? SQLText.identifier($0) : nil } ?? "NAME"
     }
 
-    /// Of text that can be seen, and no longer than servers keep (NAMEDATALEN).
+    /// Whether this can be a role name: visible text, no longer than servers keep (NAMEDATALEN).
     private static func isName(_ text: String) -> Bool {
         (1...KeptNames.usualLength).contains(text.utf8.count)
             && !text.unicodeScalars.contains { $0.isHidden || $0 == "\u{FFFD}" }
     }
 
-    /// `[local]`, or an IP address, of which a link-local one may have its scope behind it. No other text is an address.
+    /// Parses `[local]` or an IP address; a link-local IPv6 address may end with its scope. Any other text is unknown.
     private static func address(_ text: String) -> Address {
         if text == "[local]" { return .socket }
         let scope = text.unicodeScalars.firstIndex(of: "%") ?? text.endIndex
         let address = String(text[..<scope])
         var bytes = in6_addr()
-        // A buffer that is large enough for either kind; the text ends with a NUL.
+        // The buffer is large enough for either address family, and the text is NUL-terminated.
         if unsafe inet_pton(AF_INET6, address, &bytes) == 1 { return .network(address, bits: 128) }
         if scope == text.endIndex, unsafe inet_pton(AF_INET, address, &bytes) == 1 {
             return .network(address, bits: 32)
@@ -70,8 +71,8 @@ struct LoginHint: Equatable {
         return .unknown
     }
 
-    /// A name as pg_hba.conf has it, in quotes where it is not plain or would be a keyword; nil for one that it cannot hold,
-    /// as what begins with a slash is a pattern with or without them (from 16).
+    /// The name as pg_hba.conf takes it: quoted if it is not plain or would be a keyword. nil if it begins with a
+    /// slash, which makes it a pattern even in quotes (from 16).
     private static func hbaWord(_ name: String) -> String? {
         guard name.unicodeScalars.first != "/" else { return nil }
         let isPlain = name.unicodeScalars.allSatisfy { scalar in
@@ -86,7 +87,7 @@ struct LoginHint: Equatable {
 }
 
 extension String {
-    /// What stands between double quotes.
+    /// The parts between double quotes.
     var quotedParts: [String] {
         unicodeScalars.split(separator: "\"", omittingEmptySubsequences: false).enumerated()
             .filter { $0.offset % 2 == 1 }.map { String($0.element) }

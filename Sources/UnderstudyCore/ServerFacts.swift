@@ -3,7 +3,7 @@ package import UnderstudyConnection
 package import UnderstudyProtocol
 package import UnderstudyWAL
 
-/// What the replication connection tells of a server.
+/// What a server reports about itself over the replication connection.
 package struct ServerFacts: Sendable {
     package var version: ServerVersion
     package var identity: SystemIdentity
@@ -11,10 +11,10 @@ package struct ServerFacts: Sendable {
     /// The mode of the data directory and the directories in it: 0700, or 0750 with group access.
     package var directoryMode: UInt16
 
-    /// The mode of files made on this side.
+    /// The mode of the files that we create.
     package var fileMode: UInt16 { directoryMode & 0o050 == 0 ? 0o600 : 0o640 }
 
-    /// Asks the server. One that is too old is refused; one that is newer than we know is tried.
+    /// Asks the server. Refuses one that is too old; warns about one that is newer than we know, and tries it.
     package init(_ session: Session, logger: Logger) throws(UnderstudyError) {
         version = session.serverVersion
         guard version >= .oldestServed else {
@@ -56,7 +56,7 @@ extension Session {
         }
     }
 
-    /// Runs a command, and reads what its rows say.
+    /// Runs a command and decodes its rows.
     package func ask<Value>(
         _ command: String, _ read: (ResultSet) throws(ProtocolError) -> Value
     ) throws(UnderstudyError) -> Value {
@@ -67,10 +67,10 @@ extension Session {
 }
 
 extension Logger {
-    /// Metadata of lines that are a server's own words.
+    /// The metadata of log lines that quote the server.
     package static var fromServer: Logger.Metadata { ["source": "server"] }
 
-    /// Hands on a notice or warning of the server, as psql shows it.
+    /// Logs a notice or warning of the server in psql's format.
     package func pass(on message: ServerMessage) {
         var text = "\(message.severityWord):  \(message.message)"
         if let detail = message.detail { text += "\nDETAIL:  \(detail)" }
@@ -80,8 +80,8 @@ extension Logger {
 }
 
 extension ServerMessage {
-    /// The severity where it is a word of that kind, in whatever language (before 9.6 a server may translate it). The line
-    /// begins with it, and must not look like one of a program's.
+    /// The severity if it looks like one, in any language (before 9.6 a server may translate it), else NOTICE. The line
+    /// begins with it, and must not look like one of our own.
     fileprivate var severityWord: String {
         let isWord = severity.allSatisfy { ($0.isLetter && !$0.isLowercase) || " ()".contains($0) }
         return isWord && (1...30).contains(severity.count) ? severity : "NOTICE"

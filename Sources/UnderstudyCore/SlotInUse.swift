@@ -1,10 +1,10 @@
 package import UnderstudyProtocol
 
-/// A slot from which another process streams. It holds WAL for somebody: nothing suggests to drop it.
+/// A slot that another process streams from. It keeps WAL for somebody, so no hint suggests dropping it.
 package enum SlotInUse {
-    /// What to do, in words that can be pasted on a server of this version.
+    /// What to do, with SQL that can be pasted on a server of this version.
     package static func hint(_ name: String, _ version: ServerVersion) -> String {
-        // The process is told from 9.5 on.
+        // pg_replication_slots shows the process from 9.5 on.
         let look =
             version.number >= 90500
             ? "SELECT * FROM pg_stat_replication WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name)));"
@@ -13,7 +13,7 @@ package enum SlotInUse {
     }
 }
 
-/// SQL on slots, as it is pasted.
+/// SQL statements about slots, ready to be pasted.
 package enum SlotSQL {
     package static func drop(_ name: String) -> String {
         "SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"

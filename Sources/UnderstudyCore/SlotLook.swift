@@ -2,19 +2,19 @@ package import UnderstudyConnection
 package import UnderstudyPlatform
 package import UnderstudyProtocol
 
-/// What can be learnt of a physical replication slot, from the replication connection (READ_REPLICATION_SLOT, from 15) and
-/// from an ordinary one, if there may be one.
+/// What is known about a physical replication slot, from the replication connection (READ_REPLICATION_SLOT, from 15)
+/// and from an ordinary connection, if one is allowed.
 package struct SlotLook: Sendable, Equatable {
-    /// What the two connections said.
+    /// The answers of both connections.
     package struct Sources: Sendable, Equatable {
         package var version: ServerVersion
-        /// READ_REPLICATION_SLOT's answer; nil where there is no such slot, or no such command.
+        /// The answer to READ_REPLICATION_SLOT; nil if there is no such slot or no such command.
         package var read: SlotState?
-        /// What pg_replication_slots says; nil where it could not be asked.
+        /// The answer from pg_replication_slots; nil if it could not be queried.
         package var answer: WatchQuery.Answer?
-        /// `SHOW max_slot_wal_keep_size`, where it matters.
+        /// The value of max_slot_wal_keep_size; nil if it was not read.
         package var sizeLimit: String?
-        /// Whether this slot of this server held WAL a while ago.
+        /// Whether this slot, on this server, held WAL earlier.
         package var heldWAL = false
 
         package init(
@@ -29,20 +29,20 @@ package struct SlotLook: Sendable, Equatable {
         }
     }
 
-    /// nil where there is none, or it could not be seen.
+    /// nil if there is no such slot, or it could not be read.
     package var state: SlotState?
-    /// Whether a slot that was not seen does not exist.
+    /// Whether nil in ``state`` means that the slot does not exist.
     package var isKnown: Bool
     /// nil for a slot that is not known to be invalidated.
     package var invalidation: SlotInvalidation?
-    /// Whether an ordinary connection told of it.
+    /// Whether an ordinary connection has shown the slot.
     package var isAnswered: Bool
-    /// `reserved`, `extended`, `unreserved` or `lost` (from 13); nil where it is not told.
+    /// `reserved`, `extended`, `unreserved` or `lost` (from 13); nil if it is not known.
     package var walStatus: String?
-    /// Whether it may be invalidated, and nothing tells.
+    /// Whether the slot may be invalidated, and nothing shows it.
     package var isUncertain = false
 
-    /// Judges by what was said. Pure.
+    /// Derives the slot's state from the answers. Pure.
     package init(_ sources: Sources) {
         let version = sources.version
         state = sources.read ?? sources.answer?.slot
@@ -56,38 +56,39 @@ package struct SlotLook: Sendable, Equatable {
         if let answer = sources.answer, answer.slot != nil {
             invalidation = answer.invalidation
         } else if state.restartLSN == nil {
-            // A slot that was never used looks the same; from 18 on the server refuses the stream from a lost one.
+            // A slot that was never used looks the same. From 18 on the server refuses to stream from an invalidated
+            // slot.
             if sources.heldWAL {
                 invalidation = SlotInvalidation()
             } else {
                 isUncertain = !version.refusesInvalidatedSlots
             }
         } else {
-            // Its position moves on though it is lost.
+            // Its position advances even if it is invalidated.
             isUncertain =
                 version.keepsSlotsInvalidated && !version.refusesInvalidatedSlots && Self.limits(sources.sizeLimit)
         }
-        // A lost slot's position, where it has one, is only what was told it last.
+        // The position of an invalidated slot is only the flush position that it was last sent.
         if invalidation != nil { self.state?.restartLSN = nil }
     }
 
-    /// `SHOW max_slot_wal_keep_size` is -1 where slots hold WAL without a limit.
+    /// Whether max_slot_wal_keep_size limits the WAL that slots hold; -1 means that it does not.
     private static func limits(_ setting: String?) -> Bool { setting != nil && setting != "-1" }
 
-    /// Whether the replication connection alone leaves it open.
+    /// Whether the replication connection alone does not settle the slot's state.
     package static func needsAnswer(_ version: ServerVersion, read: SlotState?) -> Bool {
         guard version.readsSlots else { return true }
         guard let read, read.kind == "physical" else { return false }
         return read.restartLSN == nil || (version.keepsSlotsInvalidated && !version.refusesInvalidatedSlots)
     }
 
-    /// Looks.
+    /// Reads the slot.
     ///
     /// - Parameters:
-    ///   - session: A replication connection that is free for a command.
-    ///   - parameters: For the ordinary connection, at the same server.
-    ///   - heldWAL: Whether this slot of this server held WAL a while ago.
-    ///   - asksAlways: Asks the ordinary connection though the other one seems to tell enough.
+    ///   - session: A replication connection that is ready for a command.
+    ///   - parameters: The login for the ordinary connection to the same server.
+    ///   - heldWAL: Whether this slot, on this server, held WAL earlier.
+    ///   - asksAlways: Whether to use the ordinary connection even if the replication connection seems sufficient.
     package static func take(
         _ name: String, _ session: Session, _ parameters: ConnectionParameters, _ interrupt: Interrupt,
         heldWAL: Bool = false, asksAlways: Bool = false
@@ -99,7 +100,7 @@ package struct SlotLook: Sendable, Equatable {
             sources.answer = try? OrdinaryConnection.ask(
                 WatchQuery(version: version, slot: name), parameters, interrupt)
             if sources.answer == nil, version.invalidatesSlots {
-                // Whatever answers without knowing it tells no limit.
+                // A peer that answers without knowing this setting has no such limit.
                 do throws(UnderstudyError) { sources.sizeLimit = try session.show("max_slot_wal_keep_size") } catch {
                     if error.code == .connection || error.code == .cancelled { throw error }
                 }
@@ -112,13 +113,13 @@ package struct SlotLook: Sendable, Equatable {
         do throws(UnderstudyError) {
             return try session.ask(ReplicationCommand.readSlot(name), SlotState.decode)
         } catch  where error.sqlState == "0A000" {
-            // The server does not read a logical slot, and has no hint.
+            // The server refuses to read a logical slot, and gives no hint.
             return SlotState(kind: "logical")
         }
     }
 }
 
-/// An ordinary connection beside the replication connection, for what only SQL tells.
+/// An ordinary connection beside the replication connection, for what only SQL can answer.
 package enum OrdinaryConnection {
     package static func open(
         _ parameters: ConnectionParameters, _ interrupt: Interrupt

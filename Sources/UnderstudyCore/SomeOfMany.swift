@@ -2,11 +2,11 @@ package import Logging
 package import UnderstudyConnection
 import UnderstudyPlatform
 
-/// Messages of which there may be one for each file: a few are shown, the others counted.
+/// Messages of which there may be one per file: the first few are shown, the rest are counted.
 package struct SomeOfMany: Sendable, Equatable {
     package static let shown = 5
 
-    /// The first ones.
+    /// The first messages, which are shown.
     package private(set) var first: [String] = []
     package private(set) var count = 0
 
@@ -16,26 +16,28 @@ package struct SomeOfMany: Sendable, Equatable {
         for text in texts { note(text) }
     }
 
-    /// - Parameter text: Made only where it is shown.
+    /// - Parameter text: Evaluated only if it is shown.
     package mutating func note(_ text: @autoclosure () -> String) {
         count += 1
         if first.count < Self.shown { first.append(text()) }
     }
 
-    /// The number of those that are not shown.
+    /// The number of messages that are not shown.
     package var rest: Int { count - first.count }
 
     /// `a, b, c, d, e and 19995 more`
     package var list: String { first.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "") }
 
-    /// A line each, and a last one with the number of the others before `others`.
+    /// One line per message that is shown, then one with the number of the rest, followed by `others`.
     package func lines(_ others: String) -> [String] { first + (rest > 0 ? ["\(rest) more \(others)"] : []) }
 }
 
 extension Logger {
-    /// Passes on what a server says, which may be a warning for each of its files.
+    /// Logs the messages that a server sends, which may be a warning for each of its files. After the first few
+    /// hundred, logs only their number now and then.
     ///
-    /// Not that a name is too long (42622), as it says on each connection: that is checked, and said once.
+    /// Drops the notice that a name is too long (42622), which comes with each connection: names are checked
+    /// separately, and reported once.
     package func passingOn() -> @Sendable (ServerMessage) -> Void {
         let count = Monitor(0)
         return { message in

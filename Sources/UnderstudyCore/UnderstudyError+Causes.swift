@@ -52,7 +52,7 @@ extension UnderstudyError {
 
     // MARK: - Connections
 
-    /// - Parameter command: What a server's error is about.
+    /// - Parameter command: The code for a server's error that has no more specific one.
     package init(_ error: ConnectionError, of command: Code = .server) {
         switch error.code {
         case .interrupted: self.init(.cancelled, "interrupted")
@@ -130,11 +130,11 @@ extension UnderstudyError {
         case .server: self.init(server: error, of: command)
         }
         if let detail = error.server?.detail { self.detail = detail }
-        // Advice of a server is not ours.
+        // Mark the hint as the server's own.
         if let hint = error.server?.hint { self.hint = "The server says: \(hint)" }
     }
 
-    /// A login that the server refused. The hint is the line to write, where there is one.
+    /// A login that the server refused. The hint contains the line or statement that allows it, if there is one.
     private init(refused error: ConnectionError) {
         let text = error.server?.message ?? error.message
         var code = Code.authentication
@@ -201,7 +201,7 @@ extension UnderstudyError {
             code = .damagedPages
         case "42601", "0A000":
             hint = Self.wrongPeer
-        // Up to 17 these have no SQLSTATE of their own.
+        // Up to 17 the server gives these errors no SQLSTATE of their own.
         case "XX000", "54000":
             if error.message.contains("file name too long") {
                 hint =

@@ -12,7 +12,7 @@ public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertib
 
         private var value: Value
 
-        /// Options that do not fit together, or make no sense on this server.
+        /// Options that conflict, or make no sense on this server.
         public static let options = Code(value: .options)
         /// The target directory, the WAL directory or a tablespace mapping cannot be used.
         public static let target = Code(value: .target)
@@ -24,41 +24,41 @@ public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertib
         public static let passwordNeeded = Code(value: .passwordNeeded)
         /// The server answered a command with an error.
         public static let server = Code(value: .server)
-        /// The server sent what no server should send.
+        /// The server sent something that violates the protocol.
         public static let protocolViolation = Code(value: .protocolViolation)
-        /// The replication slot cannot be made or used.
+        /// The replication slot cannot be created or used.
         public static let slot = Code(value: .slot)
-        /// The server has given up the replication slot: it holds no WAL any more.
+        /// The server has invalidated the replication slot, which no longer holds WAL.
         public static let slotInvalidated = Code(value: .slotInvalidated)
         /// The WAL stream failed.
         public static let wal = Code(value: .wal)
         /// The backup does not fit on the disk.
         public static let noSpace = Code(value: .noSpace)
-        /// A file or directory could not be made, written or synced.
+        /// A file or directory could not be created, written or synced.
         public static let fileSystem = Code(value: .fileSystem)
-        /// What arrived does not agree with the backup manifest.
+        /// The received data does not match the backup manifest.
         public static let verification = Code(value: .verification)
-        /// The server found damaged pages. The backup is complete otherwise, and kept.
+        /// The server found damaged pages. The backup is otherwise complete, and is kept.
         public static let damagedPages = Code(value: .damagedPages)
-        /// The recovery settings could not be made.
+        /// The recovery settings could not be written, or a file that they need cannot be used.
         public static let configuration = Code(value: .configuration)
-        /// The standby did not start, or did not stream in time.
+        /// The standby did not start, or did not begin to stream in time.
         public static let start = Code(value: .start)
-        /// The started server is no standby: it has left recovery. It was stopped, if that could be done, and is kept.
+        /// The started server is not a standby: it has left recovery. It was stopped if possible, and is kept.
         public static let notInRecovery = Code(value: .notInRecovery)
-        /// No more threads, file descriptors or memory can be had.
+        /// Threads, file descriptors or memory ran out.
         public static let resources = Code(value: .resources)
         /// The task was cancelled.
         public static let cancelled = Code(value: .cancelled)
     }
 
     public var code: Code
-    /// What went wrong. As `detail` and `hint`, it may hold words of a server and names of files as they are, control
-    /// characters included: escape them where they are shown.
+    /// What went wrong. Like `detail` and `hint`, it may contain a server's text and file names verbatim, control
+    /// characters included: escape them for display.
     public var message: String
     public var detail: String?
     public var hint: String?
-    /// The five-letter code of the server's error, where there was one.
+    /// The SQLSTATE of the server's error, if there was one.
     public var sqlState: String?
 
     public init(

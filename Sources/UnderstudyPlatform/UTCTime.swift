@@ -1,6 +1,6 @@
 package import Glibc
 
-/// A moment in UTC, in the fields of the calendar: gmtime_r(3).
+/// A time in UTC as calendar fields: gmtime_r(3).
 package struct UTCTime: Sendable {
     private let year: Int
     private let month: Int
@@ -9,7 +9,7 @@ package struct UTCTime: Sendable {
     private let minute: Int
     private let second: Int
 
-    /// - Parameter seconds: Since 1970-01-01 00:00:00 UTC.
+    /// - Parameter seconds: Seconds since 1970-01-01 00:00:00 UTC.
     package init(_ seconds: time_t) {
         var seconds = seconds, fields = unsafe tm()
         // gmtime_r fills the struct.
@@ -24,7 +24,7 @@ package struct UTCTime: Sendable {
 
     package static var now: UTCTime { UTCTime(time(nil)) }
 
-    /// For people: `2026-11-24 08:15:00 UTC`.
+    /// For display: `2026-11-24 08:15:00 UTC`.
     package var text: String {
         "\(year)-\(padded(month))-\(padded(day)) \(padded(hour)):\(padded(minute)):\(padded(second)) UTC"
     }

@@ -1,12 +1,12 @@
 /// A CopyData message of BASE_BACKUP from version 15 on.
 ///
-/// The bytes that a case holds are lent: they are valid only for the call in which they were decoded.
+/// The bytes in a case are borrowed: they are valid only during the call that decoded them.
 package enum BackupMessage: ~Escapable {
-    /// A new archive: its file name, and the directory of the tablespace (empty for the data directory).
+    /// A new archive: its file name, and the tablespace's directory (empty for the data directory).
     case archive(name: String, location: String)
-    /// Bytes of the archive, or of the manifest.
+    /// Bytes of the archive or of the manifest.
     case data(RawSpan)
-    /// The bytes that the server has processed, of the present tablespace and those before.
+    /// Bytes that the server has processed so far, over all tablespaces.
     case progress(UInt64)
     /// The manifest follows.
     case manifest
@@ -57,17 +57,17 @@ package enum BackupMessage: ~Escapable {
 }
 
 extension RawSpan {
-    /// The byte at `index`, which is checked.
+    /// The byte at `index`. The load checks the bounds.
     @inline(__always)
     package func byte(at index: Int) -> UInt8 {
         // UInt8 has no invalid bit patterns.
         unsafe unsafeLoad(fromByteOffset: index, as: UInt8.self)
     }
 
-    /// Eight bytes in network order; the range is checked.
+    /// Eight bytes in network order. The load checks the bounds.
     @inline(__always)
     package func bigEndianUInt64(at index: Int) -> UInt64 {
-        // UInt64 has no invalid bit patterns, and an unaligned load may begin anywhere.
+        // UInt64 has no invalid bit patterns, and an unaligned load may begin at any offset.
         unsafe UInt64(bigEndian: unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
     }
 }

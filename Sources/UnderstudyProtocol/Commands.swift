@@ -1,6 +1,6 @@
 package import UnderstudyWAL
 
-/// The commands of a replication connection, as text for a server version.
+/// The commands of a replication connection, rendered for a server version.
 ///
 /// Source: PostgreSQL manual, "Streaming Replication Protocol".
 package enum ReplicationCommand {
@@ -10,7 +10,8 @@ package enum ReplicationCommand {
         "SHOW \(setting)"
     }
 
-    /// - Parameter reserveWAL: From 9.6 the slot holds WAL from its creation on; before, from its first use.
+    /// - Parameter reserveWAL: Whether the slot keeps WAL from its creation on (from 9.6); otherwise it does from its
+    ///   first use.
     package static func createSlot(
         _ name: String, temporary: Bool, reserveWAL: Bool, version: ServerVersion
     ) -> String {
@@ -33,7 +34,7 @@ package enum ReplicationCommand {
 
     package static func startReplication(slot: String?, from position: LSN, timeline: TimelineID) -> String {
         let slot = slot.map { "SLOT \(identifier($0)) " } ?? ""
-        // The word PHYSICAL says nothing more, and 9.3 does not know it.
+        // PHYSICAL is the default, and 9.3 does not know the word.
         return "START_REPLICATION \(slot)\(position) TIMELINE \(timeline)"
     }
 
@@ -41,31 +42,31 @@ package enum ReplicationCommand {
         "TIMELINE_HISTORY \(timeline)"
     }
 
-    /// A quoted identifier of the replication grammar: double quotes, doubled inside.
+    /// A quoted identifier of the replication grammar: in double quotes, with inner quotes doubled.
     static func identifier(_ text: String) -> String {
         SQLText.quotedIdentifier(text)
     }
 
-    /// A string of the replication grammar: single quotes, doubled inside. A backslash stands for itself.
+    /// A string of the replication grammar: in single quotes, with inner quotes doubled. A backslash stands for itself.
     static func literal(_ text: String) -> String {
         SQLText.literal(text)
     }
 }
 
-/// What BASE_BACKUP is asked for. Each field is sent only to servers that know it.
+/// The options of BASE_BACKUP. Each one is sent only to servers that know it.
 package struct BaseBackupCommand: Sendable, Equatable {
     package var label: String
-    /// Asks for the sizes of the tablespaces, which lets the server measure them first.
+    /// Requests the sizes of the tablespaces. The server measures them before it sends data.
     package var progress = true
     package var fastCheckpoint = false
     /// Includes the WAL in the backup.
     package var includeWAL = false
-    /// Returns without waiting until the archiver has stored the WAL.
+    /// Does not wait until the archiver has stored the WAL.
     package var noWaitForArchive = false
     /// Kilobytes per second.
     package var maxRate: Int?
     package var verifyChecksums = true
-    /// nil for no manifest, else the name of its checksum algorithm.
+    /// The manifest's checksum algorithm; nil for no manifest.
     package var manifestChecksum: String?
     package var manifestForceEncode = false
 

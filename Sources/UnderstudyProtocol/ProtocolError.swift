@@ -1,4 +1,4 @@
-/// Bytes or rows from the server that the protocol does not allow.
+/// Bytes or rows from the server that violate the protocol.
 package struct ProtocolError: Error, Sendable, Equatable, CustomStringConvertible {
     package var message: String
 

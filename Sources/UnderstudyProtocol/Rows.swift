@@ -1,6 +1,6 @@
 package import UnderstudyWAL
 
-/// A result set of the server: column names, and rows of text, each field nil for NULL.
+/// A result set: column names, and rows of text fields, nil for NULL.
 package struct ResultSet: Sendable, Equatable {
     package var columns: [String]
     package var rows: [[String?]]
@@ -10,7 +10,7 @@ package struct ResultSet: Sendable, Equatable {
         self.rows = rows
     }
 
-    /// A single row with at least `count` columns, or an error that names `command`.
+    /// The only row, with at least `count` columns. Throws an error that names `command` otherwise.
     package func onlyRow(atLeast count: Int, of command: String) throws(ProtocolError) -> [String?] {
         guard rows.count == 1, let row = rows.first, row.count >= count else {
             throw ProtocolError(
@@ -25,7 +25,7 @@ package struct ResultSet: Sendable, Equatable {
 package struct SystemIdentity: Sendable, Equatable {
     package var systemIdentifier: String
     package var timeline: TimelineID
-    /// The position up to which WAL is on the server's disk.
+    /// The position up to which the server has flushed WAL to disk.
     package var position: LSN
 
     package init(_ result: ResultSet) throws(ProtocolError) {
@@ -39,7 +39,7 @@ package struct SystemIdentity: Sendable, Equatable {
     }
 }
 
-/// Where a backup starts or ends.
+/// The start or end position of a backup.
 package struct BackupPosition: Sendable, Equatable {
     package var lsn: LSN
     package var timeline: TimelineID
@@ -51,20 +51,21 @@ package struct BackupPosition: Sendable, Equatable {
     }
 }
 
-/// One archive that the server announces: a tablespace, or the data directory.
+/// An archive that the server announces: a tablespace or the data directory.
 package struct AnnouncedArchive: Sendable, Equatable {
     /// nil for the data directory.
     package var oid: UInt32?
     /// The directory on the server; nil for the data directory.
     package var location: String?
-    /// The server's estimate in bytes; nil where it was not asked for.
+    /// The server's estimate in bytes; nil if it was not requested.
     package var size: UInt64?
 
-    /// The most tablespaces that are taken: far more than any server has.
+    /// The maximum number of tablespaces accepted: far more than any server has.
     package static let mostTablespaces = 10_000
-    /// The most bytes of a location: MAXPGPATH, which a server's symbolic links stay below.
+    /// The maximum length of a location in bytes: MAXPGPATH. The server's symbolic links are shorter.
     package static let longestLocation = 1024
-    /// The most bytes of all locations together: the mark of a run, which names them, is at most 4 MiB.
+    /// The maximum length of all locations together, in bytes. The marker file of a run lists them, and is at most 4
+    /// MiB.
     package static let mostLocationBytes = 3 << 20
 
     package init(oid: UInt32?, location: String?, size: UInt64?) {
@@ -73,7 +74,8 @@ package struct AnnouncedArchive: Sendable, Equatable {
         self.size = size
     }
 
-    /// The list that BASE_BACKUP sends before the data. Exactly one is the data directory, no OID comes twice.
+    /// Decodes the list that BASE_BACKUP sends before the data. Exactly one entry is the data directory; OIDs are
+    /// unique.
     package static func decode(_ result: ResultSet) throws(ProtocolError) -> [AnnouncedArchive] {
         guard result.rows.count <= mostTablespaces + 1 else {
             throw ProtocolError(
@@ -108,7 +110,7 @@ package struct AnnouncedArchive: Sendable, Equatable {
             guard let kilobytes = Int64(text) else {
                 throw ProtocolError("unexpected size \"\(text)\" in the list of tablespaces")
             }
-            // An estimate that is negative or too large is no reason to fail; it is no estimate either.
+            // A negative or too large estimate is ignored: it is not worth failing for.
             let (bytes, overflow) = (UInt64(exactly: kilobytes) ?? .max).multipliedReportingOverflow(by: 1024)
             return overflow ? nil : bytes
         }
@@ -130,12 +132,12 @@ package struct AnnouncedArchive: Sendable, Equatable {
     }
 }
 
-/// The answer to READ_REPLICATION_SLOT; every field NULL where there is no such slot.
+/// The answer to READ_REPLICATION_SLOT. Every field is NULL if the slot does not exist.
 package struct SlotState: Sendable, Equatable {
     package var kind: String
-    /// From here on the server keeps WAL; nil for a slot that was never used, or has lost it.
+    /// The position from which the server keeps WAL. Nil for a slot that was never used or was invalidated.
     package var restartLSN: LSN?
-    /// The timeline of that position; nil where it is not told.
+    /// The timeline of that position; nil if the server does not report it.
     package var restartTimeline: TimelineID?
 
     package init(kind: String, restartLSN: LSN? = nil, restartTimeline: TimelineID? = nil) {
@@ -155,7 +157,7 @@ package struct SlotState: Sendable, Equatable {
     }
 }
 
-/// The row that follows a stream which the end of its timeline ended.
+/// The row that follows a stream that ended because its timeline ended.
 package struct NextTimeline: Sendable, Equatable {
     package var timeline: TimelineID
     package var position: LSN

@@ -1,18 +1,18 @@
-/// Names and values in SQL and in the replication grammar. They are looked at scalar by scalar: a quote with a combining
-/// character behind it is one `Character`, and a quote all the same.
+/// Quotes names and values for SQL and for the replication grammar. Works on scalars, because a quote followed by a
+/// combining character is a different `Character` but still a quote.
 package enum SQLText {
-    /// A string: single quotes, doubled inside. With standard_conforming_strings, as by default, a backslash stands for
-    /// itself; the replication grammar knows nothing else.
+    /// A string: in single quotes, with inner quotes doubled. A backslash stands for itself: always in the replication
+    /// grammar, and in SQL with standard_conforming_strings, the default.
     package static func literal(_ text: String) -> String {
         quote(text, with: "'")
     }
 
-    /// A name in the replication grammar: double quotes, doubled inside.
+    /// A name in the replication grammar: in double quotes, with inner quotes doubled.
     package static func quotedIdentifier(_ text: String) -> String {
         quote(text, with: "\"")
     }
 
-    /// A name in SQL, without quotes where it needs none.
+    /// A name in SQL, quoted only if necessary.
     package static func identifier(_ text: String) -> String {
         let isPlain = text.unicodeScalars.enumerated().allSatisfy { index, scalar in
             switch scalar {
@@ -34,7 +34,7 @@ package enum SQLText {
         return String(quoted)
     }
 
-    /// Source: PostgreSQL manual, "SQL Key Words", reserved.
+    /// Source: PostgreSQL manual, "SQL Key Words": the reserved ones.
     private static let reserved = Set(
         """
         all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation \

@@ -1,6 +1,6 @@
-/// A server's version, and every difference of the replication protocol that depends on it.
+/// A server's version, and the differences in the replication protocol that depend on it.
 package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
-    /// As `server_version_num`: 90326, 150018.
+    /// The value of `server_version_num`: 90326, 150018.
     package let number: Int
 
     package init(number: Int) {
@@ -11,7 +11,7 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
         left.number < right.number
     }
 
-    /// `9.6` or `15`: what a data directory and its programs must agree on.
+    /// `9.6` or `15`. A data directory and its programs must have the same major version.
     package var major: String {
         number >= 100_000 ? "\(number / 10000)" : "\(number / 10000).\(number / 100 % 100)"
     }
@@ -22,7 +22,7 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     }
 
     package static let oldestServed = ServerVersion(number: 90300)
-    /// Versions from this one on are tried, with a warning.
+    /// This version and later ones are accepted with a warning.
     package static let firstUnknown = ServerVersion(number: 200_000)
 
     private func from(_ number: Int) -> Bool { self.number >= number }
@@ -36,11 +36,12 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     package var readsSlots: Bool { from(150_000) }
     package var tellsSlotWALStatus: Bool { from(130_000) }
     package var tellsInvalidationReason: Bool { from(170_000) }
-    /// From max_slot_wal_keep_size on.
+    /// Whether the server has max_slot_wal_keep_size.
     package var invalidatesSlots: Bool { from(130_000) }
-    /// Whether an invalidated slot stays so; before, the next flush position that it is told revives it.
+    /// Whether an invalidated slot stays invalid. Before 16, the next flush position reported to it makes it valid
+    /// again.
     package var keepsSlotsInvalidated: Bool { from(160_000) }
-    /// Whether a stream from an invalidated slot is refused.
+    /// Whether the server refuses to stream from an invalidated slot.
     package var refusesInvalidatedSlots: Bool { from(180_000) }
 
     // MARK: - BASE_BACKUP
@@ -48,23 +49,25 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     package var limitsBackupRate: Bool { from(90400) }
     package var verifiesPageChecksums: Bool { from(110_000) }
     package var hasManifest: Bool { from(130_000) }
-    /// Whether a backup manifest has the system identifier: its version 2.
+    /// Whether the backup manifest contains the system identifier (version 2 of its format).
     package var namesSystemInManifest: Bool { from(170_000) }
-    /// tablespace_map, in place of symbolic links where it is asked for.
+    /// Whether the server can send a tablespace_map instead of symbolic links.
     package var hasTablespaceMap: Bool { from(90500) }
-    /// One parenthesised list of options instead of bare keywords, and one copy stream instead of one per archive.
+    /// Whether commands take one parenthesised option list instead of bare keywords, and a backup comes in one copy
+    /// stream instead of one per archive.
     package var hasOptionLists: Bool { from(150_000) }
 
     // MARK: - The rest
 
     package var showsSettings: Bool { from(100_000) }
-    /// Whether in_hot_standby tells a standby; before, what it has in common with a primary that is told to be read-only.
+    /// Whether in_hot_standby exists. Before 14, transaction_read_only is used instead, which may also be on at a
+    /// primary.
     package var tellsHotStandby: Bool { from(140_000) }
     package var showsDirectoryMode: Bool { from(110_000) }
-    /// postgresql.auto.conf, where ALTER SYSTEM writes.
+    /// Whether the server reads postgresql.auto.conf, which ALTER SYSTEM writes.
     package var readsAutoConf: Bool { from(90400) }
     package var usesXlogName: Bool { !from(100_000) }
     package var walDirectoryName: String { usesXlogName ? "pg_xlog" : "pg_wal" }
-    /// Whether the server accepts a standby only at `hot_standby` or above, or at `replica`.
+    /// Whether the wal_level for a standby is called `replica`; before 9.6, `hot_standby`.
     package var namesReplicaWALLevel: Bool { from(90600) }
 }

@@ -2,13 +2,13 @@ package import UnderstudyWAL
 
 /// A CopyData message from the server while it streams WAL.
 ///
-/// The bytes that a case holds are lent: they are valid only for the call in which they were decoded.
+/// The bytes in a case are borrowed: they are valid only during the call that decoded them.
 package enum WALMessage: ~Escapable {
-    /// WAL beginning at `start`; `serverEnd` is how far the server's own WAL goes.
+    /// WAL that begins at `start`; `serverEnd` is the end of the server's own WAL.
     case data(start: LSN, serverEnd: LSN, bytes: RawSpan)
-    /// - `replyRequested`: the server wants a status update at once.
+    /// - `replyRequested`: the server requests a status update at once.
     case keepalive(serverEnd: LSN, replyRequested: Bool)
-    /// A kind of newer servers that says nothing about WAL; ignored.
+    /// A message kind of newer servers that does not concern WAL; ignored.
     case other
 
     @_lifetime(copy bytes)
@@ -40,13 +40,13 @@ package enum WALMessage: ~Escapable {
     private static let dataHeader = 25
 }
 
-/// A standby status update: how far we are.
+/// A standby status update: our write and flush positions.
 package struct StandbyStatus: Sendable, Equatable {
-    /// The position behind the last byte received.
+    /// The position after the last byte written.
     package var written: LSN
-    /// The position up to which everything is on stable storage here. Never more.
+    /// The position up to which everything is on stable storage here. Never higher.
     package var flushed: LSN
-    /// Asks the server to answer at once.
+    /// Requests an immediate reply from the server.
     package var replyRequested: Bool
 
     package init(written: LSN, flushed: LSN, replyRequested: Bool = false) {
@@ -55,10 +55,10 @@ package struct StandbyStatus: Sendable, Equatable {
         self.replyRequested = replyRequested
     }
 
-    /// - Parameter microseconds: The client's clock, since 2000-01-01 UTC.
+    /// - Parameter microseconds: The client's clock: microseconds since 2000-01-01 UTC.
     package func encoded(microseconds: Int64) -> [UInt8] {
         var bytes: [UInt8] = [UInt8(ascii: "r")]
-        // Nothing is replayed here: the third position, apply, stays invalid.
+        // Nothing is replayed here, so the third position, apply, stays invalid.
         for value in [written.rawValue, flushed.rawValue, 0, UInt64(bitPattern: microseconds)] {
             for shift in stride(from: 56, through: 0, by: -8) {
                 bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(shift)))

@@ -1,11 +1,11 @@
 package import UnderstudyWAL
 
-/// What an ordinary connection tells of a WAL sender and its slot, as SQL for a server version.
+/// A query for the state of a WAL sender and its slot, run on an ordinary connection; SQL for a server version.
 ///
 /// Source: PostgreSQL manual, "pg_stat_replication", "pg_replication_slots", "Backup Control Functions".
 package struct WatchQuery: Sendable, Equatable {
     package var version: ServerVersion
-    /// The process of our WAL sender; nil where there is none.
+    /// The process ID of our WAL sender; nil if there is none.
     package var senderPID: Int?
     package var slot: String?
 
@@ -40,17 +40,17 @@ package struct WatchQuery: Sendable, Equatable {
     }
 
     package struct Answer: Sendable, Equatable {
-        /// `async`, `potential`, `sync` or `quorum`; nil where it is not told.
+        /// `async`, `potential`, `sync` or `quorum`; nil if not reported.
         package var syncState: String?
-        /// How far the server's WAL goes.
+        /// The end of the server's WAL.
         package var serverPosition: LSN?
-        /// nil where there is no such slot.
+        /// Nil if the slot does not exist.
         package var slot: SlotState?
         /// `reserved`, `extended`, `unreserved` or `lost` (from 13).
         package var walStatus: String?
-        /// Bytes that may be written before the slot can lose WAL; nil where there is no limit (from 13).
+        /// Bytes that may still be written before the slot can lose WAL; nil if there is no limit (from 13).
         package var safeSize: Int64?
-        /// Why the server has invalidated the slot: `wal_removed`, `idle_timeout` and others (from 17).
+        /// Why the server invalidated the slot: `wal_removed`, `idle_timeout` and others (from 17).
         package var invalidationReason: String?
 
         package init(_ result: ResultSet) throws(ProtocolError) {
@@ -63,11 +63,11 @@ package struct WatchQuery: Sendable, Equatable {
             invalidationReason = row[6]
         }
 
-        /// Whether commits wait for what is acknowledged.
+        /// Whether commits wait for our acknowledgement.
         package var isSynchronous: Bool { syncState == "sync" || syncState == "quorum" }
 
-        /// nil for a slot that holds what it should, or was never used. 16 and 17 show a lost one as `unreserved` while it is
-        /// active and moves.
+        /// Nil for a slot that is valid or was never used. 16 and 17 show an invalidated slot as `unreserved` while it
+        /// is active and moves.
         package var invalidation: SlotInvalidation? {
             guard walStatus == "lost" || invalidationReason != nil else { return nil }
             return SlotInvalidation(reason: invalidationReason)
@@ -75,9 +75,9 @@ package struct WatchQuery: Sendable, Equatable {
     }
 }
 
-/// The server has given a slot up: it holds no WAL, whatever its position says.
+/// The server invalidated the slot: it keeps no WAL, whatever its restart position.
 package struct SlotInvalidation: Sendable, Equatable {
-    /// The server's word for why: `wal_removed`, `idle_timeout` and others; nil before 17, and where it is not told.
+    /// The server's reason: `wal_removed`, `idle_timeout` and others. Nil before 17, and if not reported.
     package var reason: String?
 
     package init(reason: String? = nil) {

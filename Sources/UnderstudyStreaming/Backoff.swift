@@ -1,5 +1,5 @@
-/// How long to wait before connecting again: from a quarter of a second to five seconds, twice as long each time, and by
-/// chance up to a fifth more or less, so that many clients of a server that comes back do not come at once.
+/// How long to wait before connecting again: a quarter of a second at first, doubling up to five seconds. Each wait is
+/// randomly up to a fifth shorter or longer, so that many clients do not connect at once when their server returns.
 package struct Backoff: Sendable {
     package static let first = Duration.milliseconds(250)
     package static let longest = Duration.seconds(5)
@@ -8,7 +8,7 @@ package struct Backoff: Sendable {
 
     package init() {}
 
-    /// The stream has run: trouble begins anew.
+    /// Starts over with the shortest wait, after the stream has run.
     package mutating func reset() {
         next = Self.first
     }

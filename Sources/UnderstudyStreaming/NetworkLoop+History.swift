@@ -3,8 +3,8 @@ import UnderstudyProtocol
 package import UnderstudyWAL
 
 extension NetworkLoop {
-    /// A server that ended its recovery and then fell, before it wrote WAL, leaves a timeline without any. More than a few in
-    /// a row are no such accident, and each leaves a file.
+    /// Throws after too many empty timelines in a row. A server that is promoted and crashes before it writes WAL
+    /// leaves one; more than a few in a row are no accident, and each leaves a history file.
     mutating func checkTimeline(_ left: TimelineID, from begin: LSN) throws(ReceiveError) {
         emptyTimelines = machine.received == begin ? emptyTimelines + 1 : 0
         guard emptyTimelines > Self.mostEmptyTimelines else { return }
@@ -16,7 +16,8 @@ extension NetworkLoop {
 
     private static let mostEmptyTimelines = 32
 
-    /// Whoever restores from it relies on it, so it has to tell the switch that the server has just made.
+    /// Stores the history file of the next timeline. A restore relies on it, so it must contain the switch that the
+    /// server has just made.
     mutating func putHistory(_ next: NextTimeline, after left: TimelineID) throws(ReceiveError) {
         let content = try connecting { () throws(ConnectionError) in try session.history(of: next.timeline) }
         let history: TimelineHistory
@@ -29,7 +30,7 @@ extension NetworkLoop {
                 "server ended timeline \(left) at \(next.position), which history file \"\(next.timeline.historyFileName)\" does not tell"
             )
         }
-        // A server may switch faster than the disk takes their histories.
+        // A server may switch timelines faster than the disk stores their history files.
         while !writer.awaitHistories(timeout: .seconds(1)) {
             try noteReport()
             if session.isInterrupted { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }

@@ -4,11 +4,11 @@ package import UnderstudyPlatform
 package import UnderstudyProtocol
 import UnderstudyWAL
 
-/// The network thread's part of receiving: feeds the machine, and does what it says.
+/// The network thread's part of receiving: passes events to the state machine and performs its actions.
 package struct NetworkLoop {
     let session: Session
     let writer: WALWriter
-    /// Raised when the wishes have changed.
+    /// Raised when the result of ``wishes`` has changed.
     let wishesChanged: Interrupt
     var machine: ReceiveMachine
     let wishes: () -> StreamWishes
@@ -18,26 +18,26 @@ package struct NetworkLoop {
     let clock = ContinuousClock()
     let began: ContinuousClock.Instant
     var limit: RateLimit?
-    /// The block that is being filled, and where it belongs.
+    /// The block that is being filled, and its place in the WAL.
     private var piece: WALWriter.Piece?
     private(set) var isFinished = false
-    /// Whether the stream can go on over a new connection only.
+    /// Whether the stream can continue only over a new connection.
     private var mustReconnect = false
     private var finishedAt: Duration?
     private var timelines = 0
-    /// How many timelines in a row have ended without WAL of their own.
+    /// The number of timelines in a row that ended without WAL.
     var emptyTimelines = 0
-    /// How far the timeline before came.
+    /// How far the previous timeline was received.
     private var ended = LSN.invalid
     private var isStalled = false
     private var serverPosition = LSN.invalid
     private var acknowledged = LSN.invalid
-    /// Holds the first page of each segment against its name; nil to take what comes.
+    /// Compares the first page of each segment with the segment's name; nil to skip the check.
     package var pageCheck: FirstPageCheck?
 
     /// - Parameters:
-    ///   - bytesPerSecond: The most that is taken; nil for no limit.
-    ///   - wishes: Asked when `wishesChanged` is raised.
+    ///   - bytesPerSecond: The rate limit; nil for none.
+    ///   - wishes: Returns what the owner wants; called again when `wishesChanged` is raised.
     package init(
         session: Session, writer: WALWriter, machine: ReceiveMachine, bytesPerSecond: UInt64? = nil,
         wishesChanged: Interrupt, wishes: @escaping () -> StreamWishes, observe: @escaping (StreamEvent) -> Void
@@ -55,16 +55,16 @@ package struct NetworkLoop {
 
     private var now: Duration { clock.now - began }
 
-    /// Streams one timeline after the other, until the stop or until the server ends it.
+    /// Streams one timeline after another until the stop, or until the server ends the stream.
     ///
-    /// - Returns: Whether the stop was reached; if not, the stream goes on over a new connection.
+    /// - Returns: Whether the stop was reached; if not, the stream must continue over a new connection.
     package mutating func run(slot: String?) throws(ReceiveError) -> Bool {
         defer { tellPositions() }
         while true {
             let left = machine.timeline, begin = machine.received
             var next: NextTimeline?
             do throws(ReceiveError) { next = try streamTimeline(slot: slot) } catch {
-                // What came before is worth keeping: there may be no server that has it any more.
+                // Keep what has arrived: no server may have it any more.
                 submit()
                 throw error
             }
@@ -75,7 +75,7 @@ package struct NetworkLoop {
         }
     }
 
-    /// - Returns: The next timeline, where the end of this one ended the stream.
+    /// - Returns: The next timeline, if the stream ended because this timeline did.
     private mutating func streamTimeline(slot: String?) throws(ReceiveError) -> NextTimeline? {
         try connecting { () throws(ConnectionError) in
             try session.startReplication(slot: slot, from: machine.received, timeline: machine.timeline)
@@ -95,7 +95,7 @@ package struct NetworkLoop {
         }
         var next: NextTimeline?
         while reply != .none {
-            // libpq would return it again and again.
+            // libpq would return this result again and again.
             if reply.isCopy {
                 throw ReceiveError(.protocolViolation, "unexpected copy in answer to START_REPLICATION")
             }
@@ -106,14 +106,14 @@ package struct NetworkLoop {
             }
             let isOver = reply == .command
             do throws(ConnectionError) { reply = try session.nextResult() } catch  where isOver && error.code == .lost {
-                // A server that shuts down ends the command, and then the connection.
+                // A server that shuts down ends the command first, then the connection.
                 break
             } catch { throw ReceiveError(error) }
         }
         if isFinished { return nil }
         submit()
         if machine.isStopping {
-            // The server was faster. Whatever is still to be written and synced is, when the writer is closed.
+            // The server ended the stream before we did. Closing the writer writes and syncs the rest.
             isFinished = true
             return nil
         }
@@ -123,7 +123,7 @@ package struct NetworkLoop {
         return next
     }
 
-    /// Waits for the writer, between two timelines, where the server expects nothing of us.
+    /// Waits for the writer between two timelines, while the server expects no messages.
     private mutating func waitForReport() throws(ReceiveError) {
         let outcome = Interrupt.wait(
             socket: -1, events: 0, interrupts: [session.interruptOfSession] + wakeUps, timeout: nil)
@@ -132,9 +132,10 @@ package struct NetworkLoop {
         try wake(index - 1)
     }
 
-    /// Takes messages until the copy is over in both directions.
+    /// Receives messages until both sides have ended the copy.
     ///
-    /// - Returns: False if the server has not answered our end of it in time. Everything is synced and acknowledged by then.
+    /// - Returns: False if the server did not close its side of the copy in time. Everything is synced and acknowledged
+    ///   by then.
     private mutating func receive() throws(ReceiveError) -> Bool {
         while true {
             try keepRate()
@@ -147,7 +148,7 @@ package struct NetworkLoop {
             switch step {
             case .data: break
             case .timedOut:
-                // Where it is synced at once, it is handed over with that: the writer wakes once.
+                // Before submitting, because a sync takes the piece along: the writer then wakes only once.
                 try handle(.drained)
                 submit()
                 tellPositions()
@@ -157,7 +158,7 @@ package struct NetworkLoop {
         }
     }
 
-    /// How long a server may take to end its side of the copy after ours.
+    /// How long the server may take to close its side of the copy after we have closed ours.
     private static let farewell = Duration.seconds(5)
 
     private var longestWait: Duration? {
@@ -189,7 +190,7 @@ package struct NetworkLoop {
         }
     }
 
-    /// Waits while more has come than the rate allows; the server hears from us meanwhile.
+    /// Waits while more has come than the rate allows, and keeps sending status updates.
     private mutating func keepRate() throws(ReceiveError) {
         guard !isFinished else { return }
         while limit != nil {
@@ -197,7 +198,7 @@ package struct NetworkLoop {
             guard let pause = limit?.pause(now: time), pause > .zero else { return }
             submit()
             try handle(.tick)
-            // What there is to sync is due as if the input were drained, and nobody's silence counts.
+            // Sync as if the input were drained. The server's silence does not count while we do not read.
             try handle(.drained)
             let outcome = Interrupt.wait(
                 socket: -1, events: 0, interrupts: [session.interruptOfSession, wishesChanged, writer.progress],
@@ -230,7 +231,7 @@ package struct NetworkLoop {
         }
     }
 
-    /// - Parameter content: Of ``ReceiveMachine/Event/data(start:count:)``.
+    /// - Parameter content: The bytes of ``ReceiveMachine/Event/data(start:count:)``; nil for other events.
     private mutating func handle(
         _ event: ReceiveMachine.Event, _ content: RawSpan? = nil
     ) throws(ReceiveError) {
@@ -264,14 +265,14 @@ package struct NetworkLoop {
                 isFinished = true
                 finishedAt = now
                 try connecting { () throws(ConnectionError) in try session.endCopy() }
-            // The owner hears of it by what `run` returns.
+            // `run` reports this to its caller.
             case .reconnect: mustReconnect = true
             }
         }
-        // After what was to be told of the time before.
+        // Only after the actions that report the state before the sync.
         if isSynced {
             try noteReport()
-            // The WAL sender is often woken on this very core, and there is nothing left to do here but to wait for it.
+            // The WAL sender often wakes on this very core, and this thread can only wait for it.
             sched_yield()
         }
     }
@@ -293,7 +294,7 @@ extension NetworkLoop {
         var rest = bytes, offset = offset
         while rest.byteCount > 0 {
             if piece == nil { piece = WALWriter.Piece(block: try takeBlock(), segment: segment, offset: offset) }
-            // Pieces end where whole blocks of the segment do.
+            // Pieces end at the block boundaries of the segment.
             let room = WALWriter.blockSize - offset % WALWriter.blockSize
             let count = piece!.block.append(rest.extracting(..<min(room, rest.byteCount)))
             rest = rest.extracting(count...)
@@ -308,7 +309,7 @@ extension NetworkLoop {
         do throws(StreamError) { try pageCheck?.take(bytes, segment, offset) } catch { throw ReceiveError(error) }
     }
 
-    /// - Returns: Whether that was done at once, and is in the report.
+    /// - Returns: Whether the sync is already done, and in the report.
     private mutating func sync() -> Bool {
         defer { piece = nil }
         guard machine.isSynchronous, !isFinished, !machine.isLeaving else {
@@ -317,7 +318,7 @@ extension NetworkLoop {
         }
         let status = machine.status
         return writer.syncAtOnce(after: piece) { [session] in
-            // If the server is gone, the network thread will notice.
+            // If the connection is lost, the network thread will notice.
             session.whileLent { _ = try? session.sendStatus(status) }
         }
     }
@@ -328,7 +329,7 @@ extension NetworkLoop {
         self.piece = nil
     }
 
-    /// A free block. While the disk holds them all, the server hears from us so that it does not give up.
+    /// Takes a free block. While the disk holds them all, sends status updates so that the server does not give up.
     private mutating func takeBlock() throws(ReceiveError) -> Block {
         while true {
             if let block = try writer.takeBlock(timeout: .seconds(1)) { return block }
@@ -347,7 +348,7 @@ extension NetworkLoop {
             observe(report.stall.map { .stalled($0) } ?? .recovered)
         }
         try endIfStalled()
-        // What was synced of the timeline before says nothing of this one.
+        // Positions on the previous timeline mean nothing on this one.
         guard report.timelines == timelines else { return }
         if let written = report.written { try handle(.written(written)) }
         if let synced = report.synced { try handle(.synced(synced)) }
@@ -356,7 +357,7 @@ extension NetworkLoop {
 }
 
 extension NetworkLoop {
-    /// What has not been written will not be acknowledged either.
+    /// Ends a stalled stream if the owner wants that. WAL that was not written is not acknowledged either.
     private func endIfStalled() throws(ReceiveError) {
         guard isStalled, wishes().endsWithoutRoom else { return }
         throw ReceiveError(.stoppedWhileStalled, "stopped while there was no room for what the server sent")

@@ -1,9 +1,9 @@
-/// How many bytes may be taken so that a rate is kept: a bucket that fills with time.
+/// A token bucket that limits the bytes per second.
 ///
-/// Pure: time is given to it. Up to a second's worth may come at once.
+/// Pure: the caller passes the time. Allows a burst of up to one second's worth.
 package struct RateLimit: Sendable {
     private let bytesPerSecond: Double
-    /// Negative while what was taken is ahead of its time.
+    /// Negative while more was taken than the rate allows.
     private var credit: Double
     private var last: Duration
 
@@ -19,7 +19,7 @@ package struct RateLimit: Sendable {
         credit -= Double(bytes)
     }
 
-    /// How long to wait before more is taken; zero if it may be now.
+    /// How long to wait before taking more; zero if there is no need to wait.
     package mutating func pause(now: Duration) -> Duration {
         refill(now)
         return credit >= 0 ? .zero : .seconds(-credit / bytesPerSecond)

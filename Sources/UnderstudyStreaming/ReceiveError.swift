@@ -5,19 +5,19 @@ package import UnderstudyProtocol
 package struct ReceiveError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable {
         case connection, destination, protocolViolation
-        /// The server ended the stream before the position that was wanted.
+        /// The server ended the stream before the requested position.
         case endedEarly
-        /// The stop was asked for while the destination had no room; everything synced has been acknowledged.
+        /// A stop was requested while the destination had no room; everything synced has been acknowledged.
         case stoppedWhileStalled
-        /// What the server sends is not the WAL that its position and timeline say.
+        /// The server sent WAL that does not match its position and timeline.
         case otherWAL
     }
 
     package var code: Code
     package var message: String
-    /// The connection's error, where that is the cause.
+    /// The connection's error, if that is the cause.
     package var connection: ConnectionError?
-    /// The destination's error, where that is the cause.
+    /// The destination's error, if that is the cause.
     package var destination: WALDestinationError?
 
     package init(_ code: Code, _ message: String) {

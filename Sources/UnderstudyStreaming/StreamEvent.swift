@@ -1,26 +1,26 @@
 package import UnderstudyWAL
 
-/// What happens on a stream, told on the network thread as it happens.
+/// What happens on a stream, reported on the network thread as it happens.
 package enum StreamEvent: Sendable {
     case positions(StreamPositions)
     case segmentFinished(WALSegmentName)
-    /// The stream goes on with this timeline, from the start of the segment in which it begins; the one before was left at
-    /// a position in or at the end of the segment before.
+    /// The stream continues on this timeline, from the start of the segment in which the timeline begins. `leaving` is
+    /// how far the previous timeline was received: a position within its last segment, or at its end.
     case timelineSwitched(to: TimelineID, at: LSN, leaving: LSN)
-    /// The destination has no room: nothing is written until it has.
+    /// The destination has no room; nothing is written until it has.
     case stalled(WALDestinationError)
     case recovered
 }
 
-/// How far a stream is.
+/// How far a stream has come.
 package struct StreamPositions: Sendable, Equatable {
     package var timeline: TimelineID
     package var received: LSN
     /// Everything before it is on stable storage.
     package var synced: LSN
-    /// What the server was last told of that.
+    /// The flush position that the server was last sent.
     package var acknowledged: LSN
-    /// How far the server's own WAL goes, as it last said.
+    /// The end of the server's own WAL, as last reported.
     package var server: LSN
 
     package init(timeline: TimelineID, received: LSN, synced: LSN, acknowledged: LSN, server: LSN) {
@@ -32,16 +32,16 @@ package struct StreamPositions: Sendable, Equatable {
     }
 }
 
-/// What the stream's owner wants of it.
+/// What the stream's owner asks of it.
 package struct StreamWishes: Sendable, Equatable {
-    /// The stream is to end once it has come to this position.
+    /// The position at which the stream is to end.
     package var stop: LSN?
-    /// Whether it is to end even if there is no room for what has come.
+    /// Whether to end even if there is no room for WAL that was received.
     package var endsWithoutRoom: Bool
     package var isSynchronous: Bool
-    /// The limit up to which a flush position is told.
+    /// The highest flush position that may be reported.
     package var flushLimit: LSN
-    /// Whether the stream is held up by no rate from now on.
+    /// Whether to lift the rate limit from now on.
     package var isUnlimited: Bool
 
     package init(

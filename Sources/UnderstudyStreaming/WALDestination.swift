@@ -1,64 +1,66 @@
 package import UnderstudyPlatform
 public import UnderstudyWAL
 
-/// Where received WAL goes: a directory, an object store, whatever a program makes of it.
+/// Where received WAL goes: a directory, an object store, or anything else that a program implements.
 ///
-/// The archiver calls it on threads of its own, one call at a time, in the order in which WAL arrives; a call may block.
-/// What ``sync()`` returns is what the server is told as flushed, and may then be gone there: never return more than what
-/// survives a crash.
+/// The archiver calls it on its own threads, one call at a time, in the order in which WAL arrives; a call may block.
+/// The archiver reports the position that ``sync()`` returns to the server as flushed. The server may then remove that
+/// WAL: never return more than survives a crash.
 ///
 /// ```
 /// open, then for each segment: begin, write …, finish; in between sync, putHistory; at the end suspend, close
 /// ```
 ///
-/// An error with ``WALDestinationError/isTemporary`` (a full disk) makes the archiver wait and repeat the same call; any
-/// other one ends it. A sync that failed is never temporary: what was written before may be lost.
+/// After an error with ``WALDestinationError/isTemporary`` (a full disk), the archiver waits and repeats the same call;
+/// any other error ends the archiver. A failed sync is never temporary: earlier writes may be lost.
 public protocol WALDestination: Sendable {
-    /// Begins a connection: says what is held already, and makes room for what comes.
+    /// Begins a connection: returns what is already held, and prepares for more.
     ///
-    /// - Parameter origin: The server, whose timelines decide what of the holdings is of its own past. WAL that is not must
-    ///   be set aside here.
+    /// - Parameter origin: The server. Its timelines decide which of the WAL held belongs to its past. WAL that does
+    ///   not must be set aside here.
     func open(_ origin: WALOrigin) throws(WALDestinationError) -> WALHoldings
 
-    /// The first byte of this segment is to be written next. It may be one that was begun before, or finished.
+    /// Begins a segment, whose first byte is written next. It may have been begun before, or finished.
     func begin(_ segment: WALSegment) throws(WALDestinationError)
 
     /// Takes the next bytes of the segment begun last.
     ///
     /// - Parameters:
-    ///   - bytes: Lent for the call.
-    ///   - offset: Within the segment; follows what was written before, or repeats what a temporary error kept from being
-    ///     written.
+    ///   - bytes: Valid only during the call.
+    ///   - offset: Within the segment. Follows the previous write, or repeats bytes that a temporary error kept from
+    ///     being written.
     func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError)
 
-    /// As ``write(_:at:)``, where ``sync()`` is called next: what can do both at once does.
+    /// Like ``write(_:at:)``, but ``sync()`` is called next: a destination that can do both at once does so here.
     func writeToSync(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError)
 
     /// Puts everything written so far on stable storage.
     ///
-    /// - Returns: The position up to which all WAL since `open` survives a crash; nil if nothing does. It is told to the server
-    ///   as flushed. A destination that somebody has told not to sync, and to let a slot move all the same, returns what it has
-    ///   written.
+    /// - Returns: The position up to which all WAL since `open` survives a crash; nil if nothing does. The archiver
+    ///   reports it to the server as flushed. A destination that was configured not to sync, but to let a slot advance
+    ///   all the same, returns what it has written.
     func sync() throws(WALDestinationError) -> LSN?
 
-    /// Everything before it, since `open`, has been handed to the operating system and survives the end of this process; nil
-    /// if nothing is known beyond what ``sync()`` has returned. Told to the server as written.
+    /// The position up to which all WAL since `open` was passed to the operating system, so that it survives the end of
+    /// this process; nil if nothing is known beyond what ``sync()`` has returned. The archiver reports it to the server
+    /// as written.
     var written: LSN? { get }
 
-    /// The segment begun last is complete.
+    /// Completes the segment begun last.
     func finish(_ segment: WALSegment) throws(WALDestinationError)
 
-    /// The segment begun last ends here for now: its timeline or the connection has ended. What was written of it stays.
+    /// Ends the segment begun last for now, because its timeline or the connection has ended. What was written of it
+    /// stays.
     func suspend() throws(WALDestinationError)
 
-    /// Keeps the content of a timeline history file, durably.
+    /// Stores the content of a timeline history file durably.
     func putHistory(_ timeline: TimelineID, _ content: [UInt8]) throws(WALDestinationError)
 
-    /// Keeps durably that WAL is missing, and will not come: the server has removed it, and the stream goes on behind it.
-    /// A destination that says so in ``WALHoldings/gaps`` from then on is not asked for that WAL again.
+    /// Records durably that WAL is missing for good: the server has removed it, and the stream continues after it. If
+    /// ``WALHoldings/gaps`` lists the gap from then on, later connections continue after it, too.
     func noteGap(_ gap: WALGap) throws(WALDestinationError)
 
-    /// The connection is over.
+    /// Ends the connection.
     func close()
 }
 
@@ -78,12 +80,12 @@ public struct WALSegment: Hashable, Sendable {
     public let timeline: TimelineID
     /// The position of its first byte, a multiple of `size`.
     public let start: LSN
-    /// The position behind its last byte.
+    /// The position after its last byte.
     public let end: LSN
     /// The name of its file, 24 hexadecimal digits: `000000010000000000000003`.
     public let name: String
 
-    /// Its length in bytes: 16 MB unless the cluster was made with another one.
+    /// Its length in bytes: 16 MB unless the cluster was initialized with another size.
     public var size: Int { Int(end.rawValue - start.rawValue) }
 
     package init(_ name: WALSegmentName) {
@@ -96,20 +98,20 @@ public struct WALSegment: Hashable, Sendable {
 
 /// The server that WAL comes from.
 public struct WALOrigin: Sendable {
-    /// IDENTIFY_SYSTEM's: equal for a primary and all its standbys.
+    /// The system identifier from IDENTIFY_SYSTEM, equal for a primary and all its standbys.
     public var systemIdentifier: String
     /// Bytes in a segment.
     public var segmentSize: Int
     public var timeline: TimelineID
-    /// How far the server's WAL goes on that timeline; nil where that is not known.
+    /// The end of the server's WAL on that timeline; nil if it is not known.
     public var position: LSN?
-    /// The history file of that timeline; nil for timeline 1, and where the server has lost it.
+    /// The history file of that timeline; nil for timeline 1, or if the server has lost the file.
     public var history: [UInt8]?
-    /// The mode of its files: 0600, or 0640 with group access.
+    /// The mode of the server's files: 0600, or 0640 with group access.
     public var fileMode: UInt16
-    /// Whether the server keeps or waits for what is acknowledged: there is a slot, or it commits synchronously.
+    /// Whether the server keeps WAL for us or waits for us: there is a slot, or commits are synchronous.
     public var reliesOnAcknowledgement: Bool
-    /// Up to here the server was told before that everything is held: the slot's restart_lsn. nil if that is not known.
+    /// The slot's restart_lsn: everything before it was acknowledged earlier. nil if it is not known.
     public var restartLSN: LSN?
 
     public init(
@@ -132,18 +134,18 @@ public struct WALOrigin: Sendable {
 public struct WALHoldings: Sendable, Equatable {
     /// Where the stream must begin so that nothing is missing: a segment's start. nil if nothing is held.
     public var next: WALPosition?
-    /// Whether everything before `next` survives a crash, as far as this was not told to the server before. Then the
-    /// server is told of it as soon as the stream begins, so that a slot moves before the first sync.
+    /// Whether everything before `next` that was not acknowledged earlier survives a crash. If so, it is acknowledged
+    /// as soon as the stream begins, so that a slot advances before the first sync.
     public var isDurable = false
-    /// What was set aside because it is not of the server's past.
+    /// What was set aside because it does not belong to the server's past.
     public var divergence: Divergence?
-    /// What else is to be said, a line each: files that are no use.
+    /// Other warnings, one line each, such as files that cannot be used.
     public var warnings: [String] = []
-    /// Behind the last byte that is held, as far as it can be seen: it may be one of a segment that is not complete. nil
-    /// where nothing is known.
+    /// The position after the last byte held, as far as it can be determined; it may be within an incomplete segment.
+    /// nil if nothing is known.
     public var end: WALPosition?
-    /// The last bytes that are held, of a few segments, up to the server's position. The server must have the same bytes
-    /// there, as far as it still has any, or nothing more is received: it would be of another life of the server.
+    /// The last bytes held, from a few segments, up to the server's position. The server must have the same bytes
+    /// there, as far as it still has any; otherwise nothing more is received, because the two have diverged.
     public var tail: [Piece] = []
 
     /// Some bytes of WAL.
@@ -156,15 +158,15 @@ public struct WALHoldings: Sendable, Equatable {
             self.bytes = bytes
         }
     }
-    /// What was noted as missing, and is still.
+    /// The gaps that were recorded and not filled since.
     public var gaps: [WALGap] = []
-    /// What else is missing between the first segment and where the stream goes on. Asked for once in a run.
+    /// Other gaps between the first segment and the position where the stream continues. Needed once per run.
     public var missing: [WALGap] = []
 
     public struct Divergence: Sendable, Equatable {
-        /// The timeline and position at which the server's history leaves ours.
+        /// The timeline and position at which the server's history leaves that of the archive.
         public var fork: WALPosition
-        /// Files or objects, by their new names.
+        /// The files or objects set aside, by their new names.
         public var names: [String]
 
         public init(fork: WALPosition, names: [String]) {
@@ -190,11 +192,11 @@ public struct WALPosition: Hashable, Sendable {
     }
 }
 
-/// WAL that the server has removed before it was received. A restore cannot pass through it.
+/// WAL that the server removed before it was received. A restore cannot get past it.
 public struct WALGap: Hashable, Sendable {
-    /// Behind the last byte that is held before it: in the middle of a segment of which a partial file holds some.
+    /// The position after the last byte held before the gap: within a segment if a partial file holds some of it.
     public var start: WALPosition
-    /// Where the archive goes on: a segment's start.
+    /// Where the archive continues: a segment's start.
     public var end: WALPosition
 
     public init(start: WALPosition, end: WALPosition) {
@@ -203,17 +205,17 @@ public struct WALGap: Hashable, Sendable {
     }
 }
 
-/// Why a destination could not do what it was asked for.
+/// Why a call to a destination failed.
 public struct WALDestinationError: Error, Sendable, CustomStringConvertible {
     /// What failed, on what, and why: lower case, no full stop.
     public var message: String
     public var detail: String?
     public var hint: String?
-    /// Whether the same call may succeed later: room was lacking.
+    /// Whether the same call may succeed later, because room was lacking.
     public var isTemporary: Bool
-    /// Whether a new connection, perhaps to another server, may help: the holdings are ahead of this one.
+    /// Whether a new connection, perhaps to another server, may help, as when the archive is ahead of this server.
     public var dependsOnServer = false
-    /// The file system's error, where that is the cause.
+    /// The file system's error, if that is the cause.
     package var file: FileIOError?
 
     public init(_ message: String, detail: String? = nil, hint: String? = nil, isTemporary: Bool = false) {
@@ -223,7 +225,7 @@ public struct WALDestinationError: Error, Sendable, CustomStringConvertible {
         self.isTemporary = isTemporary
     }
 
-    /// - Parameter isTemporary: nil where lack of room may pass.
+    /// - Parameter isTemporary: nil to count a lack of room as temporary.
     package init(_ error: FileIOError, isTemporary: Bool? = nil) {
         self.init(error.description, hint: error.cure, isTemporary: isTemporary ?? error.isNoSpace)
         file = error

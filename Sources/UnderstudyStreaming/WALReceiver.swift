@@ -3,7 +3,7 @@ package import UnderstudyPlatform
 package import UnderstudyProtocol
 package import UnderstudyWAL
 
-/// Streams WAL from a server into a destination, in the background of other work: on a network thread and a writer thread.
+/// Streams WAL from a server into a destination in the background, on a network thread and a writer thread.
 package final class WALReceiver: Sendable {
     package struct Start: Sendable {
         package var position: LSN
@@ -32,8 +32,8 @@ package final class WALReceiver: Sendable {
     private let onFailure: @Sendable () -> Void
 
     /// - Parameters:
-    ///   - session: A replication connection; the receiver's alone from here on.
-    ///   - onFailure: Called once, on the network thread, when the stream has failed.
+    ///   - session: A replication connection that only the receiver uses from here on.
+    ///   - onFailure: Called once, on the network thread, if the stream fails.
     package init(
         session: Session, writer: WALWriter, segmentSize: WALSegmentSize, policy: ReceiveMachine.Policy,
         onFailure: @escaping @Sendable () -> Void
@@ -46,9 +46,9 @@ package final class WALReceiver: Sendable {
         self.onFailure = onFailure
     }
 
-    /// Begins to stream; ``finish(at:)`` or ``abandon()`` must follow.
+    /// Starts to stream; ``finish(at:)`` or ``abandon()`` must follow.
     ///
-    /// - Throws: Where no thread can be had for it; then nothing must follow.
+    /// - Throws: If no thread can be started; then call neither of them.
     package func start(_ start: Start) throws(FileIOError) {
         _ = try OwnThread("wal receiver") { [self] in
             let outcome = receive(start)
@@ -57,7 +57,7 @@ package final class WALReceiver: Sendable {
         }
     }
 
-    /// Sets how far the stream may tell WAL as flushed: see ``ReceiveMachine/Policy/flushLimit``.
+    /// Limits the flush position that the stream reports: see ``ReceiveMachine/Policy/flushLimit``.
     package func limitFlush(to position: LSN) {
         state.update { $0.flushLimit = position }
         wishesChanged.raise()
@@ -72,25 +72,27 @@ package final class WALReceiver: Sendable {
         let result = Result { () throws(ReceiveError) in try stream(start) }
         writer.close()
         writing.join()
-        // The writer may fail at its end, when nobody listens to the stream any more.
+        // The writer may fail at its end, after the network loop has stopped reading its report.
         if case .success = result, let failure = writer.report().failure { return .failure(ReceiveError(failure)) }
         return result
     }
 
-    /// Ends the stream once it has come to `position` and everything up to it is synced, and waits for that.
+    /// Ends the stream when everything up to `position` is received and synced, and waits for that.
     package func finish(at position: LSN) throws(ReceiveError) {
         state.update { $0.stop = position }
         wishesChanged.raise()
         try result().get()
     }
 
-    /// Waits for the end of a stream whose session was interrupted; what it failed with is returned.
+    /// Waits for the end of a stream whose session was interrupted.
+    ///
+    /// - Returns: The error that the stream failed with; nil if it succeeded.
     package func abandon() -> ReceiveError? {
         if case .failure(let error) = result() { return error }
         return nil
     }
 
-    /// What the stream has failed with so far.
+    /// The error that the stream has failed with; nil if it has not failed so far.
     package var failure: ReceiveError? {
         if case .failure(let error)? = state.read({ $0.result }) { return error }
         return nil
@@ -98,7 +100,7 @@ package final class WALReceiver: Sendable {
 
     private func result() -> Result<Void, ReceiveError> {
         while true {
-            // Without a timeout the wait ends only with a value.
+            // Without a timeout, the wait always returns a value.
             if let result = state.wait(until: { $0.result }) { return result }
         }
     }
@@ -117,7 +119,7 @@ package final class WALReceiver: Sendable {
             session: session, writer: writer,
             machine: ReceiveMachine(
                 start: start.position.segmentStart(segmentSize), timeline: start.timeline, segmentSize: segmentSize,
-                // A slot may have been moved over this connection already.
+                // The slot may have advanced over this connection already.
                 held: session.toldFlushed, policy: policy),
             wishesChanged: wishesChanged,
             wishes: { [state] in state.read { StreamWishes(stop: $0.stop, flushLimit: $0.flushLimit) } },

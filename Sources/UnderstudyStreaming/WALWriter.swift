@@ -1,52 +1,52 @@
 package import UnderstudyPlatform
 package import UnderstudyWAL
 
-/// Hands WAL to a destination: on a thread of its own, or at once on the network thread, where somebody waits for a small
-/// piece to be synced and nothing else is under way. Two threads that wake each other for every commit take longer.
+/// Writes WAL to a destination on its own thread, or on the network thread when a commit waits for a small piece and
+/// the writer is idle. Two threads that wake each other for every commit take longer.
 package final class WALWriter: Sendable {
     typealias Piece = WriteCourse.Piece
 
     private struct State {
         var jobs: [WriteCourse.Job] = []
-        /// nil while one of the threads does a job.
+        /// nil while one of the threads performs a job.
         var course: WriteCourse?
-        /// What the network thread does at the moment.
+        /// The sync that the network thread performs at the moment.
         var errand: Errand?
-        /// Whether the writer thread speaks to the server in place of the network thread.
+        /// Whether the writer thread is sending a status update in place of the network thread.
         var isSpeaking = false
         var isClosed = false
         var report = Report()
     }
 
-    /// The network thread writes, and cannot speak to the server.
+    /// A sync on the network thread, which cannot talk to the server meanwhile.
     private struct Errand {
         var began: ContinuousClock.Instant
         var speak: @Sendable () -> Void
     }
 
-    /// What the writer has to tell.
+    /// What the writer reports to the network thread.
     package struct Report: Sendable {
-        /// Everything before it is on stable storage, on the timeline that is being written; nil before the first sync.
+        /// Everything before it is on stable storage, on the current timeline; nil before the first sync.
         var synced: LSN?
-        /// Everything before it is in the hands of the operating system, on that timeline; nil if that is not known.
+        /// Everything before it was passed to the operating system, on that timeline; nil if that is not known.
         var written: LSN?
-        /// How far everything was written at the last sync, on that timeline; at its beginning, where it begins.
+        /// How far WAL was written at the last sync, on that timeline; before that, where the timeline begins.
         var settled: LSN?
-        /// Grows with each timeline.
+        /// The number of timelines that have ended.
         var timelines = 0
-        /// Segments that were finished, and synced after that, since the last look.
+        /// The segments that were finished, and synced after that, since the last call of `report()`.
         package internal(set) var finished: [WALSegmentName] = []
-        /// Why nothing is written at the moment, and will be as soon as it can.
+        /// Why nothing can be written at the moment; the writer keeps trying.
         var stall: WALDestinationError?
         package internal(set) var failure: WALDestinationError?
 
-        /// - Returns: Whether that was worth telling.
+        /// - Returns: Whether the network thread must read the report now.
         fileprivate mutating func note(_ outcome: WriteCourse.Outcome) -> Bool {
             let wasStalled = stall != nil
             stall = nil
             switch outcome {
             case .done: return wasStalled
-            // It is told with the next sync, or when the server asks.
+            // Reported with the next sync, or when the server asks.
             case .written(let position):
                 written = position ?? written
                 return wasStalled
@@ -57,7 +57,7 @@ package final class WALWriter: Sendable {
             case .timelineEnded(let next):
                 synced = nil
                 written = nil
-                // A stream that stops here waits for nothing more of the old timeline.
+                // A stream that stops here need not wait for the old timeline.
                 settled = next
                 timelines += 1
             }
@@ -72,15 +72,15 @@ package final class WALWriter: Sendable {
     /// Raised when the report has changed.
     let progress = Interrupt()
 
-    /// Pieces end at multiples of it, so that those which fill a block can be written past the page cache.
+    /// Pieces end at multiples of this size, so that a piece that fills a block can be written past the page cache.
     package static let blockSize = 1 << 20
     private static let retryPause = Duration.milliseconds(500)
-    /// How often the writer thread looks whether a sync keeps the network thread from speaking to the server, which so
-    /// hears nothing for at most one and a half times as long.
+    /// How often the writer thread checks whether a sync keeps the network thread from talking to the server. The
+    /// server hears nothing for at most one and a half times as long.
     private static let lookInterval = Duration.seconds(2)
 
-    /// - Parameter blocks: How many blocks of 1 MB it may hold. WAL has blocks of its own: base data on a slow disk must
-    ///   not starve it into wal_sender_timeout.
+    /// - Parameter blocks: The number of 1 MB blocks that it may hold. WAL has its own blocks, so that base data on a
+    ///   slow disk cannot starve it into wal_sender_timeout.
     package init(destination: any WALDestination, blocks: Int = 4) {
         self.destination = destination
         state = Monitor(State(course: WriteCourse(destination)))
@@ -103,7 +103,7 @@ package final class WALWriter: Sendable {
         state.update { $0.jobs.append(.write(piece)) }
     }
 
-    /// Everything handed over so far is to be synced, and a last piece.
+    /// Queues a sync of everything handed over so far, and of a last piece.
     func sync(after piece: Piece? = nil) {
         state.update { state in
             if let piece { state.jobs.append(.write(piece)) }
@@ -111,11 +111,11 @@ package final class WALWriter: Sendable {
         }
     }
 
-    /// As ``sync(after:)``; but it is done when this returns, if the writer is idle and it is little.
+    /// Like ``sync(after:)``, but done on return if the writer is idle and there is little to sync.
     ///
-    /// - Parameter speak: Tells the server that we live. Called on the writer's thread, again and again, while the disk
-    ///   keeps the caller; never after the return.
-    /// - Returns: Whether the report has changed.
+    /// - Parameter speak: Sends the server a status update. Called on the writer thread, repeatedly, while the disk
+    ///   blocks the caller; never after the return.
+    /// - Returns: Whether the network thread must read the report now.
     func syncAtOnce(after piece: Piece?, speak: @escaping @Sendable () -> Void) -> Bool {
         let errand = Errand(began: clock.now, speak: speak)
         let idle = state.change { state -> WriteCourse? in
@@ -123,7 +123,7 @@ package final class WALWriter: Sendable {
             guard state.jobs.isEmpty, state.report.failure == nil, size <= Self.blockSize,
                 let course = state.course.take()
             else { return nil }
-            // Only now: what is left here is done by the writer thread again and again.
+            // Not earlier: the writer thread keeps calling it as long as it is set.
             state.errand = errand
             return course
         }
@@ -146,9 +146,9 @@ package final class WALWriter: Sendable {
         state.update { $0.jobs.append(.history(timeline, bytes)) }
     }
 
-    /// Waits until the histories that were handed over are being written, all but a few.
+    /// Waits until all but a few of the queued history files have been taken up.
     ///
-    /// - Returns: False if that takes longer.
+    /// - Returns: False if that takes longer than the timeout.
     func awaitHistories(timeout: Duration) -> Bool {
         state.wait(timeout: timeout) { state in
             state.jobs.count(where: \.isHistory) < Self.mostHistories ? true : nil
@@ -157,17 +157,17 @@ package final class WALWriter: Sendable {
 
     private static let mostHistories = 2
 
-    /// The timeline ends here: what is reported from now on is of the next one, which begins at this position.
+    /// Ends the timeline: later reports are about the next one, which begins at this position.
     func endTimeline(next position: LSN) {
         state.update { $0.jobs.append(.suspend(position)) }
     }
 
-    /// No more jobs come; the thread ends when the last one is done, or cannot be done for want of room.
+    /// Marks the end of the jobs: the thread ends when the last one is done, or cannot be done for lack of room.
     package func close() {
         state.update { $0.isClosed = true }
     }
 
-    /// What has happened; `finished` since the last call.
+    /// What has happened so far; `finished` covers the time since the last call.
     package func report() -> Report {
         state.change { state in
             defer { state.report.finished = [] }
@@ -175,15 +175,15 @@ package final class WALWriter: Sendable {
         }
     }
 
-    /// Whether the writer thread may have to speak to the server in place of the network thread.
+    /// Whether the writer thread may have to talk to the server in place of the network thread.
     var hasErrand: Bool { state.read { $0.errand != nil } }
 
     // MARK: - On either thread
 
-    /// Does the jobs one after the other, and gives the course back. What fails for want of room is the next job again,
-    /// and what follows comes after it.
+    /// Performs the jobs in order, and then stores `course` again. If a job fails for lack of room, it and the rest are
+    /// put back at the front of the queue.
     ///
-    /// - Returns: Whether the report has changed.
+    /// - Returns: Whether the network thread must read the report now.
     private func perform(_ jobs: [WriteCourse.Job], _ course: inout WriteCourse) -> Bool {
         var isNews = false
         for (index, job) in jobs.enumerated() {
@@ -219,7 +219,7 @@ package final class WALWriter: Sendable {
             var course = next
             if perform([job], &course) { progress.raise() }
             guard let stall = state.read({ $0.report.stall }) else { continue }
-            // Repeats it until there is room, or nobody waits for it any more.
+            // Retries until there is room, or until the writer is closed.
             if state.wait(timeout: Self.retryPause, until: { $0.isClosed ? true : nil }) ?? false {
                 fail(stall)
             }
@@ -237,7 +237,7 @@ package final class WALWriter: Sendable {
         progress.raise()
     }
 
-    /// The next job with the course; nil when there will be none.
+    /// The next job, with the course; nil if there will be none.
     private func nextJob() -> (WriteCourse.Job, WriteCourse)? {
         while true {
             let next = state.wait(timeout: Self.lookInterval) { state -> (WriteCourse.Job, WriteCourse)?? in
@@ -256,8 +256,8 @@ package final class WALWriter: Sendable {
         }
     }
 
-    /// Whether a sync can be left out: syncs that were asked for meanwhile are one. Not over the end of a timeline, behind
-    /// which nothing is told of it any more.
+    /// Whether a later sync covers this one. A sync after the end of the timeline does not: it reports nothing about
+    /// this timeline any more.
     private static func isSyncedLater(_ rest: [WriteCourse.Job]) -> Bool {
         for job in rest {
             switch job {
@@ -269,7 +269,7 @@ package final class WALWriter: Sendable {
         return false
     }
 
-    /// The server hears from us although the disk keeps the network thread.
+    /// Sends a status update while the disk blocks the network thread.
     private func speakInstead() {
         let now = clock.now
         let speak = state.change { state -> (@Sendable () -> Void)? in

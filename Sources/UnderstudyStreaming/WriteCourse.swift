@@ -1,8 +1,8 @@
 import UnderstudyPlatform
 import UnderstudyWAL
 
-/// The order of a destination's calls. It knows what has been done: the next job goes on from there, and one that failed
-/// for want of room, when it is done again, repeats the call that failed and no other.
+/// Calls a destination in the right order, and remembers what was done: the next job continues from there. If a job
+/// failed for lack of room, doing it again repeats only the call that failed.
 struct WriteCourse: Sendable {
     /// A piece of WAL on its way to the disk.
     struct Piece: Sendable {
@@ -10,7 +10,7 @@ struct WriteCourse: Sendable {
         var segment: WALSegmentName
         var offset: Int
 
-        /// The position behind it.
+        /// The position after its last byte.
         var end: LSN { LSN(rawValue: segment.startLSN.rawValue + UInt64(offset + block.bytes.byteCount)) }
     }
 
@@ -26,20 +26,20 @@ struct WriteCourse: Sendable {
     }
 
     enum Outcome {
-        /// Nothing that is to be told.
+        /// Nothing to report.
         case done
-        /// How far the destination has handed it to the operating system; nil if it does not say.
+        /// How far the destination has passed WAL to the operating system; nil if it does not say.
         case written(LSN?)
         /// - Parameters:
-        ///   - durable: What the destination says of it; nil if nothing is.
+        ///   - durable: What the destination returned as durable; nil if nothing is.
         ///   - settled: Everything before it was written by then.
-        ///   - finished: Segments that were finished since the last sync.
+        ///   - finished: The segments finished since the last sync.
         case synced(durable: LSN?, settled: LSN?, finished: [WALSegmentName])
         case timelineEnded(next: LSN)
     }
 
     private let destination: any WALDestination
-    /// The segment that was begun last, until it is finished.
+    /// The segment begun last; nil once it is finished.
     private var segment: WALSegmentName?
     private var written: LSN?
     private(set) var finished: [WALSegmentName] = []
@@ -50,7 +50,7 @@ struct WriteCourse: Sendable {
         self.destination = destination
     }
 
-    /// - Parameter isBeforeSync: Whether a sync is the next job.
+    /// - Parameter isBeforeSync: Whether the next job is a sync.
     mutating func perform(_ job: Job, isBeforeSync: Bool = false) throws(WALDestinationError) -> Outcome {
         switch job {
         case .write(let piece):
@@ -79,7 +79,7 @@ struct WriteCourse: Sendable {
             try destination.begin(WALSegment(piece.segment))
             segment = piece.segment
         }
-        // It may be the end of the segment that failed last time.
+        // On a retry the bytes may be written already, if only finishing the segment failed.
         if written != piece.end {
             if isBeforeSync {
                 try destination.writeToSync(piece.block.bytes, at: piece.offset)

@@ -1,5 +1,5 @@
-/// A file of a WAL archive that holds a segment, by its name: `000000010000000000000003`, with `.partial` while it is not
-/// complete, and the suffix of its compression before that: `000000010000000000000004.gz.partial`.
+/// A segment file of a WAL archive, parsed from its name: `000000010000000000000003`. An incomplete file ends in
+/// `.partial`; a compression suffix comes before that: `000000010000000000000004.gz.partial`.
 ///
 /// Source: the files that pg_receivewal writes.
 package struct ArchivedSegment: Hashable, Sendable {
@@ -22,7 +22,7 @@ package struct ArchivedSegment: Hashable, Sendable {
         self.isPartial = isPartial
     }
 
-    /// Nil for a name that is no segment's, or that no segment of this size can have.
+    /// Nil if the name is not that of a segment file, or if the number does not exist at this segment size.
     package init?(fileName: String, size: WALSegmentSize) {
         guard let segment = WALSegmentName(fileName.prefix(24), size: size),
             let (compression, isPartial) = Self.suffixes(of: fileName)
@@ -30,7 +30,7 @@ package struct ArchivedSegment: Hashable, Sendable {
         self.init(segment: segment, compression: compression, isPartial: isPartial)
     }
 
-    /// Whether a name has the form of such a file's, whatever the segment size.
+    /// Whether the name has the form of a segment file's name, for any segment size.
     package static func isFileName(_ name: String) -> Bool {
         WALSegmentName.isSegmentName(name.prefix(24)) && suffixes(of: name) != nil
     }
@@ -47,12 +47,13 @@ package struct ArchivedSegment: Hashable, Sendable {
         segment.description + compression.rawValue + (isPartial ? Self.partialSuffix : "")
     }
 
-    /// Where a stream goes on behind it: at its start again as long as it is not complete.
+    /// The position at which streaming continues after this file: the segment's end, or its start if the file is
+    /// partial.
     package var nextLSN: LSN {
         isPartial ? segment.startLSN : segment.endLSN
     }
 
-    /// Whether this one leads further into the log than another: by place, then timeline, then completeness.
+    /// Whether this file is further along in the log than `other`: by segment number, then timeline, then completeness.
     package func isNewer(than other: ArchivedSegment) -> Bool {
         if segment.number != other.segment.number { return segment.number > other.segment.number }
         if segment.timeline != other.segment.timeline { return segment.timeline > other.segment.timeline }
@@ -60,16 +61,16 @@ package struct ArchivedSegment: Hashable, Sendable {
         return compression.rawValue < other.compression.rawValue
     }
 
-    /// How it stands to a server's past.
+    /// How the segment relates to a server's timeline history.
     package enum Relation: Equatable, Sendable {
-        /// All of it is of the server's past, or may become it.
+        /// The segment is on the server's history, or may become part of it.
         case past
-        /// It is up to this position, where the server's past leaves its timeline; behind it, it may hold something else,
-        /// and a complete one does.
+        /// The segment is on the server's history up to this position, where the history leaves the segment's timeline.
+        /// Beyond it the file may hold other WAL; a complete file always does.
         case pastUpTo(LSN)
-        /// It holds WAL that the server does not have, or only from another timeline.
+        /// The segment holds WAL that the server does not have, or has only from another timeline.
         case diverged
-        /// Its timeline is younger than the server's.
+        /// The segment's timeline is newer than the server's.
         case future
     }
 
@@ -84,19 +85,20 @@ package struct ArchivedSegment: Hashable, Sendable {
 }
 
 extension TimelineHistory {
-    /// Up to where an ancestor is of this timeline's past: to its switch, or to that of a younger ancestor if recovery
-    /// went to a point before it. nil for one that is not in the history.
+    /// The position up to which `ancestor` belongs to this timeline's history: its switch point, or that of a younger
+    /// ancestor if recovery went to an earlier point. Nil if `ancestor` is not in the history.
     fileprivate func end(of ancestor: TimelineID) -> LSN? {
         contains(ancestor) ? ancestors.lazy.filter { $0.timeline >= ancestor }.map(\.switchLSN).min() : nil
     }
 
-    /// Where a timeline of this history begins; nil for the first one, and for one that is not in it.
+    /// The position at which a timeline of this history begins. Nil for the first timeline, and for one not in the
+    /// history.
     package func beginning(of other: TimelineID) -> LSN? {
         contains(other) ? ancestors.last { $0.timeline < other }?.switchLSN : nil
     }
 
-    /// Whether two histories tell the same of the timelines before `timeline`. They do not where a number was given
-    /// twice: by two servers that were promoted without knowing of each other.
+    /// Whether two histories agree on the timelines before `timeline`. They disagree if two servers were promoted
+    /// independently and took the same timeline number.
     package func agrees(with other: TimelineHistory, before timeline: TimelineID) -> Bool {
         func past(_ history: TimelineHistory) -> [(TimelineID, LSN)] {
             history.ancestors.filter { $0.timeline < timeline }.map { ($0.timeline, $0.switchLSN) }

@@ -1,6 +1,6 @@
 extension LSN {
-    /// The position `bytes` further on, or nil where the log cannot reach: positions come from a server, and a
-    /// bad one must not trap.
+    /// The position `bytes` further on, or nil beyond the last LSN. Positions come from a server, and a bad one must
+    /// not trap.
     package func advanced(by bytes: UInt64) -> LSN? {
         let (sum, overflow) = rawValue.addingReportingOverflow(bytes)
         return overflow ? nil : LSN(rawValue: sum)
@@ -11,17 +11,17 @@ extension LSN {
         self <= later ? later.rawValue - rawValue : nil
     }
 
-    /// The start of the segment that this position lies in; a position on a boundary is its own.
+    /// The start of the segment that contains this position. A position on a boundary is its own segment start.
     package func segmentStart(_ size: WALSegmentSize) -> LSN {
         LSN(rawValue: rawValue & ~(size.bytes - 1))
     }
 
-    /// How far into its segment this position is.
+    /// The offset of this position in its segment.
     package func segmentOffset(_ size: WALSegmentSize) -> UInt64 {
         rawValue & (size.bytes - 1)
     }
 
-    /// The number of the segment that this position lies in, counted from the start of the log.
+    /// The number of the segment that contains this position, counted from the start of the log.
     package func segmentNumber(_ size: WALSegmentSize) -> UInt64 {
         rawValue / size.bytes
     }
@@ -32,6 +32,6 @@ extension LSN {
 }
 
 extension LSN {
-    /// A limit that limits nothing.
+    /// No limit: beyond every position.
     package static let unlimited = LSN(rawValue: .max)
 }

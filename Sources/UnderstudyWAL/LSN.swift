@@ -1,7 +1,7 @@
 /// A log sequence number: a byte position in the write-ahead log.
 ///
-/// The text form is the server's, two hexadecimal halves with a slash: `16/B374D848`. Servers up to 18 do
-/// not pad the low half and 19 pads it to eight digits; both are read, and the unpadded form is written.
+/// The text form is the server's: two hexadecimal halves with a slash, `16/B374D848`. Servers up to 18 do not pad the
+/// low half; 19 pads it to eight digits. Both forms are read; the unpadded form is written.
 ///
 /// Source: PostgreSQL manual, "pg_lsn Type".
 public struct LSN: RawRepresentable, Hashable, Comparable, Sendable {
@@ -21,7 +21,7 @@ public struct LSN: RawRepresentable, Hashable, Comparable, Sendable {
 }
 
 extension LSN: LosslessStringConvertible {
-    /// Reads `XXXXXXXX/XXXXXXXX`, one to eight hexadecimal digits in each half; anything else is nil.
+    /// Parses `XXXXXXXX/XXXXXXXX`, one to eight hexadecimal digits in each half. Nil for anything else.
     public init?(_ description: String) {
         let halves = description.split(separator: "/", omittingEmptySubsequences: false)
         guard halves.count == 2, let high = Self.half(halves[0]), let low = Self.half(halves[1]) else { return nil }
@@ -42,7 +42,7 @@ extension LSN: LosslessStringConvertible {
     }
 }
 
-/// The number of a timeline, 1 for a cluster that was never promoted.
+/// A timeline number; 1 for a cluster that was never promoted.
 public struct TimelineID: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
     public var rawValue: UInt32
 

@@ -1,13 +1,13 @@
-/// Where a timeline and its ancestors branched off: the content of a history file.
+/// The ancestors of a timeline and the positions at which they ended: the content of a history file.
 ///
 /// Source: PostgreSQL manual, "Timelines", and the server command TIMELINE_HISTORY.
 package struct TimelineHistory: Hashable, Sendable {
-    /// The end of one ancestor.
+    /// An ancestor, and where it ended.
     package struct Entry: Hashable, Sendable {
         package var timeline: TimelineID
-        /// The first position that is no longer of this timeline.
+        /// The first position that no longer belongs to the ancestor.
         package var switchLSN: LSN
-        /// Why recovery ended there, in the server's words.
+        /// Why the timeline was switched there, in the server's words.
         package var reason: String
 
         package init(timeline: TimelineID, switchLSN: LSN, reason: String) {
@@ -17,27 +17,27 @@ package struct TimelineHistory: Hashable, Sendable {
         }
     }
 
-    /// Bytes of a file that is read: it has a line of at most some hundred bytes for each ancestor.
+    /// The maximum size of a history file, in bytes. It has one line of at most a few hundred bytes for each ancestor.
     package static let longestFile = 1 << 20
 
-    /// The timeline whose history this is.
+    /// The timeline that this history belongs to.
     package let timeline: TimelineID
     /// The ancestors, oldest first.
     package let ancestors: [Entry]
 
-    /// The history of a timeline that has no ancestors, as timeline 1.
+    /// The history of a timeline without ancestors, such as timeline 1.
     package init(root timeline: TimelineID) {
         self.timeline = timeline
         ancestors = []
     }
 
-    /// Reads the bytes of a history file.
+    /// Parses the bytes of a history file.
     ///
-    /// Comments and blank lines are passed over. Switch positions need not ascend: a server that recovered to a
-    /// point before an ancestor's switch writes such a history.
+    /// Comments and blank lines are skipped. Switch positions need not ascend: a server that recovered to a point
+    /// before an ancestor's switch writes such a history.
     ///
-    /// - Throws: for anything that no server writes, a file without entries and one cut off within an entry among
-    ///   them: what is missing would be a wrong way through the log.
+    /// - Throws: If no server writes such a file. This includes a file without entries and one cut off within an entry,
+    ///   since a missing entry would lead to the wrong WAL.
     package init(parsing bytes: [UInt8], of timeline: TimelineID) throws(TimelineHistoryError) {
         var ancestors: [Entry] = []
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
@@ -63,10 +63,10 @@ package struct TimelineHistory: Hashable, Sendable {
         self.ancestors = ancestors
     }
 
-    /// The timeline that a position is read from on the way to this timeline. A switch position belongs to the
-    /// younger one.
+    /// The timeline from which to read `position` on the way to this timeline. A switch position belongs to the younger
+    /// timeline.
     package func timeline(of position: LSN) -> TimelineID {
-        // From the youngest back, as the server looks: with switch positions that do not ascend the younger wins.
+        // From the youngest back, as the server searches: if switch positions do not ascend, the younger timeline wins.
         var child = timeline
         for ancestor in ancestors.reversed() {
             if ancestor.switchLSN <= position { return child }
@@ -75,7 +75,7 @@ package struct TimelineHistory: Hashable, Sendable {
         return child
     }
 
-    /// Where an ancestor ended; nil for this timeline itself and for one that is not in its history.
+    /// The position at which an ancestor ended. Nil for this timeline itself, and for one not in its history.
     package func switchLSN(of ancestor: TimelineID) -> LSN? {
         ancestors.first { $0.timeline == ancestor }?.switchLSN
     }
@@ -110,7 +110,7 @@ extension TimelineHistory {
         case order = "The numbers of the timelines do not ascend."
     }
 
-    /// `number whitespace position whitespace reason`, or nil for a line without content.
+    /// Parses `number whitespace position whitespace reason`; nil for a line without content.
     private static func entry(_ line: ArraySlice<UInt8>, endsInNewline: Bool) throws(LineFault) -> Entry? {
         var rest = line.drop(while: isSpace)
         if rest.isEmpty || rest.first == UInt8(ascii: "#") { return nil }
@@ -122,7 +122,7 @@ extension TimelineHistory {
 
         rest = rest[number.endIndex...].drop(while: isSpace)
         let position = rest.prefix { !isSpace($0) }
-        // Without anything behind it the position may be the first digits of a longer one.
+        // If nothing follows the position, its last digits may be missing.
         guard position.endIndex < rest.endIndex || endsInNewline else { throw .cutOff }
         guard let switchLSN = LSN(String(decoding: position, as: UTF8.self)) else { throw .position }
 

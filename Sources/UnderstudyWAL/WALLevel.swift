@@ -1,9 +1,9 @@
-/// The setting wal_level, in the words of all server versions.
+/// The setting wal_level, with the values of all server versions.
 package enum WALLevel: String, Hashable, Sendable, CaseIterable {
     case minimal
     /// Before 9.6: enough for a backup, not for queries on a standby.
     case archive
-    /// Before 9.6, called `replica` since.
+    /// Before 9.6; called `replica` since then.
     case hotStandby = "hot_standby"
     case replica
     case logical
@@ -13,7 +13,7 @@ package enum WALLevel: String, Hashable, Sendable, CaseIterable {
         self != .minimal
     }
 
-    /// Whether a standby of such a primary can answer queries.
+    /// Whether a standby can answer queries if its primary has this level.
     package var allowsHotStandby: Bool {
         self != .minimal && self != .archive
     }

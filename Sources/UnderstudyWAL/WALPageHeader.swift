@@ -3,7 +3,7 @@
 /// Source: PostgreSQL's xlog_internal.h, XLogLongPageHeaderData: magic (2 bytes), flags (2), timeline (4), address (8),
 /// remaining length (4), padding (4), system identifier (8), segment size (4), page size (4); the server's byte order.
 package struct WALPageHeader: Equatable, Sendable {
-    /// The version of the format: another number for each server version.
+    /// The version of the WAL format, different in each major server version.
     package let magic: UInt16
     /// The timeline on which the page was written.
     package let timeline: TimelineID
@@ -16,13 +16,13 @@ package struct WALPageHeader: Equatable, Sendable {
     package static let byteCount = 40
     private static let isLong: UInt64 = 0x0002
 
-    /// Nil where the bytes are no such header: too few, zeros, or anything else.
+    /// Nil if the bytes are not a long page header: too few, zeros, or other data.
     package init?(_ bytes: [UInt8]) {
         guard bytes.count >= Self.byteCount, let order = WALByteOrder(ofMagic: bytes[0], bytes[1]),
             order.number(bytes, 2, 2) & Self.isLong != 0
         else { return nil }
         let pageSize = Int(order.number(bytes, 36, 4))
-        // As configure takes it: 1 to 64 kB.
+        // The block sizes that configure allows: 1 to 64 kB.
         guard (1 << 10...1 << 16).contains(pageSize), pageSize & (pageSize - 1) == 0 else { return nil }
         self.order = order
         self.pageSize = pageSize
@@ -33,14 +33,14 @@ package struct WALPageHeader: Equatable, Sendable {
         segmentSize = order.number(bytes, 32, 4)
     }
 
-    /// In what a page cannot be the first one of a segment.
+    /// Why a page cannot be the first page of a segment.
     package enum Mismatch: Equatable, Sendable, CustomStringConvertible {
         case system(String)
         case segmentSize(UInt64)
         case address(LSN)
         case timeline(TimelineID)
 
-        /// What the page says of itself.
+        /// The value in the page.
         package var description: String {
             switch self {
             case .system(let identifier): "system identifier \(identifier)"
@@ -51,10 +51,10 @@ package struct WALPageHeader: Equatable, Sendable {
         }
     }
 
-    /// Holds the page against a segment's name; nil if it can be its first.
+    /// Compares the page with a segment's name. Nil if the page can be the segment's first.
     ///
-    /// - Parameter beginsTimeline: Whether the segment's timeline may begin within it: its first pages are of an older one
-    ///   then.
+    /// - Parameter beginsTimeline: Whether the segment's timeline may begin within the segment. Its first pages are
+    ///   then from an older timeline.
     package func mismatch(
         with segment: WALSegmentName, ofSystem identifier: String, beginsTimeline: Bool
     ) -> Mismatch? {
@@ -68,11 +68,12 @@ package struct WALPageHeader: Equatable, Sendable {
     }
 }
 
-/// The order of the bytes in a server's numbers.
+/// The byte order of a server's integers.
 enum WALByteOrder: Sendable {
     case little, big
 
-    /// By the first two bytes of a page: 9.3 began with 0xD075, and every version since has another number of the same form.
+    /// From the first two bytes of a page. 9.3 used 0xD075; each later version uses another number with the high byte
+    /// 0xD0 or 0xD1.
     init?(ofMagic first: UInt8, _ second: UInt8) {
         if second == 0xD0 || second == 0xD1 {
             self = .little
@@ -83,7 +84,7 @@ enum WALByteOrder: Sendable {
         }
     }
 
-    /// - Parameter bytes: As many as that from the offset on, at least.
+    /// - Parameter bytes: At least `offset + count` bytes.
     func number(_ bytes: [UInt8], _ offset: Int, _ count: Int) -> UInt64 {
         let field = bytes[bytes.startIndex + offset..<bytes.startIndex + offset + count]
         return self == .little ? field.reversed().reduce(0, Self.append) : field.reduce(0, Self.append)

@@ -1,5 +1,5 @@
-/// Tells by the pages of a segment's file how far it holds WAL: what follows is zeros, or what was there before the server
-/// used the file again.
+/// Finds from its pages how far a segment file contains WAL. The rest of the file is zeros, or old content from before
+/// the server recycled the file.
 ///
 /// Source: PostgreSQL's xlog_internal.h (XLogPageHeaderData) and xlogrecord.h (XLogRecord).
 package struct WALPages: Sendable {
@@ -9,7 +9,7 @@ package struct WALPages: Sendable {
     private let order: WALByteOrder
     private static let headerSize = 24
 
-    /// - Parameter header: Of the first page; it must match the segment.
+    /// - Parameter header: The header of the first page; it must match the segment.
     package init(_ segment: WALSegmentName, _ header: WALPageHeader) {
         self.segment = segment
         pageSize = header.pageSize
@@ -19,38 +19,38 @@ package struct WALPages: Sendable {
 
     package var count: Int { Int(segment.size.bytes) / pageSize }
 
-    /// Whether a page was written as this one of the segment, by what it begins with.
+    /// Whether a page's header shows that it was written as page number `page` of this segment.
     package func isWritten(_ page: Int, _ bytes: [UInt8]) -> Bool {
         guard bytes.count >= Self.headerSize else { return false }
         return order.number(bytes, 0, 2) == UInt64(magic)
             && order.number(bytes, 8, 8) == segment.startLSN.rawValue + UInt64(page * pageSize)
     }
 
-    /// How many bytes of a page that was written are used; nil if there is nothing behind its header. Servers fill a page
-    /// with zeros before they write to it.
+    /// The number of bytes used in a written page; nil if nothing follows its header. Servers zero a page before they
+    /// write to it.
     package func used(_ bytes: [UInt8]) -> Int? {
         guard let last = bytes.lastIndex(where: { $0 != 0 }), last >= Self.headerSize else { return nil }
         return last + 1
     }
 
-    /// Whether the last record before `end`, an offset within the second of two pages, is the switch to the next segment: the
-    /// rest of the segment is not used then.
+    /// Whether the last record before `end`, an offset in `page`, is a switch to the next segment. The rest of the
+    /// segment is then unused.
     ///
     /// - Parameters:
-    ///   - page: All of the page that has the last byte.
+    ///   - page: The whole page that contains the last byte.
     ///   - before: The page before it; empty if there is none.
     package func endsInSwitch(_ page: [UInt8], before: [UInt8], at end: Int) -> Bool {
-        // Of the resource manager XLOG, which is number 0, the record XLOG_SWITCH. It has nothing but a header.
+        // The record XLOG_SWITCH of the resource manager XLOG (number 0). It consists of a header only.
         func isSwitch(_ size: Int, info: Int) -> Bool {
             guard let record = record(of: size, in: page, before, at: end) else { return false }
             return order.number(record, 0, 4) == UInt64(size) && record[info] & 0xF0 == 0x40 && record[info + 1] == 0
         }
-        // Length, transaction, previous record, info, resource manager, checksum; up to 9.4 these are in another order, with
-        // one more field.
+        // The header's fields: length, transaction, previous record, info, resource manager, checksum. Up to 9.4 the
+        // order differs, and there is one more field.
         return isSwitch(24, info: 16) || isSwitch(32, info: 12)
     }
 
-    /// The record that ends there: it begins at a multiple of 8, and goes on behind the header of the next page.
+    /// The record that ends at `end`. Records begin at a multiple of 8, and continue after the header of the next page.
     private func record(of size: Int, in page: [UInt8], _ before: [UInt8], at end: Int) -> [UInt8]? {
         let stop = (end + 7) & ~7
         guard Self.headerSize < stop, stop <= page.count else { return nil }

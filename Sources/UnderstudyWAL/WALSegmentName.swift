@@ -1,16 +1,17 @@
-/// The name of a WAL segment file: timeline and place in the log.
+/// The name of a WAL segment file: a timeline and a segment number.
 ///
-/// The text form is 24 upper-case hexadecimal digits, `TTTTTTTTXXXXXXXXYYYYYYYY`: the timeline, the 4 GB group,
-/// and the segment within the group. Which bytes of the log a name stands for depends on the segment size.
+/// The text form is 24 upper-case hexadecimal digits, `TTTTTTTTXXXXXXXXYYYYYYYY`: the timeline, the 4 GB group, and the
+/// segment within the group. The range of the log that a name stands for depends on the segment size.
 ///
 /// Source: PostgreSQL manual, "Write-Ahead Log Internals".
 package struct WALSegmentName: Hashable, Sendable {
     package let timeline: TimelineID
-    /// Counted from the start of the log, always less than `size.segmentCount`: `endLSN` exists.
+    /// The segment's number, counted from the start of the log. Always less than `size.segmentCount`, so `endLSN`
+    /// exists.
     package let number: UInt64
     package let size: WALSegmentSize
 
-    /// Nil for a segment that would end beyond the last LSN.
+    /// Nil if the segment would end beyond the last LSN.
     package init?(timeline: TimelineID, number: UInt64, size: WALSegmentSize) {
         guard number < size.segmentCount else { return nil }
         self.timeline = timeline
@@ -18,12 +19,12 @@ package struct WALSegmentName: Hashable, Sendable {
         self.size = size
     }
 
-    /// The segment that `position` lies in; a position on a boundary lies in the segment that begins there.
+    /// The segment that contains `position`. A position on a boundary belongs to the segment that begins there.
     package init?(containing position: LSN, timeline: TimelineID, size: WALSegmentSize) {
         self.init(timeline: timeline, number: position.segmentNumber(size), size: size)
     }
 
-    /// Reads a file name without suffix. Lower-case digits are refused, as servers refuse them.
+    /// Parses a file name without suffix. Lower-case digits are refused, as by servers.
     package init?(_ name: some StringProtocol, size: WALSegmentSize) {
         guard let parts = Self.parts(name), parts[2] < size.segmentsPerGroup else { return nil }
         self.init(
@@ -31,7 +32,7 @@ package struct WALSegmentName: Hashable, Sendable {
             size: size)
     }
 
-    /// Whether a file name has the form of a segment's, whatever the segment size.
+    /// Whether a name has the form of a segment file's name, for any segment size.
     package static func isSegmentName(_ name: some StringProtocol) -> Bool {
         parts(name) != nil
     }
@@ -40,12 +41,12 @@ package struct WALSegmentName: Hashable, Sendable {
         LSN(rawValue: number * size.bytes)
     }
 
-    /// The first position behind this segment.
+    /// The first position after this segment.
     package var endLSN: LSN {
         LSN(rawValue: (number + 1) * size.bytes)
     }
 
-    /// The segment that follows on the same timeline, or nil at the end of the address space.
+    /// The next segment on the same timeline; nil at the end of the address space.
     package var next: WALSegmentName? {
         WALSegmentName(timeline: timeline, number: number + 1, size: size)
     }
@@ -54,7 +55,7 @@ package struct WALSegmentName: Hashable, Sendable {
         startLSN <= position && position < endLSN
     }
 
-    /// The three numbers of eight digits each.
+    /// The three parts of the name, eight digits each.
     private static func parts(_ name: some StringProtocol) -> [UInt64]? {
         guard name.utf8.count == 24 else { return nil }
         var parts: [UInt64] = [0, 0, 0]
@@ -79,8 +80,7 @@ extension WALSegmentName: CustomStringConvertible {
 }
 
 extension TimelineID {
-    /// The file that tells where this timeline and its ancestors branched off: `00000002.history`. Timeline 1
-    /// has none.
+    /// The name of the timeline's history file: `00000002.history`. Timeline 1 has no such file.
     package var historyFileName: String {
         eightHexDigits(UInt64(rawValue)) + ".history"
     }

@@ -1,21 +1,21 @@
-/// The size of a cluster's WAL segment files: a power of two from 1 MB to 1 GB, as initdb takes it.
+/// The size of a cluster's WAL segment files: a power of two from 1 MB to 1 GB, as initdb accepts it.
 package struct WALSegmentSize: Hashable, Sendable {
     package let bytes: UInt64
 
-    /// 16 MB, and the only size of servers before 11 that were not built for another.
+    /// 16 MB. Before 11 this is the only size, unless the server was built with another.
     package static let `default` = WALSegmentSize(valid: 16 << 20)
 
     private init(valid bytes: UInt64) {
         self.bytes = bytes
     }
 
-    /// Nil where no server can have such segments.
+    /// Nil if no server can have segments of this size.
     package init?(bytes: UInt64) {
         guard (1 << 20...1 << 30).contains(bytes), bytes & (bytes - 1) == 0 else { return nil }
         self.init(valid: bytes)
     }
 
-    /// Reads what `SHOW wal_segment_size` prints: a whole number with its unit, `16MB`.
+    /// Parses the output of `SHOW wal_segment_size`: a whole number with its unit, `16MB`.
     package init?(showText: String) {
         let digits = showText.prefix { ("0"..."9").contains($0) }
         guard let number = UInt64(digits) else { return nil }
@@ -32,12 +32,12 @@ package struct WALSegmentSize: Hashable, Sendable {
         self.init(bytes: bytes)
     }
 
-    /// Segments in 4 GB of log, one step of the middle part of a segment's name.
+    /// The number of segments in 4 GB of log: one step of the middle part of a segment name.
     var segmentsPerGroup: UInt64 {
         (1 << 32) / bytes
     }
 
-    /// The number of segments that have a start and an end: the last one of the address space has no end.
+    /// The number of usable segments. The last segment of the address space has no end LSN and does not count.
     var segmentCount: UInt64 {
         UInt64.max / bytes
     }

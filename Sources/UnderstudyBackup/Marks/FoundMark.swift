@@ -2,33 +2,32 @@ import CUnderstudyLinux
 import Glibc
 import UnderstudyPlatform
 
-/// A mark and its directory, open. All that is decided is decided on these descriptors, and all that is done is done to
-/// them: no path is looked up twice.
+/// A mark and its directory, both open. All decisions and changes use these descriptors: no path is looked up twice.
 final class FoundMark {
     let directory: ConfinedDirectory
     let record: UnfinishedRecord
     private let file: FileDescriptor
     private let trust: MarkTrust
-    /// Whether only the user that runs this can have written it. Root also takes marks that the owner it names has made,
-    /// but believes of them only what that user could do without root.
+    /// Whether only the user of this process can have written it. Root also accepts marks made by the owner that it
+    /// names, but trusts them only with what that user could do without root.
     private let isOwn: Bool
     private let isLocked: Bool
     private let lock: FileLock.Kind
     private let identity: FileIdentity
     private let directoryUser: UInt32
 
-    /// More than enough for all tablespaces that a run takes: it bounds the length of their locations.
+    /// More than enough for all tablespaces of a run: it bounds the length of their locations.
     private static let sizeLimit = 4 << 20
 
-    /// Opens the mark of a directory; nil where there is none.
+    /// Opens the mark of a directory; nil if there is none.
     ///
-    /// - Parameter lock: How it is kept from others meanwhile: to look, or to act on it.
+    /// - Parameter lock: How the mark is locked meanwhile: to look at it, or to act on it.
     init?(_ path: String, trust: MarkTrust, lock: FileLock.Kind) throws(MarkFlaw) {
         guard let directory = try? ConfinedDirectory(path: path) else { return nil }
         let name = UnfinishedMark.name
         let file: FileDescriptor
         do throws(FileIOError) {
-            // A pipe or a device must not even be opened; the directory in its place is no file either.
+            // A pipe or a device must not even be opened; the directory opened in its place is no regular file either.
             let isFile = try directory.status(of: name).st_mode & S_IFMT == S_IFREG
             file = try directory.openFile(isFile ? name : ".", flags: O_RDONLY | O_NONBLOCK)
         } catch {
@@ -72,14 +71,14 @@ final class FoundMark {
     }
 
     deinit {
-        // A child that has not executed its program yet would keep it.
+        // A child process that has not executed its program yet would keep the lock.
         if !isLocked { FileLock.giveBack(file.rawValue) }
     }
 
     private func check() throws(MarkFlaw) {
         if isLocked { return }
         guard record.stage != .made else {
-            // Killed before it put anything in: then nothing else is there.
+            // The run was killed before it put anything in: then nothing else is there.
             guard (try? directory.count(upTo: 2)) == 1 else { throw .isNotWhole }
             return
         }
@@ -96,7 +95,7 @@ final class FoundMark {
         isOwn ? user == trust.user || user == trust.owner : user == trust.owner
     }
 
-    // MARK: - What became of it
+    // MARK: - State
 
     func state() throws(MarkFlaw) -> UnfinishedDirectory.State {
         if isLocked { return .inUse }
@@ -106,13 +105,13 @@ final class FoundMark {
         return try record.data.map(state(by:)) ?? .abandoned
     }
 
-    /// A server writes both at its start, and no base backup holds either.
+    /// A server writes both at its start, and no base backup has either.
     private var wasServed: Bool { directory.exists("postmaster.opts") || directory.exists("postmaster.pid") }
 
-    /// What became of a directory that is not the data directory of its run, as that one tells.
+    /// The state of a directory other than the run's data directory, read from the data directory.
     ///
-    /// As long as another directory of the run is marked, its data directory is, too: that mark is made first and goes
-    /// last. A data directory without it holds something that was completed, or is another one by now.
+    /// While another directory of the run is marked, its data directory is, too: that mark is made first and removed
+    /// last. A data directory without it holds a completed backup, or is a different directory by now.
     private func state(by noted: NotedDirectory) throws(MarkFlaw) -> UnfinishedDirectory.State {
         let data: ConfinedDirectory, isEmpty: Bool, isTheSame: Bool
         do throws(FileIOError) {
@@ -131,8 +130,8 @@ final class FoundMark {
         } catch { throw .dataDirectory(noted.path) }
     }
 
-    /// Does something to the other directories of the run that are there, are marked, and belong to this one, the last one
-    /// first. One after the other is open: there may be thousands.
+    /// Calls `body` for the run's other directories that exist, are marked, and belong to this one, in reverse order.
+    /// Opens one at a time: there may be thousands.
     func withOthers<Failure: Error>(_ body: (FoundMark) throws(Failure) -> Void) throws(Failure) {
         for path in record.others.reversed() {
             guard let other = try? FoundMark(path, trust: trust, lock: lock), !other.isLocked, other.isOwn == isOwn,
@@ -144,28 +143,28 @@ final class FoundMark {
     }
 
     private func isOfThisRun(_ other: UnfinishedRecord) -> Bool {
-        // A mark that was only begun stands in a directory that is empty otherwise.
+        // A mark at its first stage lies in an otherwise empty directory.
         if other.stage == .made && (other.run.isEmpty || other.run == record.run) { return true }
         guard other.run == record.run, let data = other.data else { return false }
         return identity.matches(data.identity, isSameBoot: record.isOfThisBoot)
     }
 
-    // MARK: - What is done to it
+    // MARK: - Removal
 
-    /// Leaves the directory as it was before the run.
+    /// Restores the directory to its state before the run.
     func restore(_ interrupt: Interrupt?) throws(FileIOError) {
         let isOurs = record.directory.map { identity.matches($0, isSameBoot: record.isOfThisBoot) } ?? false
         guard isOurs, mayChangeDirectory else { return try removeMark() }
         var undoing = OwnedDirectory.Undoing(
             directory: directory, made: record.made, before: record.before, isSameBoot: record.isOfThisBoot)
-        // What is noted in a mark of that user's own may be anything.
+        // A mark of that user's own may contain anything.
         undoing.changesOwner = isOwn
         undoing.mayRemove = mayChange
         undoing.removesContents = record.stage == .filling
         try undoing.run(interrupt)
     }
 
-    /// Takes the mark away, and nothing else.
+    /// Removes the mark, and nothing else.
     func removeMark() throws(FileIOError) {
         try directory.remove(UnfinishedMark.name)
         try directory.sync()
@@ -173,7 +172,7 @@ final class FoundMark {
 }
 
 extension ConfinedDirectory {
-    /// Whether one of the two lies in the other, or both are the same; true if it cannot be told.
+    /// Whether one of the two lies in the other, or both are the same; true if unknown.
     fileprivate func isNested(with other: ConfinedDirectory) -> Bool {
         isInside(other) || other.isInside(self)
     }

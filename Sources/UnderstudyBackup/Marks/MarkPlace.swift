@@ -1,10 +1,10 @@
 import Glibc
 package import UnderstudyPlatform
 
-/// Whose a mark is that nobody may act on, and whose its directory. Good for advice alone: it may have changed since the mark
-/// was looked at.
+/// The owners of an untrusted mark and of its directory. For advice only: they may have changed since the mark was
+/// read.
 package struct MarkPlace: Sendable, Equatable {
-    /// nil where it cannot be told.
+    /// nil if unknown.
     package var markUser: UInt32?
     package var directory: ModeAndOwner?
 
@@ -20,15 +20,15 @@ package struct MarkPlace: Sendable, Equatable {
     }
 
     package enum Hands: Sendable, Equatable {
-        /// Nobody else can have put anything there.
+        /// No other user can have put anything there.
         case ours
-        /// Others can write there.
+        /// Other users can write there.
         case shared
         case others(UInt32)
         case unknown
     }
 
-    /// In whose hands the directory is.
+    /// Which users control the directory.
     package func hands(_ trust: MarkTrust) -> Hands {
         guard let directory else { return .unknown }
         let user = directory.owner.user

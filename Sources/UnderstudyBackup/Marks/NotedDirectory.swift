@@ -2,7 +2,7 @@ import CUnderstudyLinux
 import Glibc
 package import UnderstudyPlatform
 
-/// A directory, and where it was.
+/// The recorded path and identity of a directory.
 package struct NotedDirectory: Sendable, Equatable {
     package var path: String
     package var identity: FileIdentity
@@ -14,13 +14,13 @@ package struct NotedDirectory: Sendable, Equatable {
 }
 
 extension ConfinedDirectory {
-    /// Removes this directory and those above it that were made with it, as far as they are empty and still the same.
+    /// Removes this directory and the parents that were made with it, as long as they are empty and still the same.
     ///
-    /// Each is reached from the one below, so no link can lead elsewhere.
+    /// Each parent is reached from its child's descriptor, so no link can lead elsewhere.
     ///
     /// - Parameters:
     ///   - made: Outermost first; the last one is this directory.
-    ///   - mayRemove: Whether directories of this user are removed.
+    ///   - mayRemove: Whether directories of a given user are removed.
     func removeWithParents(_ made: [NotedDirectory], isSameBoot: Bool, mayRemove: (UInt32) -> Bool) {
         var current = rawDescriptor
         var parents: [Parent] = []
@@ -33,7 +33,7 @@ extension ConfinedDirectory {
             else { return }
             let raw = understudy_openat_parent(current)
             guard raw >= 0 else {
-                // No descriptor may be had any more.
+                // No more descriptors can be opened.
                 return Self.removeEmpty(made[...index], isSameBoot: isSameBoot, mayRemove: mayRemove)
             }
             parents.append(Parent(FileDescriptor(owning: raw)))
@@ -44,8 +44,8 @@ extension ConfinedDirectory {
         }
     }
 
-    /// As ``removeWithParents(_:isSameBoot:mayRemove:)``, by their paths, which needs no descriptor: rmdir(2) removes what is
-    /// empty, and nothing else.
+    /// Like ``removeWithParents(_:isSameBoot:mayRemove:)``, but by path, which needs no descriptor: rmdir(2) removes
+    /// only empty directories.
     private static func removeEmpty(
         _ made: ArraySlice<NotedDirectory>, isSameBoot: Bool, mayRemove: (UInt32) -> Bool
     ) {
@@ -58,7 +58,7 @@ extension ConfinedDirectory {
         }
     }
 
-    /// Keeps a directory above open.
+    /// Keeps a parent directory open.
     final class Parent {
         private let descriptor: FileDescriptor
 

@@ -2,16 +2,16 @@ import Glibc
 import UnderstudyPlatform
 
 extension OwnedDirectory {
-    /// How a directory is made, and marked.
+    /// Creates and marks a directory.
     struct Making {
         let mode: UInt16
         let owner: FileOwner?
         let syncs: Bool
         let adoption: Adoption
 
-        /// Makes what is missing of a path; a failure leaves nothing of it.
+        /// Creates the missing directories of a path; a failure removes them again.
         ///
-        /// - Returns: The directory, and what was made, outermost first.
+        /// - Returns: The directory, and the directories that were created, outermost first.
         func make(_ path: String) throws(FileIOError) -> (ConfinedDirectory, [NotedDirectory]) {
             var missing: [String] = []
             var place = path
@@ -30,11 +30,11 @@ extension OwnedDirectory {
                         let directory = try ConfinedDirectory(path: place, owner: owner, followsLink: false)
                         made.append(NotedDirectory(path: absolutePath(place), identity: try directory.identity()))
                         innermost = directory
-                        // The umask takes bits away: only bits beyond the owner's can be missing.
+                        // The umask clears bits: only bits beyond the owner's can be missing.
                         if mode & 0o077 != 0 { try directory.setMode(mode) }
                         try directory.takeOwnership()
                     } catch {
-                        // What is not empty stays: whatever it is, it is not what was made.
+                        // A directory that is not empty stays: it is not the one that was created.
                         if innermost?.path != place { _ = unsafe rmdir(place) }
                         throw error
                     }
@@ -47,9 +47,9 @@ extension OwnedDirectory {
             }
         }
 
-        /// Marks an empty directory, and then changes of one that was there what is to be changed.
+        /// Marks an empty directory, then sets mode and owner if it existed before.
         ///
-        /// ENOTEMPTY if somebody else has begun to fill it.
+        /// Throws ENOTEMPTY if another process has begun to fill it.
         func mark(
             _ directory: ConfinedDirectory, _ record: UnfinishedRecord?, _ before: ModeAndOwner?
         ) throws(FileIOError) -> UnfinishedMark? {
@@ -57,8 +57,8 @@ extension OwnedDirectory {
                 if let record { try UnfinishedMark(in: directory, record, syncs: syncs) } else { nil }
             if let before {
                 if adoption.contains(.owner) { try directory.takeOwnership() }
-                // A server refuses a data directory that others may read. One that belongs to somebody else keeps its
-                // mode: a backup can lie there, though no server of ours will start on it.
+                // A server refuses a data directory that others may read. Another user's directory keeps its mode: a
+                // backup can lie there, though no server of ours will start in it.
                 if adoption.contains(.mode), before.mode != mode, geteuid() == 0 || geteuid() == before.owner.user {
                     try directory.setMode(mode)
                 }

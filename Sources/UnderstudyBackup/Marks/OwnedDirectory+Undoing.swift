@@ -2,22 +2,22 @@ import Glibc
 import UnderstudyPlatform
 
 extension OwnedDirectory {
-    /// How a directory is left as it was before a run.
+    /// Restores a directory to its state before a run.
     ///
-    /// Each step leaves something that the next run understands if this one is killed: the mark goes when nothing else is
-    /// left, and says before mode and owner are put back, which may let others in, that all which is the run's is gone.
+    /// Each step leaves a state that the next run understands if this one is killed: the mark is removed last, and
+    /// records that all files of the run are gone before mode and owner are restored, which may give others access.
     struct Undoing {
         let directory: ConfinedDirectory
         let made: [NotedDirectory]
-        /// Mode and owner of a directory that was there.
+        /// Mode and owner of a directory that existed.
         let before: ModeAndOwner?
-        /// Whether the devices of `made` have kept their numbers.
+        /// Whether the device numbers in `made` are still valid: the machine has not restarted since.
         let isSameBoot: Bool
-        /// Whether the owner that was noted is to be believed.
+        /// Whether the recorded owner is trusted.
         var changesOwner = true
-        /// Whether anything but the mark is removed.
+        /// Whether to remove more than the mark.
         var removesContents = true
-        /// Whose directories among those made are removed.
+        /// Whether directories of a user, among those made, are removed.
         var mayRemove: (UInt32) -> Bool = { _ in true }
 
         func run(_ interrupt: Interrupt?) throws(FileIOError) {
@@ -26,7 +26,7 @@ extension OwnedDirectory {
             let isMarked = directory.exists(mark)
             if let before {
                 if isMarked, removesContents {
-                    // Where it cannot be noted, a kill from here on only makes the next run look at less.
+                    // Best effort: it matters only if the process is killed from here on.
                     try? UnfinishedMark(reopening: directory, syncs: false).set(.emptied)
                 }
                 let mode = changesOwner ? before.mode : before.mode & 0o777

@@ -1,35 +1,35 @@
 import Glibc
 package import UnderstudyPlatform
 
-/// A directory that a run may fill, and how to leave things as they were if the run fails.
+/// A directory that a run may fill, and how to restore its previous state if the run fails.
 ///
-/// Absent: it is made, its parents too, and a failure removes what was made. Empty: it is filled, and a
-/// failure empties it again. Anything else is refused before anything is touched.
+/// If absent, it is created with its parents, and a failure removes them. If empty, it is filled, and a failure empties
+/// it again. Anything else is refused before anything is touched.
 package final class OwnedDirectory: Sendable {
     package enum Refusal: Error, Equatable {
         case notEmpty(String)
-        /// A run has left it unfinished, or is filling it now.
+        /// An earlier run left it unfinished, or a run is filling it now.
         case unfinished(UnfinishedDirectory)
         case notADirectory(String)
         case failed(attempt: String, path: String, number: CInt)
     }
 
-    /// What is known of the directory while it is not open.
+    /// The facts about the directory while it is not open.
     package struct Closed: Sendable {
         package let path: String
         package let identity: FileIdentity
-        /// What was made, outermost first; empty where the directory was there.
+        /// The directories that were created, outermost first; empty if the directory existed.
         fileprivate let made: [NotedDirectory]
-        /// Mode and owner of a directory that was there.
+        /// Mode and owner of a directory that existed.
         fileprivate let before: ModeAndOwner?
         fileprivate let owner: FileOwner?
         fileprivate let syncs: Bool
         fileprivate let record: UnfinishedRecord?
 
-        /// As an entry of a mark.
+        /// Its record for a mark.
         package var noted: NotedDirectory { NotedDirectory(path: absolutePath(path), identity: identity) }
 
-        /// Opens it. An error if something else has its path by now.
+        /// Opens it. Throws if its path now leads to something else.
         package func open() throws(FileIOError) -> ConfinedDirectory {
             let directory = try ConfinedDirectory(path: path, owner: owner)
             guard try directory.identity() == identity else {
@@ -38,7 +38,7 @@ package final class OwnedDirectory: Sendable {
             return directory
         }
 
-        /// Puts the entries of what was made, in the directories above, on stable storage.
+        /// Puts the entries of the created directories, in their parents, on stable storage.
         package func syncParents() throws(FileIOError) {
             for noted in made {
                 try ConfinedDirectory(path: noted.path.parentPath).sync()
@@ -46,23 +46,23 @@ package final class OwnedDirectory: Sendable {
         }
     }
 
-    /// What is changed about a directory that was there. It is put back if the run fails.
+    /// The changes to an existing directory. Undone if the run fails.
     package struct Adoption: OptionSet, Sendable {
         package let rawValue: Int
         package init(rawValue: Int) { self.rawValue = rawValue }
 
-        /// It gets the mode.
+        /// The mode is set.
         package static let mode = Adoption(rawValue: 1)
-        /// It is given to the owner.
+        /// The owner is set.
         package static let owner = Adoption(rawValue: 2)
     }
 
     package let directory: ConfinedDirectory
     package let closed: Closed
-    /// Says that it is unfinished; nil where nobody asked for a mark, or it is gone.
+    /// Marks the directory as unfinished; nil if no mark was requested, or it is gone.
     package let mark: UnfinishedMark?
 
-    /// Looks whether the directory could be used, and touches nothing.
+    /// Checks whether the directory could be used, and touches nothing.
     package static func check(_ path: String, trust: MarkTrust = MarkTrust()) throws(Refusal) {
         var info = stat()
         if unsafe stat(path, &info) == 0 {
@@ -101,19 +101,19 @@ package final class OwnedDirectory: Sendable {
         }
     }
 
-    /// A link that leads nowhere is no directory, but nothing can be made in its place either.
+    /// A dangling link is no directory, and nothing can be created in its place.
     private static func refuseDanglingLink(_ path: String) throws(Refusal) {
         var info = stat()
         if unsafe lstat(path, &info) == 0 { throw .notADirectory(path) }
     }
 
-    /// Makes the directory, or takes it as it is if it is there and empty.
+    /// Creates the directory, or takes an existing one that is empty.
     ///
     /// - Parameters:
-    ///   - run: Who fills it. With this the directory is marked as unfinished.
-    ///   - data: The data directory of the run, if this is another one.
+    ///   - run: The run that fills it. If given, the directory is marked as unfinished.
+    ///   - data: The data directory of the run, if this is a different one.
     ///   - syncs: Whether the mark is on stable storage when this returns.
-    ///   - adoption: What is changed if it is there.
+    ///   - adoption: What to change if it exists.
     package init(
         _ path: String, mode: UInt16 = 0o700, owner: FileOwner? = nil, run: UnfinishedRecord? = nil,
         data: NotedDirectory? = nil, syncs: Bool = false, adoption: Adoption = [.mode, .owner]
@@ -151,20 +151,20 @@ package final class OwnedDirectory: Sendable {
         }
     }
 
-    /// Opens again what this process has made or taken before.
+    /// Opens a directory again that this process created or took before.
     package init(reopening closed: Closed) throws(FileIOError) {
         directory = try closed.open()
         self.closed = closed
         mark =
             if closed.record != nil, directory.exists(UnfinishedMark.name) {
-                // Some network file systems give what is made to another user.
+                // Some network file systems give new files to another user.
                 try? UnfinishedMark(reopening: directory, syncs: closed.syncs)
             } else { nil }
     }
 
-    /// The mark, made anew if it is gone.
+    /// Returns the mark, created again if it is gone.
     ///
-    /// - Parameter change: What is different from when the first mark was made.
+    /// - Parameter change: Updates the record for the new mark.
     package func markAgain(_ change: (inout UnfinishedRecord) -> Void) throws(FileIOError) -> UnfinishedMark? {
         if let mark, directory.exists(UnfinishedMark.name) { return mark }
         guard var record = closed.record else { return nil }
@@ -172,12 +172,12 @@ package final class OwnedDirectory: Sendable {
         return try UnfinishedMark(inFilled: directory, record, syncs: false)
     }
 
-    /// Leaves things as they were before. The mark goes last: a run that is killed here leaves it behind too.
+    /// Restores the previous state. The mark is removed last: a run that is killed here leaves it behind too.
     package func restore() throws(FileIOError) {
         try Undoing(directory: directory, made: closed.made, before: closed.before, isSameBoot: true).run(nil)
     }
 
-    /// Removes what is in it, and keeps its mark.
+    /// Removes the contents, and keeps the mark.
     package func clear() throws(FileIOError) {
         try directory.removeContents(except: UnfinishedMark.name)
     }
@@ -189,7 +189,7 @@ extension OwnedDirectory.Refusal {
     }
 }
 
-/// The path without symbolic links: realpath(3). nil where it cannot be told.
+/// The path without symbolic links: realpath(3). nil if it cannot be resolved.
 package func realPath(_ path: String) -> String? {
     // realpath allocates the string that it returns when it is given none.
     guard let resolved = unsafe realpath(path, nil) else { return nil }
@@ -197,8 +197,8 @@ package func realPath(_ path: String) -> String? {
     return unsafe String(cString: resolved)
 }
 
-/// The path without symbolic links, of something that need not be there yet: what follows the nearest directory that is
-/// there stays as it is.
+/// The path without symbolic links, even if it does not exist yet: the part after the nearest existing directory stays
+/// as it is.
 package func realPathToBe(_ path: String) -> String {
     var place = path, missing: [Substring] = []
     while true {

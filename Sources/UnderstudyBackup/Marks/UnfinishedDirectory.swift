@@ -1,54 +1,54 @@
 import Glibc
 package import UnderstudyPlatform
 
-/// Whose marks a run believes.
+/// The users whose marks a run trusts.
 package struct MarkTrust: Sendable, Equatable {
-    /// The user that runs this.
+    /// The user of this process.
     package var user: UInt32
-    /// A further user, whom root has named as the owner of what it makes.
+    /// A further user, named by root as the owner of its files.
     package var owner: UInt32?
 
-    /// - Parameter owner: Whom the files of the run are given to; it counts for root alone.
+    /// - Parameter owner: The owner of the run's files; ignored unless this process runs as root.
     package init(owner: FileOwner? = nil) {
         user = geteuid()
         self.owner = user == 0 ? owner?.user : nil
     }
 }
 
-/// Why nothing is done on the word of a mark.
+/// Why a mark is not trusted.
 package enum MarkFlaw: Error, Equatable, Sendable {
     /// It is a symbolic link, a pipe, a directory…
     case notAFile
     case hasOtherNames
     case isTooLarge
-    /// Its mode lets others than its owner write to it.
+    /// Its mode lets users other than its owner write to it.
     case isWritable(mode: UInt16)
     case cannotBeRead(number: CInt)
-    /// It, or its directory, belongs to this user, who is neither the one that runs this nor the owner it names.
+    /// It, or its directory, belongs to this user, who is neither the user of this process nor the named owner.
     case belongs(to: UInt32)
     case directoryBelongs(to: UInt32)
     case format(String)
     case line(String)
-    /// It was begun, but lies beside other files: so they are not of its run.
+    /// It is at its first stage, but other files lie beside it, so they are not of its run.
     case isNotWhole
     /// It was made for another directory: this one is a copy, or the mark was put here.
     case isOfAnotherDirectory
-    /// The data directory of its run can't be looked at, which alone tells what became of the run.
+    /// The data directory of its run, which alone shows the state of the run, cannot be examined.
     case dataDirectory(String)
 }
 
-/// A directory that a run has left unfinished, or is still filling.
+/// A directory that a run left unfinished, or is still filling.
 package struct UnfinishedDirectory: Sendable, Equatable {
     package enum State: Sendable, Equatable {
-        /// Its process is gone: what lies in it is of no use.
+        /// Its process is gone: its contents are of no use.
         case abandoned
         /// A process is filling it now.
         case inUse
-        /// A server has been started in it since: what it holds may be precious.
+        /// A server has been started in it since: its contents may be valuable.
         case served
-        /// It is complete, with all other directories of its run: marks alone are left.
+        /// It is complete, like all other directories of its run: only marks are left.
         case complete
-        /// There is a mark, but nobody may act on it.
+        /// It has a mark that is not trusted.
         case distrusted(MarkFlaw)
     }
 
@@ -56,7 +56,7 @@ package struct UnfinishedDirectory: Sendable, Equatable {
     package let record: UnfinishedRecord
     package let state: State
 
-    /// What the mark in a directory says; nil where there is none.
+    /// Reads the mark in a directory; nil if there is none.
     package static func find(_ path: String, trust: MarkTrust = MarkTrust()) -> UnfinishedDirectory? {
         do throws(MarkFlaw) {
             guard let found = try FoundMark(path, trust: trust, lock: .look) else { return nil }
@@ -66,7 +66,7 @@ package struct UnfinishedDirectory: Sendable, Equatable {
         }
     }
 
-    /// Further directories of the same run that are there, with their marks.
+    /// The other directories of the same run that still exist and have their marks.
     package func others(trust: MarkTrust = MarkTrust()) -> [String] {
         guard let found = try? FoundMark(path, trust: trust, lock: .look), found.record.run == record.run else {
             return []
@@ -76,14 +76,14 @@ package struct UnfinishedDirectory: Sendable, Equatable {
         return paths.reversed()
     }
 
-    /// Leaves everything that the run has touched as it was before, this directory last.
+    /// Restores everything that the run touched to its state before, this directory last.
     ///
-    /// All is looked at again on what is then open: only what belongs to the right user, is marked, and is what the run
-    /// has made, is touched.
+    /// Everything is checked again on open descriptors: only directories that belong to the right user, are marked, and
+    /// were made by the run are touched.
     ///
     /// - Parameters:
-    ///   - includesOthers: Whether the further directories of the run go too.
-    ///   - interrupt: Ends it between two files. The marks stay.
+    ///   - includesOthers: Whether the run's other directories are restored too.
+    ///   - interrupt: Ends the removal between two files. The marks stay.
     package func remove(
         trust: MarkTrust = MarkTrust(), includesOthers: Bool = true, interrupt: Interrupt? = nil
     ) throws(FileIOError) {
@@ -92,7 +92,7 @@ package struct UnfinishedDirectory: Sendable, Equatable {
         try found.restore(interrupt)
     }
 
-    /// Takes away the marks of a run that has completed its directories, this one's last.
+    /// Removes the marks of a run that completed its directories, this directory's last.
     package func removeMarks(trust: MarkTrust = MarkTrust(), includesOthers: Bool = true) throws(FileIOError) {
         let found = try reopen(trust, .complete)
         if includesOthers { try found.withOthers { other throws(FileIOError) in try other.removeMark() } }

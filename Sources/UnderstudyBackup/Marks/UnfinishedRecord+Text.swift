@@ -1,9 +1,9 @@
 import UnderstudyPlatform
 
-/// The text of a mark: comments, the number of the format, and one line for each fact: a key, a space, and the value,
-/// in which `%`, line ends and the like are `%XX`. Lines are only ever added; the last `stage` counts.
+/// The text of a mark: comments, the format number, and one line for each fact: a key, a space, and the value, in which
+/// `%` and control characters are `%XX`. Lines are only appended; the last `stage` counts.
 extension UnfinishedRecord {
-    /// Format 1 had no number, and did not say which directory it stands in.
+    /// Format 1 had no number, and did not record its own directory.
     static let format = "2"
     private static let comments = """
         # The base backup in this directory is not finished, or the process that took it was killed.
@@ -12,9 +12,9 @@ extension UnfinishedRecord {
         """
 
     package enum Flaw: Error, Equatable, Sendable {
-        /// Its format has this number; "1" had none.
+        /// The format is not known; "1" for a mark without a format number.
         case format(String)
-        /// A line says nothing that this format knows, or something that no run writes.
+        /// A line has an unknown key, or a value that no run writes.
         case line(String)
     }
 
@@ -63,9 +63,9 @@ extension UnfinishedRecord {
 
     /// Reads a mark.
     ///
-    /// A process that is killed may leave an empty mark or half a line at its end. Both mean that nothing more had
-    /// happened: what follows the last line end is left out, and a mark without its first `stage` is at
-    /// ``Stage/made``. Anything else that no run writes is a flaw.
+    /// A killed process may leave an empty mark or an incomplete last line. Both mean that nothing more had happened:
+    /// text after the last line end is ignored, and a mark without a `stage` is at ``Stage/made``. Anything else that
+    /// no run writes is a flaw.
     package init(reading text: String) throws(Flaw) {
         self.init(run: "")
         var hasFormat = false
@@ -84,7 +84,7 @@ extension UnfinishedRecord {
         }
     }
 
-    /// - Returns: False if no run writes that.
+    /// - Returns: False if no run writes this line.
     private mutating func take(_ key: String, _ value: String) -> Bool {
         switch key {
         case "run" where run.isEmpty && !value.isEmpty && value.utf8.allSatisfy(\.isHexadecimal): run = value
@@ -152,7 +152,7 @@ extension UnfinishedRecord {
         return String(validating: bytes, as: UTF8.self)
     }
 
-    /// For messages: short, and without anything that a terminal obeys.
+    /// For messages: short, and only printable ASCII.
     private static func shown(_ line: Substring.UTF8View.SubSequence) -> String {
         String(decoding: line.prefix(60).map { $0 < 0x20 || $0 >= 0x7F ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
     }
@@ -172,7 +172,7 @@ extension UnfinishedRecord.Slot {
 }
 
 extension String {
-    /// From the root directory on, and not that itself.
+    /// An absolute path of at most 4096 bytes, not the root directory.
     fileprivate var isPlainPath: Bool {
         isAbsolutePath && utf8.count <= 4096 && utf8.contains { $0 != UInt8(ascii: "/") }
     }

@@ -1,14 +1,14 @@
 import Glibc
 package import UnderstudyPlatform
 
-/// What the mark in an unfinished directory says: who began to fill it, and how to leave things as they were.
+/// The contents of the mark in an unfinished directory: the run that fills it, and how to restore the previous state.
 package struct UnfinishedRecord: Sendable, Equatable {
-    /// A permanent replication slot that the run made.
+    /// A permanent replication slot that the run created.
     package struct Slot: Sendable, Equatable {
         package var name: String
-        /// Of the server that has it.
+        /// The server that has the slot.
         package var systemIdentifier: String
-        /// Its restart_lsn when the run began; nil where the server could not be asked.
+        /// Its restart_lsn when the run began; nil if that could not be read.
         package var position: UInt64?
 
         package init(name: String, systemIdentifier: String, position: UInt64? = nil) {
@@ -18,38 +18,38 @@ package struct UnfinishedRecord: Sendable, Equatable {
         }
     }
 
-    /// How far the run is with the directory.
+    /// How far the run has come with the directory.
     package enum Stage: String, Sendable, CaseIterable {
         /// Nothing has been put into it yet.
         case made
-        /// What lies in it is the run's.
+        /// Its contents are the run's.
         case filling
-        /// All directories of the run are complete, and on stable storage if that was wanted; only marks are left to be
-        /// removed. Counts in the data directory alone.
+        /// All directories of the run are complete, and on stable storage if requested; only the marks remain to be
+        /// removed. Valid only in the data directory.
         case complete
-        /// All that the run put into it has been removed.
+        /// Everything that the run put into it has been removed.
         case emptied
     }
 
-    /// The same in all directories that one run fills, and in those of no other run.
+    /// Identifies the run: the same in all of its directories, and unique to it.
     package var run: String
-    /// The number of the process.
+    /// The process ID.
     package var process: Int?
-    /// When it began: `2026-11-24 08:15:00 UTC`.
+    /// When the run began: `2026-11-24 08:15:00 UTC`.
     package var begun: String?
-    /// The start of the machine in which it began: see ``FileIdentity/boot``.
+    /// The boot of the machine in which the run began: see ``FileIdentity/boot``.
     package var boot: String?
     /// The marked directory.
     package var directory: FileIdentity?
-    /// The directories that were made, outermost first and the marked one last; empty if that was there.
+    /// The directories that the run made, outermost first and the marked one last; empty if that one existed.
     package var made: [NotedDirectory] = []
-    /// Mode and owner of the directory if it was there.
+    /// Mode and owner of the directory if it existed.
     package var before: ModeAndOwner?
     /// The data directory of the run, in the marks of its other directories.
     package var data: NotedDirectory?
-    /// Further directories that the run fills or was about to.
+    /// Further directories that the run fills or was about to fill.
     package var others: [String] = []
-    /// The slot that the run made.
+    /// The slot that the run created.
     package var slot: Slot?
     package var stage = Stage.made
 
@@ -68,6 +68,6 @@ package struct UnfinishedRecord: Sendable, Equatable {
             run: run, process: Int(getpid()), begun: UTCTime.now.text, boot: FileIdentity.boot)
     }
 
-    /// Whether the numbers of devices are those that were noted.
+    /// Whether the recorded device numbers are still valid: the machine has not restarted since.
     var isOfThisBoot: Bool { boot == FileIdentity.boot }
 }

@@ -5,11 +5,11 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// A slot that the server has given up, or gives up in mid-backup.
+/// Detects a slot that the server has invalidated, before or during the backup.
 extension BackupRun {
-    /// Refuses an existing slot that holds no WAL though its name is there. Where nothing tells, that is said.
+    /// Refuses an existing slot that was invalidated and holds no WAL. Logs a warning if that cannot be determined.
     ///
-    /// - Returns: From where on it holds WAL; nil if it holds none or nothing tells.
+    /// - Returns: The position from which the slot holds WAL; nil if it holds none or the position is unknown.
     func checkHolds(_ session: Session) throws(UnderstudyError) -> LSN? {
         let name: String
         switch options.slot {
@@ -38,7 +38,8 @@ extension BackupRun {
         return look.state?.restartLSN
     }
 
-    /// A server that invalidates a slot ends its WAL sender as an administrator does, and may not come to say so.
+    /// Explains an error that comes from an invalidated slot: the server ends the slot's WAL sender as an administrator
+    /// does, and may not get to report why.
     func explainingLostSlot(_ error: UnderstudyError) -> UnderstudyError {
         let isLost = error.sqlState == "57P01" || (error.sqlState == nil && error.code == .connection)
         guard isLost, let slot, let name = slot.streamed else { return error }

@@ -5,25 +5,25 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// A replication slot that an earlier run made, before it was killed. By now it may serve a standby that has nothing to
-/// do with that run: it is dropped only as long as it stands where that run has left it.
+/// A replication slot that an earlier run created before it was killed. By now a standby unrelated to that run may use
+/// it, so it is dropped only while it is where that run left it.
 struct LeftSlot {
-    /// What the server tells of it now.
+    /// The slot's current state on the server.
     struct Standing: Equatable {
         var isActive = false
         /// nil if it holds no WAL.
         var position: LSN?
     }
 
-    /// Where it was when the run began; nil if that could not be asked.
+    /// Its position when the run began; nil if unknown.
     var noted: LSN?
-    /// The end of the WAL that the run has written; nil if there is none.
+    /// The end of the WAL that the run wrote; nil if there is none.
     var end: LSN?
 
     static let inUse = "it is in use"
     static let mayBeTakenOver = "another base backup is under way on the server, and may have taken it over"
 
-    /// Why it must be kept; nil if it is as the run has left it, and nobody's.
+    /// Why the slot must be kept; nil if it is as the run left it, and not in use.
     func reasonToKeep(_ standing: Standing) -> String? {
         guard let noted else { return "where it stood when that base backup began is not known" }
         guard let position = standing.position else { return "it holds no WAL, so it cannot be told whose it is" }
@@ -36,19 +36,20 @@ struct LeftSlot {
 }
 
 extension BackupRun {
-    /// What the mark says of a slot that was just made.
+    /// The record in the mark for a slot that was just created.
     ///
-    /// - Parameter session: Idle.
+    /// - Parameter session: An idle connection.
     func leftSlot(_ name: String, _ session: Session, _ server: ServerFacts) -> UnfinishedRecord.Slot {
-        // Without it the slot would be kept for ever, if this process is killed. One that is interrupted drops it itself.
+        // Without the position, the slot would be kept forever if this process is killed. An interrupted run drops it
+        // itself.
         let standing = try? standing(of: name, session, interrupt: interrupt, patience: .seconds(10))
         return .init(
             name: name, systemIdentifier: server.identity.systemIdentifier,
             position: standing?.position?.rawValue)
     }
 
-    /// Drops the slot of an earlier run, if this server has it and it is as that run has left it. Else it is named, with
-    /// the command that drops it.
+    /// Drops the slot of an earlier run if this server has it and it is as that run left it. Otherwise logs the command
+    /// that drops it.
     func dropSlot(
         of left: UnfinishedDirectory, _ session: Session, _ server: ServerFacts
     ) throws(UnderstudyError) {
@@ -81,12 +82,12 @@ extension BackupRun {
         )
     }
 
-    /// - Returns: Why it is kept; nil if it is gone.
+    /// - Returns: Why the slot is kept; nil if it is gone.
     private func drop(_ name: String, _ found: LeftSlot, _ session: Session) throws(ConnectionError) -> String? {
-        // One that has taken the slot over does not use it before the server has made its checkpoint.
+        // A backup that has taken the slot over does not use it before the server has made its checkpoint.
         let ordinary = try? OrdinaryConnection.open(parameters, interrupt)
         var isBackupUnderWay = false
-        // The server may need a moment to notice that the process which streamed from it is gone.
+        // The server may need a moment to notice that the process that streamed from it is gone.
         for attempt in 1...50 {
             guard
                 let standing = try standing(
@@ -98,7 +99,7 @@ extension BackupRun {
             isBackupUnderWay = ordinary.map { Self.sendsBackup($0) } ?? false
             if !standing.isActive && !isBackupUnderWay {
                 do throws(ConnectionError) {
-                    // A server drops no slot that is in use.
+                    // A server does not drop a slot in use.
                     _ = try session.runShielded(ReplicationCommand.dropSlot(name))
                     logger.notice("dropped replication slot \"\(name)\" of the unfinished base backup")
                     return nil
@@ -111,14 +112,14 @@ extension BackupRun {
         return isBackupUnderWay ? LeftSlot.mayBeTakenOver : LeftSlot.inUse
     }
 
-    /// Whether the server sends a base backup to somebody; false where that is not told.
+    /// Whether the server is sending a base backup to any client; false if unknown.
     private static func sendsBackup(_ ordinary: Session) -> Bool {
         let rows = try? ordinary.runForRows(
             "SELECT 1 FROM pg_catalog.pg_stat_replication WHERE state = 'backup' LIMIT 1")
         return rows?.rows.isEmpty == false
     }
 
-    /// Where a slot stands now; nil if there is none of that name. Whether it is in use is told before 15 alone.
+    /// The current state of a slot; nil if none has that name. Whether it is in use is known only before 15.
     private func standing(
         of name: String, _ session: Session, interrupt: Interrupt, patience: Duration?
     ) throws(ConnectionError) -> LeftSlot.Standing? {
@@ -129,7 +130,7 @@ extension BackupRun {
                 return try SlotState.decode(rows).map { LeftSlot.Standing(position: $0.restartLSN) }
             } catch { throw ConnectionError(.protocolViolation, error.message) }
         }
-        // Only an ordinary connection can tell, and the role may have none.
+        // Only an ordinary connection can read the slot, and the role may be allowed none.
         let ordinary = try Session.connect(
             parameters, kind: .ordinary(database: parameters["dbname"] ?? "postgres"), applicationName: "understudy",
             interrupt: interrupt, patience: patience)
@@ -140,7 +141,7 @@ extension BackupRun {
         return LeftSlot.Standing(isActive: row[0] != "f", position: row[1].flatMap { LSN($0) })
     }
 
-    /// The end of the last page of WAL that an earlier run has written into its directories.
+    /// The end of the last WAL page that an earlier run wrote into its directories.
     private func endOfWAL(in left: UnfinishedDirectory, _ size: WALSegmentSize) -> LSN? {
         var end: LSN?
         func look(_ directory: ConfinedDirectory?) {
@@ -150,7 +151,7 @@ extension BackupRun {
         if let data = try? ConfinedDirectory(path: left.path) {
             for name: RelativePath in ["pg_wal", "pg_xlog"] { look(try? data.openDirectory(name)) }
         }
-        // One of its own has that directory behind a link. There may be thousands of others.
+        // A separate WAL directory is one of the others. There may be thousands of them.
         for path in left.others(trust: leftovers.trust) { look(try? ConfinedDirectory(path: path)) }
         return end
     }
@@ -165,7 +166,7 @@ extension BackupRun {
         let page: UInt64 = 8192
         for segment in segments {
             guard let file = try? directory.openFile(RelativePath("\(segment)"), flags: 0) else { continue }
-            // Pages that were not written are zero; the header of one says where it belongs.
+            // Unwritten pages are zero; the header of a page has its address.
             for index in (0..<size.bytes / page).reversed() {
                 let start = segment.startLSN.rawValue + index * page
                 guard let head = try? file.read(from: Int64(index * page), atMost: 16, path: ""), head.count == 16

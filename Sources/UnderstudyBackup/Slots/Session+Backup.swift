@@ -3,7 +3,7 @@ import UnderstudyCore
 import UnderstudyProtocol
 
 extension Session {
-    /// Reads what the next result of BASE_BACKUP says, which must be rows.
+    /// Reads the next result of BASE_BACKUP, which must be rows.
     func nextRows<Value>(_ read: (ResultSet) throws(ProtocolError) -> Value) throws(UnderstudyError) -> Value {
         let reply: Reply<ResultSet>
         do throws(ConnectionError) { reply = try nextResult() } catch { throw UnderstudyError(error) }
@@ -13,7 +13,7 @@ extension Session {
         do throws(ProtocolError) { return try read(rows) } catch { throw UnderstudyError(error) }
     }
 
-    /// The settings in effect, with all hosts that were given; with the one that was found where a standby of this version knows only one.
+    /// The settings in effect, for a standby: with all given hosts from 10, with only the connected host before.
     var settingsForStandby: [ConnectionParameters.Setting] {
         guard serverVersion < .init(number: 100_000) else { return givenSettings }
         return effectiveSettings.filter { $0.keyword != "hostaddr" }.map { setting in

@@ -6,18 +6,18 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 
 extension SlotKeeper {
-    /// How long a server that does not answer is waited for: it may be starting again.
+    /// How long to wait for a server that does not answer: it may be restarting.
     private static let longestWait = Duration.seconds(60)
-    /// …where whoever ended the run waits for its end.
+    /// The same if the run was cancelled from outside.
     private static let longestHurriedWait = Duration.seconds(4)
 
-    /// Drops a slot that this run has made; tries again until the server answers, or time has run out.
+    /// Drops a slot that this run created; retries until the server answers or time runs out.
     ///
     /// - Parameters:
-    ///   - patience: How long a server may be silent; nil for as long as it takes.
-    ///   - hurry: Raised when somebody waits for the end of the run.
-    ///   - note: Where the slot is noted for the next run; nil for nowhere.
-    /// - Returns: Whether there is no such slot any more. If there is, the user was told how it is dropped.
+    ///   - patience: How long the server may be silent; at most, and by default, a minute.
+    ///   - hurry: Raised when the run is cancelled from outside.
+    ///   - note: The directory whose mark records the slot for the next run; nil if there is none.
+    /// - Returns: Whether the slot is gone. If not, a warning gave the command that drops it.
     func dropMade(
         _ parameters: ConnectionParameters, patience: Duration?, hurry: Interrupt, note: String?, logger: Logger
     ) -> Bool {
@@ -34,7 +34,7 @@ extension SlotKeeper {
                 deadline = min(deadline, clock.now + Self.longestHurriedWait)
                 parameters["connect_timeout"] = "3"
             }
-            // What ended the run does not end this, but what comes meanwhile makes it shorter.
+            // The interrupt that ended the run does not end this, but a cancellation that comes now shortens it.
             let interrupt = isHurried ? Interrupt() : hurry
             do throws(ConnectionError) {
                 let session = try Session.connect(
@@ -67,7 +67,8 @@ extension SlotKeeper {
         }
     }
 
-    /// The server is not there, starts or stops, or has no place just now.
+    /// Whether the failure may pass: the server is not reachable, starts or stops, has no free connection, or still
+    /// uses the slot.
     static func mayPass(_ error: ConnectionError) -> Bool {
         switch error.code {
         case .unreachable, .timedOut, .lost, .stalled: true

@@ -5,25 +5,25 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// The replication slot of a run: made or taken over, and dropped again if the run fails.
+/// The replication slot of a run: created or taken over; a created slot is dropped again if the run fails.
 struct SlotKeeper {
     /// The slot that outlives the run; nil for none.
     private(set) var permanent: String?
-    /// The slot that the WAL stream uses, and moves forward unless ``keepsPosition``; nil for none.
+    /// The slot that the WAL stream uses, and advances unless ``keepsPosition``; nil for none.
     private(set) var streamed: String?
-    /// Whether the stream leaves the slot where it is.
+    /// Whether the stream leaves the slot's position unchanged.
     private(set) var keepsPosition = false
-    /// A permanent slot that this run has made.
+    /// A permanent slot that this run created.
     private(set) var made: String?
-    /// Whether the permanent slot may hold no WAL at all: it was never used, as far as can be told, and could not be moved.
+    /// Whether the permanent slot may hold no WAL: as far as known it was never used, and it could not be moved.
     private var mayHoldNothing = false
 
     /// Provides the slot over the connection that will stream the WAL.
     ///
     /// - Parameters:
-    ///   - identity: Where the server is now.
-    ///   - segmentSize: Of the server's WAL.
-    ///   - holds: From where on an existing slot holds WAL, as an ordinary connection tells it (before 15).
+    ///   - identity: The server and its current position.
+    ///   - segmentSize: The server's WAL segment size.
+    ///   - holds: The position from which an existing slot holds WAL, read over an ordinary connection (before 15).
     ///   - mayMove: Whether a flush position may be reported: see ``FlushLimit``.
     init(
         _ wanted: BaseBackup.Slot, session: Session, identity: SystemIdentity, segmentSize: WALSegmentSize,
@@ -40,7 +40,7 @@ struct SlotKeeper {
             streamed = name
         case .existing(let name):
             try Self.requireSlots(version)
-            // A slot that cannot be used shows now, not when the copy is on its way.
+            // An unusable slot is refused here, not during the copy.
             let position = try Self.probe(name, session, identity, segmentSize) ?? holds
             permanent = name
             streamed = name
@@ -54,8 +54,8 @@ struct SlotKeeper {
             } catch  where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
                 let position = try Self.probe(name, session, identity, segmentSize) ?? holds
                 logger.notice("taking over replication slot \"\(name)\"")
-                // It holds all that this run needs. If the run fails, it must still hold what it held before. The stream uses
-                // it, so that nobody else does, but does not move it.
+                // The slot holds all WAL that this run needs. If the run fails, it must still hold what it held before,
+                // so the stream uses the slot, to keep others from it, but does not advance it.
                 if position != nil {
                     keepsPosition = true
                 } else {
@@ -66,13 +66,14 @@ struct SlotKeeper {
             made = name
             logger.info("created replication slot \"\(name)\"")
             if !version.reservesWALOnSlotCreation {
-                // 9.4 and 9.5 can only be told by a flush position, and commits may be waiting that must not return because of
-                // it. None of them is before the first segment that a cluster has, and from there on the slot holds all.
+                // 9.4 and 9.5 reserve WAL only for a reported flush position, and commits may be waiting that must not
+                // return because of it. None of them is before the first segment of a cluster, and from there on the
+                // slot holds all WAL.
                 let lowest = LSN(rawValue: segmentSize.bytes)
                 do throws(UnderstudyError) {
                     _ = try Self.probe(name, session, identity, segmentSize, reserving: lowest)
                 } catch {
-                    // Nobody else would know of it.
+                    // Nobody else would know of the slot.
                     var failure = error
                     do throws(ConnectionError) {
                         _ = try session.runShielded(ReplicationCommand.dropSlot(name))
@@ -86,7 +87,7 @@ struct SlotKeeper {
         }
     }
 
-    /// Lets an existing slot hold WAL that, as far as can be told, holds none.
+    /// Makes an existing slot hold WAL if, as far as known, it holds none.
     private mutating func reserve(
         _ name: String, _ session: Session, _ identity: SystemIdentity, _ segmentSize: WALSegmentSize, mayMove: Bool,
         _ logger: Logger
@@ -101,7 +102,7 @@ struct SlotKeeper {
                 """)
             return
         }
-        // Before 15 nobody tells whether it holds some, which must not be let go.
+        // Before 15 it is unknown whether the slot already holds WAL, which must not be released.
         guard isKnown else { return }
         logger.notice(
             "replication slot \"\(name)\" held no WAL, because it was never used or was lost; it does from now on")
@@ -132,11 +133,11 @@ struct SlotKeeper {
         }
     }
 
-    /// Streams for a moment from a slot: the server says whether it is physical, inactive, and its WAL still there.
+    /// Streams briefly from a slot: the server checks that it is physical, inactive, and its WAL still there.
     ///
-    /// - Parameter reserving: Told as flushed, so that the slot holds the WAL from there on. Where it is invalid, the
-    ///   slot stays as it is.
-    /// - Returns: The position from which the slot held WAL, where the server tells it (from 15).
+    /// - Parameter reserving: Reported as flushed, so that the slot holds the WAL from there on. If invalid, the slot
+    ///   is unchanged.
+    /// - Returns: The position from which the slot held WAL, if the server reports it (from 15).
     private static func probe(
         _ name: String, _ session: Session, _ identity: SystemIdentity, _ segmentSize: WALSegmentSize,
         reserving: LSN = .invalid
@@ -158,7 +159,7 @@ struct SlotKeeper {
         }
     }
 
-    /// Streams for a moment from a slot, and tells it a flush position.
+    /// Streams briefly from a slot, and reports a flush position.
     private static func tell(
         _ name: String, _ session: Session, flushed: LSN, from start: LSN, timeline: TimelineID
     ) throws(ConnectionError) {
@@ -172,14 +173,16 @@ struct SlotKeeper {
         while try session.nextResult() != .none {}
     }
 
-    /// Moves the permanent slot to the end of the backup, now that the copy is complete: it holds what a standby made of it
-    /// needs. Where commits may be waiting, a slot that may hold nothing otherwise is moved, and one that was there before, if
-    /// the copy stays: commits that return then are in it, and where a killed run had left that slot, the removal of that
-    /// run's leftovers would take it along.
+    /// Moves the permanent slot to the end of the backup once the copy is complete: from there on it holds what a
+    /// standby made of the copy needs.
+    ///
+    /// If commits may be waiting for a standby, only two slots are moved: one that may hold no WAL otherwise, and one
+    /// that existed before, if the copy stays. Commits that return then are in the copy, and if a killed run left that
+    /// slot, moving it keeps the removal of that run's leftovers from dropping it.
     ///
     /// - Parameters:
-    ///   - isForGood: Whether the copy stays whatever happens.
-    ///   - session: A connection that is idle.
+    ///   - isForGood: Whether the copy stays in any case.
+    ///   - session: Returns an idle connection.
     func moveToEnd(
         _ end: BackupPosition, segmentSize: WALSegmentSize, isForGood: Bool, logger: Logger,
         _ session: () throws(UnderstudyError) -> Session
@@ -194,13 +197,13 @@ struct SlotKeeper {
                     timeline: end.timeline)
             } catch { throw UnderstudyError(error, of: .slot) }
         } catch  where error.sqlState == "55006" {
-            // A standby has it by now, and moves it.
+            // A standby already uses the slot, and moves it.
         } catch  where error.code != .cancelled {
             logger.warning("could not move replication slot \"\(permanent)\" to \(end.lsn): \(error.message)")
         }
     }
 
-    /// From 15 on the replication connection itself tells the slot's kind and position.
+    /// Reads the slot's position over the replication connection (servers from 15). Throws unless the slot is physical.
     private static func readPosition(_ name: String, _ session: Session) throws(ConnectionError) -> LSN? {
         let rows = try session.runForRows(ReplicationCommand.readSlot(name))
         let state: SlotState?
@@ -212,7 +215,7 @@ struct SlotKeeper {
         return state.restartLSN
     }
 
-    /// Makes sure that a slot which was taken over still holds its WAL; the stream did not move it (servers from 15).
+    /// Checks that a slot that was taken over still holds its WAL; the stream did not move it (servers from 15).
     func checkHeld(_ session: Session) throws(UnderstudyError) {
         guard let permanent, keepsPosition, session.serverVersion.readsSlots else { return }
         let position: LSN?
@@ -225,7 +228,7 @@ struct SlotKeeper {
             hint: "Raise max_slot_wal_keep_size on the primary, or use a new slot, which holds WAL from now on only.")
     }
 
-    /// The server may need a moment to notice that our stream, which held the slot, has ended.
+    /// Drops a slot, and retries: the server may need a moment to notice that the stream that used it has ended.
     ///
     /// - Parameter end: No attempt begins after it, and none takes longer.
     static func drop(_ name: String, _ session: Session, until end: ContinuousClock.Instant) throws(ConnectionError) {

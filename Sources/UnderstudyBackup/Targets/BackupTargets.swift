@@ -5,20 +5,19 @@ import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
 
-/// The directories that a backup fills: the data directory, the WAL directory if it is apart, the tablespaces.
+/// The directories that a backup fills: the data directory, the WAL directory if it is separate, the tablespaces.
 ///
-/// Data and WAL directory stay open. Tablespaces, of which there may be thousands, are open while something is done to
-/// them.
+/// The data and WAL directories stay open. Tablespaces, of which there may be thousands, are open only while in use.
 final class BackupTargets {
     let data: OwnedDirectory
     private var others: [OwnedDirectory.Closed] = []
     private(set) var wal: OwnedDirectory?
-    /// Directories in the data directory that were made before the archive that has them arrives.
+    /// Directories in the data directory that were created before the archive that contains them arrives.
     private(set) var premade: Set<String> = []
-    /// By the number of the device: opened before the first byte is written, so that no failure goes unseen.
+    /// By device number: opened before the first byte is written, so that no failure is missed.
     private var wholeFileSystems: [UInt64: DurableTree] = [:]
     private var syncedEach: [OwnedDirectory.Closed] = []
-    /// The real path of each directory and those above it, with the path of that directory.
+    /// The real path of each directory and of its parents, with the directory's path.
     private var realPaths: [String: String] = [:], realParents: [String: String] = [:]
     private let owner: FileOwner?
     private let mode: UInt16
@@ -26,17 +25,17 @@ final class BackupTargets {
     private let syncMethod: BaseBackup.SyncMethod
     private let leftovers: Leftovers
     private let interrupt: Interrupt?
-    /// The mark of this run.
+    /// The record of this run, for its marks.
     private let run = UnfinishedRecord.ofNewRun()
     /// Whether the mark of the data directory says that all is complete, or is gone.
     private var isComplete = false
 
-    /// Makes the data directory, or takes one that is empty.
+    /// Creates the data directory, or takes an empty one.
     ///
     /// - Parameters:
-    ///   - slot: A permanent slot that this run has made, noted for the case that it is killed.
-    ///   - takesMode: Whether a data directory that was there gets the mode.
-    ///   - interrupt: Looked at before each directory.
+    ///   - slot: A permanent slot that this run created, recorded in case it is killed.
+    ///   - takesMode: Whether an existing data directory gets the mode.
+    ///   - interrupt: Checked before each directory.
     init(
         path: String, mode: UInt16, owner: FileOwner?, syncs: Bool, syncMethod: BaseBackup.SyncMethod = .automatic,
         leftovers: Leftovers = .refuse, slot: UnfinishedRecord.Slot? = nil, takesMode: Bool = true,
@@ -80,7 +79,7 @@ final class BackupTargets {
         }
     }
 
-    /// The directories above a path that has neither links nor doubled slashes.
+    /// The parents of a path that has neither links nor doubled slashes.
     private static func parents(of path: String) -> [String] {
         var parents: [String] = [], path = path
         while path != "/" {
@@ -100,7 +99,7 @@ final class BackupTargets {
         } catch { throw UnderstudyError(error) }
     }
 
-    /// Makes the WAL directory, in the data directory or at `path` with a link to it.
+    /// Creates the WAL directory, in the data directory or at `path` with a link to it.
     func makeWALDirectory(named name: String, at path: String?) throws(UnderstudyError) -> ConfinedDirectory {
         if let path { wal = try makeOther(path, .wal, isNamed: true).directory }
         do throws(FileIOError) {
@@ -118,14 +117,14 @@ final class BackupTargets {
         } catch { throw UnderstudyError(error) }
     }
 
-    /// - Parameter isNamed: Whether the user has named the place; else it is the server's word.
+    /// - Parameter isNamed: Whether the user named the path; otherwise the server did.
     func makeTablespace(at path: String, isNamed: Bool = true) throws(UnderstudyError) -> MemberRoot {
         let made = try makeOther(path, .tablespace, isNamed: isNamed)
         return MemberRoot(
             place: .closed(made.directory.closed), manifestPrefix: nil, syncsEachFile: syncs && made.syncsEachFile)
     }
 
-    /// Makes the directory of a tablespace that lies in the data directory itself (servers from 15 can have them).
+    /// Creates the directory of a tablespace inside the data directory (possible on servers from 15).
     func makeInPlaceTablespace(_ oid: UInt32) throws(UnderstudyError) -> MemberRoot {
         try checkInterrupt()
         do throws(FileIOError) {
@@ -154,7 +153,7 @@ final class BackupTargets {
                 adoption: place == .wal ? [.mode, .owner] : isNamed ? .owner : [])
         } catch { throw UnderstudyError(error, what: what) }
         others.append(owned.closed)
-        // By their texts they were compared before; a symbolic link may still lead from one into another.
+        // The paths were compared as text before; a symbolic link may still lead from one into another.
         if let real = realPath(path),
             let other = ([real] + Self.parents(of: real)).lazy.compactMap({ self.realPaths[$0] }).first
                 ?? realParents[real]
@@ -168,8 +167,8 @@ final class BackupTargets {
         return (owned, tree.syncsEachFile)
     }
 
-    /// A directory that is there is given to nobody on the server's word alone, and what belongs to somebody else is of no
-    /// use to the owner.
+    /// Refuses an existing directory of another user at a path that only the server named: it is not given to the owner
+    /// on the server's word, and otherwise the owner cannot use it.
     private func checkOwner(of path: String, _ what: String) throws(UnderstudyError) {
         guard let owner, let directory = try? ConfinedDirectory(path: path),
             let found = try? directory.modeAndOwner().owner, found.user != owner.user
@@ -186,7 +185,7 @@ final class BackupTargets {
             place: .open(owned.directory), manifestPrefix: prefix, syncsEachFile: syncs && tree.syncsEachFile)
     }
 
-    /// Puts the directories themselves on stable storage.
+    /// Puts the directories themselves and their entries on stable storage.
     func syncNames() throws(UnderstudyError) {
         for closed in [data.closed] + others {
             try checkInterrupt()
@@ -197,10 +196,10 @@ final class BackupTargets {
         }
     }
 
-    /// Puts everything on stable storage, the directories' own entries included.
+    /// Puts everything on stable storage, including the directories' own entries.
     func sync() throws(UnderstudyError) {
         do throws(FileIOError) {
-            // One syncfs covers all that is on a file system.
+            // One syncfs covers everything on a file system.
             for tree in wholeFileSystems.values { try tree.sync() }
             for closed in syncedEach {
                 try DurableTree(root: closed.open(), syncsEachFile: true).sync(interrupt: interrupt)
@@ -212,10 +211,10 @@ final class BackupTargets {
         }
     }
 
-    /// Says that everything is complete, and takes away the marks, that of the data directory last.
+    /// Marks the backup as complete, and removes the marks, that of the data directory last.
     ///
-    /// From the first step on the backup is complete, whatever happens to this process: what marks are left then are
-    /// known as the rest of a complete one.
+    /// From the first step on the backup is complete, whatever happens to this process: marks that remain then are
+    /// recognized as those of a complete backup.
     func removeMarks() throws(UnderstudyError) {
         try checkInterrupt()
         isComplete = true
@@ -234,22 +233,22 @@ final class BackupTargets {
         } catch { throw UnderstudyError(error) }
     }
 
-    /// Whether a mark in the data directory says that it is unfinished.
+    /// Whether the data directory is marked as unfinished.
     var hasMark: Bool { directory.exists(UnfinishedMark.name) }
 
-    /// Leaves everything as it was. What cannot be removed is returned.
+    /// Restores the previous state, and returns what could not be removed.
     ///
-    /// - Parameter keepingMark: Only the data directory stays, with its mark; a second call takes them away.
+    /// - Parameter keepingMark: Keeps only the data directory, with its mark; a second call removes both.
     func restore(keepingMark: Bool = false) -> [FileIOError] {
         let mark = isComplete ? markAgain() : nil
         var failures: [FileIOError] = []
-        // The other way round than they were made, so that parents are empty when their turn comes.
+        // In reverse order of creation, so that parents are empty when their turn comes.
         for closed in others.reversed() {
             do throws(FileIOError) { try OwnedDirectory(reopening: closed).restore() } catch {
                 if error.number != ENOENT || realPath(closed.path) != nil { failures.append(error) }
             }
         }
-        // Its mark names the others: it stays as long as one of them could not be restored.
+        // This mark names the others: it stays as long as one of them could not be restored.
         let keepsMark = !failures.isEmpty || (keepingMark && hasMark)
         do throws(FileIOError) { if keepsMark { try data.clear() } else { try data.restore() } } catch {
             failures.append(error)
@@ -257,12 +256,12 @@ final class BackupTargets {
         return withExtendedLifetime(mark) { failures }
     }
 
-    /// Before something that was complete is removed, it is marked as unfinished again. Until all marks are there, that of
-    /// the data directory says that all is complete.
+    /// Marks a complete backup as unfinished again before it is removed. Until all marks are there, the mark of the
+    /// data directory says that all is complete.
     private func markAgain() -> UnfinishedMark? {
-        // Of a standby that was started and stopped again. What has them is not removed by the next run.
+        // From a standby that was started and stopped. The next run would not remove a directory that has them.
         for name: RelativePath in ["postmaster.opts", "postmaster.pid"] { try? directory.remove(name) }
-        // Where there is no room for a mark, things are removed all the same.
+        // Removal goes on even if there is no room for a mark.
         let mark = try? data.markAgain { record in
             record.others = others.map(\.noted.path)
             record.stage = .complete

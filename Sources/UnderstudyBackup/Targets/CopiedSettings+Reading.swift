@@ -2,21 +2,21 @@ import UnderstudyConfiguration
 import UnderstudyPlatform
 
 extension CopiedSettings {
-    /// Reads what the server of a copy will read, as far as it can be read here.
+    /// Reads the configuration that the server of a copy will read, as far as it is readable here.
     ///
     /// - Parameters:
     ///   - directory: The copy.
-    ///   - configFile: The main configuration file where it is not the copy's own.
-    ///   - hasAutoConf: Whether the server reads postgresql.auto.conf, at last (from 9.4).
+    ///   - configFile: The main configuration file, if it is not the copy's own.
+    ///   - hasAutoConf: Whether the server reads postgresql.auto.conf last (from 9.4).
     init(in directory: String, configFile: String?, hasAutoConf: Bool) {
         self.init()
-        // Files that include each other could go on for ever.
+        // Files that include each other would be read without end.
         var filesLeft = 256
         read(configFile ?? "\(directory)/postgresql.conf", depth: 0, &filesLeft)
         if hasAutoConf { read("\(directory)/postgresql.auto.conf", depth: 0, &filesLeft) }
     }
 
-    /// The server gives up at this depth, too.
+    /// The server also gives up at this depth.
     private static let deepest = 10
     private static let largest = 1 << 20
 

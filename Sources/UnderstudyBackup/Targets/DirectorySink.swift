@@ -3,7 +3,7 @@ import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
 
-/// A directory that members of an archive go to, and what the manifest calls it.
+/// A directory for members of an archive, and its prefix in the manifest.
 struct MemberRoot: Sendable {
     enum Place: Sendable {
         case open(ConfinedDirectory)
@@ -12,7 +12,7 @@ struct MemberRoot: Sendable {
     }
 
     var place: Place
-    /// Before the member's path in the manifest; nil for the data directory.
+    /// The prefix of members' paths in the manifest; nil for the data directory.
     var manifestPrefix: MemberPath?
     /// Whether files in it must be synced one by one.
     var syncsEachFile: Bool
@@ -25,7 +25,7 @@ struct MemberRoot: Sendable {
         }
     }
 
-    /// Opens the directory, which is closed again when nobody holds it any more: there may be thousands.
+    /// Opens the directory. It is closed when it is no longer used: there may be thousands.
     func open() throws(UnderstudyError) -> Open {
         do throws(FileIOError) {
             let directory =
@@ -47,42 +47,42 @@ struct MemberRoot: Sendable {
 
 /// Writes the members of the archives into directories: the plain format.
 ///
-/// Nothing outside of the roots is touched, whatever the server sends. Symbolic links are made only as
-/// `pg_tblspc/OID`, for tablespaces that the server has announced, and to where this side puts them.
+/// Nothing outside of the roots is touched, whatever the server sends. Symbolic links are created only as
+/// `pg_tblspc/OID`, for announced tablespaces, and lead to the directories chosen here.
 struct DirectorySink: TarSink {
     typealias Failure = UnderstudyError
 
     private let dataRoot: MemberRoot.Open
-    /// Where the members below pg_wal go if not into the data directory.
+    /// Where the members below pg_wal go, if not into the data directory.
     private let walRoot: MemberRoot.Open?
     private let walName: StaticString
     private let rules: MemberRules
-    /// What the server's data_directory_mode allows.
+    /// The server's data_directory_mode.
     private let directoryMode: UInt16
     private let fileMode: UInt16
     private let premade: Set<String>
-    /// OID of each announced tablespace, and the link's target here.
+    /// The link target of each announced tablespace, by OID.
     private let tablespaceLinks: [UInt32: String]
 
-    /// Those whose link has come.
+    /// The OIDs of the tablespaces whose links have arrived.
     private(set) var linked: Set<UInt32> = []
 
-    /// The archive that is being read.
+    /// The root of the current archive.
     private var root: MemberRoot.Open
     private var filler: BatchFiller
     private var isFile = false
-    /// The one directory that a tablespace's archive has at its top.
+    /// The single directory at the top of a tablespace's archive.
     private var versionDirectory: [UInt8]?
-    /// Files that are executable on the server, and not here.
+    /// Files that are executable on the server but not here.
     private(set) var executables = SomeOfMany()
-    /// Archives whose directories may still be open, because what is to be written to them is on its way.
+    /// The number of archives whose directories may still be open because writes to them are pending.
     private var archivesUnderWay = 0
 
     private static let mostArchivesUnderWay = 8
 
     /// - Parameters:
-    ///   - rules: What the server cannot send.
-    ///   - directoryMode: 0700 or 0750, the permissions that directories may have; files may have those without the x.
+    ///   - rules: The members that the server never sends.
+    ///   - directoryMode: 0700 or 0750: the permissions that directories may have; files may have the same without x.
     init(
         dataRoot: MemberRoot, walRoot: MemberRoot?, premade: Set<String>, version: ServerVersion, rules: MemberRules,
         directoryMode: UInt16, tablespaceLinks: [UInt32: String], filler: BatchFiller
@@ -99,7 +99,7 @@ struct DirectorySink: TarSink {
         self.filler = filler
     }
 
-    /// What follows are members of the archive that belongs here.
+    /// Begins an archive: the members that follow go to `root`.
     mutating func beginArchive(_ root: MemberRoot) throws(UnderstudyError) {
         if archivesUnderWay == Self.mostArchivesUnderWay {
             try filler.drain()
@@ -150,7 +150,7 @@ struct DirectorySink: TarSink {
         if isFile { filler.close() }
     }
 
-    // MARK: - What is refused
+    // MARK: - Checks
 
     private mutating func check(_ entry: TarEntry) throws(UnderstudyError) {
         let isOfTablespace = root.manifestPrefix != nil
@@ -168,7 +168,8 @@ struct DirectorySink: TarSink {
         versionDirectory = directory
     }
 
-    /// The place of a tablespace that lies elsewhere holds the link to it; that of one in place, its directory.
+    /// At the path of a tablespace that lies elsewhere, only its link may come; at that of an in-place one, its
+    /// directory.
     private func checkLink(_ entry: TarEntry) throws(UnderstudyError) {
         guard let (oid, isAtPlace) = tablespacePlace(entry.path) else { return }
         if tablespaceLinks[oid] != nil {
@@ -201,7 +202,7 @@ struct DirectorySink: TarSink {
         if entry.mode & 0o100 != 0 { executables.note("\"\(path)\"") }
         return FileToWrite(
             directory: root.directory, relative: relative, manifestPath: path,
-            // Set-user-ID and the like have no place in a data directory, nor has what others may do.
+            // Set-user-ID bits and permissions for others do not belong in a data directory.
             mode: entry.mode & fileMode, size: entry.size, sync: root.syncsEachFile)
     }
 
@@ -218,13 +219,13 @@ struct DirectorySink: TarSink {
         root.manifestPrefix == nil && (path.isBeneath(walName) || path.string == "\(walName)")
     }
 
-    /// The OID where the path is `pg_tblspc/OID` or beneath it, and whether it is that place itself.
+    /// The OID if the path is `pg_tblspc/OID` or beneath it, and whether it is that path itself.
     private func tablespacePlace(_ path: MemberPath) -> (oid: UInt32, isItself: Bool)? {
         let parent = "pg_tblspc" as StaticString
         guard path.isBeneath(parent) else { return nil }
         let rest = path.bytes.dropFirst(parent.utf8CodeUnitCount + 1)
         let name = rest.prefix { $0 != UInt8(ascii: "/") }
-        // One writing of it alone: the server's.
+        // Only in the server's spelling.
         guard let oid = UInt32(String(decoding: name, as: UTF8.self)), "\(oid)".utf8.elementsEqual(name) else {
             return nil
         }

@@ -2,22 +2,22 @@ import Logging
 import UnderstudyCore
 import UnderstudyPlatform
 
-/// What is to be done where an earlier run, which was killed, has left its files.
+/// How to treat files that a killed run left.
 struct Leftovers: Sendable {
-    /// Whether they are removed; else they are refused. Never is anything removed but in a place that the user has named
-    /// for this run, or that the mark of the target names.
+    /// Whether they are removed; otherwise they are refused. Files are removed only at paths that the user named for
+    /// this run, or that the mark of the target names.
     var removes: Bool
-    /// Whether the user wants them removed where that may be done.
+    /// Whether the user wants them removed where that is allowed.
     var isWanted = false
     var trust = MarkTrust()
     /// Ends a removal between two files.
     var interrupt: Interrupt?
     var logger: Logger
 
-    /// Nothing is removed.
+    /// Removes nothing.
     static var refuse: Leftovers { Leftovers(removes: false, logger: .silent) }
 
-    /// Of a place that the server has named: nothing is removed there.
+    /// For a path that the server named: nothing is removed there.
     var inPlaceOfServer: Leftovers {
         var leftovers = self
         leftovers.isWanted = removes
@@ -25,19 +25,19 @@ struct Leftovers: Sendable {
         return leftovers
     }
 
-    /// What a place is.
+    /// The kind of a directory.
     enum Place: String {
-        /// The target: its mark names the others of its run, which are looked after with it.
+        /// The target: its mark names the run's other directories, which are handled with it.
         case target = "directory"
         case wal = "WAL directory"
         case tablespace = "tablespace directory"
     }
 
-    /// Looks whether a directory can be used.
+    /// Checks whether a directory can be used.
     ///
-    /// Nothing is touched but the marks of a backup that turns out to be complete.
+    /// Touches only the marks of a backup that turns out to be complete.
     ///
-    /// - Returns: What lies there and will be removed.
+    /// - Returns: The leftovers that will be removed, if any.
     @discardableResult
     func check(_ path: String, _ place: Place) throws(UnderstudyError) -> UnfinishedDirectory? {
         let what = place.rawValue
@@ -65,7 +65,7 @@ struct Leftovers: Sendable {
         return nil
     }
 
-    /// Removes what an earlier run has left in a directory and, of the target, in the others that it filled.
+    /// Removes what an earlier run left in a directory and, for the target, in the run's other directories.
     func clear(_ path: String, _ place: Place) throws(UnderstudyError) {
         guard let directory = try check(path, place) else { return }
         let others = place == .target ? directory.others(trust: trust) : []
@@ -81,7 +81,7 @@ struct Leftovers: Sendable {
 }
 
 extension UnfinishedRecord {
-    /// `, begun at … by process …`, as far as it is known.
+    /// `, begun at … by process …`, as far as known.
     var origin: String {
         var text = ""
         if let begun { text += ", begun at \(begun)" }

@@ -1,17 +1,17 @@
 import UnderstudyConfiguration
 
-/// The option that maps a tablespace, as a word to paste into a shell.
+/// The option that maps a tablespace, quoted for a shell.
 enum MappingOption {
     /// - Parameters:
-    ///   - old: A directory as the server tells it.
-    ///   - new: Where it goes; nil for a word to replace.
+    ///   - old: A directory as the server reports it.
+    ///   - new: Its new directory; nil for a placeholder.
     static func text(from old: String, to new: String? = nil) -> String {
-        // What was no UTF-8 has been repaired, and names another directory.
+        // Invalid UTF-8 has been replaced, so the text names another directory.
         let known = old.unicodeScalars.contains("\u{FFFD}") ? "OLDDIR" : escaped(old)
         return ShellText.pasted("--tablespace-mapping=\(known)=\(new.map(escaped) ?? "NEWDIR")")
     }
 
-    /// An equals sign that belongs to a directory has a backslash before it.
+    /// Puts a backslash before an equals sign in a directory's name.
     private static func escaped(_ directory: String) -> String {
         var text = String.UnicodeScalarView()
         for scalar in directory.unicodeScalars {

@@ -3,8 +3,8 @@ import UnderstudyConfiguration
 import UnderstudyCore
 import UnderstudyPlatform
 
-/// The words for a mark that nobody may act on. They never have a directory removed that others write to, or of which it is
-/// not known that a base backup has made what lies in it.
+/// Messages for untrusted marks. They never advise removing a directory that others can write to, or whose contents are
+/// not known to come from a base backup.
 extension UnderstudyError {
     init(_ flaw: MarkFlaw, in path: String, what: String, place: MarkPlace, trust: MarkTrust) {
         let mark = "\(path)/\(UnfinishedMark.name)"
@@ -50,13 +50,13 @@ extension MarkFlaw {
         }
     }
 
-    /// How what a base backup has left can be removed after all.
+    /// How the leftovers of a base backup can still be removed.
     fileprivate func remedy(_ place: MarkPlace, _ trust: MarkTrust, _ mark: String) -> String? {
         switch self {
         case .belongs(let user) where trust.user != 0:
             return "If user \(Self.shown(user)) took that base backup, let that user remove it."
         case .belongs(let user):
-            // No server's files belong to root, and what lies in a directory of somebody else's would stay there.
+            // No server's files belong to root, and files in another user's directory would stay there.
             guard user != 0, place.directory?.owner.user == user, let name = userName(user) else { return nil }
             return
                 "If user \"\(name)\" took that base backup, let that user remove it, or use understudy clone --force-clean --owner \(ShellText.pasted(name))."
@@ -72,7 +72,7 @@ extension MarkFlaw {
         }
     }
 
-    /// Such a mark may name a slot, which would be forgotten with it.
+    /// Such a mark may name a slot, which would be forgotten with the mark.
     fileprivate func slotAdvice(_ mark: String) -> String? {
         switch self {
         case .format, .line, .isWritable, .hasOtherNames:
@@ -88,7 +88,7 @@ extension MarkFlaw {
         switch hands {
         case .ours:
             let look = "Name another directory, or look at what this one holds (ls -la \(ShellText.pasted(path)))"
-            // Such a mark alone is as this user's runs have written it, so that the directory is a run's.
+            // Only a mark with this flaw was written by this user's runs, so the directory is a run's.
             if case .format = self {
                 return "\(look) and, if it is of no use, remove it: rm -rf \(ShellText.pasted(path))"
             }
@@ -103,6 +103,6 @@ extension MarkFlaw {
 }
 
 extension String {
-    /// A mode as chmod(1) takes it.
+    /// A mode in the form that chmod(1) takes.
     fileprivate var leftPadded: String { String(repeating: "0", count: max(0, 4 - count)) + self }
 }

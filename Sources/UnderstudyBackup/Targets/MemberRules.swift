@@ -2,15 +2,15 @@ import UnderstudyBackupFormat
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// Which members the archives of a server cannot have, by that server's own rules.
+/// The archive members that a server never sends, by that server's own rules.
 ///
-/// A server leaves out of a base backup what belongs to its own process or is made anew at its start. A member of such a
-/// name is not the server's: a start here, or the next run, would take it for something that was made here. What only
-/// some versions leave out is refused for these alone, and where a version is not known to leave something out it passes.
+/// A server leaves files out of a base backup that belong to its own process or are created anew at its start. A member
+/// with such a name is refused: a server started here, or the next run, would take it for a file made here. Names that
+/// only some versions leave out are refused only for these; a name that a version is not known to leave out passes.
 ///
 /// Source: the server's basebackup.c by version, and recordings of each version.
 struct MemberRules: Sendable {
-    /// The archive that has the member.
+    /// The archive that contains the member.
     enum Archive: Sendable {
         case data, tablespace
     }
@@ -18,15 +18,15 @@ struct MemberRules: Sendable {
     private typealias Name = ArraySlice<UInt8>
 
     private let version: ServerVersion
-    /// Whether the server was asked to send the WAL too.
+    /// Whether the server was asked to include the WAL.
     private let includesWAL: Bool
     private let walName: [UInt8]
     /// `PG_15_`, before the catalog version.
     private let tablespacePrefix: [UInt8]
-    /// Left out wherever they stand, and what is below them.
+    /// Left out at any depth, with everything below them.
     private let names: [[UInt8]]
     private let prefixes: [[UInt8]]
-    /// As `names`, at the top of the data directory alone.
+    /// Like `names`, but only at the top of the data directory.
     private let namesAtTop: [[UInt8]]
     /// Directories that are sent without their contents.
     private let emptied: [[UInt8]]
@@ -53,7 +53,7 @@ struct MemberRules: Sendable {
         emptiesEverywhere = version.number >= 100_000
     }
 
-    /// Why no server of this version sends the member, as a sentence; nil if one may.
+    /// Why no server of this version sends the member, as a sentence; nil if a server may send it.
     func flaw(of path: MemberPath, _ kind: TarEntry.Kind, in archive: Archive) -> String? {
         let parts = path.bytes.split(separator: UInt8(ascii: "/"))
         let server = "A server of version \(version.major)"
@@ -86,18 +86,18 @@ struct MemberRules: Sendable {
     }
 
     private func isLeftOut(_ name: Name, isAtTop: Bool) -> Bool {
-        // Most names are numbers.
+        // Most names are numbers; none of the listed names begins with a digit.
         if let first = name.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) { return false }
         return Self.has(names, name) || prefixes.contains { name.starts(with: $0) }
             || isAtTop && Self.has(namesAtTop, name)
     }
 
-    /// Whether it is the label that the server makes for this backup.
+    /// Whether it is the backup_label that the server writes for this backup.
     private func isOwnLabel(_ parts: [Name], _ kind: TarEntry.Kind, _ archive: Archive) -> Bool {
         archive == .data && kind == .file && parts.count == 1 && parts[0].elementsEqual("backup_label".utf8)
     }
 
-    /// What a server has as a file it sends as one: anything else in its place would stop the copy's server, or be read.
+    /// Known files must arrive as files: anything else in their place would stop the copy's server, or be read.
     private func kindFlaw(of parts: [Name], _ kind: TarEntry.Kind, in archive: Archive) -> String? {
         if isKnownFile(parts, in: archive) || isNumberedFile(parts, in: archive) {
             return kind == .file ? nil : "A server has a file there."
@@ -117,7 +117,8 @@ struct MemberRules: Sendable {
         return parts.count == 3 && isOfDatabase && Self.has(Self.databaseFiles, parts[2])
     }
 
-    /// Whether its name begins with a digit, in a directory of tables or of transactions' states: a file on every server.
+    /// Whether the name begins with a digit, in a directory of relations or transaction status: on every server, a
+    /// file.
     private func isNumberedFile(_ parts: [Name], in archive: Archive) -> Bool {
         guard let first = parts.last?.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
             return false
@@ -148,7 +149,7 @@ struct MemberRules: Sendable {
 
     // MARK: - Temporary tables
 
-    /// `base/5/t3_16384_fsm.1`: from 11 on.
+    /// Whether it is a file of a temporary table, as `base/5/t3_16384_fsm.1`: left out from 11 on.
     private func isTemporaryRelation(_ parts: [Name], in archive: Archive) -> Bool {
         guard version.number >= 110_000, parts.count == 3, parts[2].first == UInt8(ascii: "t"),
             archive == .tablespace || parts[0].elementsEqual("base".utf8), Self.isNumber(parts[1])
@@ -167,7 +168,7 @@ struct MemberRules: Sendable {
 
     // MARK: - Directories with rules of their own
 
-    /// Whether it is `PG_15_202209061`, or in it. Which catalog version: see ``versionDirectory(of:)``.
+    /// Whether it is `PG_15_202209061`, or in it. For the catalog version see ``versionDirectory(of:)``.
     private func isOfVersionDirectory(_ parts: [Name], _ kind: TarEntry.Kind) -> Bool {
         guard parts[0].starts(with: tablespacePrefix), Self.isNumber(parts[0].dropFirst(tablespacePrefix.count)) else {
             return false
@@ -175,7 +176,7 @@ struct MemberRules: Sendable {
         return parts.count > 1 || kind == .directory
     }
 
-    /// The first name of a member of a tablespace: one archive has one alone.
+    /// The first name in a tablespace member's path: an archive has only one.
     func versionDirectory(of path: MemberPath) -> [UInt8] {
         Array(path.bytes.prefix { $0 != UInt8(ascii: "/") })
     }
@@ -197,7 +198,7 @@ struct MemberRules: Sendable {
 
     private static func isWALName(_ name: some StringProtocol) -> Bool {
         if WALSegmentName.isSegmentName(name) { return true }
-        // As a segment of which the last two numbers are missing.
+        // Like a segment name without its last two numbers.
         return name.hasSuffix(".history") && WALSegmentName.isSegmentName(name.dropLast(8) + "0000000000000000")
     }
 }

@@ -9,17 +9,17 @@ import UnderstudyProtocol
 /// Writes the recovery settings into a copy.
 package struct RecoveryFiles {
     private let completed: BackupRun.Completed
-    /// What the user gave for the connection.
+    /// The connection parameters that the user gave.
     private let parameters: ConnectionParameters
-    /// A password file that the standby is to use.
+    /// The password file for the standby.
     package var passfile: String?
     package var port: Int?
-    /// What the copy has brought along.
+    /// The settings that came with the copy.
     private let copied: CopiedSettings
-    /// Whether settings that came along and would end or hide a standby are set anew.
+    /// Whether copied settings that would end or hide a standby are overridden.
     private let overridesCopied: Bool
 
-    /// - Parameter configFile: The configuration file that the standby will have, where it is not the copy's own.
+    /// - Parameter configFile: The configuration file of the standby, if it is not the copy's own.
     package init(
         _ completed: BackupRun.Completed, parameters: ConnectionParameters, configFile: String? = nil,
         overridesCopied: Bool
@@ -31,7 +31,7 @@ package struct RecoveryFiles {
             in: completed.directory.path, configFile: configFile, hasAutoConf: completed.server.version.readsAutoConf)
     }
 
-    /// Names the settings that came along and are worth knowing of.
+    /// Logs the copied settings that matter.
     package func warn(_ logger: Logger) {
         let version = completed.server.version.number
         for finding in copied.findings(
@@ -43,7 +43,7 @@ package struct RecoveryFiles {
         for line in copied.changes(serverVersion: version) { logger.notice("\(line)") }
     }
 
-    /// How the standby will connect.
+    /// The standby's connection to the primary.
     package var connection: PrimaryConnInfo {
         PrimaryConnInfo(
             connectionSettings, forServer: completed.server.version.number,
@@ -51,12 +51,12 @@ package struct RecoveryFiles {
             passfile: passfile)
     }
 
-    /// The settings in effect, as the module of configuration has them.
+    /// The settings in effect, as a type of the configuration module.
     package var connectionSettings: ConnectionSettings {
         ConnectionSettings(completed.settings.map { ConnectionSettings.Setting($0.keyword, $0.value) })
     }
 
-    /// Writes them; returns the settings that found no file to stand in.
+    /// Writes the settings; returns those whose file is absent.
     @discardableResult
     package func write() throws(UnderstudyError) -> [StandbyConfiguration.FileEdit] {
         let version = completed.server.version.number
@@ -74,7 +74,7 @@ package struct RecoveryFiles {
         return left
     }
 
-    /// Makes one change; false where the file that it belongs to is absent.
+    /// Makes one change; false if its file is absent.
     package static func apply(
         _ edit: StandbyConfiguration.FileEdit, in directory: ConfinedDirectory, mode: UInt16
     ) throws(UnderstudyError) -> Bool {

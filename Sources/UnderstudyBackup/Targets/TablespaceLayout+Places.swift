@@ -4,9 +4,9 @@ import UnderstudyConfiguration
 import UnderstudyCore
 import UnderstudyPlatform
 
-/// Tablespaces that no mapping names: the server alone says where they go.
+/// Tablespaces without a mapping: their paths come from the server alone.
 extension TablespaceLayout {
-    /// Names the places, and refuses those that belong to people or to the system.
+    /// Logs the paths, and refuses those in places of users or of the system.
     func checkUnmapped(_ options: BaseBackup.Options, _ logger: Logger) throws(UnderstudyError) {
         guard !unmapped.isEmpty else { return }
         let isGuarded = options.unmappedTablespaces == .guarded
@@ -17,10 +17,12 @@ extension TablespaceLayout {
         )
     }
 
-    /// Makes the links to tablespaces that the server has announced and sent, but for the link: it leaves that out of one that
-    /// is dropped meanwhile, as the WAL will tell. Without it, what is replayed until then would go nowhere.
+    /// Creates the links to tablespaces that the server announced and sent, but without their links.
     ///
-    /// - Parameter linked: Those whose links have come.
+    /// A server leaves out the link of a tablespace that is dropped meanwhile, as the WAL will show. Replay needs the
+    /// link until it gets there.
+    ///
+    /// - Parameter linked: The OIDs of the tablespaces whose links have arrived.
     func makeMissingLinks(
         _ linked: Set<UInt32>, _ targets: BackupTargets, _ logger: Logger
     ) throws(UnderstudyError) {
@@ -33,7 +35,7 @@ extension TablespaceLayout {
     }
 
     private static func guardedPlaces(owner: UInt32?) -> GuardedPlaces {
-        // A directory service may know of accounts that it does not list.
+        // A directory service may know accounts that it does not list.
         let own = [geteuid(), owner].compactMap { $0.flatMap(Account.init(user:)) }
         let homes = (Account.all() + own).map {
             GuardedPlaces.Home(user: $0.user, directory: $0.home, shell: $0.shell)
@@ -53,7 +55,7 @@ extension TablespaceLayout {
         }
     }
 
-    /// The options that put the tablespace elsewhere, or there in so many words.
+    /// The options that map the tablespace elsewhere, or explicitly to this path.
     static func remedy(_ path: String) -> String {
         "Put the tablespace elsewhere: \(MappingOption.text(from: path)). Or, if it is to be there: \(MappingOption.text(from: path, to: path))."
     }

@@ -4,11 +4,11 @@ import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
 
-/// Where each announced tablespace goes.
+/// The directories for the announced tablespaces.
 struct TablespaceLayout {
-    /// OID and the directory on this side, for those outside of the data directory.
+    /// The directory here of each tablespace outside of the data directory, by OID.
     let links: [UInt32: String]
-    /// The directories of those that no mapping names, in the order of the announcement.
+    /// The directories of tablespaces without a mapping, in the announced order.
     let unmapped: [String]
 
     /// - Parameter dataDirectory: An absolute path.
@@ -36,7 +36,7 @@ struct TablespaceLayout {
         self.unmapped = unmapped
     }
 
-    /// Makes the directories, and says where each archive goes.
+    /// Creates the directories, and returns the directory for each archive.
     func makeRoots(
         _ targets: BackupTargets, _ announced: [AnnouncedArchive]
     ) throws(UnderstudyError) -> [CopyReader.ArchivePlan] {
@@ -73,7 +73,7 @@ struct TablespaceLayout {
     }
 }
 
-/// Whether there is room for what the server has announced.
+/// Checks that the file systems have room for the announced archives.
 enum SpaceCheck {
     static func check(_ plans: [CopyReader.ArchivePlan]) throws(UnderstudyError) {
         var needed: [UInt64: (bytes: UInt64, free: UInt64, path: String)] = [:]
@@ -95,7 +95,7 @@ enum SpaceCheck {
 }
 
 extension UInt64 {
-    /// The sum, or the largest number where that is too large: estimates come from a server, and must not trap.
+    /// The sum, capped at the largest number: estimates come from a server, and must not trap.
     func addingSaturated(_ other: UInt64) -> UInt64 {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? .max : sum

@@ -4,8 +4,8 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// Takes the backup manifest as it arrives: keeps it under a name of its own, and compares every file in it
-/// with what has arrived.
+/// Writes the backup manifest to a file with a temporary name as it arrives, and compares every file that it lists with
+/// the data received.
 struct ManifestVerifier: ~Copyable {
     private var reader: ManifestReader
     private var comparison: Comparison
@@ -14,23 +14,23 @@ struct ManifestVerifier: ~Copyable {
     private let path: String
     private var offset: Int64 = 0
 
-    /// Every server leaves names that begin so out of a base backup, so no file of the copy can have it.
+    /// Every server leaves names with this prefix out of a base backup, so no file of the copy can have this name.
     static let temporaryName: RelativePath = "pgsql_tmp.understudy.backup_manifest"
     static let name: RelativePath = "backup_manifest"
 
-    /// What a manifest of this backup cannot be without.
+    /// The values that the manifest of this backup must have.
     struct Expected: Sendable {
         var version: ServerVersion
-        /// As IDENTIFY_SYSTEM told it.
+        /// As reported by IDENTIFY_SYSTEM.
         var systemIdentifier: String
-        /// What was asked for; nil for no checksums.
+        /// The requested algorithm; nil for no checksums.
         var algorithm: ChecksumAlgorithm?
 
-        /// Servers from 17 on name their system in it.
+        /// Servers from 17 write their system identifier into the manifest.
         var manifestVersion: Int { version.namesSystemInManifest ? 2 : 1 }
     }
 
-    /// - Parameter ledger: Complete: every writer is done.
+    /// - Parameter ledger: Must be complete: every writer is done.
     init(
         directory: ConfinedDirectory, mode: UInt16, ledger: Ledger, expected: Expected
     ) throws(UnderstudyError) {
@@ -61,10 +61,13 @@ struct ManifestVerifier: ~Copyable {
         try reader.consume(bytes, into: &comparison)
     }
 
+    /// Finishes the comparison, and closes the manifest.
+    ///
     /// - Parameters:
-    ///   - start: Where the backup starts, and `end`, as the server has told it.
+    ///   - start: The start of the backup, as the server reported it.
+    ///   - end: Its end.
     ///   - sync: Whether the manifest must be on stable storage when this returns.
-    /// - Returns: The number of files that agree.
+    /// - Returns: The number of files that match.
     consuming func finish(from start: BackupPosition, to end: BackupPosition, sync: Bool) throws(UnderstudyError) -> Int
     {
         do throws(BackupFormatError) { try reader.finish() } catch { throw UnderstudyError(error) }
@@ -87,7 +90,7 @@ struct ManifestVerifier: ~Copyable {
         return verified
     }
 
-    /// Collects what does not agree; the first few are named.
+    /// Collects the differences; names the first five.
     private struct Comparison: ManifestSink {
         typealias Failure = UnderstudyError
 
@@ -108,7 +111,7 @@ struct ManifestVerifier: ~Copyable {
         func failure(_ error: BackupFormatError) -> UnderstudyError { UnderstudyError(error) }
 
         mutating func file(_ file: ManifestFile) throws(UnderstudyError) {
-            // Without its checksum a file would count as verified by its size.
+            // Without a checksum, a file would count as verified by its size alone.
             let isOtherAlgorithm = file.checksum?.algorithm != algorithm
             switch ledger.check(file) {
             case .verified where isOtherAlgorithm, .checksumDiffers where isOtherAlgorithm:
@@ -145,8 +148,8 @@ struct ManifestVerifier: ~Copyable {
     }
 }
 
-/// The WAL that a manifest says the backup needs. A server names the timeline of the end first, then the one that came
-/// before it, and so on to that of the start; each range begins where the next one named ends.
+/// The WAL that a manifest says the backup needs. A server lists the timeline of the end first, then its parent, and so
+/// on to that of the start; each range begins where the next one listed ends.
 struct ManifestWAL {
     private var first: ManifestWALRange?
     private var last: ManifestWALRange?
@@ -160,7 +163,7 @@ struct ManifestWAL {
         last = range
     }
 
-    /// Why the ranges are not the WAL from the start to the end of the backup; nil if they are.
+    /// Why the ranges do not match the WAL from the start to the end of the backup; nil if they do.
     func flaw(from start: BackupPosition, to end: BackupPosition) -> String? {
         guard let first, let last else { return "It has no WAL range." }
         if let gap { return gap }
@@ -182,7 +185,7 @@ final class VerifierBox {
         self.verifier = verifier
     }
 
-    /// The number of files that agree; nil without a manifest.
+    /// The number of files that match; nil without a manifest.
     func finish(from start: BackupPosition, to end: BackupPosition, sync: Bool) throws(UnderstudyError) -> Int? {
         try verifier.take()?.finish(from: start, to: end, sync: sync)
     }

@@ -6,9 +6,10 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// The WAL that streams beside the copy.
+/// Streams WAL during the copy.
 extension BackupRun {
-    /// - Parameter movesSlot: Whether commits waited for nobody, so that the stream may move its slot: see ``FlushLimit``.
+    /// - Parameter movesSlot: Whether no commit waited for a standby, so that the stream may advance its slot: see
+    ///   ``FlushLimit``.
     func startWAL(
         _ session: Session, _ server: ServerFacts, into directory: ConfinedDirectory, at position: BackupPosition,
         movesSlot: Bool

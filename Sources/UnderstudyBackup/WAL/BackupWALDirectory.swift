@@ -2,17 +2,17 @@ package import UnderstudyPlatform
 package import UnderstudyStreaming
 package import UnderstudyWAL
 
-/// The WAL directory of a base backup, as pg_basebackup leaves it: whole files under their final names, zeros behind the
-/// last byte received, and `archive_status/NAME.done` for finished ones.
+/// The WAL directory of a base backup, as pg_basebackup leaves it: files of full size under their final names, zeros
+/// after the last byte received, and `archive_status/NAME.done` for finished ones.
 ///
-/// Nothing is there before, so nothing is resumed, and a full disk ends the backup.
+/// The directory starts empty, so there is nothing to resume, and a full disk ends the backup.
 package final class BackupWALDirectory: WALDestination, @unchecked Sendable {
-    // Sendable: used by the thread of the writer alone.
+    // Sendable: used only by the writer's thread.
     private let directory: ConfinedDirectory
     private let fileMode: UInt16
     private let syncs: Bool
     private var current: OpenSegment?
-    /// Whether names were added to the directory that are not on stable storage yet.
+    /// Whether names were added to the directory that are not yet on stable storage.
     private var hasNewNames = false
     package private(set) var written: LSN?
 
@@ -46,7 +46,7 @@ package final class BackupWALDirectory: WALDestination, @unchecked Sendable {
 
     /// - Parameters:
     ///   - directory: pg_wal, with `archive_status` in it.
-    ///   - syncs: Whether a sync reaches stable storage.
+    ///   - syncs: Whether files and names are synced; if not, written WAL counts as flushed.
     package init(directory: ConfinedDirectory, fileMode: UInt16, syncs: Bool) {
         self.directory = directory
         self.fileMode = fileMode
@@ -78,7 +78,7 @@ package final class BackupWALDirectory: WALDestination, @unchecked Sendable {
     }
 
     package func sync() throws(WALDestinationError) -> LSN? {
-        // Who syncs nothing, and says so, holds what is written.
+        // Without syncs, written WAL counts as flushed.
         guard syncs else { return written }
         try finally { () throws(FileIOError) in
             try current?.sync()
@@ -97,7 +97,7 @@ package final class BackupWALDirectory: WALDestination, @unchecked Sendable {
         }
     }
 
-    /// Ends the current segment where it is; the rest of it stays zero.
+    /// Closes the current segment where it is; the rest of it stays zero.
     package func suspend() throws(WALDestinationError) {
         try finally { () throws(FileIOError) in try closeCurrent() }
     }
@@ -122,12 +122,12 @@ package final class BackupWALDirectory: WALDestination, @unchecked Sendable {
         try closing.close()
     }
 
-    /// Tells the server that will run here that it need not archive this file.
+    /// Marks a file as archived, so that a server started here does not archive it.
     private func markDone(_ name: String) throws(FileIOError) {
         _ = try directory.createFile("archive_status/\(name).done", mode: fileMode)
     }
 
-    /// No failure passes by waiting.
+    /// No failure is temporary: waiting resolves none.
     private func finally(_ body: () throws(FileIOError) -> Void) throws(WALDestinationError) {
         do throws(FileIOError) { try body() } catch { throw WALDestinationError(error, isTemporary: false) }
     }

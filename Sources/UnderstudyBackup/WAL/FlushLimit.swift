@@ -6,27 +6,28 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// Moves the limit up to which the WAL stream of a base backup tells WAL as flushed, as long as no commit on the server can
-/// return because of that.
+/// Raises the limit up to which the WAL stream of a base backup reports WAL as flushed, as long as no commit on the
+/// server can return because of that.
 ///
-/// A copy under way may be removed the next moment, so it must never count as a synchronous standby. A WAL sender can be one
-/// as soon as it was told any flush position, if `synchronous_standby_names` has its application_name or a `*`. So nothing is
-/// told unless that setting is empty; and as it can change at any time, the limit is where the server's WAL ended before the
-/// setting was last seen empty: nobody waits for anything before that.
+/// A backup in progress may be removed at any moment, so it must never count as a synchronous standby. A WAL sender can
+/// become one as soon as it has received any flush position, if `synchronous_standby_names` contains its
+/// application_name or `*`. So nothing is reported unless that setting is empty; and because it can change at any time,
+/// the limit is where the server's WAL ended before the setting was last seen empty: no commit waits for anything
+/// before that.
 ///
-/// Asked is over a new connection each time: the stream's own is busy, and one more that is held would take another's place.
-/// Where the server cannot be asked once, as where it has no WAL sender to spare, it is not asked again: each refusal is a line
-/// in its log, and after a report was taken back none can follow.
+/// Each check uses a new connection: the stream's own is busy, and holding a second one would take up another WAL
+/// sender. After a check fails, as when no WAL sender is free, there are no more: each refusal is a line in the
+/// server's log, and once the limit is withdrawn, no report can follow.
 final class FlushLimit: Sendable {
     private let stopped = Interrupt()
-    /// nil where none could be had: then nothing watches, and nothing is told.
+    /// nil if no thread could be created: then nothing is checked, and nothing is reported.
     private let thread: OwnThread?
 
-    /// Begins to watch; ``stop()`` must follow.
+    /// Starts checking; ``stop()`` must follow.
     ///
     /// - Parameters:
-    ///   - receiver: Gets each new limit. Its first one is the position in `identity`.
-    ///   - identity: Where the server was before the setting was first seen empty.
+    ///   - receiver: Receives each new limit. Its first limit is the position in `identity`.
+    ///   - identity: The server's position before the setting was first seen empty.
     init(of receiver: WALReceiver, parameters: ConnectionParameters, identity: SystemIdentity, logger: Logger) {
         let stopped = stopped
         @Sendable func end(_ reason: String) {
@@ -55,7 +56,7 @@ final class FlushLimit: Sendable {
     }
 
     private static let firstPause = Duration.seconds(1)
-    /// Also how long a stream can keep commits waiting, if it was told of as flushed before the setting was made.
+    /// Also the longest time that a stream can keep commits waiting if it reported a flush before the setting was made.
     private static let longestPause = Duration.seconds(30)
 
     func stop() {
@@ -63,7 +64,7 @@ final class FlushLimit: Sendable {
         thread?.join()
     }
 
-    /// The position comes first: what was written before it was written before nobody waited.
+    /// Reads the position before the setting: WAL before that position was written while no commit waited.
     private static func look(
         _ parameters: ConnectionParameters, _ known: SystemIdentity, _ interrupt: Interrupt
     ) throws(UnderstudyError) -> (position: LSN, isNobodyWaiting: Bool) {
@@ -84,7 +85,7 @@ final class FlushLimit: Sendable {
 }
 
 extension Session {
-    /// Whether no commit waits for any standby. False where that is not known: before 10 the server does not tell.
+    /// Whether no commit waits for any standby. False if unknown: servers before 10 do not show the setting.
     func commitsWaitForNobody() throws(UnderstudyError) -> Bool {
         guard serverVersion.showsSettings else { return false }
         do throws(UnderstudyError) { return try showsNoSynchronousStandby() } catch  where error.code == .server {

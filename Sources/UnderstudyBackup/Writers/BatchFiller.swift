@@ -1,7 +1,7 @@
 import UnderstudyCore
 import UnderstudyPlatform
 
-/// The network thread's side of the writers: copies content, once, into the blocks of batches.
+/// Fills batches for the writers on the network thread: content is copied once, into their blocks.
 struct BatchFiller {
     private let pool: WritePool
     private var batch: Batch?
@@ -10,7 +10,7 @@ struct BatchFiller {
         self.pool = pool
     }
 
-    /// Begins a file. A large one begins a batch, so that its pieces stay aligned for direct writes.
+    /// Begins a file. A large one begins a new batch, so that its pieces stay aligned for direct writes.
     mutating func open(_ file: FileToWrite) throws(UnderstudyError) {
         if let batch,
             file.size >= OutputFile.directThreshold || file.size > UInt64(batch.block.room)
@@ -42,13 +42,13 @@ struct BatchFiller {
         batch!.commands.append(.close)
     }
 
-    /// Hands on what is there, and waits until all of it is written.
+    /// Submits the current batch, and waits until everything is written.
     mutating func drain() throws(UnderstudyError) {
         if let batch { submit(batch) }
         try pool.drain()
     }
 
-    /// The file that is open continues in a new block, with the same writer.
+    /// Continues the open file in a new block, with the same writer.
     private mutating func goOn() throws(UnderstudyError) {
         let full = batch!
         submit(full)

@@ -3,8 +3,8 @@ import UnderstudyConnection
 import UnderstudyCore
 import UnderstudyProtocol
 
-/// Reads the copy of BASE_BACKUP into archives and manifest: one copy stream for each before 15, one for all from
-/// 15 on.
+/// Reads the copy data of BASE_BACKUP into archives and manifest: one copy stream for each before 15, a single stream
+/// from 15 on.
 struct CopyReader: ~Copyable {
     private let session: Session
     private let archives: [ArchivePlan]
@@ -14,16 +14,16 @@ struct CopyReader: ~Copyable {
     private var verifier: ManifestVerifier?
     private var tar: TarReader?
     private var begun: Set<Int> = []
-    /// The number of each archive by the name that servers from 15 on give it.
+    /// The index of each archive by its name on servers from 15.
     private let numbers: [String: Int]
 
-    /// An announced archive and the directory that it goes to.
+    /// An announced archive and its directory here.
     struct ArchivePlan {
         var announced: AnnouncedArchive
         var root: MemberRoot
     }
 
-    /// - Parameter makeVerifier: Called when the manifest begins; everything before it must then be written.
+    /// - Parameter makeVerifier: Called when the manifest begins; waits until everything before it is written.
     init(
         session: Session, archives: [ArchivePlan], sink: DirectorySink, meter: ProgressMeter,
         makeVerifier: @escaping (inout DirectorySink) throws(UnderstudyError) -> ManifestVerifier
@@ -33,27 +33,27 @@ struct CopyReader: ~Copyable {
         self.sink = sink
         self.meter = meter
         self.makeVerifier = makeVerifier
-        // No OID comes twice.
+        // No OID occurs twice.
         numbers = Dictionary(
             archives.enumerated().map { ($1.announced.oid.map { "\($0).tar" } ?? "base.tar", $0) },
             uniquingKeysWith: { first, _ in first })
     }
 
-    /// Files that are executable on the server, and not here.
+    /// Files that are executable on the server but not here.
     var executables: SomeOfMany { sink.executables }
 
-    /// The OIDs of the tablespaces whose links have come.
+    /// The OIDs of the tablespaces whose links have arrived.
     var linked: Set<UInt32> { sink.linked }
 
     /// Reads everything up to the row with the stop position.
     ///
-    /// - Parameter expectsManifest: Whether a manifest was asked for.
-    /// - Returns: The manifest, taken whole but not compared yet; nil if none was asked for.
+    /// - Parameter expectsManifest: Whether a manifest was requested.
+    /// - Returns: The verifier with the whole manifest, still to be finished; nil if none was requested.
     mutating func read(expectsManifest: Bool) throws(UnderstudyError) -> ManifestVerifier? {
         do throws(UnderstudyError) {
             return try readAll(expectsManifest)
         } catch  where error.code == .protocolViolation {
-            // A server that fails in mid-copy ends the copy too: then what it says is the cause.
+            // A server that fails during the copy also ends the copy: then its error is the cause.
             do throws(ConnectionError) { _ = try session.nextResult() } catch { throw UnderstudyError(error) }
             throw error
         }
@@ -100,7 +100,7 @@ struct CopyReader: ~Copyable {
 
     // MARK: - Messages
 
-    /// False at the end of the copy.
+    /// - Returns: False at the end of the copy.
     private mutating func takeRaw() throws(UnderstudyError) -> Bool {
         try session.takeCopyData(failure: { UnderstudyError($0) }) { bytes throws(UnderstudyError) in
             try take(bytes)
@@ -114,7 +114,7 @@ struct CopyReader: ~Copyable {
             switch message {
             case .archive(let name, let location): try begin(find(name, location))
             case .data(let content): try take(content)
-            // A server that only talks comes no further.
+            // Status messages alone are no progress.
             case .progress:
                 do throws(ConnectionError) { try session.checkStandstill() } catch { throw UnderstudyError(error) }
             case .manifest: try beginManifest()
@@ -123,7 +123,7 @@ struct CopyReader: ~Copyable {
     }
 
     private mutating func take(_ bytes: RawSpan) throws(UnderstudyError) {
-        // An empty message is talk.
+        // An empty message is no progress.
         if bytes.byteCount > 0 { session.noteProgress() }
         if verifier != nil {
             try verifier!.take(bytes)
@@ -137,7 +137,7 @@ struct CopyReader: ~Copyable {
 
     // MARK: - Archives
 
-    /// The archive that a message of 15 and newer begins.
+    /// Finds the archive that a message begins (servers from 15).
     private func find(_ name: String, _ location: String) throws(UnderstudyError) -> Int {
         guard name.hasSuffix(".tar") else {
             throw UnderstudyError(

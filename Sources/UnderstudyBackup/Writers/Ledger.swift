@@ -1,7 +1,7 @@
 import UnderstudyBackupFormat
 import UnderstudyPlatform
 
-/// The ledger of arrivals, shared by the writers and the verifier.
+/// The sizes and checksums of the files that arrived, shared by the writers and the verifier.
 final class Ledger: Sendable {
     private let arrivals = Monitor(ArrivalLedger())
 

@@ -2,19 +2,19 @@ import UnderstudyBackupFormat
 import UnderstudyCore
 import UnderstudyPlatform
 
-/// What a writer does with one batch, in order.
+/// One step of a writer's work on a batch.
 enum WriteCommand: Sendable {
     case open(FileToWrite)
-    /// Bytes of the batch's block for the file that is open.
+    /// Bytes of the batch's block for the open file.
     case data(Range<Int>)
     case close
 }
 
-/// A file that will be written.
+/// A file to be written.
 struct FileToWrite: Sendable {
     var directory: ConfinedDirectory
     var relative: RelativePath
-    /// As the backup manifest names it, relative to the data directory.
+    /// Its path in the backup manifest, relative to the data directory.
     var manifestPath: MemberPath
     var mode: UInt16
     var size: UInt64
@@ -22,20 +22,19 @@ struct FileToWrite: Sendable {
     var sync: Bool
 }
 
-/// A block, and what is to be done with its bytes. Many small files share one; a large file goes on in the next.
+/// A block and the commands for its bytes. Many small files share a block; a large file continues in the next.
 struct Batch: Sendable {
     var block: Block
     var commands: [WriteCommand] = []
     var writer: Int
 
-    /// Files without content take no room in the block: this bounds the list.
+    /// Empty files take no space in the block: this bounds the list.
     static let mostCommands = 1024
 }
 
-/// The writer threads of the base data: they make the files, compute their checksums, and write them.
+/// The writer threads of the base data: they create the files, compute their checksums, and write them.
 ///
-/// All batches of one file go to the same writer. After a failure, which is told once, batches are only
-/// given back.
+/// All batches of one file go to the same writer. After a failure, writers only return the blocks of batches.
 final class WritePool: Sendable {
     private struct Lane {
         var batches: [Batch] = []
@@ -57,12 +56,12 @@ final class WritePool: Sendable {
     private let interrupt: Interrupt?
     private let onFailure: @Sendable () -> Void
 
-    /// 24 MiB: two blocks for each writer to work on, and some to fill meanwhile.
+    /// 24 MiB: two blocks for each writer, and the rest to fill meanwhile.
     private static let blockCount = 12
     private static let blockSize = 2 << 20
     static let writers = 2
 
-    /// - Parameter interrupt: Looked at before each file.
+    /// - Parameter interrupt: Checked before each file.
     init(
         ledger: Ledger, algorithm: ChecksumAlgorithm?, interrupt: Interrupt? = nil,
         onFailure: @escaping @Sendable () -> Void
@@ -75,9 +74,9 @@ final class WritePool: Sendable {
         self.onFailure = onFailure
     }
 
-    /// Starts the writers; each ends after ``close()``. Where not all threads can be had, those that can do the work.
+    /// Starts the writers; each ends after ``close()``. If not all threads can be created, the others do the work.
     ///
-    /// - Throws: Where there is none.
+    /// - Throws: If no thread can be created.
     func start() throws(UnderstudyError) -> [OwnThread] {
         var writers: [OwnThread] = []
         do throws(FileIOError) {
@@ -91,14 +90,14 @@ final class WritePool: Sendable {
 
     // MARK: - For the network thread
 
-    /// An empty batch; waits for a block.
+    /// Waits for a free block, and returns an empty batch with it.
     ///
-    /// A large file goes to the writer that has least to do. Small files all go to one: two that make files in the
-    /// same directory mostly wait for each other.
+    /// A large file goes to the writer with the least work. Small files all go to one writer: two that create files in
+    /// the same directory mostly wait for each other.
     func newBatch(isLarge: Bool) throws(UnderstudyError) -> Batch {
         while true {
             try throwFailure()
-            // Writers give blocks back even after a failure, so the wait is for the disk alone.
+            // Writers return blocks even after a failure, so only the disk can cause a wait.
             let taken: Block?
             do throws(FileIOError) { taken = try blocks.take(timeout: .seconds(1)) } catch {
                 throw UnderstudyError(error)
@@ -113,7 +112,7 @@ final class WritePool: Sendable {
         }
     }
 
-    /// A batch for the writer that has the open file.
+    /// A batch for the writer of the open file.
     func nextBatch(for writer: Int) throws(UnderstudyError) -> Batch {
         var batch = try newBatch(isLarge: true)
         batch.writer = writer
@@ -132,7 +131,7 @@ final class WritePool: Sendable {
         try throwFailure()
     }
 
-    /// No more batches come.
+    /// Ends the writers once they have written what was submitted.
     func close() {
         state.update { $0.isClosed = true }
     }
@@ -175,7 +174,7 @@ final class WritePool: Sendable {
     }
 }
 
-/// One writer's file, from its first byte to its last.
+/// A writer's open file and its running checksum.
 private struct FileWriter: ~Copyable {
     private var digest: FileDigest
     private let ledger: Ledger
@@ -191,7 +190,7 @@ private struct FileWriter: ~Copyable {
 
     mutating func perform(_ batch: Batch) throws(UnderstudyError) {
         do throws(FileIOError) {
-            // A batch may hold a thousand files, and the sync of each take a while.
+            // A batch may have a thousand files, and syncing each may take a while.
             try checkInterrupt()
             for command in batch.commands {
                 switch command {
@@ -221,7 +220,7 @@ private struct FileWriter: ~Copyable {
         try checkInterrupt()
         try file.take()?.finish(sync: target.sync)
         let checksum: FileChecksum?
-        // A digest that fails leaves the file without a checksum, which the manifest will not agree with.
+        // Without a checksum, the file will not match the manifest.
         checksum = try? digest.finish()
         ledger.record(target.manifestPath, size: target.size, checksum: checksum)
         self.target = nil

@@ -1,6 +1,6 @@
 import CUnderstudyLinux
 
-/// A CRC-32C (Castagnoli) in the making, as PostgreSQL computes it.
+/// An incremental CRC-32C (Castagnoli), as PostgreSQL computes it.
 package struct CRC32C: Sendable {
     private var register: UInt32 = 0xFFFF_FFFF
 
@@ -16,7 +16,7 @@ package struct CRC32C: Sendable {
         }
     }
 
-    /// As `update`, but never with the processor's instruction: what the instruction is tested against.
+    /// Like `update`, but without the processor's CRC instruction. Tests compare the two.
     package mutating func updatePortably(_ bytes: RawSpan) {
         // As above.
         register = unsafe bytes.withUnsafeBytes { buffer in

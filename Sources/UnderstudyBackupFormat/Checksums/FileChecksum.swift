@@ -1,7 +1,7 @@
-/// An algorithm that a backup manifest may have for the checksums of its files.
+/// A checksum algorithm for the files in a backup manifest.
 ///
-/// The raw value is the word of the manifest and of the server's option MANIFEST_CHECKSUMS. The option's `NONE`
-/// is no algorithm here, but nil.
+/// The raw value is the name used in the manifest and in the server's option MANIFEST_CHECKSUMS. The option's `NONE` is
+/// nil here.
 package enum ChecksumAlgorithm: String, Sendable, CaseIterable {
     case crc32c = "CRC32C"
     case sha224 = "SHA224"
@@ -9,7 +9,7 @@ package enum ChecksumAlgorithm: String, Sendable, CaseIterable {
     case sha384 = "SHA384"
     case sha512 = "SHA512"
 
-    /// The number of bytes of a checksum.
+    /// The length of a checksum in bytes.
     package var byteCount: Int {
         switch self {
         case .crc32c: 4
@@ -21,21 +21,21 @@ package enum ChecksumAlgorithm: String, Sendable, CaseIterable {
     }
 }
 
-/// The checksum of a file, in the order of bytes that the manifest shows.
+/// The checksum of a file, in the manifest's byte order.
 ///
-/// For CRC-32C that is the order in a little-endian server's memory, the least significant byte first.
+/// For CRC-32C this is the memory order of a little-endian server: the least significant byte comes first.
 package struct FileChecksum: Hashable, Sendable, CustomStringConvertible {
     package let algorithm: ChecksumAlgorithm
     package let bytes: [UInt8]
 
-    /// Nil where the number of bytes is not that of the algorithm.
+    /// Nil if the number of bytes does not fit the algorithm.
     package init?(_ algorithm: ChecksumAlgorithm, _ bytes: [UInt8]) {
         guard bytes.count == algorithm.byteCount else { return nil }
         self.algorithm = algorithm
         self.bytes = bytes
     }
 
-    /// The bytes in hexadecimal, as in the manifest.
+    /// The checksum in hexadecimal, as in the manifest.
     package var description: String {
         Hexadecimal.string(bytes)
     }
@@ -47,7 +47,7 @@ enum Hexadecimal {
         return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 
-    /// Reads an even number of digits of either case; nil for anything else.
+    /// Parses an even number of hexadecimal digits of either case; nil for anything else.
     static func bytes(_ digits: some Collection<UInt8>) -> [UInt8]? {
         guard digits.count.isMultiple(of: 2) else { return nil }
         var bytes: [UInt8] = []

@@ -1,14 +1,14 @@
-/// Computes the checksum of one file after another, while their bytes pass.
+/// Computes the checksums of files, one after another, from their bytes.
 ///
 /// A digest belongs to one thread at a time.
 package struct FileDigest: ~Copyable, Sendable {
     /// Nil for a digest that computes nothing.
     package let algorithm: ChecksumAlgorithm?
     private var crc = CRC32C()
-    /// Nil where the algorithm is CRC-32C, or none.
+    /// Nil for CRC-32C, or without an algorithm.
     private var sha: SHADigest?
 
-    /// - Throws: If libcrypto does not have the algorithm, as can be where it is set up for FIPS alone.
+    /// - Throws: If libcrypto lacks the algorithm, for example because it is restricted to FIPS.
     package init(_ algorithm: ChecksumAlgorithm?) throws(BackupFormatError) {
         self.algorithm = algorithm
         switch algorithm {
@@ -20,7 +20,7 @@ package struct FileDigest: ~Copyable, Sendable {
         }
     }
 
-    /// Adds the next bytes of the file. A failure of libcrypto shows in `finish`.
+    /// Adds the next bytes of the file. A failure of libcrypto is thrown by `finish`.
     package mutating func update(_ bytes: RawSpan) {
         if algorithm == .crc32c {
             crc.update(bytes)
@@ -29,13 +29,13 @@ package struct FileDigest: ~Copyable, Sendable {
         }
     }
 
-    /// The checksum of all bytes since `init` or `reset`, nil without an algorithm. Only `reset` may follow.
+    /// The checksum of all bytes since `init` or `reset`; nil without an algorithm. Call only `reset` afterwards.
     package mutating func finish() throws(BackupFormatError) -> FileChecksum? {
         guard let algorithm else { return nil }
         let bytes: [UInt8]?
         if algorithm == .crc32c {
-            // The manifest shows the bytes as they lie in the server's memory, on a little-endian machine the least
-            // significant one first. Backups of big-endian servers cannot be verified by CRC-32C.
+            // The manifest has the bytes in the server's memory order; on a little-endian machine the least significant
+            // one comes first. CRC-32C checksums from big-endian servers cannot be verified.
             bytes = (0..<4).map { UInt8(truncatingIfNeeded: crc.value >> (8 * $0)) }
         } else {
             bytes = sha?.finish()
@@ -47,7 +47,7 @@ package struct FileDigest: ~Copyable, Sendable {
         return checksum
     }
 
-    /// Begins the next file.
+    /// Starts the next file.
     package mutating func reset() {
         crc = CRC32C()
         sha?.reset()

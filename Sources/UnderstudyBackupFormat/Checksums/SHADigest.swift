@@ -1,11 +1,11 @@
 import CUnderstudyCrypto
 
-/// A SHA-2 digest of libcrypto. After a failure of the library it gives nil until it is reset.
+/// A SHA-2 digest computed by libcrypto. After a failure of the library it returns nil until it is reset.
 ///
-/// It may move between threads: the context is reached through `self` alone, which cannot be copied, so two threads
-/// cannot be in it at once; and libcrypto ties no context to a thread.
+/// It may move between threads: the context is reached only through `self`, which cannot be copied, so two threads
+/// cannot use it at once; and libcrypto ties no context to a thread.
 @safe struct SHADigest: ~Copyable, @unchecked Sendable {
-    /// Ours alone from `init` to `deinit`.
+    /// Owned by this value alone, from `init` to `deinit`.
     private let context: OpaquePointer
     private var isSound: Bool
 
@@ -22,9 +22,9 @@ import CUnderstudyCrypto
         guard let context = unsafe EVP_MD_CTX_new() else {
             throw BackupFormatError(.digest, "out of memory")
         }
-        // Both pointers are valid, the second one for ever.
+        // Both pointers are valid; the second one forever.
         guard unsafe EVP_DigestInit_ex(context, kind, nil) == 1 else {
-            // Made above, and not stored.
+            // The context was made above and is not stored.
             unsafe EVP_MD_CTX_free(context)
             throw BackupFormatError(.digest, "libcrypto does not offer SHA-\(bits)")
         }
@@ -33,7 +33,7 @@ import CUnderstudyCrypto
     }
 
     deinit {
-        // `self` is the only holder, and ends here.
+        // `self` is the only owner, and ends here.
         unsafe EVP_MD_CTX_free(context)
     }
 
@@ -45,20 +45,20 @@ import CUnderstudyCrypto
         }
     }
 
-    /// The digest; only `reset` may follow.
+    /// The digest. Call only `reset` afterwards.
     mutating func finish() -> [UInt8]? {
         guard isSound else { return nil }
         isSound = false
         var bytes = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
         var length: UInt32 = 0
-        // The array has room for the longest digest that libcrypto knows, and `length` says how much it wrote.
+        // The array has room for libcrypto's longest digest, and `length` receives the number of bytes written.
         guard unsafe EVP_DigestFinal_ex(context, &bytes, &length) == 1 else { return nil }
         bytes.removeLast(bytes.count - Int(length))
         return bytes
     }
 
     mutating func reset() {
-        // Without a kind the context begins anew with the one that it has.
+        // Without a type, the context restarts with the type that it has.
         isSound = unsafe EVP_DigestInit_ex(context, nil, nil) == 1
     }
 }

@@ -1,32 +1,31 @@
-/// Remembers which files have arrived, and compares them with the backup manifest that comes after them.
+/// Records the files that arrived, and compares them with the backup manifest that follows them.
 ///
-/// It keeps 24 bytes a file, and no paths: a path is known by a 64-bit hash, a checksum by another. With room for
-/// growth that is under 32 bytes a file.
+/// It keeps 24 bytes per file and no paths: a path is represented by a 64-bit hash, a checksum by another. With room
+/// for growth this is under 32 bytes per file.
 ///
-/// What that can miss: a damaged file passes if the hash of its checksum is that of the right one, by a chance of one
-/// in 2^64; a missing file passes as another one that has the same hash of its path, size and checksum. (That any two
-/// of a million paths share a hash has a chance of 3 in 10^8.) The hashes are keyed with a seed that is drawn at
-/// random for each process, so nobody can choose paths or content that collide.
+/// It can miss two errors. A damaged file passes if its checksum has the same hash as the right checksum, with a
+/// probability of 1 in 2^64. A missing file passes if another file has the same hash of its path, the same size and the
+/// same checksum hash. (The probability that any two of a million paths share a hash is 3 in 10^8.) The hashes use a
+/// seed drawn at random for each process, so nobody can choose paths or content that collide.
 ///
-/// One ledger serves all writers: keep it under a lock, one `record` is short. All files must be recorded before the
-/// first one is checked.
+/// All writers share one ledger under a lock; one `record` is short. Record all files before checking the first one.
 package struct ArrivalLedger: ~Copyable, Sendable {
-    /// What the comparison of one file of the manifest has shown.
+    /// The result of comparing a file of the manifest.
     package enum Outcome: Hashable, Sendable {
-        /// It arrived with this size, and with this checksum where the manifest has one.
+        /// It arrived with this size and, if the manifest has one, this checksum.
         case verified
         case missing
         case sizeDiffers(arrived: UInt64)
-        /// The sizes agree. So it is also called if the file arrived without a checksum, or with another algorithm's.
+        /// The sizes agree. Also used if the file arrived without a checksum, or with another algorithm's.
         case checksumDiffers
-        /// The manifest lists it for the second time.
+        /// The manifest lists the file a second time.
         case listedTwice
     }
 
     private struct Arrival {
         var path: UInt64
         var checksum: UInt64
-        /// The size in the low 62 bits, and two marks.
+        /// The size in the low 62 bits, and two flags.
         var sizeAndMarks: UInt64
 
         static let isListed: UInt64 = 1 << 63
@@ -36,11 +35,11 @@ package struct ArrivalLedger: ~Copyable, Sendable {
         var size: UInt64 { sizeAndMarks & ~Self.marks }
     }
 
-    /// Arrivals by the first bits of their path's hash. Each bucket is sorted by path when `isSorted`.
+    /// Arrivals, bucketed by the first bits of the path's hash. Each bucket is sorted by path if `isSorted`.
     private var buckets: [[Arrival]]
     private var isSorted = true
 
-    /// The number of files that have been recorded.
+    /// The number of files recorded.
     package private(set) var count = 0
 
     private static let bucketBits = 10
@@ -49,11 +48,11 @@ package struct ArrivalLedger: ~Copyable, Sendable {
         buckets = Array(repeating: [], count: 1 << Self.bucketBits)
     }
 
-    /// Remembers a file that has arrived whole.
+    /// Records a file that arrived completely.
     ///
     /// - Parameters:
-    ///   - path: As the manifest has it: with `pg_tblspc/OID/` before it for a file of a tablespace.
-    ///   - size: Counts as 2^62 - 1 if it is more, which no file can have.
+    ///   - path: The path in the manifest, with the prefix `pg_tblspc/OID/` for a file of a tablespace.
+    ///   - size: Capped at 2^62 - 1, which no file reaches.
     package mutating func record(path: MemberPath, size: UInt64, checksum: FileChecksum?) {
         let hash = Self.hash(path)
         let marks = Self.mayBeUnlisted(path) ? Arrival.mayBeUnlisted : 0
@@ -64,13 +63,13 @@ package struct ArrivalLedger: ~Copyable, Sendable {
         isSorted = false
     }
 
-    /// Compares a file of the manifest with what arrived, and marks it as listed.
+    /// Compares a file of the manifest with the recorded files, and marks it as listed.
     package mutating func check(_ file: ManifestFile) -> Outcome {
         if !isSorted { sort() }
         let hash = Self.hash(file.path)
         let checksum = Self.hash(file.checksum)
         let bucket = Self.bucket(of: hash)
-        // Where paths share a hash, the one is taken that fits best.
+        // If several paths share a hash, the best match is taken.
         var best: (index: Int, outcome: Outcome)?
         var isListed = false
         var index = firstIndex(of: hash, inBucket: bucket)
@@ -93,10 +92,10 @@ package struct ArrivalLedger: ~Copyable, Sendable {
         return best.outcome
     }
 
-    /// The number of files that arrived, are not in the manifest, and should be.
+    /// The number of files that arrived but are not in the manifest, though they should be.
     ///
-    /// Not counted is what is beneath pg_wal: the server lists no WAL segments, though it does list the
-    /// archive_status and history files that it sends with them.
+    /// Files under pg_wal do not count: the server lists no WAL segments, though it does list the archive_status and
+    /// history files that it sends with them.
     package var unlistedCount: Int {
         var unlisted = 0
         for bucket in buckets {
@@ -105,7 +104,7 @@ package struct ArrivalLedger: ~Copyable, Sendable {
         return unlisted
     }
 
-    /// Appends; grows by an eighth, where an array by itself would grow to the double.
+    /// Appends, growing by an eighth; an array by itself would double.
     private mutating func append(_ arrival: Arrival, toBucket bucket: Int) {
         let count = buckets[bucket].count
         if count == buckets[bucket].capacity {
@@ -121,7 +120,7 @@ package struct ArrivalLedger: ~Copyable, Sendable {
         isSorted = true
     }
 
-    /// The first place in a sorted bucket whose path is not less than `hash`.
+    /// The first index in a sorted bucket whose path is not less than `hash`.
     private func firstIndex(of hash: UInt64, inBucket bucket: Int) -> Int {
         var low = 0
         var high = buckets[bucket].count

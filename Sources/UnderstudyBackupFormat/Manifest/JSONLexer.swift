@@ -1,17 +1,17 @@
-/// Cuts JSON that comes in pieces into tokens.
+/// Splits JSON that arrives in pieces into tokens.
 ///
-/// It knows of JSON what a backup manifest has of it: no `true`, `false` or `null`, and lines of at most 64 kB,
-/// which bounds the memory. A token that is cut in two by the end of a piece is kept until the rest comes.
+/// Supports only the JSON of backup manifests: no `true`, `false` or `null`, and lines of at most 64 kB, which bounds
+/// the memory. A token that is split between pieces is kept until the rest arrives.
 struct JSONLexer {
     enum Token: Equatable {
         case beginObject, endObject, beginArray, endArray, colon, comma
-        /// The content stands in `text`, escapes resolved; bytes that are not UTF-8 are left as they are.
+        /// The content is in `text`, with escapes resolved; bytes that are not UTF-8 are kept as they are.
         case string
-        /// The characters stand in `text`; whether they are a number is for the reader to see.
+        /// The characters are in `text`; the reader must check that they form a number.
         case number
     }
 
-    /// Why there is no token.
+    /// Why the input is not valid.
     struct Flaw: Error {
         var detail: String
     }
@@ -28,22 +28,22 @@ struct JSONLexer {
 
     /// The content of the last string or number.
     private(set) var text: [UInt8] = []
-    /// The line of the last byte read, the first being 1.
+    /// The line of the last byte read, counted from 1.
     private(set) var line = 1
-    /// Where that line begins.
+    /// The offset of that line.
     private(set) var lineStart: UInt64 = 0
-    /// Where the token begins that was returned or is being read.
+    /// The offset of the token that was returned or is being read.
     private(set) var tokenStart: UInt64 = 0
 
     private var state = State.between
-    /// The first half of a surrogate pair whose second half must follow.
+    /// The first half of a surrogate pair; the second half must follow.
     private var highSurrogate: UInt16?
-    /// Where the present piece begins.
+    /// The offset of the current piece.
     private var pieceStart: UInt64 = 0
 
     /// The next token, or nil at the end of the piece.
     ///
-    /// - Parameter position: Where to go on in the piece. After nil the next piece is begun at 0.
+    /// - Parameter position: Where to continue in the piece. After nil, the next piece starts at 0.
     mutating func next(in piece: RawSpan, from position: inout Int) throws(Flaw) -> Token? {
         while position < piece.byteCount {
             let byte = piece.byte(at: position)
@@ -109,7 +109,7 @@ struct JSONLexer {
         }
     }
 
-    /// Reads up to the end of the string, true, or to an escape or the end of the piece, false.
+    /// Reads to the end of the string and returns true, or to an escape or the end of the piece and returns false.
     private mutating func readString(_ piece: RawSpan, from position: inout Int) throws(Flaw) -> Bool {
         let start = position
         while position < piece.byteCount {

@@ -23,8 +23,8 @@ enum ManifestField: UInt32 {
         }
     }
 
-    /// The fields that one kind of object may have, with their names as bytes: a manifest has five names for
-    /// each of a million files, and strings would have to be made to compare them.
+    /// The fields of one kind of object, with their names as bytes. A manifest has five names for each of a million
+    /// files; comparing strings would allocate one for each name.
     struct Table: Sendable {
         private var entries: [(field: ManifestField, name: [UInt8])]
 
@@ -42,7 +42,7 @@ enum ManifestField: UInt32 {
     static let ofWALRange = Table([.timeline, .startLSN, .endLSN])
 }
 
-/// Fields that an object has had so far.
+/// The fields seen so far in an object.
 struct ManifestFieldSet {
     private var bits: UInt32 = 0
 

@@ -1,10 +1,10 @@
-/// What a backup manifest says of one file.
+/// An entry of a backup manifest: one file.
 package struct ManifestFile: Hashable, Sendable {
-    /// Relative to the data directory; what is in a tablespace stands under `pg_tblspc/OID/`.
+    /// Relative to the data directory; files of a tablespace are under `pg_tblspc/OID/`.
     package var path: MemberPath
     /// Never more than `Int64.max`.
     package var size: UInt64
-    /// Nil where the manifest was made without checksums.
+    /// Nil if the manifest has no checksums.
     package var checksum: FileChecksum?
 
     package init(path: MemberPath, size: UInt64, checksum: FileChecksum?) {
@@ -17,7 +17,7 @@ package struct ManifestFile: Hashable, Sendable {
 /// WAL that the backup needs to become consistent.
 package struct ManifestWALRange: Hashable, Sendable {
     package var timeline: UInt32
-    /// The text of an LSN, as the server wrote it.
+    /// An LSN as text, as the server wrote it.
     package var start: String
     package var end: String
 
@@ -28,12 +28,12 @@ package struct ManifestWALRange: Hashable, Sendable {
     }
 }
 
-/// What takes the content of a backup manifest, in the manifest's order.
+/// Receives the content of a backup manifest, in the manifest's order.
 ///
-/// What it is told is not proven to be what the server wrote before `ManifestReader.finish` has returned.
+/// The content is not verified until `ManifestReader.finish` has returned.
 package protocol ManifestSink: ReaderSink, ~Copyable {
     mutating func file(_ file: ManifestFile) throws(Failure)
-    /// Does nothing unless it is implemented.
+    /// Optional; does nothing by default.
     mutating func walRange(_ range: ManifestWALRange) throws(Failure)
 }
 

@@ -1,7 +1,7 @@
-/// Makes of the tokens of a backup manifest what they mean.
+/// Parses the tokens of a backup manifest.
 ///
-/// Fields that are unknown, missing or there twice are errors: a manifest that says something else than we
-/// understand cannot prove a backup whole.
+/// Unknown, missing and duplicate fields are errors: a manifest that we do not fully understand cannot prove that a
+/// backup is complete.
 ///
 /// Source: PostgreSQL manual, "Backup Manifest Format".
 struct ManifestParser {
@@ -11,7 +11,8 @@ struct ManifestParser {
         case none
         case file(ManifestFile)
         case walRange(ManifestWALRange)
-        /// The name of the field that holds the manifest's own checksum: the bytes before its line are covered.
+        /// The name of the field with the manifest's own checksum. The checksum covers the bytes before this field's
+        /// line.
         case checksumField
         /// The end of the manifest.
         case end
@@ -22,7 +23,7 @@ struct ManifestParser {
         case manifest, files, file, walRanges, walRange
     }
 
-    /// What may come next.
+    /// What the next token may be.
     private enum Place {
         case beginning
         case field(orEnd: Bool)
@@ -35,7 +36,7 @@ struct ManifestParser {
 
     private(set) var version = 0
     private(set) var systemIdentifier: UInt64?
-    /// The SHA-256 that the manifest says it has.
+    /// The SHA-256 stated in the manifest.
     private(set) var checksum: [UInt8] = []
 
     private var context = Context.manifest
@@ -51,7 +52,7 @@ struct ManifestParser {
     private var startLSN = ""
     private var endLSN = ""
 
-    /// - Parameter text: The content of the token, if it is a string or a number.
+    /// - Parameter text: The content of a string or number token.
     mutating func take(_ token: JSONLexer.Token, text: [UInt8]) throws(Flaw) -> Event {
         switch (place, token) {
         case (.beginning, .beginObject):

@@ -1,33 +1,33 @@
-/// Reads a backup manifest while it arrives, and checks that it has the checksum that it says it has.
+/// Reads a backup manifest as it arrives, and verifies its own checksum.
 ///
-/// The bytes may come in pieces of any size. Memory does not grow with the manifest: beside the file that is being
-/// read only the present line is kept, at most 64 kB, because the checksum covers all lines but the last one.
+/// The bytes may come in pieces of any size. Memory does not grow with the manifest: besides the file being read, only
+/// the current line is kept, at most 64 kB, because the checksum covers all lines but the last.
 ///
 /// After an error the reader must not be used again.
 package struct ManifestReader: ~Copyable, Sendable {
     private var lexer = JSONLexer()
     private var parser = ManifestParser()
     private var digest: FileDigest
-    /// The bytes of the present line that stood in earlier pieces: not digested yet, as the line may be the last.
+    /// The bytes of the current line from earlier pieces. They are not digested yet, since this may be the last line.
     private var line: [UInt8] = []
-    /// Where the last line begins, as soon as it is known.
+    /// The offset of the last line, once known.
     private var lastLine: UInt64?
-    /// The number of bytes after the closing brace, or nil before it.
+    /// The number of bytes after the closing brace; nil before it.
     private var bytesAfterEnd: Int?
     private var offset: UInt64 = 0
 
-    /// - Throws: If libcrypto offers no SHA-256.
+    /// - Throws: If libcrypto does not offer SHA-256.
     package init() throws(BackupFormatError) {
         digest = try FileDigest(.sha256)
     }
 
-    /// 1 for servers 13 to 16, 2 from 17; 0 before it is known.
+    /// 1 for servers 13 to 16, 2 from 17; 0 until it was read.
     package var version: Int { parser.version }
 
     /// Nil in version 1.
     package var systemIdentifier: UInt64? { parser.systemIdentifier }
 
-    /// Reads the next piece, and tells `sink` of the files in it.
+    /// Reads the next piece, and passes its files to `sink`.
     package mutating func consume<Sink: ManifestSink & ~Copyable>(
         _ piece: RawSpan, into sink: inout Sink
     ) throws(Sink.Failure) {
@@ -67,7 +67,7 @@ package struct ManifestReader: ~Copyable, Sendable {
         offset += UInt64(piece.byteCount)
     }
 
-    /// Says that the manifest is at its end; returns only if it is whole and has the right checksum.
+    /// Marks the end of the manifest. Throws unless the manifest is complete and its checksum matches.
     package mutating func finish() throws(BackupFormatError) {
         guard bytesAfterEnd == 1 else {
             throw BackupFormatError(
@@ -82,9 +82,9 @@ package struct ManifestReader: ~Copyable, Sendable {
         }
     }
 
-    /// Digests what comes before `end`, where a line begins.
+    /// Digests the bytes before `end`, which is the start of a line.
     private mutating func digestLines(of piece: RawSpan, before end: UInt64) {
-        // Where no line ends in this piece, `end` is where the kept bytes begin, and there is nothing to digest.
+        // If no line ends in this piece, `end` is the start of the kept bytes, and there is nothing to digest.
         guard end > offset else { return }
         var kept: [UInt8] = []
         swap(&kept, &line)

@@ -1,12 +1,12 @@
 /// The path of a file in a backup, relative to the data directory or to a tablespace.
 ///
-/// File names are bytes, in no known encoding. A leading `./` and trailing slashes are taken away; what is left
-/// is never empty, never absolute, and has no component that is empty, `.` or `..`, and no NUL: it can only name
-/// something beneath the directory that it is resolved in, unless a symbolic link is followed on the way.
+/// File names are bytes in an unknown encoding. A leading `./` and trailing slashes are removed. The rest is never
+/// empty or absolute, contains no NUL, and has no component that is empty, `.` or `..`. So it can only name something
+/// beneath the directory in which it is resolved, unless a symbolic link is followed on the way.
 package struct MemberPath: Hashable, Sendable {
     package let bytes: [UInt8]
 
-    /// Why bytes are not a path, to follow the words "the path".
+    /// Why bytes are not a valid path; the raw value follows the words "the path".
     package enum Flaw: String, Error {
         case empty = "is empty"
         case absolute = "is absolute"
@@ -55,7 +55,7 @@ package struct MemberPath: Hashable, Sendable {
         self.bytes = bytes
     }
 
-    /// The path of `path` in the directory that `self` names.
+    /// The path of `path` inside the directory that `self` names.
     package func appending(_ path: MemberPath) -> MemberPath {
         var joined: [UInt8] = []
         joined.reserveCapacity(bytes.count + 1 + path.bytes.count)
@@ -65,7 +65,7 @@ package struct MemberPath: Hashable, Sendable {
         return MemberPath(valid: joined)
     }
 
-    /// Whether this names something in `directory`, at any depth, and not `directory` itself.
+    /// Whether this path is inside `directory`, at any depth; false for `directory` itself.
     package func isBeneath(_ directory: StaticString) -> Bool {
         let length = directory.utf8CodeUnitCount
         guard bytes.count > length, bytes[length] == UInt8(ascii: "/") else { return false }
@@ -75,24 +75,24 @@ package struct MemberPath: Hashable, Sendable {
         }
     }
 
-    /// The path as text, exactly; nil where it is not valid UTF-8.
+    /// The exact path as text; nil if it is not valid UTF-8.
     package var string: String? {
         String(validating: bytes, as: UTF8.self)
     }
 }
 
 extension MemberPath: CustomStringConvertible {
-    /// The path for people: control characters, backslashes, and bytes that are not UTF-8 are escaped.
+    /// The path for display: control characters, backslashes, and bytes that are not UTF-8 are escaped.
     package var description: String {
         Self.escaped(bytes)
     }
 
-    /// Bytes of a file name for people.
+    /// Formats the bytes of a file name for display.
     package static func escaped(_ bytes: some Collection<UInt8>) -> String {
         let text = String(validating: bytes, as: UTF8.self)
         let scalars = text.map { Array($0.unicodeScalars) } ?? bytes.map { Unicode.Scalar($0) }
         return scalars.map { scalar in
-            // Bytes that are not UTF-8 are shown one by one, and of them only ASCII as it is.
+            // If the bytes are not UTF-8, they are shown one by one, and all but ASCII are escaped.
             let isPrintable = scalar.properties.generalCategory != .control && (text != nil || scalar.isASCII)
             if scalar == "\\" { return "\\\\" }
             if isPrintable { return String(scalar) }

@@ -1,17 +1,17 @@
-/// A member of an archive, as its header tells it.
+/// A member of an archive, from its header.
 package struct TarEntry: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
         case file
         case directory
-        /// A symbolic link to `target`, which the server chose: not checked in any way, and never empty.
+        /// A symbolic link to `target`. The server chose the target: it is never empty, but not checked otherwise.
         case symbolicLink(target: [UInt8])
     }
 
     package var path: MemberPath
     package var kind: Kind
-    /// The permission bits, with set-user-ID, set-group-ID and sticky: never more than 0o7777.
+    /// The permission bits, including set-user-ID, set-group-ID and sticky: at most 0o7777.
     package var mode: UInt16
-    /// The bytes of content that follow; zero for directories and links, and never more than `Int64.max`.
+    /// The size of the content that follows, in bytes; zero for directories and links, and at most `Int64.max`.
     package var size: UInt64
     /// Seconds since 1970-01-01 00:00:00 UTC.
     package var modificationTime: Int64
@@ -25,10 +25,10 @@ package struct TarEntry: Hashable, Sendable {
     }
 }
 
-/// What takes the members of an archive.
+/// Receives the members of an archive.
 ///
-/// For each member: `begin` once, `content` any number of times (for files, not with empty spans), `end` once.
-/// A span of content is valid only during the call.
+/// For each member, calls `begin` once, `content` any number of times (only for files, and never with an empty span),
+/// and `end` once. A span of content is valid only during the call.
 package protocol TarSink: ReaderSink, ~Copyable {
     mutating func begin(_ entry: TarEntry) throws(Failure)
     mutating func content(_ bytes: RawSpan) throws(Failure)

@@ -1,7 +1,7 @@
-/// Reads the 512 bytes that stand before each member of an archive.
+/// Parses the 512-byte header before each member of an archive.
 ///
-/// Servers write POSIX ustar headers, sizes of 8 GB and more in base 256, and nothing else; so that is all
-/// that is read. Everything else is refused, since what it means is not sure.
+/// Servers write only POSIX ustar headers, with sizes of 8 GB and more in base 256. Everything else is refused, since
+/// its meaning is uncertain.
 ///
 /// Source: POSIX.1-2017, pax, "ustar Interchange Format".
 enum TarHeader {
@@ -19,7 +19,7 @@ enum TarHeader {
 
     /// - Parameters:
     ///   - header: 512 bytes that are not all zero.
-    ///   - offset: Where in the archive they stand, for error messages.
+    ///   - offset: The header's offset in the archive, for error messages.
     static func decode(_ header: RawSpan, at offset: UInt64) throws(BackupFormatError) -> TarEntry {
         try verifyChecksum(header, at: offset)
         guard header.extracting(magic).array == Array("ustar\0".utf8) + Array("00".utf8) else {
@@ -75,7 +75,7 @@ enum TarHeader {
 
     private static func verifyChecksum(_ header: RawSpan, at offset: UInt64) throws(BackupFormatError) {
         let expected = try number(header.extracting(checksum), "checksum", at: offset)
-        // The sum is made with spaces in the place of the checksum.
+        // The sum is computed with spaces in place of the checksum.
         var sum = UInt64(checksum.count) * UInt64(UInt8(ascii: " "))
         for index in 0..<checksum.lowerBound { sum += UInt64(header.byte(at: index)) }
         for index in checksum.upperBound..<size { sum += UInt64(header.byte(at: index)) }
@@ -84,7 +84,7 @@ enum TarHeader {
         }
     }
 
-    /// A text field up to its first zero byte; after that only zero bytes may follow.
+    /// A text field up to its first zero byte. Only zero bytes may follow.
     private static func text(_ field: RawSpan, _ what: String, at offset: UInt64) throws(BackupFormatError) -> [UInt8] {
         var end = 0
         while end < field.byteCount, field.byte(at: end) != 0 { end += 1 }
@@ -94,7 +94,7 @@ enum TarHeader {
         return field.extracting(0..<end).array
     }
 
-    /// A number field, octal or in base 256; the result fits into an `Int64`.
+    /// A number field, octal or in base 256. The result fits into an `Int64`.
     private static func number(_ field: RawSpan, _ what: String, at offset: UInt64) throws(BackupFormatError) -> UInt64
     {
         if field.byte(at: 0) & 0x80 != 0 {

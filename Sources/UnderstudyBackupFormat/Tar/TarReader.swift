@@ -1,7 +1,7 @@
-/// Takes an archive apart while it arrives.
+/// Splits an archive into its members as it arrives.
 ///
-/// The bytes may come in pieces of any size. Content is handed on as parts of the pieces, never copied; only a
-/// header that is cut in two is collected. Nothing that the archive says makes the reader use more memory.
+/// The bytes may come in pieces of any size. Content is passed on as parts of the pieces, without copies; only a header
+/// that is split between pieces is collected. Nothing in the archive can increase the reader's use of memory.
 ///
 /// After an error the reader must not be used again.
 package struct TarReader {
@@ -9,25 +9,25 @@ package struct TarReader {
         case header
         case content(remaining: UInt64, padding: Int)
         case padding(Int)
-        /// After a block of zero bytes; so many have come.
+        /// After a block of zero bytes; the number of zero bytes so far.
         case trailer(UInt64)
     }
 
     private var state = State.header
     private let expectsTrailer: Bool
-    /// Holds the beginning of a header whose end has not come yet, else it is empty.
+    /// The beginning of a header whose end has not arrived yet; empty otherwise.
     private var partialHeader: [UInt8] = []
     private var offset: UInt64 = 0
     /// The member that is being read.
     private var entry: TarEntry?
 
-    /// - Parameter expectsTrailer: Whether the archive must end with two blocks of zero bytes, as those of servers
-    ///   from 15 do. Older servers send none, so that there the end of the archive is no proof that it is whole.
+    /// - Parameter expectsTrailer: Whether the archive must end with two blocks of zero bytes, as those of servers from
+    ///   15 do. Older servers send none, so the end of their archives does not prove that they are complete.
     package init(expectsTrailer: Bool = false) {
         self.expectsTrailer = expectsTrailer
     }
 
-    /// Reads the next piece, and tells `sink` what is in it.
+    /// Reads the next piece, and passes its content to `sink`.
     package mutating func consume<Sink: TarSink & ~Copyable>(
         _ bytes: RawSpan, into sink: inout Sink
     ) throws(Sink.Failure) {
@@ -57,7 +57,7 @@ package struct TarReader {
         }
     }
 
-    /// Says that the archive is at its end; throws if it cannot be.
+    /// Marks the end of the archive. Throws if the archive cannot end here.
     package func finish() throws(BackupFormatError) {
         switch state {
         case .header:
@@ -83,7 +83,7 @@ package struct TarReader {
         }
     }
 
-    /// Returns how many of the bytes were used.
+    /// Returns the number of bytes used.
     private mutating func readHeader<Sink: TarSink & ~Copyable>(
         _ bytes: RawSpan, into sink: inout Sink
     ) throws(Sink.Failure) -> Int {
@@ -100,7 +100,7 @@ package struct TarReader {
             swap(&header, &partialHeader)
             bytes.extracting(0..<wanted).append(to: &header)
             try begin(header.rawSpan, at: start, into: &sink)
-            // Keeps the buffer for the next header that is cut in two.
+            // Keeps the buffer for the next split header.
             header.removeAll(keepingCapacity: true)
             swap(&header, &partialHeader)
         }

@@ -1,11 +1,11 @@
 import Understudy
 
-/// The value of `--compress` for WAL files: `METHOD`, `METHOD:LEVEL`, `METHOD:level=LEVEL`, or a level of gzip alone.
+/// The value of `--compress` for WAL files: `METHOD`, `METHOD:LEVEL`, `METHOD:level=LEVEL`, or only a level of gzip.
 ///
-/// Source: compression.c of PostgreSQL's src/common, whose words it uses.
+/// Source: compression.c in PostgreSQL's src/common, whose messages it uses.
 enum CompressionArgument {
     static func parse(_ text: String) throws(UsageError) -> WALCompression {
-        // A number alone is gzip's level, and 0 is no compression.
+        // A number alone is a level of gzip; 0 means no compression.
         if text.isEmpty || number(text[...]) == 0 { return .none }
         if let level = number(text[...]) { return try compression(.gzip, level: level) }
         let name = text.prefix { $0 != ":" }
@@ -32,7 +32,7 @@ enum CompressionArgument {
             }
         }
 
-        /// The number that stands for "no level was given".
+        /// The number that stands for the default level.
         var standard: Int {
             switch self {
             case .none, .lz4: 0
@@ -42,7 +42,7 @@ enum CompressionArgument {
         }
     }
 
-    /// The level that keywords ask for, separated by commas; the last one counts.
+    /// The level from comma-separated keywords; the last one counts.
     private static func level(in detail: Substring, of method: Method) throws(UsageError) -> Int? {
         var level: Int?
         var unsupported: String?
@@ -100,7 +100,7 @@ enum CompressionArgument {
         UsageError("invalid compression specification: \(reason)")
     }
 
-    /// The whole text as strtol takes it: blanks, a sign, digits. Too large a number is the largest.
+    /// The whole text by strtol's rules: blanks, a sign, digits. A number out of range becomes the closest Int.
     private static func number(_ text: Substring) -> Int? {
         let trimmed = text.drop { $0.isWhitespace }
         let digits = trimmed.first == "-" || trimmed.first == "+" ? trimmed.dropFirst() : trimmed

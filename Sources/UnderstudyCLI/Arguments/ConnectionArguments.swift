@@ -4,7 +4,7 @@ import ArgumentParser
 enum PasswordPolicy: Sendable, Equatable {
     /// `-w`
     case never
-    /// Once the server has asked for one that nothing else provides.
+    /// When the server asks for a password that nothing else provides.
     case onDemand
     /// `-W`
     case always
@@ -21,14 +21,14 @@ enum PasswordFlag: String, EnumerableFlag {
     var policy: PasswordPolicy { self == .password ? .always : .never }
 }
 
-/// Where the server is: the connection string, and what beats it.
+/// The server to connect to: the connection string, and the keywords that override it.
 struct ConnectionRequest: Sendable, Equatable {
-    /// As given with `-d`; the library reads it, so that URIs, services and the environment work as in libpq.
+    /// The argument of `-d`; the library parses it, so that URIs, services and the environment work as in libpq.
     var source: String
     var overrides: [String: String]
     var password: PasswordPolicy
 
-    /// `-h`, `-p` and `-U` beat the connection string, as with the stock tools.
+    /// `-h`, `-p` and `-U` override the connection string, as with the stock tools.
     init(source: String?, host: String?, port: String?, user: String?, password: PasswordFlag?, program: String) {
         self.source = source ?? ""
         self.password = password?.policy ?? .onDemand

@@ -1,4 +1,4 @@
-/// The value of `--stall-timeout`: nil for never.
+/// The value of `--stall-timeout`: nil for no limit.
 enum StallArgument {
     static func parse(_ text: String) throws(UsageError) -> Duration? {
         let limit = try NumberArgument.duration(text, option: "--stall-timeout")
@@ -6,7 +6,7 @@ enum StallArgument {
     }
 }
 
-/// The value of `--max-lag`: nil for never.
+/// The value of `--max-lag`: nil for no limit.
 enum LagArgument {
     static func parse(_ text: String) throws(UsageError) -> UInt64? {
         let limit = try NumberArgument.bytes(text, option: "--max-lag")
@@ -14,15 +14,15 @@ enum LagArgument {
     }
 }
 
-/// Durations and numbers as PostgreSQL writes them on its command lines and in postgresql.conf.
+/// Durations and numbers, as in PostgreSQL's options and postgresql.conf.
 enum NumberArgument {
-    /// `60`, `60s`, `5min`, `500ms`, `1h`, `1d`: seconds unless a unit says otherwise.
+    /// `60`, `60s`, `5min`, `500ms`, `1h`, `1d`: seconds unless a unit follows.
     static func duration(_ text: String, option: String) throws(UsageError) -> Duration {
         let digits = text.prefix { ("0"..."9").contains($0) }
         let units: [Substring: Int64] = [
             "": 1000, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000,
         ]
-        // The bound keeps the product, and any deadline made with it, far from overflow.
+        // The bound keeps the product, and any deadline computed from it, far from overflow.
         guard let number = Int64(digits), number <= 1_000_000_000, let unit = units[text[digits.endIndex...]] else {
             throw UsageError(
                 "invalid value \"\(text)\" for option \(option)",
@@ -31,7 +31,7 @@ enum NumberArgument {
         return .milliseconds(number * unit)
     }
 
-    /// `1048576`, `1024kB`, `64MB`, `10GB`, `1TB`: bytes unless a unit says otherwise, each unit 1024 of the one before.
+    /// `1048576`, `1024kB`, `64MB`, `10GB`, `1TB`: bytes unless a unit follows, each 1024 of the one before.
     static func bytes(_ text: String, option: String) throws(UsageError) -> UInt64 {
         let digits = text.prefix { ("0"..."9").contains($0) }
         let units: [Substring: UInt64] = [
@@ -47,7 +47,7 @@ enum NumberArgument {
         return bytes
     }
 
-    /// A whole number within `range`, in the stock tools' words.
+    /// A whole number within `range`; errors have the stock tools' wording.
     static func integer(_ text: String, option: String, in range: ClosedRange<Int>) throws(UsageError) -> Int {
         var number = text.drop { $0.isWhitespace }
         while number.last?.isWhitespace == true { number.removeLast() }
@@ -55,7 +55,7 @@ enum NumberArgument {
         guard !digits.isEmpty, digits.allSatisfy({ ("0"..."9").contains($0) }) else {
             throw UsageError("invalid value \"\(text)\" for option \(option)")
         }
-        // All digits, yet no Int: too large for one, so out of the range as well.
+        // All digits, but no Int: too large, so out of the range as well.
         guard let value = Int(number), range.contains(value) else {
             throw UsageError("\(option) must be in range \(range.lowerBound)..\(range.upperBound)")
         }

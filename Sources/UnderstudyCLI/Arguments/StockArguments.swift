@@ -1,17 +1,17 @@
-/// One option that getopt_long would know.
+/// An option as getopt_long knows it.
 struct StockOption: Sendable, Equatable {
     enum Argument: Sendable, Equatable {
         case none, required
-        /// May be given, but only attached: `-xVALUE` or `--name=VALUE`.
+        /// Optional, and only attached: `-xVALUE` or `--name=VALUE`.
         case optional
     }
 
     var short: Unicode.Scalar?
     var name: String
     var argument: Argument
-    /// The name that it is rewritten to: its own, or that of the option whose older name it is.
+    /// The name in the rewritten command line: its own, or for an older name that of the current option.
     var canonical: String
-    /// Whether it is ours: abbreviations mean the stock tool's options wherever they fit one.
+    /// Whether the stock tool lacks it: abbreviations prefer the stock tool's options.
     var isOwn: Bool
 
     init(
@@ -26,15 +26,15 @@ struct StockOption: Sendable, Equatable {
     }
 }
 
-/// Reads a command line by the rules of getopt_long, and rewrites it to one that leaves nothing to guess.
+/// Parses a command line by the rules of getopt_long, and rewrites it without ambiguity.
 ///
 /// Bundles (`-vxP`), attached values (`-Xs`), abbreviated long names (`--pgd`), options after operands, `--`,
 /// values that begin with a dash and empty values all come out as `--name` or `--name=value`, in the order they
-/// were given. Its complaints are in getopt's words, for callers and for people who know them.
+/// were given. Errors have getopt's wording, for callers and users who know it.
 ///
 /// Source: the Linux manual page getopt_long(3).
 struct StockArguments: Sendable {
-    /// What getopt would say, without the program's name.
+    /// getopt's error message, without the program's name.
     struct Complaint: Error, Equatable {
         var message: String
     }
@@ -44,7 +44,7 @@ struct StockArguments: Sendable {
         var operands: [String] = []
     }
 
-    /// In the order in which an ambiguous name lists them.
+    /// In the order in which the error for an ambiguous name lists them.
     var table: [StockOption]
 
     func normalise(_ arguments: [String]) throws(Complaint) -> Normalised {
@@ -88,7 +88,7 @@ struct StockArguments: Sendable {
         }
     }
 
-    /// The option of that name, or the only one that begins so. Names that mean the same do not compete.
+    /// The option with that name, or the only one that begins with it. Names of the same option do not compete.
     private func find(_ name: Substring, token: String) throws(Complaint) -> StockOption {
         if let exact = table.first(where: { $0.name == name }) { return exact }
         let fitting = table.filter { $0.name.hasPrefix(name) }
@@ -104,7 +104,7 @@ struct StockArguments: Sendable {
         return first
     }
 
-    /// Takes letters apart by scalar, not by character: a value may begin with a combining mark.
+    /// Splits letters by scalar, not by character: a value may begin with a combining mark.
     private func bundle(
         _ token: String, rest: inout ArraySlice<String>, into options: inout [String]
     ) throws(Complaint) {

@@ -1,11 +1,11 @@
 import ArgumentParser
 
-/// A command line that was read by the stock tools' rules, its values still text.
+/// A command line parsed by the stock tools' rules, with its values still text.
 enum StockCommandLine<Options: ParsableArguments> {
     case help, version
     case options(Options, operands: [String])
 
-    /// - Parameter command: What the user types to run this, and to see its help.
+    /// - Parameter command: The command as the user types it, for the hint to its help.
     static func read(
         _ words: [String], table: StockArguments, command: String
     ) throws(UsageError) -> StockCommandLine {
@@ -15,7 +15,7 @@ enum StockCommandLine<Options: ParsableArguments> {
         } catch {
             throw UsageError(error, see: command)
         }
-        // The first of the two ends the reading, as it does with the stock tools.
+        // The first of the two ends the parsing, as with the stock tools.
         switch normalised.options.first(where: { $0 == "--help" || $0 == "--version" }) {
         case "--help": return .help
         case "--version": return .version
@@ -29,7 +29,7 @@ enum StockCommandLine<Options: ParsableArguments> {
         }
     }
 
-    /// swift-argument-parser takes `--name=` for a missing value, and an empty word behind `--name` for an empty one.
+    /// swift-argument-parser takes `--name=` for a missing value, and an empty word after `--name` for an empty value.
     private static func separatingEmptyValue(_ option: String) -> [String] {
         guard let equals = option.firstIndex(of: "="), option.index(after: equals) == option.endIndex else {
             return [option]

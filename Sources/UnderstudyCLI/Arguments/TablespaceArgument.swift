@@ -1,11 +1,11 @@
 import Understudy
 import UnderstudyPlatform
 
-/// The value of `--tablespace-mapping`: `OLDDIR=NEWDIR`, where `\=` is a plain equals sign.
+/// The value of `--tablespace-mapping`: `OLDDIR=NEWDIR`, where `\=` stands for an equals sign in a path.
 enum TablespaceArgument {
     static func parse(_ text: String) throws(UsageError) -> BaseBackup.TablespaceMapping {
         var parts = [""]
-        // By scalars: what follows an equals sign may combine with it.
+        // By scalars: a scalar after an equals sign may combine with it.
         var scalars = text.unicodeScalars[...]
         while let scalar = scalars.popFirst() {
             if scalar == "\\", scalars.first == "=" {

@@ -1,6 +1,6 @@
 /// The value of `--max-rate`: kilobytes per second, with the stock tool's suffixes `k` and `M`.
 enum TransferRate {
-    /// What the server accepts for MAX_RATE.
+    /// The range that the server accepts for MAX_RATE.
     static let allowed = 32.0...1_048_576.0
 
     static func parse(_ text: String) throws(UsageError) -> Int {
@@ -26,7 +26,7 @@ enum TransferRate {
         return Int(rate)
     }
 
-    /// The longest beginning that is a decimal number, as strtod takes it.
+    /// The longest prefix that is a decimal number by strtod's rules.
     private static func numeral(_ text: Substring) -> Substring {
         var end = text.startIndex
         func skip(while matches: (Character) -> Bool) -> Bool {

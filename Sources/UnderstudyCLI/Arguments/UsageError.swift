@@ -1,8 +1,8 @@
-/// A command line that cannot be meant.
+/// An invalid command line.
 struct UsageError: Error, Equatable {
     var message: String
     var hint: String?
-    /// Whether `message` is getopt's: it goes out without `error:`, as getopt prints it.
+    /// Whether `message` is getopt's: then it is printed without `error:`, as getopt does.
     var isComplaint = false
 
     init(_ message: String, hint: String? = nil) {

@@ -1,17 +1,17 @@
 import UnderstudyPlatform
 
-/// The name the program was called by, and what follows from it.
+/// The program that the process acts as, by the name it was called by.
 enum Personality: Sendable, Equatable {
     /// `understudy`, with subcommands.
     case understudy
-    /// A link named `pg_basebackup`: that program, as far as its callers can see.
+    /// A link named `pg_basebackup`: behaves as that program to its callers.
     case baseBackup
     /// A link named `pg_receivewal`.
     case receiveWAL
-    /// A link named `pg_receivexlog`: the same, by its name before 10.
+    /// A link named `pg_receivexlog`: the same program by its name before 10.
     case receiveXLOG
 
-    /// - Parameter path: The first word of the command line, with or without folders.
+    /// - Parameter path: The first word of the command line, with or without directories.
     init(calledAs path: String) {
         switch path.pathComponents.last {
         case "pg_basebackup": self = .baseBackup
@@ -21,7 +21,7 @@ enum Personality: Sendable, Equatable {
         }
     }
 
-    /// What messages begin with.
+    /// The prefix of messages.
     var program: String {
         switch self {
         case .understudy: "understudy"
@@ -31,24 +31,24 @@ enum Personality: Sendable, Equatable {
         }
     }
 
-    /// The command that a user types for a base backup, and asks for help.
+    /// The command for a base backup, as a user types it.
     var baseBackupCommand: String { command("basebackup") }
     var baseBackupVersion: String { version(of: "basebackup") }
 
-    /// The command that a user types to receive WAL, and asks for help.
+    /// The command to receive WAL, as a user types it.
     var receiveWALCommand: String { command("receivewal") }
     var receiveWALVersion: String { version(of: "receivewal") }
 
-    /// The label of a backup that is given none.
+    /// The label of a backup without `--label`.
     var label: String { self == .understudy ? "understudy base backup" : "\(program) base backup" }
 
-    /// A link is a program of its own, without subcommands.
+    /// A program called through a link has no subcommands.
     private func command(_ subcommand: String) -> String {
         self == .understudy ? "understudy \(subcommand)" : program
     }
 
-    /// Callers look for `NAME (PostgreSQL) X.Y`, and want an X.Y no less than their server's; some take the second
-    /// word, so that NAME is one word.
+    /// Callers look for `NAME (PostgreSQL) X.Y`, with X.Y no older than their server's; some take the second word, so
+    /// NAME is one word.
     private func version(of subcommand: String) -> String {
         let name = self == .understudy ? "understudy-\(subcommand)" : program
         return "\(name) (PostgreSQL) \(Version.newestServer).0 (Understudy \(Version.understudy))"
@@ -57,7 +57,7 @@ enum Personality: Sendable, Equatable {
 
 enum Version {
     static let understudy = "0.1.0"
-    /// The newest PostgreSQL that this program is made for.
+    /// The newest PostgreSQL version that is supported.
     static let newestServer = "19"
     static let oldestServer = "9.3"
 

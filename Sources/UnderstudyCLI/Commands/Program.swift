@@ -3,18 +3,18 @@ import Glibc
 import Understudy
 import UnderstudyPlatform
 
-/// The program: reads the command line, lets the library work, and prints.
+/// The program: parses the command line, calls the library, and prints.
 public struct Program: Sendable {
     /// Runs the program with this process's standard streams, signals and users, and returns its exit status.
     ///
-    /// All of it runs on the calling thread and on threads of its own, none on those of Swift's pool: these are made
-    /// when they are needed, and who needs one waits until it can be had.
+    /// Everything runs on the calling thread and on threads of its own, none on Swift's thread pool: that creates
+    /// threads when they are needed, and work waits until one can be created.
     ///
     /// - Parameter arguments: The whole command line, the program's name first.
     public static func run(_ arguments: [String]) -> Int32 {
-        // A reader of our output that has gone away is an error of write(2), not a reason to die without cleaning up.
+        // A closed reader of our output is an error of write(2), not a reason to die without cleaning up.
         _ = signal(SIGPIPE, SIG_IGN)
-        // So is a file that has reached the limit on its size. A server that is started has that signal as it was.
+        // So is a file that reaches the file size limit. A server that is started gets the signal's original action.
         _ = understudy_count_signal(SIGXFSZ)
         FileLimit.raise()
         let output = StandardOutput(program: Personality(calledAs: arguments.first ?? "").program)
@@ -30,15 +30,15 @@ public struct Program: Sendable {
     var users: Users
     var write: @Sendable (Console.Stream, String) -> Void
     var errorsAreTerminal: Bool
-    /// What `write` writes to, where that is queued while the work runs.
+    /// The destination of `write`, if output is queued while the work runs.
     var output: StandardOutput?
-    /// Where the work runs; nil for Swift's own threads.
+    /// The executor of the work; nil for Swift's own threads.
     var executor: (any TaskExecutor)?
 
     func run(_ arguments: [String]) async -> Int32 {
         let personality = Personality(calledAs: arguments.first ?? "")
         let console = Console(program: personality.program, verbose: false, write: write)
-        // What is not UTF-8 has been repaired, and would name another file than the one that was meant.
+        // Invalid UTF-8 has been replaced, and would name another file than the one that was meant.
         if arguments.contains(where: { $0.unicodeScalars.contains("\u{FFFD}") }) {
             return fail(UsageError("a command-line argument is not valid UTF-8"), console: console)
         }
@@ -90,11 +90,11 @@ public struct Program: Sendable {
         return ExitStatus.of(error)
     }
 
-    /// Runs the library's work with what the connection needs, until it ends or a signal ends it.
+    /// Runs the library's work with the connection's parameters, until it ends or a signal ends it.
     ///
     /// - Parameters:
-    ///   - remains: What is left where the process ends at once.
-    ///   - operation: Gets the connection keywords that beat the connection string.
+    ///   - remains: What is left if the process ends at once.
+    ///   - operation: Receives the connection keywords that override the connection string.
     func work<Result: Sendable>(
         _ connection: ConnectionRequest, console: Console, ending: Interruption.Ending = .cleaningUp,
         remains: Remains,
@@ -104,7 +104,7 @@ public struct Program: Sendable {
         try AddressSpace.check()
         output?.startQueue()
         do throws(FileIOError) { signals = try .ofProcess() } catch { throw UnderstudyError(error) }
-        // Who sends one when all is done does not want to wait for a reader.
+        // A signal that arrives when all is done means: do not wait for a reader.
         defer { signals.listen { _ in output?.hurry() } }
         return try await Interruption.watch(
             signals, console: console, ending: ending, on: executor,
@@ -112,13 +112,13 @@ public struct Program: Sendable {
                 remains.tell(signal, console)
                 output?.hurry()
                 output?.drain()
-                // Nothing that runs is waited for.
+                // Waits for nothing that still runs.
                 _exit(128 + signal.rawValue)
             }
         ) { () throws(UnderstudyError) in
             try await connection.password.run(
                 ask: { () throws(UnderstudyError) in
-                    // The prompt must not stand behind a line of progress.
+                    // The prompt must not follow a progress line.
                     console.setStatus(nil)
                     output?.drain()
                     return try await PasswordPrompt.ask()

@@ -1,4 +1,4 @@
-/// What `understudy --help` prints.
+/// The output of `understudy --help`.
 enum UnderstudyHelp {
     static let text = """
         understudy copies running PostgreSQL servers over their replication protocol.

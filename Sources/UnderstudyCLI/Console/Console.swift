@@ -1,10 +1,10 @@
 import Understudy
 import UnderstudyPlatform
 
-/// What the program says: messages on standard error in PostgreSQL's form, results on standard output. Nothing that
-/// terminals obey gets there but what is written here (``PrintedText``).
+/// Prints messages to standard error in PostgreSQL's form, and results to standard output. Terminal control characters
+/// come only from this type; all others are escaped (``PrintedText``).
 ///
-/// A line that renews itself (the status) stays below the messages for as long as it is there.
+/// The status, a line that is updated in place, stays below the messages.
 final class Console: Sendable {
     enum Stream: Sendable, Equatable {
         case output, errors
@@ -36,7 +36,7 @@ final class Console: Sendable {
         say("warning: \(message)", detail: detail, hint: hint)
     }
 
-    /// Said whether `-v` is given or not.
+    /// Shown with and without `-v`.
     func notice(_ message: String, detail: String? = nil, hint: String? = nil) {
         say(message, detail: detail, hint: hint)
     }
@@ -45,14 +45,14 @@ final class Console: Sendable {
         if verbose { say(message, detail: detail, hint: hint) }
     }
 
-    /// What the server said, in its own words.
+    /// A message of the server, without a prefix.
     func server(_ text: String) {
         print(PrintedText.message(text))
     }
 
     // MARK: - Progress and results
 
-    /// Shows a line that the next one replaces, or removes it. The line must fit the terminal.
+    /// Shows a line that the next one replaces; nil removes it. The line must fit the terminal.
     func setStatus(_ line: String?) {
         status.change { status in
             guard line != nil || status != nil else { return }
@@ -62,7 +62,7 @@ final class Console: Sendable {
         }
     }
 
-    /// A line of progress on standard error, with no name before it; it takes the place of the status.
+    /// Prints a progress line to standard error, without the program's name; it replaces the status.
     func progressLine(_ text: String) {
         setStatus(nil)
         print(PrintedText.line(text))
@@ -77,7 +77,7 @@ final class Console: Sendable {
         }
     }
 
-    /// Text of which each line is this program's, or holds no line end that is not.
+    /// Prints text in which all line ends are this program's.
     func output(_ text: String) {
         let text = PrintedText.lines(text)
         status.change { status in
@@ -87,7 +87,7 @@ final class Console: Sendable {
         }
     }
 
-    /// To the beginning of the line, and erase to its end.
+    /// Moves to the beginning of the line, and erases it.
     private static let erase = "\r\u{1B}[K"
 
     private func say(_ message: String, detail: String? = nil, hint: String? = nil) {
@@ -97,10 +97,10 @@ final class Console: Sendable {
         print(text)
     }
 
-    /// - Parameter text: Of which everything foreign is escaped.
+    /// - Parameter text: All foreign text in it must be escaped.
     private func print(_ text: String) {
         status.change { status in
-            // One write, so that lines of other programs on the same terminal do not get in between.
+            // A single write, so that lines of other programs on the same terminal do not come between.
             let line = text.hasSuffix("\n") ? text : text + "\n"
             write(.errors, status.map { "\(Self.erase)\(line)\($0)" } ?? line)
         }

@@ -2,8 +2,8 @@ import Logging
 
 /// Prints the library's log as the messages of a PostgreSQL program.
 ///
-/// The metadata `detail` and `hint` become lines of their own; a message with `source` = `server` is the server's,
-/// and is printed as it is. All other metadata is for programs that embed the library.
+/// The metadata `detail` and `hint` become lines of their own; a message with `source` = `server` comes from the
+/// server, and is printed without a prefix. All other metadata is for programs that embed the library.
 struct ConsoleLogHandler: LogHandler {
     let console: Console
     var metadata: Logger.Metadata = [:]

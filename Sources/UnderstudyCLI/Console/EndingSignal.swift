@@ -17,7 +17,7 @@ enum EndingSignal: Int32, Sendable, CaseIterable, CustomStringConvertible {
     }
 }
 
-/// Hands on the signals that end a run to whoever runs it, in the order in which they come.
+/// Passes the signals that end a run to a handler, in order of arrival.
 final class SignalFeed: Sendable {
     private struct State {
         var handler: (@Sendable (EndingSignal) -> Void)?
@@ -26,7 +26,7 @@ final class SignalFeed: Sendable {
 
     private let state = Monitor(State())
 
-    /// - Parameter handler: Gets the signals that have come meanwhile too; nil for nobody.
+    /// - Parameter handler: Also receives the signals that arrived before; nil for none.
     func listen(_ handler: (@Sendable (EndingSignal) -> Void)?) {
         let waiting = state.change { state in
             state.handler = handler
@@ -45,10 +45,10 @@ final class SignalFeed: Sendable {
         handler?(signal)
     }
 
-    /// The signals of this process: INT and TERM, and HUP unless the program was started to live on (nohup). From here on
-    /// none of them ends it by itself.
+    /// The signals of this process: INT and TERM, and HUP unless it is ignored (nohup). From here on, none of them ends
+    /// the process by itself.
     ///
-    /// They are taken on a thread of their own, which is there before they come: nothing has to be had to end a run.
+    /// A thread created now receives them, so ending a run needs no further resources.
     static func ofProcess() throws(FileIOError) -> SignalFeed {
         let feed = SignalFeed()
         let signals = EndingSignal.allCases.filter { $0 != .hangUp || !isIgnored($0) }
@@ -56,7 +56,7 @@ final class SignalFeed: Sendable {
         _ = try OwnThread("signals") {
             var seen = [EndingSignal: UInt32]()
             while true {
-                // Without a descriptor the counts are looked at again and again.
+                // Without a descriptor, the counts are polled.
                 let timeout = wakeUp.rawDescriptor < 0 ? Duration.milliseconds(50) : nil
                 _ = Interrupt.wait(socket: -1, events: 0, interrupts: [wakeUp], timeout: timeout)
                 wakeUp.clear()
@@ -76,7 +76,7 @@ final class SignalFeed: Sendable {
 
     private static func isIgnored(_ signal: EndingSignal) -> Bool {
         var action = sigaction()
-        // Only asks; `action` outlives the call. SIG_IGN is the number 1 in the place of a function's address.
+        // Only queries; `action` outlives the call. SIG_IGN is the number 1 in the place of a function's address.
         guard unsafe sigaction(signal.rawValue, nil, &action) == 0 else { return false }
         return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }

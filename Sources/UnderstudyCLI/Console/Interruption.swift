@@ -1,13 +1,13 @@
 import Understudy
 import UnderstudyPlatform
 
-/// Ends work in order when a signal asks for it.
+/// Cancels work when a signal arrives, and lets it end in order.
 enum Interruption {
-    /// What work does once a signal has come, and so what is said of it.
+    /// What the work does after a signal, which determines the messages.
     enum Ending: Sendable {
-        /// It removes what it made.
+        /// The work removes what it made.
         case cleaningUp
-        /// It brings what it received to a good end. As with the stock tool, that is only said with `-v`.
+        /// The work completes what it received. As with the stock tool, this is reported only with `-v`.
         case finishing
 
         fileprivate func tell(of signal: EndingSignal, isFirst: Bool, on console: Console) {
@@ -23,16 +23,16 @@ enum Interruption {
     }
 
     private static let mostSignals = 3
-    /// After this, whoever heard nothing of the first signal hears that the end takes its time.
+    /// After this time, a user who saw no message for the first signal is told that the work is still finishing.
     static let patience = Duration.seconds(3)
 
-    /// Runs `operation`; the first signal cancels it, the second one is told that the end takes its time, and the third one
-    /// ends the process: what computes or waits in somebody else's code may not hear of anything else.
+    /// Runs `operation`. The first signal cancels it, the second prints that the work is still ending, and the third
+    /// ends the process: library code that computes or waits may not react to anything else.
     ///
     /// - Parameters:
-    ///   - reminder: How long an end may take of which nothing was said.
-    ///   - executor: Where the operation runs; nil for Swift's own threads.
-    ///   - endAtOnce: Says what is left, and ends the process.
+    ///   - reminder: How long the end may take without a message.
+    ///   - executor: Runs the operation; nil for Swift's own threads.
+    ///   - endAtOnce: Reports what is left, and ends the process.
     static func watch<Result: Sendable>(
         _ signals: SignalFeed, console: Console, ending: Ending = .cleaningUp, reminder: Duration = patience,
         on executor: (any TaskExecutor)? = nil,
@@ -59,7 +59,7 @@ enum Interruption {
             work.cancel()
             guard case .finishing = ending else { return }
             let task = Task {
-                // It throws where the end came before.
+                // Throws if the work ended first.
                 guard (try? await Task.sleep(for: reminder)) != nil, first.read({ $0.count }) == 1 else { return }
                 console.notice("received \(signal), still finishing; two more end it at once")
             }

@@ -1,7 +1,7 @@
-/// What is to be written to one stream and was not yet: bounded, and what has waited longest is given up first. Pure.
+/// Text that waits to be written to one stream. Bounded: the oldest text is dropped first. Does no I/O.
 struct OutputQueue: Sendable {
     private struct Text {
-        /// Grows with each text, on whatever stream.
+        /// Increases with each text, across both streams.
         var number: Int
         var bytes: [UInt8]
     }
@@ -9,12 +9,12 @@ struct OutputQueue: Sendable {
     /// The most bytes that wait; the newest text is kept whatever its size.
     let limit: Int
     private var texts: [Text] = []
-    /// Where those begin that still wait, which spares moving the others.
+    /// The index of the first text that still waits, so that the others need not be moved.
     private var first = 0
     private var waiting = 0
-    /// How many texts were given up since that was last told.
+    /// The number of texts dropped since the last notice.
     private var dropped = 0
-    /// The rest of the text that is being written.
+    /// The rest of the text being written.
     private var current: ArraySlice<UInt8> = []
     private var currentNumber = 0
 
@@ -24,7 +24,7 @@ struct OutputQueue: Sendable {
 
     var isEmpty: Bool { number == nil }
 
-    /// The number of the text that comes next; nil if there is none.
+    /// The number of the next text; nil if there is none.
     var number: Int? {
         if !current.isEmpty { return currentNumber }
         return first < texts.count ? texts[first].number : nil
@@ -43,7 +43,7 @@ struct OutputQueue: Sendable {
 
     /// The next bytes to be written; empty if there are none.
     ///
-    /// - Parameter notice: Says how many texts were given up before what follows; nil where nothing is to be said of it.
+    /// - Parameter notice: The text for a number of texts dropped before the next one; nil to report nothing.
     mutating func next(atMost count: Int, notice: (Int) -> String?) -> ArraySlice<UInt8> {
         if current.isEmpty, let number {
             let lost = dropped
@@ -58,7 +58,7 @@ struct OutputQueue: Sendable {
         return current.prefix(count)
     }
 
-    /// So many of the bytes that ``next(atMost:notice:)`` has returned were written.
+    /// Removes bytes that were written, of those that ``next(atMost:notice:)`` returned.
     mutating func remove(_ count: Int) {
         current = current.dropFirst(count)
     }

@@ -2,11 +2,11 @@ import Glibc
 import Understudy
 import UnderstudyPlatform
 
-/// Asks the user for a password: on the terminal, unseen, or else a line of standard input.
+/// Asks the user for a password: on the terminal without echo, or else on standard input.
 enum PasswordPrompt {
-    /// The password, or nil where there is nobody to ask (the input has ended).
+    /// The password; nil if there is nobody to ask (end of input).
     ///
-    /// Cancelling the task ends the wait; the terminal is as it was in any case.
+    /// Cancelling the task ends the wait; the terminal's settings are restored in any case.
     static func ask() async throws(UnderstudyError) -> String? {
         let interrupt = Interrupt()
         let password = try await OwnThread.run(
@@ -22,7 +22,7 @@ enum PasswordPrompt {
         guard terminal >= 0 else { return readLine(from: STDIN_FILENO, until: interrupt) }
         defer { close(terminal) }
         var before = termios()
-        // `before` outlives the call. A terminal that cannot hide what is typed is used all the same.
+        // `before` outlives the call. A terminal whose echo cannot be turned off is used all the same.
         let canHide = unsafe tcgetattr(terminal, &before) == 0
         if canHide {
             var hidden = before
@@ -36,8 +36,8 @@ enum PasswordPrompt {
         return line
     }
 
-    /// One line without its end, byte by byte, so that nothing behind it is taken; nil at the end of the input, and
-    /// once the interrupt is raised.
+    /// Reads one line without its end, byte by byte, so that nothing after it is consumed; nil at the end of the input,
+    /// and once the interrupt is raised.
     static func readLine(from descriptor: Int32, until interrupt: Interrupt) -> String? {
         var line: [UInt8] = []
         while true {

@@ -1,9 +1,10 @@
 import Understudy
 
 extension PasswordPolicy {
-    /// Runs `attempt`, with a password that was asked for beforehand, or asked for once the server wanted one.
+    /// Runs `attempt`: with a password asked for in advance (`-W`), or without one and, if the server wants one, again
+    /// with it.
     ///
-    /// - Parameter ask: Returns nil where there is nobody to ask.
+    /// - Parameter ask: Returns nil if there is nobody to ask.
     func run<Result>(
         ask: () async throws(UnderstudyError) -> String?,
         attempt: (_ password: String?) async throws(UnderstudyError) -> Result

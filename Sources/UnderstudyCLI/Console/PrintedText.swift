@@ -1,32 +1,32 @@
 import Understudy
 
-/// Text as people are shown it. Whatever did not originate in this program (a server's words, names of files and roles) may
-/// hold what a terminal obeys, and line ends that make one message look like two.
+/// Makes text safe to print. Text from outside of this program (a server's messages, names of files and roles) may
+/// contain terminal control characters, and line ends that make one message look like two.
 ///
-/// All that is printed comes through here once, where it is printed. Control characters (C0, DEL, C1) and invisible
-/// characters that change how a line reads are shown as the bytes of their UTF-8, `\x1b`. Backslashes stay as they are, so
-/// that what was escaped before, as the bytes of file names that are no UTF-8, is not escaped again. Tabs stay.
+/// All output passes through here once, when it is printed. Control characters (C0, DEL, C1) and invisible characters
+/// that change how a line reads are shown as their UTF-8 bytes, `\x1b`. Backslashes stay as they are, so that text
+/// escaped before, such as file names that are not UTF-8, is not escaped again. Tabs stay.
 enum PrintedText {
-    /// What stands before each line of a text but the first.
+    /// The indentation of all lines of a text but the first.
     static let indent = "    "
 
-    /// Text of one or more lines: those after the first are indented, so that none of them looks like a message of its own.
+    /// Text of one or more lines: those after the first are indented, so that none looks like a separate message.
     static func message(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: { $0 == "\n" || $0.isEscapedInText }) else { return text }
         let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map(escaped)
-        // An end of line at the end of a text begins no further one.
+        // A line end at the end of a text begins no new line.
         let last = lines.lastIndex { !$0.isEmpty } ?? 0
         return lines[...last].enumerated().map { index, line in
             index == 0 || line.isEmpty ? line : indent + line
         }.joined(separator: "\n")
     }
 
-    /// Text of one line, whatever is in it.
+    /// Text on a single line: line ends are escaped too.
     static func line(_ text: String) -> String {
         escaped(text.unicodeScalars[...], lineEnds: true)
     }
 
-    /// Lines that this program has laid out itself, each where it stands.
+    /// Lines that this program has laid out itself, without indentation.
     static func lines(_ text: String) -> String {
         text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map(escaped).joined(
             separator: "\n")

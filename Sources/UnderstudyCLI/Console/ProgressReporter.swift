@@ -1,7 +1,7 @@
 import Understudy
 import UnderstudyPlatform
 
-/// Shows progress on the console. The library calls it from threads of its own.
+/// Shows progress on the console. The library calls it from its own threads.
 final class ProgressReporter: Sendable {
     private let console: Console
     private let columns: @Sendable () -> Int
@@ -14,13 +14,13 @@ final class ProgressReporter: Sendable {
     }
 
     func report(_ progress: BackupProgress) {
-        // Shown under the lock, so that what happened first is shown first.
+        // Shown under the lock, so that progress is shown in order.
         writer.change { writer in
             console.show(writer.update(progress, columns: columns()))
         }
     }
 
-    /// Removes what is not meant to stay, and returns the last progress.
+    /// Removes the status line, and returns the last progress.
     func end() -> BackupProgress? {
         writer.update { writer in
             console.setStatus(nil)

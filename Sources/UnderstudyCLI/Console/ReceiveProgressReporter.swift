@@ -3,22 +3,22 @@ import UnderstudyPlatform
 
 /// Shows an archiver's status while it works.
 struct ReceiveProgressReporter: Sendable {
-    /// How often the status is looked at.
+    /// How often the status is read.
     private static let interval = Duration.milliseconds(250)
 
     var style: ReceiveProgressWriter.Style
     var console: Console
     var columns: @Sendable () -> Int
 
-    /// Runs `operation`, and shows what `status` returns until it ends, however it does. Where no thread can be had for
-    /// that, only the end is shown.
+    /// Runs `operation`, and shows what `status` returns until the operation returns or throws. If no thread can be
+    /// created, only the final status is shown.
     func show(
         _ status: @escaping @Sendable () -> WALArchiver.Status,
         during operation: () async throws(UnderstudyError) -> Void
     ) async throws(UnderstudyError) {
         guard style != .none else { return try await operation() }
         let isOver = Monitor(false), writer = Monitor(ReceiveProgressWriter(style: style))
-        // It goes on while the operation finishes after a signal.
+        // Continues while the operation finishes after a signal.
         let thread = try? OwnThread("progress") { poll(status, writer, until: isOver) }
         do throws(UnderstudyError) {
             try await operation()

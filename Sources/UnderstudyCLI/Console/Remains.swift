@@ -2,11 +2,11 @@ import Glibc
 import Understudy
 import UnderstudyPlatform
 
-/// What a run leaves behind that ends at once, without cleaning up.
+/// What a run leaves behind if it ends at once, without cleaning up.
 enum Remains: Sendable {
-    /// A base backup under way, and the permanent slot that was asked for.
+    /// An unfinished base backup, and the permanent slot that was requested.
     case copy(String, slot: String?)
-    /// A directory that WAL is received into; nil where nothing is.
+    /// The directory for received WAL; nil if none is received.
     case archive(String?)
 
     func tell(_ signal: EndingSignal, _ console: Console) {
@@ -17,9 +17,9 @@ enum Remains: Sendable {
             console.notice(message, detail: detail, hint: directory.map { _ in "The next run goes on from there." })
         case .copy(let path, let slot):
             guard let left = UnfinishedDirectory.find(absolutePath(path)) else {
-                // It is known only once there is a mark.
+                // Without a mark it is unknown whether the slot was created.
                 let hint = slot.map { Self.slotHint($0) }
-                // The mark goes when the copy is complete.
+                // The mark is removed when the copy is complete.
                 let isThere = (try? ConfinedDirectory(path: path))?.exists("PG_VERSION") ?? false
                 let detail =
                     isThere
@@ -37,7 +37,7 @@ enum Remains: Sendable {
         }
     }
 
-    /// What is said of a server that this process has started there, or is about to.
+    /// The text about a server that this process has started there, or is about to start.
     private func servers(_ path: String) -> String {
         guard let directory = try? ConfinedDirectory(path: path), let own = RunningProcess(getpid()) else { return "" }
         let programs = RunningProcess.programs(ofServerIn: directory, since: own.began).map { "\($0.number)" }
@@ -47,7 +47,7 @@ enum Remains: Sendable {
         return directory.exists("postmaster.pid") ? " A server that was started there may still run." : ""
     }
 
-    /// For what a command line of `basebackup` asks for.
+    /// For a `basebackup` command line.
     static func copy(_ directory: String, slot: BaseBackup.Slot) -> Remains {
         switch slot {
         case .none, .temporary, .existing: .copy(directory, slot: nil)
@@ -55,7 +55,7 @@ enum Remains: Sendable {
         }
     }
 
-    /// For what a command line of `receivewal` asks for.
+    /// For a `receivewal` command line.
     static func of(_ action: ReceivewalPlan.Action) -> Remains {
         guard case .receive(let directory) = action else { return .archive(nil) }
         return .archive(directory.path)

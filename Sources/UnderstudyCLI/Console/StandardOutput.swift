@@ -1,12 +1,12 @@
 import Glibc
 import UnderstudyPlatform
 
-/// The two standard streams of a run. Nobody who says something waits for a reader: what is said is queued, and written on
-/// a thread of its own.
+/// The two standard streams of a run. Writing never waits for a reader: text is queued, and written on a separate
+/// thread.
 ///
-/// A reader that is slow gets all of it, in its order, as long as what waits is less than ``limit``; beyond that the oldest
-/// is given up, and a line in its place says how much. What is said on both streams is written in the order in which it was
-/// said, unless one of them takes nothing.
+/// A slow reader receives all text in order as long as less than ``limit`` bytes wait; beyond that the oldest text is
+/// dropped, and a line in its place gives the amount. Text for both streams is written in the order in which it was
+/// queued, unless one of them accepts nothing.
 final class StandardOutput: Sendable {
     private struct State {
         var queues: [Console.Stream: OutputQueue] = [:]
@@ -25,11 +25,11 @@ final class StandardOutput: Sendable {
     private let descriptors: [Console.Stream: Int32]
     private let limit: Int
 
-    /// For each stream: some ten thousand lines.
+    /// Bytes per stream: some ten thousand lines.
     static let limit = 1 << 20
-    /// What a pipe that poll(2) calls writable takes without blocking (PIPE_BUF).
+    /// What a pipe accepts without blocking when poll(2) reports it as writable (PIPE_BUF).
     private static let piece = 4096
-    /// How long the end of a run waits for a reader that takes nothing, and if a signal comes meanwhile.
+    /// How long the end of a run waits for a reader that accepts nothing, without and with a signal.
     private static let patience = Duration.seconds(3), shortPatience = Duration.milliseconds(200)
 
     init(
@@ -40,8 +40,8 @@ final class StandardOutput: Sendable {
         self.limit = limit
     }
 
-    /// Begins to queue. Until now each text was written before ``write(_:_:)`` returned; where no thread can be had, that
-    /// stays so.
+    /// Starts to queue. Before this, and if no thread can be created, ``write(_:_:)`` returns only when the text is
+    /// written.
     @Sendable func startQueue() {
         guard !state.read({ $0.isQueueing }), (try? OwnThread("output") { self.run() }) != nil else { return }
         state.change { $0.isQueueing = true }
@@ -57,7 +57,7 @@ final class StandardOutput: Sendable {
         if !isQueued, let descriptor = descriptors[stream] { StandardStreams.write(text, to: descriptor) }
     }
 
-    /// Waits until all that was said is written, or until a reader has taken nothing for a while.
+    /// Waits until all text is written, or until a reader has accepted nothing for a while.
     @Sendable func drain() {
         let clock = ContinuousClock()
         var seen = state.read { $0.writes }, since = clock.now
@@ -66,7 +66,7 @@ final class StandardOutput: Sendable {
             if writes != seen { (seen, since) = (writes, clock.now) }
             let deadline = since + (isHurried ? Self.shortPatience : Self.patience)
             if isDone || clock.now >= deadline { return }
-            // The thread wakes it again and again: the time counts from the last write.
+            // The writing thread wakes this wait often: the time counts from the last write.
             _ = state.wait(timeout: deadline - clock.now) { state in
                 let isNews = state.isEmpty || state.writes != seen || state.isHurried != isHurried
                 return isNews || clock.now >= deadline ? true : nil
@@ -74,14 +74,14 @@ final class StandardOutput: Sendable {
         }
     }
 
-    /// ``drain()`` waits less for a reader that takes nothing.
+    /// Makes ``drain()`` wait less for a reader that accepts nothing.
     @Sendable func hurry() {
         state.update { $0.isHurried = true }
     }
 
-    // MARK: - On its thread
+    // MARK: - On the writing thread
 
-    /// Never ends: the process does.
+    /// Never returns; ends with the process.
     private func run() {
         while true {
             let streams = state.wait { state -> [Console.Stream]? in
@@ -96,7 +96,7 @@ final class StandardOutput: Sendable {
             guard count > 0 || isGone else { continue }
             state.update { state in
                 state.writes += 1
-                // Nobody will ever read it, and there is nobody to tell.
+                // The reader is gone, and there is nobody to report it to.
                 if isGone { state.queues[stream] = nil } else { state.queues[stream]?.remove(count) }
             }
         }
@@ -106,7 +106,7 @@ final class StandardOutput: Sendable {
         var lostOutput = 0
         let bytes = state.queues[stream]?.next(atMost: piece) { count in
             guard stream == .errors else {
-                // A program that reads results would take it for one.
+                // A program that reads results would take the notice for a result.
                 lostOutput = count
                 return nil
             }
@@ -121,7 +121,7 @@ final class StandardOutput: Sendable {
         return bytes ?? []
     }
 
-    /// The first of the streams that takes something now; nil after a short wait in which none does.
+    /// The first stream that accepts text now; nil if none does within a short wait.
     private func writable(_ streams: [Console.Stream]) -> Console.Stream? {
         var polls = streams.map { pollfd(fd: descriptors[$0] ?? -1, events: Int16(POLLOUT), revents: 0) }
         // poll gets the array with its count.

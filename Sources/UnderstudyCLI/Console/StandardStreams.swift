@@ -1,17 +1,17 @@
 import CUnderstudyLinux
 import Glibc
 
-/// The streams that the program was started with.
+/// The standard streams of the process.
 enum StandardStreams {
     static var errorsAreTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
-    /// The width of the terminal behind standard error, 80 where it will not say.
+    /// The width of the terminal on standard error; 80 if unknown.
     static var columns: Int {
         let columns = understudy_terminal_columns(STDERR_FILENO)
         return columns > 0 ? Int(columns) : 80
     }
 
-    /// Writes all of it, or gives up: there is nobody to tell that the stream is gone.
+    /// Writes all of the text, or gives up: there is nobody to report a closed stream to.
     static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {

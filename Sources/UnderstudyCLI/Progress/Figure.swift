@@ -1,12 +1,12 @@
-/// One thing to say in a line of progress.
+/// One figure in a progress line.
 struct Figure: Sendable {
     var text: String
-    /// The lightest goes first where there is no room.
+    /// If there is not enough room, the figure with the lowest weight is left out first.
     var weight: Int
 }
 
 extension [Figure] {
-    /// The figures side by side in less than `columns`, so that the cursor stays on the line.
+    /// The figures in one line shorter than `columns`, so that the cursor stays on the line.
     func line(columns: Int) -> String {
         let room = Swift.max(0, columns - 1)
         var figures = self

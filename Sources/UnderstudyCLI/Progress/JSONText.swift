@@ -1,14 +1,14 @@
 import Understudy
 
-/// A JSON value, written out without spaces and in the order its members were given; what a terminal would obey is escaped
-/// too.
+/// A JSON value, written without spaces and with its members in the given order; terminal control characters are
+/// escaped too.
 ///
 /// Source: RFC 8259.
 enum JSONValue: Sendable, ExpressibleByNilLiteral {
     case null
     case integer(Int64)
     case unsigned(UInt64)
-    /// Written as null where it is not finite, as JSON has no word for that.
+    /// Written as null if it is not finite: JSON has no such number.
     case number(Double)
     case string(String)
     case object([(String, JSONValue)])

@@ -1,12 +1,12 @@
 import Understudy
 
-/// How far a backup is, in words for people.
+/// The progress of a backup as readable text.
 enum ProgressText {
-    /// After so long a wait for the checkpoint, the way out is pointed to.
+    /// The wait for the checkpoint after which `-c fast` is suggested.
     static let patience = Duration.seconds(5)
 
-    /// One line for a terminal: percentage, bytes, rate, time left, phase. It is shorter than `columns`, so that
-    /// the cursor stays on the line; what matters least is left out first.
+    /// One line for a terminal: percentage, bytes, rate, time left, phase. It is shorter than `columns`, so that the
+    /// cursor stays on the line; the least important figures are left out first.
     static func terminalLine(
         _ progress: BackupProgress, inPhase: Duration, pointsToFast: Bool, columns: Int
     ) -> String {
@@ -35,10 +35,10 @@ enum ProgressText {
         }
     }
 
-    /// The stock tool's line, for those who read it.
+    /// The stock tool's line, for callers that parse it.
     static func stockLine(_ progress: BackupProgress) -> String {
         let done = progress.bytesDone / 1024
-        // The estimate may be low, and must not be less than what is there.
+        // The estimate may be low; the total must not be less than the bytes received.
         let estimate = (progress.bytesTotal ?? 0) / 1024
         let total = String(max(done, estimate))
         let percent = estimate > 0 ? min(100, done * 100 / estimate) : 0
@@ -51,7 +51,7 @@ enum ProgressText {
     private static func figures(_ progress: BackupProgress) -> [Figure] {
         var figures: [Figure] = []
         if let fraction = progress.fraction {
-            // Rounded down: 100% is said of nothing less.
+            // Rounded down: 100% means complete.
             let percent = String(Int(fraction * 100))
             figures.append(Figure(text: "\(percent)%", weight: 5))
         }
@@ -69,7 +69,7 @@ enum ProgressText {
         return figures
     }
 
-    /// The phase, with the time spent in it once there is some, where nothing else moves.
+    /// The phase; in phases without other figures, also the time spent in it, from one second on.
     private static func phase(_ progress: BackupProgress, inPhase: Duration) -> String {
         let name = progress.phase == .finishingWAL ? "finishing WAL" : progress.phase.rawValue
         if progress.phase == .done { return "\(name) in \(Quantity.clock(progress.elapsed))" }

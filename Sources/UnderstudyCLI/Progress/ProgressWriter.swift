@@ -1,23 +1,23 @@
 import Understudy
 
-/// Decides which progress is shown, and how. It knows no clock: time is what the progress says.
+/// Decides which progress is shown, and how. It reads no clock: it uses the elapsed time in the progress.
 struct ProgressWriter: Sendable {
     enum Style: Sendable, Equatable {
         case none
-        /// One line that renews itself.
+        /// One line that is updated in place.
         case terminal
-        /// Lines, one at each change of phase and whenever so many seconds have passed.
+        /// Lines, at each change of phase and whenever this many seconds have passed.
         case plain(every: Int64)
-        /// The stock tool's lines while it copies, once a second. It says that it waits for the checkpoint, but for
-        /// `-v`, where the log says so.
+        /// The stock tool's lines during the copy, once a second. The wait for the checkpoint is announced, except with
+        /// `-v`, where the log announces it.
         case stock(announcesCheckpoint: Bool)
-        /// Objects, one at each change of phase and each second.
+        /// Objects, at each change of phase and every second.
         case json
     }
 
     enum Output: Sendable, Equatable {
         case nothing
-        /// Replaces the line that renews itself; nil removes it.
+        /// Replaces the line that is updated in place; nil removes it.
         case status(String?)
         /// A line that stays.
         case line(String)
@@ -26,11 +26,11 @@ struct ProgressWriter: Sendable {
     }
 
     var style: Style
-    /// Whether a checkpoint that takes long could be had sooner.
+    /// Whether to suggest a fast checkpoint if the wait is long.
     var pointsToFast: Bool
     private(set) var last: BackupProgress?
     private var phaseBegan = Duration.zero
-    /// The second in which something was shown last.
+    /// The second in which something was last shown.
     private var shown: Int64?
 
     init(style: Style, pointsToFast: Bool) {
@@ -56,7 +56,7 @@ struct ProgressWriter: Sendable {
         case .stock(let announcesCheckpoint):
             return stock(progress, previous: previous, announcesCheckpoint: announcesCheckpoint)
         case .json:
-            // The last object holds the result as well, and is made by `finish`.
+            // The last object also has the result: the caller makes it with `ProgressJSON.done` or `failed`.
             guard progress.phase != .done, progress.phase != .failed, isDue(progress, every: 1, changed: changed)
             else { return .nothing }
             return .data(ProgressJSON.object(progress).text)
@@ -88,7 +88,7 @@ struct ProgressWriter: Sendable {
         case .failed:
             return .nothing
         default:
-            // The copy has just ended: its last line is always shown.
+            // The copy has just ended: always show its last line.
             return previous?.phase == .copying ? .line(ProgressText.stockLine(progress)) : .nothing
         }
     }

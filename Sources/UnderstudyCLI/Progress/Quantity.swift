@@ -1,4 +1,4 @@
-/// Sizes and times as people read them.
+/// Sizes and times as readable text.
 enum Quantity {
     /// In PostgreSQL's units, of 1024 each: `512 bytes`, `1.4 GB`.
     static func bytes(_ count: UInt64) -> String {
@@ -21,7 +21,7 @@ enum Quantity {
         return whole * 10 + (rest * 10 + unit / 2) / unit
     }
 
-    /// `0:07`, `12:34`, `1:02:03`; parts of a second are left out.
+    /// `0:07`, `12:34`, `1:02:03`; fractions of a second are dropped.
     static func clock(_ duration: Duration) -> String {
         let seconds = max(0, duration.components.seconds)
         func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
@@ -30,7 +30,7 @@ enum Quantity {
             ? "\(hours):\(two(minutes)):\(two(seconds % 60))" : "\(minutes):\(two(seconds % 60))"
     }
 
-    /// Seconds to the thousandth.
+    /// Seconds, truncated to milliseconds.
     static func seconds(_ duration: Duration) -> Double {
         let (seconds, attoseconds) = duration.components
         let thousandths = Double(attoseconds / 1_000_000_000_000_000)

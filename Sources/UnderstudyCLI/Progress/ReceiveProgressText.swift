@@ -1,9 +1,9 @@
 import Understudy
 
-/// How far an archive of WAL is, in words for people.
+/// The progress of a WAL archive as readable text.
 enum ReceiveProgressText {
     /// One line for a terminal: position, rate, lag, phase. It is shorter than `columns`, so that the cursor stays on
-    /// the line; what matters least is left out first.
+    /// the line; the least important figures are left out first.
     static func terminalLine(_ status: WALArchiver.Status, bytesPerSecond: UInt64?, columns: Int) -> String {
         let phase = Figure(text: phase(status), weight: 4)
         return (figures(status, bytesPerSecond: bytesPerSecond) + [phase]).line(columns: columns)

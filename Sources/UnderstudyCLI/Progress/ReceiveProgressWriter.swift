@@ -1,12 +1,12 @@
 import Understudy
 
-/// Decides which status of an archiver is shown, and how. It knows no clock: the time is given to it.
+/// Decides which status of an archiver is shown, and how. It reads no clock: the caller passes the time.
 struct ReceiveProgressWriter: Sendable {
     enum Style: Sendable, Equatable {
         case none
-        /// One line that renews itself.
+        /// One line that is updated in place.
         case terminal
-        /// Lines that differ from the one before, at most one each interval.
+        /// Lines that differ from the one before, at most one per interval.
         case plain(every: Duration)
     }
 
@@ -18,7 +18,7 @@ struct ReceiveProgressWriter: Sendable {
         self.style = style
     }
 
-    /// - Parameter time: Since any moment, the same for all calls.
+    /// - Parameter time: The time since a fixed moment, the same for all calls.
     mutating func update(_ status: WALArchiver.Status, at time: Duration, columns: Int) -> ProgressWriter.Output {
         meter.add(status.received, at: time)
         switch style {
@@ -30,14 +30,14 @@ struct ReceiveProgressWriter: Sendable {
         case .plain(let interval):
             if let shown, time - shown.at < interval { return .nothing }
             let line = ReceiveProgressText.plainLine(status, bytesPerSecond: rate(of: status))
-            // A server without work has nothing new to tell for days.
+            // An idle server may have nothing new to show for days.
             guard line != shown?.line, status.phase != .stopped else { return .nothing }
             shown = (time, line)
             return .line(line)
         }
     }
 
-    /// What stays when the archiver has ended by itself; after a failure the error says all.
+    /// The output that stays when the archiver has ended by itself; after a failure, the error says everything.
     func end(_ status: WALArchiver.Status, failed: Bool, columns: Int) -> ProgressWriter.Output {
         guard style == .terminal else { return .nothing }
         if failed || status.received == .invalid { return .status(nil) }
@@ -52,23 +52,23 @@ struct ReceiveProgressWriter: Sendable {
     }
 }
 
-/// How fast a position moves, over the last few seconds.
+/// The speed of a position over the last few seconds.
 struct RateMeter: Sendable {
     private static let window = Duration.seconds(5)
-    /// A shorter time tells nothing.
+    /// A rate over a shorter time means nothing.
     private static let shortest = Duration.seconds(1)
 
     private var samples: [(time: Duration, position: LSN)] = []
 
     mutating func add(_ position: LSN, at time: Duration) {
-        // A step backwards is a fork, and the first position is no movement.
+        // A step backwards is a switch to another timeline, and the first position is no movement.
         if let last = samples.last, position < last.position || last.position == .invalid { samples = [] }
         samples.append((time, position))
-        // The oldest one kept is at the window's edge, or just before it.
+        // The oldest sample kept is at the window's edge, or just before it.
         while samples.count > 2, time - samples[1].time >= Self.window { samples.removeFirst() }
     }
 
-    /// Nil while that is not known.
+    /// Nil while unknown.
     var bytesPerSecond: UInt64? {
         guard let first = samples.first, let last = samples.last, first.position != .invalid,
             last.time - first.time >= Self.shortest

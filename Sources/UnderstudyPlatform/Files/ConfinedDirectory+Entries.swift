@@ -11,8 +11,8 @@ extension ConfinedDirectory {
         package var kind: Kind
     }
 
-    /// What lies in the directory, without `.` and `..`: readdir(3). A server decides how much that is in a copy of its: see
-    /// ``forEachEntry(_:)``.
+    /// The entries of the directory, without `.` and `..`: readdir(3). In a copy of a server's files, the server
+    /// decides how many there are: see ``forEachEntry(_:)``.
     package func entries() throws(FileIOError) -> [Entry] {
         var entries: [Entry] = []
         try forEachEntry { entry throws(FileIOError) in
@@ -22,10 +22,9 @@ extension ConfinedDirectory {
         return entries
     }
 
-    /// Hands on what lies in the directory, one by one, for as long as it returns true. What it has seen may be removed
-    /// meanwhile.
+    /// Calls `body` for each entry of the directory, as long as it returns true. `body` may remove the entry.
     package func forEachEntry(_ body: (Entry) throws(FileIOError) -> Bool) throws(FileIOError) {
-        // A descriptor of its own: reading moves the offset, and closedir closes it.
+        // A separate descriptor: reading moves its offset, and closedir closes it.
         let copy = try openBeneath(".", O_RDONLY | O_DIRECTORY, mode: 0).orThrow("could not open directory", path)
         guard let stream = unsafe fdopendir(copy) else {
             let error = FileIOError("could not open directory", path)
@@ -51,7 +50,7 @@ extension ConfinedDirectory {
         try count(upTo: 1) == 0
     }
 
-    /// How much lies in it, or `limit` if there is more.
+    /// The number of entries, or `limit` if there are more.
     package func count(upTo limit: Int) throws(FileIOError) -> Int {
         var count = 0
         try forEachEntry { _ throws(FileIOError) in
@@ -61,16 +60,16 @@ extension ConfinedDirectory {
         return count
     }
 
-    /// Removes everything in the directory that can be removed, following no symbolic link and entering no other file
-    /// system. The directory itself stays. Throws the first failure at the end.
+    /// Removes everything removable from the directory. Follows no symbolic link and enters no other file system. The
+    /// directory itself stays. Throws the first failure at the end.
     ///
     /// - Parameters:
-    ///   - kept: What stays.
-    ///   - interrupt: Ends it between two files.
+    ///   - kept: An entry that stays.
+    ///   - interrupt: Ends the removal between two files.
     package func removeContents(except kept: RelativePath? = nil, interrupt: Interrupt? = nil) throws(FileIOError) {
         var failure: FileIOError?
-        // Some file systems pass something over when what is beside it is removed: it is there at the next look. Who goes on
-        // filling the directory meanwhile does not keep this from ending.
+        // On some file systems readdir skips entries while others are removed, so the directory is read again. The
+        // number of rounds is limited, in case somebody keeps filling the directory.
         for _ in 0..<Self.mostLooks {
             var hasRemoved = false
             failure = nil
@@ -94,7 +93,7 @@ extension ConfinedDirectory {
 
     private static let mostLooks = 3
 
-    /// Empties a directory in it, also one that its mode has closed to its owner.
+    /// Empties a subdirectory, even if its mode denies its owner access.
     private func emptyDirectory(_ name: RelativePath, _ interrupt: Interrupt?) throws(FileIOError) {
         do throws(FileIOError) {
             try openOnSameMount(name).removeContents(interrupt: interrupt)
@@ -107,7 +106,7 @@ extension ConfinedDirectory {
         }
     }
 
-    /// Opens a directory in it, unless another file system is mounted there: that is nobody's to empty.
+    /// Opens a subdirectory, unless another file system is mounted there, which must not be emptied.
     private func openOnSameMount(_ name: RelativePath) throws(FileIOError) -> ConfinedDirectory {
         let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC
         let result = SystemCall.run { unsafe understudy_open_same_mount(rawDescriptor, name.cString, flags) }
@@ -128,7 +127,7 @@ extension ConfinedDirectory {
         case Int(DT_DIR): return .directory
         case Int(DT_LNK): return .symbolicLink
         case Int(DT_UNKNOWN):
-            // Some file systems leave the type to stat.
+            // Some file systems do not report the type here, only with stat.
             switch try status(of: name).st_mode & S_IFMT {
             case S_IFREG: return .file
             case S_IFDIR: return .directory

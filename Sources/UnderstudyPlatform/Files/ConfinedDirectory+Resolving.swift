@@ -2,7 +2,7 @@ import CUnderstudyLinux
 import Glibc
 
 extension ConfinedDirectory {
-    /// Opens `relative` beneath the directory, no component of it a symbolic link.
+    /// Opens `relative` beneath the directory. No component of it may be a symbolic link.
     func openBeneath(
         _ relative: RelativePath, _ flags: CInt, mode: UInt16
     ) -> Result<CInt, SystemCall.Errno> {
@@ -10,14 +10,14 @@ extension ConfinedDirectory {
         let result = SystemCall.run {
             unsafe understudy_open_confined(rawDescriptor, relative.cString, flags, UInt32(mode))
         }
-        // EPERM is what some sandboxes say of a call that they do not know.
+        // Some sandboxes return EPERM for an unknown call.
         if case .failure(let errno) = result, errno.number == ENOSYS || errno.number == EPERM {
             return Self.walk(from: rawDescriptor, relative, flags, mode: mode)
         }
         return result
     }
 
-    /// Opens `relative` component by component, none of them a symbolic link, `..` or empty.
+    /// Opens `relative` component by component. No component may be a symbolic link, `..` or empty.
     static func walk(
         from directory: CInt, _ relative: RelativePath, _ flags: CInt, mode: UInt16
     ) -> Result<CInt, SystemCall.Errno> {
@@ -42,7 +42,7 @@ extension ConfinedDirectory {
         }
     }
 
-    /// A directory on the way to a name.
+    /// A directory on the way to the last component.
     private final class Step {
         let descriptor: FileDescriptor
 
@@ -51,7 +51,7 @@ extension ConfinedDirectory {
         }
     }
 
-    /// Where a path leads: the directory that holds it, and the name in there.
+    /// The directory that holds a path's last component, and its name there.
     struct Place {
         private let parent: ConfinedDirectory
         let name: RelativePath

@@ -1,22 +1,22 @@
 import CUnderstudyLinux
 package import Glibc
 
-/// A directory outside of which nothing can be made or opened.
+/// A directory that confines all operations: nothing outside it can be created or opened.
 ///
-/// Every path given to it is relative and resolved beneath its descriptor without following any symbolic
-/// link: openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS, or, where a kernel or a sandbox refuses that
-/// call, a walk with O_NOFOLLOW. What is made is made with O_EXCL: nothing that exists is ever written over.
+/// Every path passed to it is relative, and is resolved beneath its descriptor without following any symbolic link:
+/// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS or, if a kernel or a sandbox refuses that call, a walk with
+/// O_NOFOLLOW. Files are created with O_EXCL: nothing that exists is ever overwritten.
 package final class ConfinedDirectory: Sendable {
-    /// The path it was opened by, for messages.
+    /// The path that it was opened with, for messages.
     package let path: String
     private let descriptor: FileDescriptor
     private let owner: FileOwner?
 
-    /// Opens a directory that exists.
+    /// Opens an existing directory.
     ///
     /// - Parameters:
-    ///   - owner: Whom everything made in it will belong to; nil for the process's own user.
-    ///   - followsLink: Whether the path itself may be a symbolic link; those above it always may.
+    ///   - owner: The owner of everything created in it; nil for the process's own user.
+    ///   - followsLink: Whether the last component may be a symbolic link; those above it always may.
     package init(path: String, owner: FileOwner? = nil, followsLink: Bool = true) throws(FileIOError) {
         let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (followsLink ? 0 : O_NOFOLLOW)
         let raw = try SystemCall.run { unsafe open(path, flags) }.orThrow("could not open directory", path)
@@ -33,28 +33,28 @@ package final class ConfinedDirectory: Sendable {
 
     package var rawDescriptor: CInt { descriptor.rawValue }
 
-    /// The whole path of something in it, for messages.
+    /// The full path of an entry, for messages.
     package func fullPath(_ relative: RelativePath) -> String {
         "\(path)/\(relative)"
     }
 
     // MARK: - Making
 
-    /// Makes a regular file for writing.
+    /// Creates a regular file for writing.
     ///
     /// - Parameters:
-    ///   - mode: Permission bits; set exactly, whatever the umask.
-    ///   - direct: Asks for O_DIRECT. Where the file system refuses it, the file is opened without, and this
-    ///     is false afterwards.
+    ///   - mode: The permission bits, set exactly, whatever the umask.
+    ///   - direct: Requests O_DIRECT. If the file system refuses it, the file is opened without it, and this is set to
+    ///     false.
     package func createFile(
         _ relative: RelativePath, mode: UInt16, direct: inout Bool
     ) throws(FileIOError) -> FileDescriptor {
         let flags = O_WRONLY | O_CREAT | O_EXCL
-        // EINVAL must mean O_DIRECT and nothing else: openat2 says it of mode bits that it does not know too.
+        // EINVAL must mean O_DIRECT only, but openat2 also returns it for unknown mode bits.
         let mode = mode & 0o7777
         var result = openBeneath(relative, flags | (direct ? understudy_O_DIRECT : 0), mode: mode)
         if direct, case .failure(let errno) = result, errno.number == EINVAL {
-            // Some file systems make the file before they refuse O_DIRECT, so it may be there, empty and ours.
+            // Some file systems create the file before they refuse O_DIRECT, so an empty file of ours may exist.
             direct = false
             try? remove(relative)
             result = openBeneath(relative, flags, mode: mode)
@@ -62,7 +62,7 @@ package final class ConfinedDirectory: Sendable {
         let raw = try result.orThrow("could not create file", fullPath(relative))
         let file = FileDescriptor(owning: raw)
         do throws(FileIOError) {
-            // The umask takes bits away: only bits beyond the owner's can be missing.
+            // The umask removes bits; only bits beyond the owner's can be missing.
             if mode & 0o077 != 0 { try file.setMode(mode, path: fullPath(relative)) }
             if let owner { try file.setOwner(owner, path: fullPath(relative)) }
         } catch {
@@ -72,15 +72,15 @@ package final class ConfinedDirectory: Sendable {
         return file
     }
 
-    /// Makes a regular file that belongs to the process's own user, whoever has the others.
+    /// Creates a regular file that belongs to the process's own user, even if the directory has another owner set.
     package func createOwnFile(_ relative: RelativePath, mode: UInt16) throws(FileIOError) -> FileDescriptor {
         let raw = try openBeneath(relative, O_WRONLY | O_CREAT | O_EXCL, mode: mode & 0o7777)
             .orThrow("could not create file", fullPath(relative))
         return FileDescriptor(owning: raw)
     }
 
-    /// Makes a regular file without a name, which goes when it is closed: O_TMPFILE of open(2). nil where the file system
-    /// has none.
+    /// Creates a regular file without a name, which disappears when it is closed: O_TMPFILE of open(2). Nil if the file
+    /// system does not support it.
     package func createNamelessFile(mode: UInt16) throws(FileIOError) -> FileDescriptor? {
         let result = SystemCall.run {
             unsafe understudy_openat(
@@ -92,7 +92,7 @@ package final class ConfinedDirectory: Sendable {
         return FileDescriptor(owning: try result.orThrow("could not create file in", path))
     }
 
-    /// Gives a file without a name one that nothing has yet.
+    /// Gives an unnamed file a name that is still free.
     package func name(_ file: borrowing FileDescriptor, _ relative: RelativePath) throws(FileIOError) {
         let source = "/proc/self/fd/\(file.rawValue)", place = try Place(relative, in: self)
         _ = try SystemCall.run {
@@ -100,7 +100,7 @@ package final class ConfinedDirectory: Sendable {
         }.orThrow("could not create file", fullPath(relative))
     }
 
-    /// Makes a regular file for writing through the page cache.
+    /// Creates a regular file for writing through the page cache.
     package func createFile(_ relative: RelativePath, mode: UInt16) throws(FileIOError) -> FileDescriptor {
         var direct = false
         return try createFile(relative, mode: mode, direct: &direct)
@@ -117,7 +117,7 @@ package final class ConfinedDirectory: Sendable {
         }
     }
 
-    /// Makes a symbolic link with this target, which is not looked at.
+    /// Creates a symbolic link. Its target is not checked.
     package func makeSymbolicLink(_ relative: RelativePath, to target: String) throws(FileIOError) {
         let place = try Place(relative, in: self)
         _ = try SystemCall.run { unsafe symlinkat(target, place.directory, place.name.cString) }
@@ -138,9 +138,9 @@ package final class ConfinedDirectory: Sendable {
         }.orThrow("could not rename file \"\(fullPath(old))\" to", fullPath(new))
     }
 
-    /// Gives a file a name that nothing has yet: renameat2(2).
+    /// Renames a file if the new name is free: renameat2(2).
     ///
-    /// - Returns: False if something has it; then nothing is changed.
+    /// - Returns: False if the name is taken; nothing is changed then.
     package func renameIfFree(_ old: RelativePath, to new: RelativePath) throws(FileIOError) -> Bool {
         let from = try Place(old, in: self), to = try Place(new, in: self)
         let result = SystemCall.run {
@@ -148,7 +148,7 @@ package final class ConfinedDirectory: Sendable {
         }
         if case .failure(let errno) = result {
             if errno.number == EEXIST { return false }
-            // File systems without that call: nobody else writes here, so looking first will do.
+            // On file systems without that call, checking first is enough, because nobody else writes here.
             if errno.number == EINVAL || errno.number == ENOSYS {
                 if exists(new) { return false }
                 try rename(old, to: new)
@@ -159,7 +159,7 @@ package final class ConfinedDirectory: Sendable {
         return true
     }
 
-    /// Removes a file or a symbolic link, or a directory that is empty.
+    /// Removes a file, a symbolic link or an empty directory.
     package func remove(_ relative: RelativePath, isDirectory: Bool = false) throws(FileIOError) {
         let place = try Place(relative, in: self)
         _ = try SystemCall.run {
@@ -171,26 +171,26 @@ package final class ConfinedDirectory: Sendable {
         try descriptor.setMode(mode, path: path)
     }
 
-    /// Gives the directory itself the owner of what is made in it.
+    /// Gives the directory itself the owner that is set for its entries.
     package func takeOwnership() throws(FileIOError) {
         if let owner { try descriptor.setOwner(owner, path: path) }
     }
 
-    /// fsync(2) of the directory: its entries are on stable storage afterwards.
+    /// fsync(2) of the directory. Afterwards its entries are on stable storage.
     package func sync() throws(FileIOError) {
         try descriptor.sync(path: path)
     }
 
     // MARK: - Opening
 
-    /// Opens a regular file that exists.
+    /// Opens an existing regular file.
     package func openFile(_ relative: RelativePath, flags: CInt) throws(FileIOError) -> FileDescriptor {
         let raw = try openBeneath(relative, flags | O_NOFOLLOW, mode: 0)
             .orThrow("could not open file", fullPath(relative))
         return FileDescriptor(owning: raw)
     }
 
-    /// Opens a regular file that exists for writes past the page cache; nil where its file system has none.
+    /// Opens an existing regular file for writing past the page cache; nil if its file system does not support that.
     package func openDirect(_ relative: RelativePath) throws(FileIOError) -> FileDescriptor? {
         do throws(FileIOError) {
             return try openFile(relative, flags: O_WRONLY | understudy_O_DIRECT)
@@ -199,14 +199,14 @@ package final class ConfinedDirectory: Sendable {
         }
     }
 
-    /// Opens a directory in it.
+    /// Opens a subdirectory.
     package func openDirectory(_ relative: RelativePath) throws(FileIOError) -> ConfinedDirectory {
         let raw = try openBeneath(relative, O_RDONLY | O_DIRECTORY, mode: 0)
             .orThrow("could not open directory", fullPath(relative))
         return ConfinedDirectory(path: fullPath(relative), owner: owner, taking: FileDescriptor(owning: raw))
     }
 
-    /// Whether something, of whatever kind, has this name.
+    /// Whether an entry of any kind has this name.
     package func exists(_ relative: RelativePath) -> Bool {
         (try? status(of: relative)) != nil
     }
@@ -222,7 +222,7 @@ package final class ConfinedDirectory: Sendable {
 
     // MARK: - The directory itself
 
-    /// Its permission bits, and whom it belongs to.
+    /// The directory's permission bits and owner.
     package func modeAndOwner() throws(FileIOError) -> ModeAndOwner {
         let info = try ownStatus()
         return ModeAndOwner(
@@ -231,11 +231,11 @@ package final class ConfinedDirectory: Sendable {
     }
 
     package func setOwner(_ owner: FileOwner) throws(FileIOError) {
-        // A directory that has this owner already may belong to somebody else: then nothing may be changed, nor need be.
+        // If the directory already has this owner, this process may not be allowed to set it, and need not.
         if try modeAndOwner().owner != owner { try descriptor.setOwner(owner, path: path) }
     }
 
-    /// Bytes that may still be written on its file system, and the number of the device they are on.
+    /// Bytes available on the directory's file system, and the number of its device.
     package func freeSpace() throws(FileIOError) -> (device: UInt64, bytes: UInt64) {
         let available = try SystemCall.run { understudy_available_bytes(descriptor.rawValue) }
             .orThrow("could not stat file system of", path)
@@ -251,7 +251,7 @@ package final class ConfinedDirectory: Sendable {
 }
 
 extension ConfinedDirectory {
-    /// Puts bytes behind those of a file that exists, and syncs it.
+    /// Appends bytes to an existing file, and syncs it.
     package func append(_ bytes: [UInt8], to relative: RelativePath) throws(FileIOError) {
         let path = fullPath(relative)
         let file = try openFile(relative, flags: O_WRONLY)
@@ -262,13 +262,13 @@ extension ConfinedDirectory {
 }
 
 extension ConfinedDirectory {
-    /// The size in bytes and the permission bits of something in it; of a symbolic link, its own.
+    /// The size in bytes and the permission bits of an entry; a symbolic link is not followed.
     package func sizeAndMode(of relative: RelativePath) throws(FileIOError) -> (size: Int64, mode: UInt16) {
         let info = try status(of: relative)
         return (Int64(info.st_size), UInt16(truncatingIfNeeded: info.st_mode & 0o7777))
     }
 
-    /// Bytes of a file, from an offset on.
+    /// Reads bytes of a file, starting at an offset.
     package func read(
         _ relative: RelativePath, from offset: Int64 = 0, atMost limit: Int
     ) throws(FileIOError) -> [UInt8] {

@@ -1,18 +1,17 @@
 import CUnderstudyLinux
 import Glibc
 
-/// How what was written under a directory gets onto stable storage before success is reported.
+/// Puts everything written under a directory on stable storage before success is reported.
 ///
-/// On file systems whose syncfs(2) is known to write everything and to report every failed write-back (Linux
-/// 5.8 on), one call at the end does it: the descriptor is opened before the first byte is written, so that no
-/// failure since then goes unseen. Everywhere else each file is synced before it is closed, and the
-/// directories at the end.
+/// On file systems whose syncfs(2) is known to write everything and to report every failed write-back (Linux 5.8 on),
+/// one call at the end is enough: the descriptor is opened before the first byte is written, so no later failure is
+/// missed. Everywhere else each file is synced before it is closed, and the directories at the end.
 package struct DurableTree: Sendable {
     package let root: ConfinedDirectory
     /// Whether each file must be synced before it is closed.
     package let syncsEachFile: Bool
 
-    /// - Parameter syncsEachFile: nil to choose by the file system.
+    /// - Parameter syncsEachFile: nil to decide by the file system.
     package init(root: ConfinedDirectory, syncsEachFile: Bool? = nil) {
         self.root = root
         self.syncsEachFile = syncsEachFile ?? !Self.hasReliableSyncfs(root)
@@ -20,7 +19,7 @@ package struct DurableTree: Sendable {
 
     /// Puts everything under the root on stable storage.
     ///
-    /// - Parameter interrupt: Ends it between two directories; what was synced by then is of no use.
+    /// - Parameter interrupt: Ends the sync between two directories. A partial sync guarantees nothing.
     package func sync(interrupt: Interrupt? = nil) throws(FileIOError) {
         if syncsEachFile {
             try Self.syncDirectories(root, interrupt)
@@ -41,7 +40,7 @@ package struct DurableTree: Sendable {
         try directory.sync()
     }
 
-    /// ext2 to ext4, XFS, Btrfs and F2FS. Overlay, FUSE and network file systems may forward less than they should.
+    /// ext2 to ext4, XFS, Btrfs and F2FS. Overlay, FUSE and network file systems may not forward every sync.
     private static let trusted: Set<Int64> = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010]
 
     private static func hasReliableSyncfs(_ directory: ConfinedDirectory) -> Bool {

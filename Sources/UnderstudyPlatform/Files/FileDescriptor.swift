@@ -1,7 +1,7 @@
 import CUnderstudyLinux
 import Glibc
 
-/// An open file descriptor with one owner; closed when the owner goes.
+/// An open file descriptor with one owner; closed when the owner is destroyed.
 package struct FileDescriptor: ~Copyable, Sendable {
     package let rawValue: CInt
 
@@ -10,19 +10,19 @@ package struct FileDescriptor: ~Copyable, Sendable {
     }
 
     deinit {
-        // Whoever must know that all was written has called `close(path:)`.
+        // Code that must know that everything was written calls `close(path:)` instead.
         _ = Glibc.close(rawValue)
     }
 
-    /// close(2) of a file that was written: network file systems write what they hold now, and tell of a full disk.
+    /// close(2) of a written file. Network file systems write their buffered data now, and report a full disk.
     package consuming func close(path: @autoclosure () -> String) throws(FileIOError) {
         let raw = rawValue
         discard self
-        // Linux has freed the descriptor even when a signal interrupted the call: it must not be closed again.
+        // Linux frees the descriptor even if a signal interrupts the call, so it must not be closed again.
         if Glibc.close(raw) != 0 && errno != EINTR { throw FileIOError("could not close file", path()) }
     }
 
-    /// Writes all of `bytes` at `offset`: pwrite(2) until nothing is left.
+    /// Writes all of `bytes` at `offset`, repeating pwrite(2) as needed.
     package func write(_ bytes: RawSpan, at offset: Int64, path: @autoclosure () -> String) throws(FileIOError) {
         var done = 0
         while done < bytes.byteCount {
@@ -40,11 +40,11 @@ package struct FileDescriptor: ~Copyable, Sendable {
         }
     }
 
-    /// Writes `bytes` at `offset` onto stable storage: pwritev2(2) with RWF_DSYNC. A failure is as final as that of
+    /// Writes `bytes` at `offset` to stable storage: pwritev2(2) with RWF_DSYNC. A failure is as final as that of
     /// ``syncData(path:)``.
     ///
-    /// - Returns: Whether all of it was; false where the kernel or the file system cannot, or has no room, and all is to be
-    ///   written and synced in another way.
+    /// - Returns: Whether all bytes were written. False if the kernel or the file system cannot do this, or has no
+    ///   room; all bytes must then be written and synced in another way.
     func writeThrough(_ bytes: RawSpan, at offset: Int64, path: @autoclosure () -> String) throws(FileIOError) -> Bool {
         // The span is valid for the call, which reads no more than its count.
         let result = unsafe bytes.withUnsafeBytes { buffer in
@@ -60,7 +60,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
         return try result.orThrow("could not write and sync file", path()) == bytes.byteCount
     }
 
-    /// Bytes from an offset on, fewer than the limit where the file ends.
+    /// Reads bytes from an offset on; fewer than the limit if the file ends.
     package func read(
         from offset: Int64 = 0, atMost limit: Int, path: @autoclosure () -> String
     ) throws(FileIOError) -> [UInt8] {
@@ -81,20 +81,20 @@ package struct FileDescriptor: ~Copyable, Sendable {
         return Array(bytes.prefix(count))
     }
 
-    /// fsync(2). A failure is final: the pages may be gone, and trying again would report a false success.
+    /// fsync(2). A failure is final: the pages may be lost, and a retry would report a false success.
     package func sync(path: @autoclosure () -> String) throws(FileIOError) {
         _ = try SystemCall.run { fsync(rawValue) }.orThrow("could not fsync file", path())
     }
 
-    /// fdatasync(2). As final as ``sync(path:)`` when it fails.
+    /// fdatasync(2). A failure is as final as that of ``sync(path:)``.
     package func syncData(path: @autoclosure () -> String) throws(FileIOError) {
         _ = try SystemCall.run { fdatasync(rawValue) }.orThrow("could not fdatasync file", path())
     }
 
-    /// Gives the file its size with all its space: fallocate(2). Where the file system cannot do it, nothing
-    /// happens, and a full disk shows later.
+    /// Allocates the file's full size: fallocate(2). If the file system cannot do that, nothing happens, and a full
+    /// disk is noticed later.
     ///
-    /// - Returns: Whether the file has its space now; all of it reads as zeros.
+    /// - Returns: Whether the space was allocated; all of it reads as zeros.
     @discardableResult
     package func preallocate(_ size: UInt64, path: @autoclosure () -> String) throws(FileIOError) -> Bool {
         let result = SystemCall.run { understudy_preallocate(rawValue, Int64(size)) }
@@ -140,7 +140,7 @@ package struct FileOwner: Sendable, Equatable {
     }
 }
 
-/// The permission bits of a directory, and whom it belongs to.
+/// The permission bits and the owner of a directory.
 package struct ModeAndOwner: Sendable, Equatable {
     package var mode: UInt16
     package var owner: FileOwner

@@ -1,7 +1,7 @@
 import Glibc
 
 extension FileIOError {
-    /// What the user can do about it, as whole sentences.
+    /// What the user can do about the error, as whole sentences.
     package var cure: String? {
         switch number {
         case ENOSPC where lacksInodes:
@@ -22,8 +22,8 @@ extension FileIOError {
         }
     }
 
-    /// Whether the process, its user or the machine has no more of what everything needs: threads, descriptors, memory.
-    /// Nothing is wrong with the file, and it may pass.
+    /// Whether the process, its user or the machine ran out of a general resource: threads, descriptors, memory. The
+    /// file is not at fault, and the shortage may pass.
     package var isShortage: Bool {
         number == EMFILE || number == ENFILE || number == ENOMEM || attempt == OwnThread.attempt
     }

@@ -1,7 +1,7 @@
 import CUnderstudyLinux
 import Glibc
 
-/// A system call on a file that failed: what was tried, on which object, and why.
+/// A failed system call on a file: the attempt, the object and the reason.
 package struct FileIOError: Error, Sendable, CustomStringConvertible {
     /// The attempt, in PostgreSQL's words and without the object: `could not create file`.
     package var attempt: String
@@ -15,18 +15,18 @@ package struct FileIOError: Error, Sendable, CustomStringConvertible {
         self.number = number
     }
 
-    /// Whether room was lacking. The only failures of a write that may be tried again.
+    /// Whether the file system is out of space. Only such failed writes may be retried.
     package var isNoSpace: Bool { number == ENOSPC || number == EDQUOT }
 
-    /// The run was told to stop before all files in `path` had their turn.
+    /// The run was interrupted before all files in `path` were done.
     package static func interrupted(_ path: String) -> FileIOError {
         FileIOError("did not finish with", path, number: ECANCELED)
     }
 
     package var isInterruption: Bool { number == ECANCELED }
 
-    /// Whether the file system has room for bytes, but none for a further file: statvfs(3) now, of the nearest directory
-    /// that is there.
+    /// Whether the file system has free bytes, but no inode for another file. Calls statvfs(3) now, on the nearest
+    /// existing directory.
     package var lacksInodes: Bool {
         guard number == ENOSPC else { return false }
         var place = path, info = statvfs()
@@ -34,7 +34,7 @@ package struct FileIOError: Error, Sendable, CustomStringConvertible {
             guard errno == ENOENT, place != "/", place != "." else { return false }
             place = place.parentPath
         }
-        // Btrfs and others that make inodes as they need them count none.
+        // Btrfs and others that create inodes on demand report zero.
         return info.f_files > 0 && info.f_favail == 0
     }
 
@@ -45,16 +45,16 @@ package struct FileIOError: Error, Sendable, CustomStringConvertible {
     /// The text of strerror_r(3) for an errno.
     package static func text(of number: CInt) -> String {
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
-            // The buffer outlives the call, and the call writes at most its size with the NUL.
+            // The buffer outlives the call, and the call writes at most its size, including the NUL.
             unsafe understudy_error_text(number, buffer.baseAddress!, buffer.count)
             return unsafe String(cString: buffer.baseAddress!)
         }
     }
 }
 
-/// The gate for system calls: tries again when a signal interrupted the call.
+/// Runs system calls, and retries those that a signal interrupted.
 package enum SystemCall {
-    /// - Returns: What the call returned, or the errno it failed with.
+    /// - Returns: The call's result, or its errno.
     @inline(__always)
     package static func run<Value: FixedWidthInteger & Sendable>(_ call: () -> Value) -> Result<Value, Errno> {
         while true {
@@ -71,7 +71,7 @@ package enum SystemCall {
 }
 
 extension Result where Failure == SystemCall.Errno {
-    /// The value, or an error that says what was tried on what.
+    /// The value, or an error that names the attempt and the object.
     package func orThrow(_ attempt: String, _ path: @autoclosure () -> String) throws(FileIOError) -> Success {
         switch self {
         case .success(let value): return value

@@ -1,9 +1,9 @@
 import CUnderstudyLinux
 package import Glibc
 
-/// Which file or directory it is, whatever its path.
+/// Identifies a file or directory independently of its path.
 package struct FileIdentity: Hashable, Sendable {
-    /// The number of the device. The kernel may give it another one when the machine starts again.
+    /// The device number. The kernel may assign another number after a reboot.
     package var device: UInt64
     package var inode: UInt64
 
@@ -16,14 +16,14 @@ package struct FileIdentity: Hashable, Sendable {
         self.init(device: UInt64(info.st_dev), inode: UInt64(info.st_ino))
     }
 
-    /// Whether it is the same as one that was noted.
+    /// Whether this is the same file as one recorded earlier.
     ///
-    /// - Parameter isSameBoot: Whether the machine has run on since; else devices cannot be compared.
+    /// - Parameter isSameBoot: Whether the machine has not rebooted since. Otherwise device numbers cannot be compared.
     package func matches(_ noted: FileIdentity, isSameBoot: Bool) -> Bool {
         inode == noted.inode && (device == noted.device || !isSameBoot)
     }
 
-    /// Another one with each start of the machine; nil where the kernel does not tell it.
+    /// The kernel's boot ID, different after each reboot; nil if unavailable.
     package static let boot: String? = {
         let text = try? ConfinedDirectory(path: "/proc/sys/kernel/random").read("boot_id", atMost: 64)
         guard let text else { return nil }
@@ -44,7 +44,7 @@ extension FileDescriptor {
 extension ConfinedDirectory {
     package func identity() throws(FileIOError) -> FileIdentity { FileIdentity(try ownStatus()) }
 
-    /// What has this name; nil if nothing has.
+    /// The identity of the entry with this name; nil if there is none.
     package func identity(of relative: RelativePath) throws(FileIOError) -> FileIdentity? {
         do throws(FileIOError) { return FileIdentity(try status(of: relative)) } catch  where error.number == ENOENT {
             return nil
@@ -55,7 +55,7 @@ extension ConfinedDirectory {
         case intact, taken, cut
     }
 
-    /// Whether a name still stands for a file, and the file still has at least this many bytes. Asked after each sync.
+    /// Whether a name still refers to a file, and the file still has at least this many bytes. Called after each sync.
     package func standing(
         of relative: RelativePath, _ identity: FileIdentity, bytes: Int64
     ) throws(FileIOError) -> Standing {
@@ -69,7 +69,7 @@ extension ConfinedDirectory {
         return found.size >= bytes ? .intact : .cut
     }
 
-    /// Whether the path that it was opened by still leads to it.
+    /// Whether the path that it was opened with still leads to this directory.
     package func isAtItsPath() throws(FileIOError) -> Bool {
         var found = stat(), own = stat()
         // stat and fstat fill the structs.

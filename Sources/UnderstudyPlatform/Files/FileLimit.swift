@@ -2,8 +2,8 @@ import Glibc
 
 /// The limit on open files of this process: RLIMIT_NOFILE.
 package enum FileLimit {
-    /// Raises the soft limit to the hard one. What is open is bounded, whatever a server has; this is room for libraries
-    /// and for what a library's user has open besides. Where it is refused, nothing happens.
+    /// Raises the soft limit to the hard one; does nothing if that is refused. Our own open files are bounded, whatever
+    /// a server has; this leaves room for libraries and for the host program.
     package static func raise() {
         var limit = rlimit()
         // getrlimit fills the struct, setrlimit reads it.

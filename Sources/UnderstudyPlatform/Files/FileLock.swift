@@ -1,27 +1,26 @@
 import Glibc
 
-/// A lock on a whole file or directory that goes with its process: flock(2).
+/// A lock on a whole file or directory that ends with its process: flock(2).
 ///
-/// It belongs to the open file, and a child that the process starts has that open too until it executes its program:
-/// closing the file does not end the lock as long as there is one. So it is given back before the file is closed, which
-/// ends it for everybody.
+/// It belongs to the open file, which a child process also holds until it executes its program. Until then, closing the
+/// file here does not end the lock. So the lock is released before the file is closed, which ends it for every holder.
 package enum FileLock {
     package enum Kind {
-        /// Nobody else has it, neither so nor to look.
+        /// Excludes every other holder, shared or exclusive.
         case exclusive
-        /// Taken for a moment to find out whether somebody has it; those who look do not keep each other away.
+        /// A shared lock, taken briefly to test for an exclusive one. Shared locks do not exclude each other.
         case look
 
         fileprivate var operation: CInt { self == .exclusive ? LOCK_EX : LOCK_SH }
     }
 
-    /// How long it may be held by somebody who only looks, or by a process that was killed and is not quite gone.
+    /// How long a brief test, or a killed process that has not fully ended, may hold the lock.
     package static let patience = Duration.milliseconds(500)
 
-    /// Takes the lock, or tries for a while.
+    /// Takes the lock, retrying until `patience` has passed.
     ///
-    /// - Returns: False if somebody has it all the time. Where a file system has no locks, nothing can be told, and this
-    ///   is true.
+    /// - Returns: False if the lock was held all the time. True if the file system has no locks, because nothing can
+    ///   then be known.
     package static func take(_ kind: Kind, of descriptor: CInt, patience: Duration = .zero) -> Bool {
         let clock = ContinuousClock(), deadline = clock.now + patience
         while true {
@@ -39,14 +38,15 @@ package enum FileLock {
 }
 
 extension ConfinedDirectory {
-    /// Keeps others who ask for it out as long as the directory is open: flock(2).
+    /// Locks the directory against others that lock it, as long as it is open: flock(2).
     ///
-    /// - Returns: False if somebody has it. Where a file system has no locks, nothing can be told, and this is true.
+    /// - Returns: False if it is locked by another. True if the file system has no locks, because nothing can then be
+    ///   known.
     package func lock() -> Bool {
         FileLock.take(.exclusive, of: rawDescriptor, patience: FileLock.patience)
     }
 
-    /// Lets others in, though the directory may stay open, here or in a child that has not executed its program yet.
+    /// Releases the lock, even if the directory stays open here or in a child that has not yet executed its program.
     package func unlock() {
         FileLock.giveBack(rawDescriptor)
     }

@@ -1,27 +1,27 @@
 import CUnderstudyLinux
 import Glibc
 
-/// A new file that is written once, from front to end, by one thread.
+/// A new file that one thread writes once, sequentially.
 ///
-/// A large file is preallocated, so that a full disk shows before its bytes are there, and written past the
-/// page cache; a small one, and the end of a large one that fills no whole page, goes through the cache.
+/// A large file is preallocated, so that a full disk is noticed early, and is written past the page cache. A small
+/// file, and the last incomplete page of a large one, go through the cache.
 package struct OutputFile: ~Copyable {
     private let descriptor: FileDescriptor
-    /// The whole path, for messages.
+    /// The full path, for messages.
     package let path: String
     package let size: UInt64
     private var isDirect: Bool
     private var offset: Int64 = 0
     private var writebackStarted: Int64 = 0
 
-    /// From this size on a file is written directly.
+    /// Files of at least this size are written directly.
     package static let directThreshold: UInt64 = 1 << 20
-    /// Without direct writes, write-back begins each time that this much is in the page cache.
+    /// Without direct writes, write-back starts whenever this many bytes are in the page cache.
     private static let writebackStep: Int64 = 4 << 20
 
-    /// Makes the file in `directory`.
+    /// Creates the file in `directory`.
     ///
-    /// - Parameter size: The size it will have; the file is preallocated to it if it is large.
+    /// - Parameter size: The final size. A large file is preallocated to it.
     package init(
         in directory: ConfinedDirectory, _ relative: RelativePath, mode: UInt16, size: UInt64
     ) throws(FileIOError) {
@@ -38,8 +38,8 @@ package struct OutputFile: ~Copyable {
 
     /// Writes the next bytes.
     ///
-    /// Direct writes need memory that begins at a multiple of ``Block/alignment``; only the last piece may have
-    /// a length that is no multiple of it.
+    /// Direct writes need memory aligned to ``Block/alignment``; only the last piece may have a length that is not a
+    /// multiple of it.
     package mutating func write(_ bytes: RawSpan) throws(FileIOError) {
         let tail = bytes.byteCount % Block.alignment
         if isDirect && tail != 0 {
@@ -51,7 +51,7 @@ package struct OutputFile: ~Copyable {
             try put(bytes)
         }
         if !isDirect && offset - writebackStarted >= Self.writebackStep {
-            // An early start only; the sync at the end is what counts, so a refusal is no error.
+            // This only starts write-back early. The sync at the end is what counts, so a failure is not an error.
             _ = understudy_start_writeback(descriptor.rawValue, writebackStarted, offset - writebackStarted)
             writebackStarted = offset
         }
@@ -68,9 +68,9 @@ package struct OutputFile: ~Copyable {
         isDirect = false
     }
 
-    /// Ends the file.
+    /// Closes the file.
     ///
-    /// - Parameter sync: Whether it must be on stable storage when this returns.
+    /// - Parameter sync: Whether the file must be on stable storage when this returns.
     package consuming func finish(sync: Bool) throws(FileIOError) {
         let path = path
         if sync { try descriptor.sync(path: path) }

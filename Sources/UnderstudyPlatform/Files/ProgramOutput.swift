@@ -1,10 +1,10 @@
 import CUnderstudyLinux
 import Glibc
 
-/// What a program says on standard output until it ends, at most `limit` bytes; nil where it cannot be run. It reads nothing,
-/// and what it says on standard error is thrown away. For programs that end at once: this waits.
+/// Runs a program and returns its standard output, at most `limit` bytes; nil if it cannot be run. Its standard input
+/// is empty, and its standard error is discarded. Waits for the program, so it must end at once.
 ///
-/// - Parameter environment: All that the program finds in its environment.
+/// - Parameter environment: The program's whole environment.
 package func outputOfProgram(
     _ path: String, _ arguments: [String], environment: [String: String], atMost limit: Int
 ) -> [UInt8]? {
@@ -13,14 +13,14 @@ package func outputOfProgram(
     let source = FileDescriptor(owning: ends[0])
     let process: pid_t
     do {
-        // Closed on our side when the program has its own.
+        // Our copy of the write end is closed once the program has its own.
         let sink = FileDescriptor(owning: ends[1])
         guard let started = spawn(path, arguments, environment, output: sink.rawValue) else { return nil }
         process = started
     }
     var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 4096)
     while true {
-        // At most the array is written.
+        // At most `buffer.count` bytes are written.
         let result = unsafe buffer.withUnsafeMutableBytes { buffer in
             SystemCall.run { unsafe read(source.rawValue, buffer.baseAddress, buffer.count) }
         }
@@ -35,8 +35,8 @@ package func outputOfProgram(
 
 /// posix_spawn(3).
 private func spawn(_ path: String, _ arguments: [String], _ environment: [String: String], output: CInt) -> pid_t? {
-    // The actions are initialised before use and destroyed at the end; the arrays of C strings end with nil and are freed
-    // after the call, which copies what it needs.
+    // The actions are initialised before use and destroyed at the end. The arrays of C strings end with nil, and are
+    // freed after the call, which copies what it needs.
     var actions = unsafe posix_spawn_file_actions_t()
     guard unsafe posix_spawn_file_actions_init(&actions) == 0 else { return nil }
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }

@@ -1,7 +1,7 @@
 import Glibc
 
-/// The bytes of a regular file, by any path that leads to it; nil where it is none, cannot be read or is longer. What waits
-/// when it is opened, as a pipe does, is not waited for.
+/// The bytes of a regular file; links in the path are followed. Nil if it is not a regular file, cannot be read or is
+/// longer than `limit`. Does not block on opening, even for a pipe.
 package func bytesOfRegularFile(_ path: String, atMost limit: Int) -> [UInt8]? {
     let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
     guard let raw = try? SystemCall.run({ unsafe open(path, flags) }).orThrow("could not open file", path) else {

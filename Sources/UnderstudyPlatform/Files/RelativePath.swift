@@ -1,9 +1,9 @@
-/// A path beneath a directory: bytes in no known encoding, as file systems have them.
+/// A path relative to a directory: bytes in an unknown encoding, as in file systems.
 package struct RelativePath: Hashable, Sendable {
-    /// With a NUL at the end and none before it.
+    /// NUL-terminated, with no other NUL.
     package let cString: [CChar]
 
-    /// - Parameter bytes: Up to a NUL, if there is one.
+    /// - Parameter bytes: Used up to the first NUL, if there is one.
     package init(bytes: some Sequence<UInt8>) {
         cString = bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
     }
@@ -16,14 +16,14 @@ package struct RelativePath: Hashable, Sendable {
         cString.dropLast().map { UInt8(bitPattern: $0) }
     }
 
-    /// The directory that holds it, nil where that is the directory that it is relative to, and its last component.
+    /// The path's parent directory, nil if that is the base directory, and its last component.
     var parentAndName: (parent: RelativePath?, name: RelativePath) {
         let slash = CChar(bitPattern: UInt8(ascii: "/"))
         guard let index = cString.lastIndex(of: slash) else { return (nil, self) }
         return (RelativePath(cString: cString[..<index] + [0]), RelativePath(cString: cString[(index + 1)...]))
     }
 
-    /// Its components, empty ones included.
+    /// The components, including empty ones.
     var components: [RelativePath] {
         let slash = CChar(bitPattern: UInt8(ascii: "/"))
         return cString.dropLast().split(separator: slash, omittingEmptySubsequences: false)
@@ -36,7 +36,7 @@ package struct RelativePath: Hashable, Sendable {
 }
 
 extension RelativePath: CustomStringConvertible {
-    /// For messages: what is no UTF-8 is shown as replacement characters.
+    /// The path for messages; bytes that are not UTF-8 are shown as replacement characters.
     package var description: String {
         String(decoding: bytes, as: UTF8.self)
     }

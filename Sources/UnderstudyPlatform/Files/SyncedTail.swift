@@ -1,31 +1,32 @@
-/// Puts small pieces of a file onto stable storage with one call each, past the page cache: a commit that waits for it waits
-/// some tenths less than for pwrite(2) and fdatasync(2), and on a disk that can write through, for no flush of its cache.
+/// Writes small pieces of a file to stable storage with one call each, past the page cache. A waiting commit saves a
+/// few tenths of the time of pwrite(2) and fdatasync(2); on a disk that can write through, it does not wait for a flush
+/// of the disk's cache.
 ///
-/// Whole blocks are written: the last one is kept, and written again with what follows. So the file must have its size, and
-/// zeros behind what was written.
+/// Whole blocks are written: the last block is kept, and written again with the bytes that follow. So the file must
+/// already have its full size, with zeros after the written bytes.
 package struct SyncedTail {
-    /// From ``start`` on; at rest what there is of the last block.
+    /// The bytes from ``start`` on. Between writes, the used part of the last block.
     private var block: Block
     private var spare: Block
-    /// Where the block's first byte belongs, a multiple of the alignment.
+    /// The file offset of the block's first byte, a multiple of the alignment.
     private var start: Int64 = 0
 
-    /// So much is written at once at most.
+    /// The maximum number of bytes per write.
     package static let limit = 128 << 10
 
-    /// - Throws: Where there is no memory for it.
+    /// - Throws: If there is not enough memory.
     package init() throws(FileIOError) {
         block = try Block(capacity: Self.limit + 2 * Block.alignment)
         spare = try Block(capacity: Block.alignment)
     }
 
-    /// Writes bytes that follow everything that is in the file.
+    /// Writes bytes directly after the current content of the file.
     ///
     /// - Parameters:
-    ///   - direct: Opened with O_DIRECT.
-    ///   - file: The same file, to read from.
-    /// - Returns: Whether they are on stable storage; false where that cannot be done in this way, and all of them are to be
-    ///   written and synced in another.
+    ///   - direct: The file, opened with O_DIRECT.
+    ///   - file: The same file, opened for reading.
+    /// - Returns: Whether the bytes are on stable storage. False if that is not possible in this way; all of them must
+    ///   then be written and synced in another way.
     package mutating func write(
         _ bytes: RawSpan, at offset: Int64, to direct: borrowing FileDescriptor, of file: borrowing FileDescriptor,
         path: @autoclosure () -> String
@@ -36,7 +37,7 @@ package struct SyncedTail {
             block.clear()
             start = offset - Int64(before)
             let read = try file.read(from: start, atMost: before, path: path())
-            // Bytes are bytes; they are copied in the call.
+            // UInt8 has no padding, and the bytes are copied during the call.
             guard unsafe block.append(read.span.bytes) == before else { return false }
         }
         _ = block.append(bytes)

@@ -1,19 +1,19 @@
-/// Paths that are text, taken apart as file systems do: at each byte that is a slash. As `Character`s a slash and a combining
-/// character behind it are one, which is no slash.
+/// Splits paths as file systems do, at each slash byte. As `Character`s, a slash followed by a combining character is
+/// not a slash.
 extension StringProtocol where SubSequence == Substring {
     package var isAbsolutePath: Bool { utf8.first == UInt8(ascii: "/") }
 
-    /// What stands between the slashes, empty ones left out.
+    /// The components between the slashes, without empty ones.
     package var pathComponents: [Substring] {
         Substring(self).utf8.split(separator: UInt8(ascii: "/")).map(Substring.init)
     }
 
-    /// What stands behind the last slash, slashes at the end left out; of the root directory, all.
+    /// The last component, ignoring trailing slashes; for the root directory, the whole path.
     package var lastPathComponent: String {
         String(pathComponents.last ?? Substring(self))
     }
 
-    /// The path of the directory in which the last component stands: `.` for a name alone.
+    /// The path of the parent directory; `.` for a single name.
     package var parentPath: String {
         let slash = UInt8(ascii: "/")
         var path = Substring(self).utf8
@@ -25,8 +25,8 @@ extension StringProtocol where SubSequence == Substring {
 }
 
 extension StringProtocol where SubSequence == Substring {
-    /// What stands between the line ends, each of them one byte, empty lines left out. As `Character`s a carriage return and a
-    /// line end are one, which is no line end.
+    /// The nonempty lines, split at each newline byte. As `Character`s, a carriage return and a newline are one
+    /// character, which is not a newline.
     package var lines: [Substring] {
         Substring(self).utf8.split(separator: UInt8(ascii: "\n")).map(Substring.init)
     }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// All groups that a user is in: getgrouplist(3). A server may need one of them, as Debian's needs ssl-cert.
+/// All groups of a user: getgrouplist(3). A server may need one of them; Debian's, for example, needs ssl-cert.
 package func groups(ofUser user: UInt32, group: UInt32) -> [UInt32] {
     var groups = [gid_t](repeating: 0, count: 256)
     var count = CInt(groups.count)
@@ -14,23 +14,23 @@ package func userName(_ user: UInt32) -> String? {
     Account(user: user)?.name
 }
 
-/// A variable of this process's environment: getenv(3). The environment is not changed while the program runs.
+/// A variable of this process's environment: getenv(3). The program never changes its environment.
 package func environmentVariable(_ name: String) -> String? {
     unsafe getenv(name).map { unsafe String(cString: $0) }
 }
 
-/// What the system knows of a user: getpwuid_r(3).
+/// A user's account: getpwuid_r(3).
 package struct Account: Sendable, Equatable {
     package let user: UInt32
     package let name: String
     package let home: String
     package let shell: String
 
-    /// nil where there is no such user.
+    /// Nil if there is no such user.
     package init?(user: UInt32) {
         var entry = unsafe passwd()
         var found: UnsafeMutablePointer<passwd>?
-        // The strings lie in the buffer, which outlives their use.
+        // The strings are in the buffer, and are copied while it exists.
         let account = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 14) {
             buffer -> (String, String, String)? in
             guard unsafe getpwuid_r(user, &entry, buffer.baseAddress!, buffer.count, &found) == 0, unsafe found != nil
@@ -53,7 +53,7 @@ package struct Account: Sendable, Equatable {
 
     private static let listing = Monitor(())
 
-    /// All users that the system lists: getpwent_r(3). A directory service may know of more.
+    /// All users that the system lists: getpwent_r(3). A directory service may have more.
     package static func all() -> [Account] {
         listing.update { _ in
             var accounts: [Account] = []
@@ -62,7 +62,7 @@ package struct Account: Sendable, Equatable {
             var entry = unsafe passwd()
             var found: UnsafeMutablePointer<passwd>?
             unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 16) { buffer in
-                // The strings lie in the buffer, and are copied before the next entry takes their place.
+                // The strings are in the buffer, and are copied before the next entry overwrites them.
                 while unsafe getpwent_r(&entry, buffer.baseAddress!, buffer.count, &found) == 0, unsafe found != nil {
                     unsafe accounts.append(
                         Account(

@@ -1,11 +1,12 @@
 import Glibc
 
-/// Servers that say nothing of themselves yet.
+/// Finds servers that have not written postmaster.pid yet.
 extension RunningProcess {
-    /// The programs of a server that is being started in a directory, whether or not it has written postmaster.pid: pg_ctl, and
-    /// the postmaster that it starts. They are of the directory's user, work in it, and name a data directory (`-D`).
+    /// The processes of a server that is starting in a directory, whether or not it has written postmaster.pid: pg_ctl,
+    /// and the postmaster that it starts. They run as the directory's owner, have it as their working directory, and
+    /// name a data directory (`-D`).
     ///
-    /// - Parameter since: When a process has begun at the earliest.
+    /// - Parameter since: The earliest start time of a matching process.
     package static func programs(ofServerIn directory: ConfinedDirectory, since: UInt64) -> [RunningProcess] {
         guard let here = try? directory.identity(), let owner = try? directory.modeAndOwner().owner,
             let entries = try? ConfinedDirectory(path: "/proc").entries()
@@ -19,15 +20,15 @@ extension RunningProcess {
         }
     }
 
-    /// The words of its command line; none where they cannot be read.
+    /// The words of its command line; empty if they cannot be read.
     package var arguments: [ArraySlice<UInt8>] {
         let bytes = try? ConfinedDirectory(path: "/proc/\(number)").read("cmdline", atMost: 1 << 16)
         return (bytes ?? []).split(separator: 0, omittingEmptySubsequences: false)
     }
 
-    /// Sends it a signal, if it still lives.
+    /// Sends the process a signal, if it is still running.
     ///
-    /// - Parameter group: To all processes of its group, if it leads one.
+    /// - Parameter group: Whether to signal its whole process group, if it leads one.
     package func send(_ signal: CInt, group: Bool = false) {
         guard isAlive else { return }
         _ = kill(group && getpgid(number) == number ? -number : number, signal)

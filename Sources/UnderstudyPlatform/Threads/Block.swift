@@ -1,22 +1,22 @@
 import Glibc
 
-/// A page-aligned buffer of fixed size, filled from the front: the unit in which bytes go to a writer.
+/// A page-aligned buffer of fixed size, filled from the front. Bytes are passed to a writer in blocks.
 @safe package final class Block: @unchecked Sendable {
-    // Sendable: a block has one holder at a time. The pool hands it to the filler, the filler to a writer's
-    // queue, the writer back to the pool; each hand-over passes through a Monitor.
+    // Sendable: a block has one holder at a time. The pool passes it to the filler, the filler to a writer's queue, the
+    // writer back to the pool; each transfer goes through a Monitor.
     private let memory: UnsafeMutableRawPointer
     package let capacity: Int
     package private(set) var count = 0
 
-    /// The alignment that O_DIRECT asks of memory, offsets and lengths on all usual devices.
+    /// The alignment that O_DIRECT requires of memory, offsets and lengths on all common devices.
     package static let alignment = 4096
 
-    /// - Parameter capacity: A multiple of ``alignment``; what is more is not used.
-    /// - Throws: Where there is no memory for it.
+    /// - Parameter capacity: In bytes; rounded down to a multiple of ``alignment``.
+    /// - Throws: If there is not enough memory.
     package init(capacity: Int) throws(FileIOError) {
         self.capacity = capacity - capacity % Self.alignment
-        // aligned_alloc wants a size that is a multiple of the alignment. Swift's own allocation ends the process where
-        // there is no memory.
+        // aligned_alloc requires a size that is a multiple of the alignment. Swift's own allocation would end the
+        // process if memory is short.
         guard let memory = unsafe aligned_alloc(Self.alignment, max(Self.alignment, self.capacity)) else {
             throw FileIOError("could not allocate", "\(capacity) bytes", number: ENOMEM)
         }
@@ -29,11 +29,11 @@ import Glibc
 
     package var room: Int { capacity - count }
 
-    /// Copies as much of `bytes` as there is room for, and says how much that was.
+    /// Copies as much of `bytes` as fits, and returns that number of bytes.
     package func append(_ bytes: RawSpan) -> Int {
         let length = min(bytes.byteCount, room)
         guard length > 0 else { return 0 }
-        // `length` bytes are readable in the span and writable behind `count`: both were just compared.
+        // `length` bytes are readable in the span and writable after `count`: both were just compared.
         unsafe bytes.withUnsafeBytes { source in
             guard let start = source.baseAddress else { return }
             unsafe memory.advanced(by: count).copyMemory(from: start, byteCount: length)
@@ -46,7 +46,7 @@ import Glibc
         count = 0
     }
 
-    /// What has been filled so far.
+    /// The bytes appended so far.
     package var bytes: RawSpan {
         @_lifetime(borrow self)
         get {
@@ -57,12 +57,12 @@ import Glibc
     }
 }
 
-/// A fixed number of blocks. Memory is bounded by it: who finds it empty waits for a writer to give one back.
+/// A fixed number of blocks, which bounds the memory: if none is free, the caller waits until a writer returns one.
 package final class BlockPool: Sendable {
     private struct State {
         var free: [Block] = []
         var made = 0
-        /// How many there may be: fewer than wanted where there was no memory for more.
+        /// The maximum number of blocks: fewer than requested if memory ran out.
         var limit: Int
     }
 
@@ -74,12 +74,12 @@ package final class BlockPool: Sendable {
         self.blockSize = blockSize
     }
 
-    /// An empty block, when one is free; waits at most `timeout` for it.
+    /// An empty block. Waits at most `timeout` until one is free.
     ///
-    /// Where there is no memory for another block, those that there are go round.
+    /// If there is no memory for another block, the existing ones are reused.
     ///
-    /// - Returns: nil when the time has passed.
-    /// - Throws: Where there is no memory for a single block.
+    /// - Returns: nil if the timeout passed.
+    /// - Throws: If there is no memory for even one block.
     package func take(timeout: Duration? = nil) throws(FileIOError) -> Block? {
         let taken = state.wait(timeout: timeout) { state -> Result<Block, FileIOError>? in
             if let block = state.free.popLast() { return .success(block) }

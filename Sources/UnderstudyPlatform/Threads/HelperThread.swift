@@ -1,5 +1,5 @@
-/// A thread that does one thing after the other in the background of its owner's work. It is started when it is first
-/// needed, and ends with its owner.
+/// Runs its owner's background work on one thread, in order. The thread starts when it is first needed, and ends with
+/// its owner.
 package final class HelperThread: Sendable {
     package typealias Work = @Sendable () -> Void
 
@@ -11,7 +11,7 @@ package final class HelperThread: Sendable {
 
     private let name: StaticString
     private let state = Monitor(State())
-    /// Starts a thread; tests have it fail.
+    /// Starts a thread; tests make it fail.
     private let start: @Sendable (StaticString, @escaping Work) throws(FileIOError) -> Void
 
     package init(
@@ -28,9 +28,10 @@ package final class HelperThread: Sendable {
         state.update { $0.isClosed = true }
     }
 
-    /// Has the thread do `work` after all that it was given before.
+    /// Runs `work` on the thread, after all work submitted before.
     ///
-    /// - Returns: False if there is no thread and none can be had now: then nothing is done, and the caller does it.
+    /// - Returns: False if there is no thread and none can be started now; nothing is done then, and the caller must do
+    ///   the work.
     package func perform(_ work: @escaping Work) -> Bool {
         let needsThread = state.update { state in
             guard state.isRunning else { return true }
@@ -39,7 +40,7 @@ package final class HelperThread: Sendable {
         }
         guard needsThread else { return true }
         do throws(FileIOError) {
-            // It holds the state alone: who owns the helper may go at any moment.
+            // The thread retains only the state, so the helper can be released at any time.
             try start(name) { [state] in Self.run(state) }
         } catch { return false }
         state.update { state in

@@ -2,23 +2,23 @@ import CUnderstudyLinux
 import Glibc
 import Synchronization
 
-/// A request to stop that wakes a thread out of poll(2): an eventfd that stays readable once raised.
+/// A request to stop that wakes a thread from poll(2): an eventfd that stays readable once raised.
 ///
-/// Where the process may open no more descriptors there is a flag in its place, and who waits looks at it again and again:
-/// what is to be stopped is stopped all the same.
+/// If the process cannot open more descriptors, a flag takes its place, and waiting threads check it repeatedly. So a
+/// stop request always works.
 package final class Interrupt: Sendable {
-    /// For poll(2): readable once raised; -1 where there is none.
+    /// For poll(2): readable once raised; -1 if there is no descriptor.
     package let rawDescriptor: CInt
-    /// Whether it is raised, for who does not wait. Stands for the descriptor where there is none.
+    /// Whether it is raised, for threads that do not wait. Replaces the descriptor if there is none.
     private let flag = Atomic(false)
-    /// How long a wait may not see the flag.
+    /// How often a waiting thread checks the flag.
     private static let look = Duration.milliseconds(20)
 
     package convenience init() {
         self.init(descriptor: understudy_eventfd())
     }
 
-    /// - Parameter descriptor: An eventfd, which belongs to it from here on; negative for none.
+    /// - Parameter descriptor: An eventfd, which this object now owns; negative for none.
     init(descriptor: CInt) {
         rawDescriptor = max(-1, descriptor)
     }
@@ -33,42 +33,43 @@ package final class Interrupt: Sendable {
         flag.store(true, ordering: .sequentiallyConsistent)
         guard hasDescriptor else { return }
         var one: UInt64 = 1
-        // eventfd reads exactly eight bytes; a full counter (EAGAIN) is raised already.
+        // eventfd reads exactly eight bytes. If its counter is full (EAGAIN), it is already raised.
         _ = unsafe Glibc.write(rawDescriptor, &one, 8)
     }
 
-    /// Cheap enough to be asked before each message.
+    /// Whether it is raised. Cheap enough to check before each message.
     package var isRaised: Bool { flag.load(ordering: .sequentiallyConsistent) }
 
-    /// Makes it as new. Only for an interrupt that serves as a wake-up call between two threads.
+    /// Clears the interrupt. Only for an interrupt that serves as a wake-up between two threads.
     package func clear() {
-        // Raised in between, it is seen by the descriptor at least.
+        // A raise during this call may be cleared too, so the caller must check the announced state only afterwards.
         flag.store(false, ordering: .sequentiallyConsistent)
         guard hasDescriptor else { return }
         var count: UInt64 = 0
-        // eventfd writes exactly eight bytes, or nothing when it is not raised.
+        // eventfd writes exactly eight bytes, or nothing if it is not raised.
         _ = unsafe Glibc.read(rawDescriptor, &count, 8)
     }
 
-    /// Waits for a descriptor, for an interrupt, or for time to pass.
+    /// Waits for a descriptor, an interrupt or the timeout.
     ///
     /// - Parameters:
-    ///   - events: poll(2) events wanted of `socket`.
-    ///   - more: Further ones, counted on from there; none of the two lists has to be made anew for each wait.
-    ///   - timeout: nil waits without a limit.
-    /// - Returns: What came first.
+    ///   - events: The poll(2) events to wait for on `socket`.
+    ///   - more: Further interrupts, whose indices continue after the first list's. With two lists, no array has to be
+    ///     built for each wait.
+    ///   - timeout: nil for no limit.
+    /// - Returns: The first event.
     package static func wait(
         socket: CInt, events: Int16, interrupts: [Interrupt], _ more: [Interrupt] = [], timeout: Duration?
     ) -> Outcome {
         let count = 1 + interrupts.count + more.count
         return unsafe withUnsafeTemporaryAllocation(of: pollfd.self, capacity: count) { polls in
-            // `count` elements are initialized below; pollfd is trivial and needs no end.
+            // `count` elements are initialized below; pollfd is trivial and needs no deinitialization.
             unsafe polls.initializeElement(at: 0, to: pollfd(fd: socket, events: events, revents: 0))
             var hasFlags = false
             for index in 1..<count {
                 let interrupt =
                     index <= interrupts.count ? interrupts[index - 1] : more[index - 1 - interrupts.count]
-                // poll leaves a negative descriptor alone.
+                // poll ignores a negative descriptor.
                 hasFlags = hasFlags || !interrupt.hasDescriptor
                 unsafe polls.initializeElement(
                     at: index, to: pollfd(fd: interrupt.rawDescriptor, events: Int16(POLLIN), revents: 0))
@@ -81,7 +82,7 @@ package final class Interrupt: Sendable {
         }
     }
 
-    /// poll(2) in short turns. An interrupt without a descriptor that is raised counts as one that is readable.
+    /// poll(2) in short intervals. A raised interrupt without a descriptor counts as readable.
     @unsafe private static func pollAndLook(
         _ polls: UnsafeMutableBufferPointer<pollfd>, _ interrupts: [Interrupt], _ timeout: Duration?
     ) -> CInt {
@@ -100,7 +101,7 @@ package final class Interrupt: Sendable {
         }
     }
 
-    /// poll(2), gone on with after a signal.
+    /// poll(2), resumed after a signal.
     @unsafe private static func poll(_ polls: UnsafeMutableBufferPointer<pollfd>, _ timeout: Duration?) -> CInt {
         let clock = ContinuousClock()
         let deadline = timeout.map { $0 > .zero ? clock.now + $0 : clock.now }

@@ -1,13 +1,13 @@
 import CUnderstudyLinux
 import Glibc
 
-/// A value under a lock, with waiting for a change of it: a mutex and a condition variable.
+/// A value protected by a lock, with waiting for changes: a mutex and a condition variable.
 ///
-/// Swift's `Mutex` has no condition to wait for; a thread that waits for blocks needs one. And ThreadSanitizer does not
-/// see how it waits, and takes what it guards for a race as soon as two threads want it (Swift 6.3): this is the lock
-/// of all of Understudy.
+/// Swift's `Mutex` has no condition variable, which a thread that waits for blocks needs. Besides, ThreadSanitizer does
+/// not recognise its waiting, and reports false races once two threads contend for it (Swift 6.3). So all of Understudy
+/// uses this lock.
 @safe package final class Monitor<State: ~Copyable>: @unchecked Sendable {
-    // Sendable: `state` is read and written only with `mutex` held.
+    // Sendable: `state` is accessed only with `mutex` held.
     private var state: State
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -21,14 +21,14 @@ import Glibc
     }
 
     deinit {
-        // Nobody waits: a waiter holds a reference to self.
+        // No thread is waiting: a waiter holds a reference to self.
         unsafe pthread_cond_destroy(condition)
         unsafe pthread_mutex_destroy(mutex)
         unsafe condition.deallocate()
         unsafe mutex.deallocate()
     }
 
-    /// Looks at or changes the state, and wakes those who wait for a change.
+    /// Reads or changes the state, and wakes the waiting threads.
     package func update<Value>(_ body: (inout State) -> Value) -> Value {
         unsafe pthread_mutex_lock(mutex)
         defer {
@@ -38,14 +38,14 @@ import Glibc
         return body(&state)
     }
 
-    /// Changes what nobody waits for, and wakes nobody.
+    /// Changes state that no thread waits for, without waking any.
     package func change<Value>(_ body: (inout State) -> Value) -> Value {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         return body(&state)
     }
 
-    /// Looks at the state without waking anybody.
+    /// Reads the state without waking any thread.
     package func read<Value>(_ body: (borrowing State) -> Value) -> Value {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
@@ -54,8 +54,8 @@ import Glibc
 
     /// Waits until `body`, called with the lock held after each change, returns a value.
     ///
-    /// - Parameter timeout: The longest time to wait, whatever changes meanwhile; nil for no limit.
-    /// - Returns: The value, or nil when the time ran out.
+    /// - Parameter timeout: The longest time to wait, regardless of changes; nil for no limit.
+    /// - Returns: The value, or nil if the timeout passed.
     package func wait<Value>(timeout: Duration? = nil, until body: (inout State) -> Value?) -> Value? {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
@@ -72,7 +72,7 @@ import Glibc
 }
 
 extension Duration {
-    /// Whole nanoseconds, at least zero; large values are cut off.
+    /// Whole nanoseconds, at least zero; large values are capped.
     package var nanoseconds: Int64 {
         let (seconds, attoseconds) = components
         guard seconds >= 0 else { return 0 }
@@ -80,7 +80,7 @@ extension Duration {
         return overflow ? .max / 2 : whole + attoseconds / 1_000_000_000
     }
 
-    /// Whole milliseconds for poll(2), rounded up so that a wait is never a busy one.
+    /// Whole milliseconds for poll(2), rounded up so that a short wait does not become a busy loop.
     package var pollMilliseconds: CInt {
         CInt(clamping: (nanoseconds + 999_999) / 1_000_000)
     }

@@ -1,21 +1,21 @@
 import CUnderstudyLinux
 import Glibc
 
-/// A POSIX thread for work that blocks: a libpq session, a writer. Swift's own threads must never block.
+/// A POSIX thread for blocking work: a libpq session, a writer. Swift's own threads must never block.
 package final class OwnThread: Sendable {
     private let finished = Monitor(false)
 
-    /// What failed, in the words of the error that a thread which cannot be had throws.
+    /// The attempt in the error that is thrown if no thread can be started.
     static let attempt = "could not start thread"
 
     /// Starts a thread that runs `body`.
     ///
-    /// - Parameter name: At most 15 characters, as `top -H` and gdb show it.
-    /// - Throws: Where the user, the container or the address space has no room for one more thread.
+    /// - Parameter name: At most 15 characters, as shown by `top -H` and gdb.
+    /// - Throws: If the user, the container or the address space has no room for another thread.
     package init(_ name: StaticString, _ body: @escaping @Sendable () -> Void) throws(FileIOError) {
         let work = unsafe Unmanaged.passRetained(Work(name, body, finished))
         var thread = pthread_t()
-        // The thread takes the one retain of `work` back.
+        // The thread consumes the one retain of `work`.
         let status = unsafe pthread_create(
             &thread, nil,
             { context in
@@ -25,7 +25,7 @@ package final class OwnThread: Sendable {
                 return nil
             }, work.toOpaque())
         guard status == 0 else {
-            // There is no thread that could take it.
+            // No thread was started that could consume the retain.
             unsafe work.release()
             throw FileIOError(Self.attempt, name.description, number: status)
         }
@@ -38,7 +38,7 @@ package final class OwnThread: Sendable {
     }
 
     private final class Work: @unchecked Sendable {
-        // Sendable: made by one thread, and used by the new one alone from then on.
+        // Sendable: created by one thread, and then used only by the new one.
         private let name: StaticString
         private var body: (@Sendable () -> Void)?
         private let finished: Monitor<Bool>
@@ -50,10 +50,10 @@ package final class OwnThread: Sendable {
         }
 
         func perform() {
-            // The name is a constant of the program that ends with a NUL.
+            // The name is a NUL-terminated constant of the program.
             unsafe understudy_name_this_thread(name.cString)
             body?()
-            // What the body held is let go before anybody hears that it is over.
+            // The body's captures are released before the thread is reported as finished.
             body = nil
             finished.update { $0 = true }
         }
@@ -62,8 +62,8 @@ package final class OwnThread: Sendable {
     /// Runs `body` on a new thread and suspends the task until it returns.
     ///
     /// - Parameters:
-    ///   - interrupt: Raised when the task is cancelled, as is `also`.
-    ///   - failure: What is thrown where no thread can be had.
+    ///   - interrupt: Raised if the task is cancelled; so is `also`.
+    ///   - failure: Makes the error to throw if no thread can be started.
     package static func run<Value: Sendable, Failure: Error>(
         _ name: StaticString, interrupt: Interrupt, also: Interrupt? = nil, failure: (FileIOError) -> Failure,
         _ body: @escaping @Sendable () throws(Failure) -> Value
@@ -87,7 +87,7 @@ package final class OwnThread: Sendable {
 }
 
 extension StaticString {
-    /// A static string of more than one character is stored with a NUL behind it.
+    /// A static string of more than one character is stored with a terminating NUL.
     fileprivate var cString: UnsafePointer<CChar> {
         unsafe UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
     }

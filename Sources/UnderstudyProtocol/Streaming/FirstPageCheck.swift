@@ -1,11 +1,11 @@
 package import UnderstudyWAL
 
-/// Holds the first page of each segment that comes against the segment's name.
+/// Compares the first page of each received segment with the segment's name.
 package struct FirstPageCheck {
     private let systemIdentifier: String
-    /// What has come of the header of the segment under way.
+    /// The bytes received so far of the current segment's header.
     private var header: [UInt8] = []
-    /// The segment that was looked at last.
+    /// The last segment checked.
     private var last: WALSegmentName?
 
     package static let byteCount = WALPageHeader.byteCount
@@ -14,15 +14,16 @@ package struct FirstPageCheck {
         self.systemIdentifier = systemIdentifier
     }
 
-    /// - Parameter offset: Of the bytes within the segment, less than ``byteCount``; pieces follow each other.
+    /// - Parameter offset: The offset of the bytes in the segment, less than ``byteCount``. Calls must be in order and
+    ///   without gaps.
     package mutating func take(_ bytes: RawSpan, _ segment: WALSegmentName, _ offset: Int) throws(StreamError) {
         if offset == 0 { header.removeAll(keepingCapacity: true) }
-        // The bytes are copied within the call.
+        // The bytes are copied before the call returns.
         unsafe bytes.extracting(..<min(bytes.byteCount, Self.byteCount - offset)).withUnsafeBytes {
             unsafe header.append(contentsOf: $0)
         }
         guard header.count == Self.byteCount else { return }
-        // Where the stream begins on a timeline, the segment may have been begun on the one before.
+        // In the first segment streamed on a timeline, the first pages may be from the timeline before.
         let beginsTimeline = last?.timeline != segment.timeline
         last = segment
         guard let page = WALPageHeader(header) else {

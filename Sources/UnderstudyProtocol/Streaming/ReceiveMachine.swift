@@ -1,33 +1,35 @@
 package import UnderstudyWAL
 
-/// The rules of receiving WAL, apart from clock and I/O: takes events, returns what is to be done.
+/// The state machine for receiving WAL, without clock or I/O: takes events and returns actions.
 ///
-/// What it guarantees: WAL follows without gap or overlap. The flush position in a status update is never beyond what
-/// ``Event/synced(_:)`` has reported, nor the written one beyond that and ``Event/written(_:)``; on one connection the
-/// flush position never falls, nor the written one on one timeline. A timeline is left when all of it is synced. A stop
-/// ends the stream only after everything up to it has been synced and acknowledged.
+/// Guarantees: WAL has no gaps or overlaps. The flush position in a status update is never beyond the last
+/// ``Event/synced(_:)``, and the write position never beyond that and ``Event/written(_:)``. On one connection the
+/// flush position never goes back; nor does the write position on one timeline. The stream leaves a timeline only when
+/// all of it is synced. A stop ends the stream only after everything up to the stop position was synced and
+/// acknowledged.
 package struct ReceiveMachine: Sendable {
     package struct Policy: Sendable {
         /// How often a status update is sent unasked; nil for never.
         package var statusInterval: Duration?
-        /// Received bytes that are not synced yet are synced when there are this many…
+        /// Received bytes are synced when this many are unsynced…
         package var syncBytes: UInt64
-        /// …or the first of them came this long ago, …
+        /// …or when the first of them arrived this long ago, …
         package var longestUnsynced = Duration.seconds(2)
-        /// …or when the input is drained and the last sync is this long ago.
+        /// …or when the input is drained and the last sync was this long ago.
         package var syncInterval: Duration
-        /// Whether all that has arrived is synced as soon as the input is drained.
+        /// Whether everything received is synced as soon as the input is drained.
         package var isSynchronous: Bool
-        /// How long the server may be silent; nil for ever. After half of it the server is asked for a sign of life.
+        /// How long the server may be silent; nil for no limit. After half of it, a reply is requested.
         package var silenceLimit: Duration?
-        /// How long the server may hear nothing while the disk keeps us from listening, whatever the interval; nil for
-        /// ever. Less than half of its wal_sender_timeout.
+        /// The longest time without a status update while a slow disk keeps us from reading, whatever the status
+        /// interval; nil for no limit. Must be less than half of the server's wal_sender_timeout.
         package var quietLimit: Duration?
-        /// Whether a server that ends the stream may be connected to again; if not, that is an error.
+        /// Whether to reconnect when the server ends the stream. If not, that is an error.
         package var reconnects: Bool
-        /// Nothing beyond it is told as flushed or written. While it is invalid no flush position is told: such a WAL sender
-        /// is not taken for a synchronous standby, whatever it is told as written. Once valid it may grow, or become
-        /// invalid for good: what was told as flushed is withdrawn then, which moves no slot.
+        /// The highest position reported as flushed or written. While it is invalid, no flush position is reported and
+        /// the write position is not limited: the server never chooses such a WAL sender as a synchronous standby,
+        /// whatever its write position. Once valid, the limit may grow, or become invalid for good. The reported flush
+        /// position is then withdrawn, which does not move the slot.
         ///
         /// Source: `SyncRepGetCandidateStandbys` in `syncrep.c`.
         package var flushLimit: LSN
@@ -49,81 +51,82 @@ package struct ReceiveMachine: Sendable {
     }
 
     package enum Event: Sendable, Equatable {
-        /// WAL of this many bytes has arrived.
+        /// This many bytes of WAL have arrived.
         case data(start: LSN, count: Int)
         case keepalive(replyRequested: Bool)
-        /// Everything that has arrived so far was taken.
+        /// All input available so far was processed.
         case drained
         /// Everything before this position is on stable storage.
         case synced(LSN)
-        /// Everything before this position is in the hands of the operating system.
+        /// Everything before this position was passed to the operating system.
         case written(LSN)
-        /// Everything before this position is written, and will not get safer by another sync now.
+        /// Everything before this position is written, and another sync now would not make it safer.
         case settled(LSN)
-        /// Time has passed in which nobody listened to the server.
+        /// Time passed during which the input was not read.
         case tick
-        /// The stream is to end once it has come to this position.
+        /// The stream must end once it reaches this position.
         case stop(at: LSN)
-        /// The server has ended the stream because the timeline ends here.
+        /// The server ended the stream because the timeline ends here.
         case endOfTimeline(NextTimeline)
-        /// The server has ended the stream, because it shuts down.
+        /// The server ended the stream because it is shutting down.
         case endOfStream
-        /// The server waits for what is acknowledged, or does not any more.
+        /// Whether commits on the server now wait for our acknowledgement.
         case synchronous(Bool)
-        /// The limit of ``Policy/flushLimit`` is another now.
+        /// A new value for ``Policy/flushLimit``.
         case flushLimit(LSN)
     }
 
     package enum Action: Sendable, Equatable {
         /// Write these bytes of the message at this offset of the segment.
         case write(Range<Int>, segment: WALSegmentName, offset: Int)
-        /// Sync everything written so far, then report it with ``Event/synced(_:)``.
+        /// Sync everything written so far, and then report ``Event/synced(_:)``.
         case sync
         case acknowledge(StandbyStatus)
-        /// Fetch the history of this timeline, then stream it from the position.
+        /// Fetch the history of this timeline, and then stream it from the position.
         case follow(TimelineID, from: LSN)
         /// End the stream.
         case finish
-        /// The stream is over, and goes on over a new connection.
+        /// The stream is over; continue on a new connection.
         case reconnect
     }
 
     private var policy: Policy
     private let segmentSize: WALSegmentSize
     package private(set) var timeline: TimelineID
-    /// The position behind the last byte received.
+    /// The position after the last byte received.
     package private(set) var received: LSN
-    /// Everything before it is on stable storage, on the timeline or on those from which it came.
+    /// Everything before it is on stable storage, on this timeline or its ancestors.
     package private(set) var flushed: LSN
-    /// Everything before it is in the hands of the operating system.
+    /// Everything before it was passed to the operating system.
     private var written: LSN
-    /// The server holds WAL from here on already, so less is not told.
+    /// The server keeps WAL from this position on, so no lower flush position is reported.
     private let reserved: LSN
-    /// The flush position that was told last on this connection.
+    /// The last flush position reported on this connection.
     private var toldFlushed = LSN.invalid
-    /// The timeline that follows once everything is synced: there is no copy in which anything could be told.
+    /// The timeline to follow once everything is synced. Until then there is no copy stream to send status updates on.
     private var leavingFor: NextTimeline?
 
     private var syncRequested: LSN
-    /// Everything before it has been written, and synced if that is possible.
+    /// Everything before it was written, and synced if possible.
     private var settled: LSN
     private var lastSync = Duration.zero
-    /// When the first byte came that no sync was asked for yet.
+    /// When the first byte arrived for which no sync was requested yet.
     private var unsyncedSince = Duration.zero
     private var lastStatus: Duration?
-    /// When the server last gave a sign of life, or nobody listened.
+    /// When the server was last heard from. A tick counts too, since the input was not read.
     private var lastHeard = Duration.zero
-    /// When the server was asked for one since.
+    /// When a reply was last requested, if nothing was heard since.
     private var asked: Duration?
     private var stop: LSN?
     private var isFinished = false
-    /// Half of the policy's limit: a division of durations takes longer than a whole turn of the machine.
+    /// Half of the policy's limit, precomputed: dividing durations takes longer than handling an event.
     private let halfSilence: Duration?
 
     /// - Parameters:
-    ///   - start: A segment's start.
-    ///   - held: Everything before it is on stable storage from the beginning; invalid if that is not known.
-    ///   - reserved: Where the slot begins: a lower flush position is not told; invalid if that is not known.
+    ///   - start: The start of a segment.
+    ///   - held: Everything before it is on stable storage at the start; invalid if unknown.
+    ///   - reserved: The position from which the slot keeps WAL; no lower flush position is reported. Invalid if
+    ///     unknown.
     package init(
         start: LSN, timeline: TimelineID, segmentSize: WALSegmentSize, held: LSN = .invalid,
         reserved: LSN = .invalid, policy: Policy
@@ -134,16 +137,16 @@ package struct ReceiveMachine: Sendable {
         self.timeline = timeline
         received = start
         flushed = held
-        // Behind it nothing is, and before it the stream has nothing to say.
+        // Nothing is written beyond it yet, and the stream does not cover what comes before it.
         written = start
         self.reserved = reserved
         syncRequested = start
         settled = start
     }
 
-    /// - Parameter now: Time since some fixed moment; never goes backwards.
+    /// - Parameter now: The time since some fixed moment; must never go back.
     package mutating func handle(_ event: Event, now: Duration) throws(StreamError) -> [Action] {
-        // Between two timelines the server says nothing, and nothing can be said to it.
+        // Between two timelines neither side may send anything.
         if leavingFor != nil, event.needsCopy { return [] }
         var actions: [Action] = []
         if event.isSignOfLife {
@@ -152,7 +155,7 @@ package struct ReceiveMachine: Sendable {
         }
         switch event {
         case .data(let start, let count):
-            // Past the stop the server may go on until it has seen our end of the copy.
+            // The server may send past the stop until it sees that we ended the copy.
             guard !isStopping else { break }
             if unsynced == 0 { unsyncedSince = now }
             actions = try take(start, count)
@@ -161,7 +164,8 @@ package struct ReceiveMachine: Sendable {
         case .keepalive(let replyRequested):
             if replyRequested {
                 actions.append(acknowledge(now))
-                // It may be waiting for more than it gets to hear now, as at its shutdown.
+                // The server may be waiting for a higher position than this reply contains, as it does when it shuts
+                // down.
                 if unsynced > 0 { actions += requestSync(now) }
             }
         case .drained:
@@ -215,11 +219,12 @@ package struct ReceiveMachine: Sendable {
         return actions
     }
 
-    /// Follows the next timeline, if all that came of the old one is synced.
+    /// Follows the next timeline once everything received on the old one is synced.
     private mutating func leave() throws(StreamError) -> [Action] {
         guard let next = leavingFor, settled >= received else { return [] }
         leavingFor = nil
-        // The server sent more than became its past, and was told so: what holds for the new timeline would be less.
+        // The server sent WAL beyond the fork, and it was acknowledged. On the new timeline the flush position would go
+        // back.
         if toldFlushed > next.position {
             guard policy.reconnects else {
                 throw StreamError(
@@ -233,13 +238,13 @@ package struct ReceiveMachine: Sendable {
         received = next.position.segmentStart(segmentSize)
         syncRequested = received
         settled = received
-        // What lies before the fork is held on the timelines from which the new one came.
+        // WAL before the fork is held on the ancestors of the new timeline.
         flushed = min(flushed, next.position)
         written = max(flushed, received)
         return [.follow(timeline, from: received)]
     }
 
-    /// When the next tick is due even if nothing arrives; nil for never.
+    /// The time until the next tick is due even if nothing arrives; nil for never.
     package func nextTick(now: Duration) -> Duration? {
         let status = policy.statusInterval.map { (lastStatus ?? now) + $0 }
         let sync = unsynced > 0 ? policy.isSynchronous ? now : lastSync + policy.syncInterval : nil
@@ -250,7 +255,7 @@ package struct ReceiveMachine: Sendable {
         return max(.zero, due - now)
     }
 
-    /// Whether it has come to the stop: what remains is to sync and acknowledge.
+    /// Whether the stop position was reached: what remains is to sync and acknowledge.
     package var isStopping: Bool {
         stop.map { received >= $0 } ?? false
     }
@@ -305,27 +310,27 @@ package struct ReceiveMachine: Sendable {
         return .acknowledge(status)
     }
 
-    /// What there is to tell the server.
+    /// The status to report to the server.
     package var status: StandbyStatus {
         let limit = policy.flushLimit
         let told = flushed >= reserved ? min(flushed, limit) : .invalid
-        // Beside a flush position the written one counts, too. Without one it is a figure for those who look.
+        // If a flush position is reported, the write position is limited too. Otherwise it is for information only.
         let shown = limit == .invalid ? written : min(written, limit)
         return StandbyStatus(written: max(shown, told), flushed: told, replyRequested: false)
     }
 
-    /// Whether a flush position that was told is to be taken back altogether.
+    /// Whether the flush position reported before must be withdrawn.
     package var withdrawsFlush: Bool { policy.flushLimit == .invalid }
 
-    /// Whether the old timeline is still to be synced before the next one is followed.
+    /// Whether the old timeline must still be synced before the next one is followed.
     package var isLeaving: Bool { leavingFor != nil }
 
-    /// Whether somebody waits for every sync.
+    /// Whether each sync is urgent, because commits may wait for it.
     package var isSynchronous: Bool { policy.isSynchronous }
 }
 
 extension ReceiveMachine.Event {
-    /// Whether it is of a stream that the server has not ended.
+    /// Whether the event belongs to a copy stream that the server has not ended.
     fileprivate var needsCopy: Bool {
         switch self {
         case .data, .keepalive, .drained, .tick, .endOfTimeline, .endOfStream: true
@@ -333,7 +338,8 @@ extension ReceiveMachine.Event {
         }
     }
 
-    /// Whether the server's silence begins anew. It does too where nobody listened, because the disk was slow.
+    /// Whether the event restarts the silence timeout. A tick does, since the input was not read while the disk was
+    /// slow.
     fileprivate var isSignOfLife: Bool {
         switch self {
         case .data, .keepalive, .tick, .endOfTimeline: true

@@ -1,10 +1,10 @@
-/// Why a WAL stream cannot go on: what the server sent, or did not send.
+/// Why a WAL stream cannot continue.
 package struct StreamError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Code: Sendable, Equatable {
         case protocolViolation
-        /// The server ended the stream before the position that was wanted.
+        /// The server ended the stream before the requested position.
         case endedEarly
-        /// What the server sends is not the WAL that its position and timeline say.
+        /// The WAL from the server does not match its stated position and timeline.
         case otherWAL
         /// The server sent nothing for too long.
         case stalled

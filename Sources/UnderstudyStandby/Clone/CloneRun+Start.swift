@@ -6,7 +6,7 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// The start of the copy's server.
+/// Starts the copy's server.
 extension CloneRun {
     func start(_ meter: ProgressMeter) async throws(UnderstudyError) -> StandbyClone.Result {
         guard let result else { throw UnderstudyError(.start, "there is no copy to start") }
@@ -44,7 +44,7 @@ extension CloneRun {
             }
             guard options.backup.cleanUp else { throw error }
             passwordFile?.restore()
-            // On a thread of its own, and to its end: it waits for the primary.
+            // On a separate thread, and to its end: it waits for the primary.
             await undo()
             throw error
         } catch {
@@ -54,7 +54,7 @@ extension CloneRun {
         return done
     }
 
-    /// The copy stays, whatever became of its server.
+    /// Keeps the copy, whatever the state of its server.
     private func keep() async {
         let backup = backup
         try? await OwnThread.run("keep", interrupt: interrupt, failure: { UnderstudyError($0) }) {
@@ -68,7 +68,7 @@ extension CloneRun {
                 [backup] () throws(FileIOError) in backup.undo()
             }
         } catch {
-            // Without a thread of its own it blocks one of Swift's.
+            // Without a separate thread, it blocks one of Swift's.
             backup.undo()
         }
     }
@@ -94,12 +94,12 @@ extension CloneRun {
                     socketDirectory: postmaster.socketDirectory, lagBytes: await lag(of: last))
             }
             guard clock.now < deadline else { throw late(last, start, server) }
-            // The look is what is waited for; this only spares the server a busy loop.
+            // The loop waits for the server's state; the pause only keeps it from spinning.
             try? await Task.sleep(for: .milliseconds(200))
         }
     }
 
-    /// No server is there that could be called the one that was started.
+    /// The error when the server that was started has stopped, or cannot be identified.
     private func ended(_ standing: StandbyServer.Standing, _ server: StandbyServer) -> UnderstudyError {
         let what =
             switch standing {
@@ -125,7 +125,7 @@ extension CloneRun {
         )
     }
 
-    /// Bytes between what the primary has and what the standby has received.
+    /// Bytes of WAL that the primary has and the standby has not received; nil if unknown.
     private func lag(of look: StandbyWatch.Look) async -> UInt64? {
         guard let received = look.received else { return nil }
         let login = login ?? parameters, interrupt = interrupt

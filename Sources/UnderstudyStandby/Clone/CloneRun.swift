@@ -7,7 +7,7 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// One clone: the copy with its settings, then the start.
+/// One clone: first the copy with its settings, then the start.
 final class CloneRun: @unchecked Sendable {
     // Sendable: `copy` runs to its end on one thread before `start` is called; never two at once.
     let options: StandbyClone.Options
@@ -15,7 +15,7 @@ final class CloneRun: @unchecked Sendable {
     let logger: Logger
     let backup: BackupRun
 
-    // What `copy` leaves for `start`.
+    // Set by `copy`, used by `start`.
     var version = ServerVersion.oldestServed
     var programs: ServerPrograms?
     var passwordFile: PasswordFile?
@@ -23,7 +23,7 @@ final class CloneRun: @unchecked Sendable {
     var hasConfiguration = true
     var result: BackupResult?
     var slotWasMade = false
-    /// The login as it worked, and the settings that it worked with.
+    /// The login that worked, and the settings that it used.
     var login: ConnectionParameters?
     var settings: [ConnectionParameters.Setting] = []
 
@@ -36,15 +36,15 @@ final class CloneRun: @unchecked Sendable {
         self.backup = backup
     }
 
-    /// The login, at the server that was found.
+    /// The login, pinned to the server of the first connection.
     var parameters: ConnectionParameters { backup.parameters }
 
     // MARK: - The copy
 
-    /// Runs on a thread of its own.
+    /// Takes the base backup and adds the settings. Runs on its own thread.
     func copy() throws(UnderstudyError) {
         try checkOptions()
-        // Once its standby streams, that moves the slot.
+        // With a start, the slot is not moved here: the standby moves it once it streams.
         backup.mayBeUndone = options.start != nil
         do throws(UnderstudyError) {
             result = try backup.run(inspect: inspect, complete: complete)

@@ -4,13 +4,13 @@ import UnderstudyConfiguration
 import UnderstudyCore
 import UnderstudyPlatform
 
-/// The password file that a standby will read, and how to take our lines out of it again.
+/// The password file of a standby, and how to remove the added lines again.
 ///
 /// Source: PostgreSQL manual, "The Password File".
 struct PasswordFile: Sendable {
-    /// What our lines made of the file.
+    /// The file's size before and after lines were added.
     private struct Written {
-        /// nil where the file was not there.
+        /// nil if the file did not exist.
         var sizeBefore: Int64?
         var sizeAfter: Int64
     }
@@ -18,10 +18,10 @@ struct PasswordFile: Sendable {
     let path: String
     private let directory: ConfinedDirectory
     private let name: RelativePath
-    /// nil while nothing was written.
+    /// nil while nothing has been written.
     private var written: Written?
 
-    /// Looks whether the file can be written, and touches nothing.
+    /// Checks whether the file can be written, and touches nothing.
     init(_ path: String, owner: FileOwner?) throws(UnderstudyError) {
         self.path = absolutePath(path)
         name = RelativePath(self.path.lastPathComponent)
@@ -46,7 +46,7 @@ struct PasswordFile: Sendable {
             hint: "libpq ignores such a file; take that right away: chmod 0600 \(ShellText.pasted(path))")
     }
 
-    /// Puts the lines behind what is there, on stable storage; lines that are there already are left out.
+    /// Appends the lines and puts them on stable storage; skips lines that are already there.
     mutating func add(_ lines: [String]) throws(UnderstudyError) {
         do throws(FileIOError) {
             let sizeBefore = directory.exists(name) ? try directory.sizeAndMode(of: name).size : nil
@@ -56,7 +56,7 @@ struct PasswordFile: Sendable {
                 try file.sync(path: path)
             }
             let text = String(decoding: try directory.read(name, atMost: 1 << 20), as: UTF8.self)
-            // libpq takes a carriage return at the end of a line away, too.
+            // libpq also strips a carriage return at the end of a line.
             let present = Set(text.lines.map { $0.last == "\r" ? String($0.dropLast()) : String($0) })
             let missing = lines.filter { line in !present.contains(String(line.lines.first ?? "")) }
             let separator = text.isEmpty || text.utf8.last == UInt8(ascii: "\n") ? "" : "\n"
@@ -69,12 +69,12 @@ struct PasswordFile: Sendable {
         } catch { throw UnderstudyError(error) }
     }
 
-    /// Takes our lines out again, unless somebody has changed the file since.
+    /// Removes the added lines, unless the file has changed since.
     func restore() {
         guard let written, let size = try? directory.sizeAndMode(of: name).size, size == written.sizeAfter else {
             return
         }
-        // It is the way out of a failure: what cannot be undone here stays a line too many.
+        // Best effort after a failure: at worst, superfluous lines stay.
         if let sizeBefore = written.sizeBefore {
             try? directory.openFile(name, flags: O_WRONLY).truncate(to: sizeBefore, path: path)
         } else {

@@ -5,13 +5,13 @@ import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
 
-/// What only an ordinary connection to the primary can tell. It is a bonus: a role or a pg_hba.conf that allows
-/// replication alone is enough for a clone.
+/// Facts that only an ordinary connection to the primary provides. They are optional: a role or a pg_hba.conf that
+/// allows only replication is enough for a clone.
 struct PrimaryLook: Sendable {
-    /// Whether postgresql.conf lies in the data directory; nil if that could not be learnt.
+    /// Whether postgresql.conf lies in the data directory; nil if unknown.
     var configurationIsInside: Bool?
 
-    /// - Parameter slot: Refused here if it is logical, in use or lost; nothing is wrong with one that is absent.
+    /// - Parameter slot: Refused here if it is logical, in use or lost; an absent slot is no error.
     init(
         _ parameters: ConnectionParameters, version: ServerVersion, slot: String?, interrupt: Interrupt,
         patience: Duration?, logger: Logger

@@ -7,14 +7,15 @@ import UnderstudyPlatform
 extension StandbyClone {
     /// Clones into `directory`, which must be absent or empty.
     ///
-    /// When it returns, the copy is on stable storage, verified against the server's manifest (from 13), and has
-    /// its recovery settings; with `options.start` the standby streams. When it throws, what it made is removed,
-    /// slot included, unless `options.backup.cleanUp` is off; but a copy that was completed and did not start or
-    /// stream (``UnderstudyError/Code/start``) is kept, and a started server is left running, unless it has left
-    /// recovery (``UnderstudyError/Code/notInRecovery``): then it is stopped. Cancelling the task
-    /// stops a server that was started, and removes everything.
+    /// When it returns, the copy is on stable storage, verified against the server's manifest (from 13), and has its
+    /// recovery settings; with `options.start` the standby streams.
     ///
-    /// - Parameter progress: Called at each change of phase and at most ten times a second, not on a hot path.
+    /// When it throws, it has removed what it made, including the slot, unless `options.backup.cleanUp` is off. But a
+    /// complete copy that did not start or stream (``UnderstudyError/Code/start``) is kept, and a started server is
+    /// left running, unless it has left recovery (``UnderstudyError/Code/notInRecovery``): then it is stopped.
+    /// Cancelling the task stops a started server, and removes everything.
+    ///
+    /// - Parameter progress: Called at each change of phase and otherwise about four times a second, not on a hot path.
     public func run(
         into directory: String, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
     ) async throws(UnderstudyError) -> Result {

@@ -2,12 +2,12 @@ public import Logging
 public import UnderstudyBackup
 public import UnderstudyCore
 
-/// Turns a running primary into a standby: a base backup with a permanent slot, recovery settings for the
-/// server's version, and, if asked, a started server that streams.
+/// Creates a standby of a running primary: a base backup with a permanent slot, recovery settings for the server's
+/// version, and, if asked, a started server that streams.
 public struct StandbyClone: Sendable {
     /// A libpq connection string of the primary.
     public var primary: String
-    /// libpq keywords and values that win over those in `primary`.
+    /// libpq keywords and values that override those in `primary`.
     public var overrides: [String: String] = [:]
     public var options: Options
     public var logger: Logger
@@ -19,7 +19,7 @@ public struct StandbyClone: Sendable {
     }
 
     public struct Options: Sendable {
-        /// How the base backup is taken. Its slot and recovery settings are set by the clone.
+        /// The options of the base backup. The clone sets its slot and recovery settings.
         public var backup = BaseBackup.Options(label: "understudy clone")
         /// The permanent slot that the standby uses, or nil for none.
         public var slot: String?
@@ -27,13 +27,13 @@ public struct StandbyClone: Sendable {
         public var passfile: String?
         /// The port that the standby listens on; nil for the primary's.
         public var port: Int?
-        /// A postgresql.conf outside the data directory, as Debian has it.
+        /// A postgresql.conf outside the data directory, as on Debian.
         public var configFile: String?
-        /// Whether to make minimal configuration files where the copy has none.
+        /// Whether to create minimal configuration files if the copy has none.
         public var generateConfig = false
-        /// Where pg_ctl is; nil to look in the usual places of the primary's major version.
+        /// The directory of pg_ctl; nil to search the usual places for the primary's major version.
         public var binDirectory: String?
-        /// Starts the standby and waits until it streams.
+        /// If not nil, starts the standby and waits until it streams.
         public var start: Start?
 
         public init() {}
@@ -50,12 +50,12 @@ public struct StandbyClone: Sendable {
 
     public struct Result: Sendable {
         public var backup: BackupResult
-        /// The slot, and whether it was made now.
+        /// The slot, and whether the clone created it.
         public var slot: String?
         public var slotWasMade: Bool
         /// The command that starts the standby.
         public var startCommand: String
-        /// What is known of the standby, which streams and answers queries; nil where it was not to be started.
+        /// The state of the standby, which streams and answers queries; nil if it was not to be started.
         public var standby: StandbyState?
 
         public init(
@@ -76,7 +76,7 @@ public struct StandbyState: Sendable {
     public var processID: Int32
     public var port: Int
     public var socketDirectory: String?
-    /// Bytes of WAL that the standby had still to receive when it was last asked.
+    /// Bytes of WAL that the standby had not received when it was last queried; nil if unknown.
     public var lagBytes: UInt64?
 
     public init(processID: Int32, port: Int, socketDirectory: String? = nil, lagBytes: UInt64? = nil) {

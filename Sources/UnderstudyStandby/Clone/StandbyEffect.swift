@@ -1,11 +1,11 @@
 import UnderstudyCore
 
-/// Whether a started server is what it was made for: a standby that replays. Settings that came along, a file that
-/// promotes or somebody's hand may have made something else of it.
+/// Checks that a started server is a standby that replays. Copied settings, a trigger file or an administrator may have
+/// changed that.
 struct StandbyEffect: Sendable {
     let server: StandbyServer
 
-    /// Stops a server that has left recovery: a second primary beside the first one.
+    /// Stops a server that has left recovery: it would be a second primary.
     func check(_ look: StandbyWatch.Look) async throws(UnderstudyError) {
         if server.hasLeftRecovery ?? (look.isInRecovery == false) {
             let isStopped = await server.stop()

@@ -1,17 +1,17 @@
-/// What a running server has written into postmaster.pid.
+/// The contents of a running server's postmaster.pid.
 ///
 /// Source: `src/include/utils/pidfile.h` of PostgreSQL.
 struct PostmasterFile: Equatable, Sendable {
     var processID: Int32
     var port: Int
-    /// nil where the server listens on no Unix socket.
+    /// nil if the server listens on no Unix socket.
     var socketDirectory: String?
-    /// nil where it listens on no TCP address.
+    /// nil if it listens on no TCP address.
     var listenAddress: String?
     /// `starting`, `ready`, `standby` (up, but no hot standby) or `stopping`; nil before 10.
     var status: String?
 
-    /// nil while the server has not written it to the end.
+    /// nil while the file is incomplete.
     init?(_ text: String) {
         // By scalars: a carriage return before the end of a line belongs to a name.
         let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { line in
@@ -30,7 +30,7 @@ struct PostmasterFile: Equatable, Sendable {
         status = lines.count > 7 && !lines[7].isEmpty ? lines[7] : nil
     }
 
-    /// The address of this machine that a server with this file listens on; nil where it has none.
+    /// An address of this machine on which the server listens; nil if there is none.
     var loopback: String? {
         switch listenAddress {
         case "*", "0.0.0.0", "localhost", "127.0.0.1": "127.0.0.1"

@@ -2,10 +2,12 @@ import Glibc
 import UnderstudyBackup
 import UnderstudyPlatform
 
-/// What a server's programs, and with them the server, find in their environment: where programs lie, language, time zone,
-/// and whom they run as, by the system's account of that user. Nothing else of ours: a server lives long, hands its
-/// environment on to every command that it runs, and shows it in /proc; PGPASSWORD and its kin are meant for our connection
-/// alone, and HOME may be that of whoever called sudo.
+/// The environment of a server's programs, and so of the server: PATH, language, time zone, and the account of the user
+/// that they run as.
+///
+/// Nothing else of ours is passed on: a server runs long, passes its environment to every command that it runs, and
+/// shows it in /proc; PGPASSWORD and its kin are meant only for our connection, and HOME may be that of the user who
+/// called sudo.
 struct ServerEnvironment: Sendable, Equatable {
     private(set) var variables: [String: String] = [:]
 
@@ -15,10 +17,10 @@ struct ServerEnvironment: Sendable, Equatable {
     ]
 
     /// - Parameters:
-    ///   - owner: Whom the program runs as, if not this process's user.
+    ///   - owner: The user that the program runs as, if not this process's user.
     ///   - passfile: PGPASSFILE, for servers whose primary_conninfo cannot name a password file (before 10).
-    ///   - caller: The environment of this process: a variable's value by its name.
-    ///   - account: What the system knows of a user.
+    ///   - caller: Looks up a variable of this process.
+    ///   - account: Looks up the account of a user.
     init(
         owner: BaseBackup.Owner? = nil, passfile: String? = nil, caller: (String) -> String? = environmentVariable,
         account: (UInt32) -> Account? = { Account(user: $0) }
@@ -31,7 +33,7 @@ struct ServerEnvironment: Sendable, Equatable {
             variables["USER"] = account.name
             variables["LOGNAME"] = account.name
         } else if user == geteuid() {
-            // A container may run us as a number without an account: then nobody else's home is at hand.
+            // A container may run us as a user ID without an account: then HOME is no other user's.
             variables["HOME"] = caller("HOME")
         }
         if variables["PATH"] == nil { variables["PATH"] = "/usr/local/bin:/usr/bin:/bin" }

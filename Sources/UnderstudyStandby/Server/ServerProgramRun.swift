@@ -9,29 +9,29 @@ import UnderstudyPlatform
     import UnderstudyCore
 #endif
 
-/// One run of a program that belongs to a server: pg_ctl, psql.
+/// One run of a program of the server: pg_ctl or psql.
 struct ServerProgramRun: Sendable {
     var program: String
     var arguments: [String]
-    /// Where it runs; nil for where this process does.
+    /// The working directory; nil for that of this process.
     var directory: String?
-    /// Whom it runs as; nil for this process's user.
+    /// The user that it runs as; nil for this process's user.
     var owner: BaseBackup.Owner?
-    /// All that it finds in its environment.
+    /// Its complete environment.
     var environment: ServerEnvironment
 
-    /// Runs the program to its end: cancelling the task does not kill it, for half a start helps nobody.
+    /// Runs the program to its end. Cancelling the task does not kill it: half a start helps nobody.
     ///
-    /// - Returns: Its exit status, -1 where a signal ended it, and what it said.
+    /// - Returns: Its exit status, -1 if a signal ended it, and its output.
     func result() async -> Result<(Int32, String), UnderstudyError> {
         await Task { await runToEnd() }.value
     }
 
-    /// Runs a program that only asks: it is killed after so long, and when the task is cancelled.
+    /// Runs a program that only queries: it is killed after `limit`, or when the task is cancelled.
     func result(within limit: Duration) async -> Result<(Int32, String), UnderstudyError> {
         let work = Task { await runToEnd() }
         let timer = Task {
-            // It throws where the program was over before.
+            // Throws if the program ended first.
             if (try? await Task.sleep(for: limit)) != nil { work.cancel() }
         }
         defer { timer.cancel() }
@@ -44,7 +44,7 @@ struct ServerProgramRun: Sendable {
 
     private func runToEnd() async -> Result<(Int32, String), UnderstudyError> {
         var options = PlatformOptions()
-        // A group of its own: what the user types at the terminal must not end a start half-way.
+        // A separate process group: keys typed at the terminal must not end a start half-way.
         options.processGroupID = 0
         if let owner {
             options.userID = owner.user

@@ -4,9 +4,9 @@ import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
 
-/// Where the programs of a server's major version are.
+/// The location of the programs of a server's major version.
 struct ServerPrograms: Sendable {
-    /// nil where they were not found: a shell that is shown a command may.
+    /// nil if they were not found: a shell that runs a suggested command may find them.
     let directory: String?
 
     var pgCtl: String { path(of: "pg_ctl") }
@@ -16,18 +16,18 @@ struct ServerPrograms: Sendable {
         directory.map { "\($0)/\(program)" } ?? program
     }
 
-    /// Programs in this directory, unseen; nil for programs that were not found.
+    /// Uses a directory without a check; nil for programs that were not found.
     init(unchecked directory: String?) {
         self.directory = directory
     }
 
-    /// Looks in `given`, else in the places where packages put this version, else in PATH.
+    /// Looks only in `given` if that is not nil; otherwise where packages put this version, then in PATH.
     init(_ version: ServerVersion, given: String?) throws(UnderstudyError) {
         let candidates =
             given.map { [$0] } ?? Self.places(version.major, path: environmentVariable("PATH"))
         for directory in candidates {
             guard unsafe access("\(directory)/pg_ctl", X_OK) == 0 else { continue }
-            // A directory of a package holds one version; what PATH leads to may be another, as may what was given.
+            // A package's directory has one version; a directory from PATH or from the user may have another.
             let found = Self.majorVersion(of: directory)
             if found == version.major || (found == nil && given != nil) {
                 self.directory = directory
@@ -45,13 +45,13 @@ struct ServerPrograms: Sendable {
             hint: "Install the server of the primary's major version here, or name its directory with --bin-dir.")
     }
 
-    /// Where packages put a major version, and what PATH leads to; each directory once.
+    /// The directories where packages put a major version, then those of PATH; each once.
     static func places(_ major: String, path: String?) -> [String] {
         let usual = [
             "/usr/lib/postgresql/\(major)/bin", "/usr/pgsql-\(major)/bin", "/usr/lib/postgresql\(major)/bin",
             "/usr/local/pgsql/bin", "/opt/postgresql/\(major)/bin",
         ]
-        // The programs run in the data directory, where a relative name means another place.
+        // The programs run in the data directory, where a relative path would lead elsewhere.
         let further = path?.split(separator: ":").filter(\.isAbsolutePath) ?? []
         var seen: Set<String> = []
         return (usual + further.map(withoutLastSlash)).filter { seen.insert($0).inserted }
@@ -63,9 +63,9 @@ struct ServerPrograms: Sendable {
         return String(path)
     }
 
-    /// The version of the programs in a directory: no file beside them tells it, so one of them is asked.
+    /// The version of the programs in a directory. No file beside them gives it, so pg_ctl is run.
     ///
-    /// Not by Subprocess: this runs on the clone's own thread, which cannot await.
+    /// Does not use Subprocess: this runs on the clone's own thread, which cannot await.
     private static func majorVersion(of directory: String) -> String? {
         let output = outputOfProgram(
             "\(directory)/pg_ctl", ["--version"], environment: ServerEnvironment().variables, atMost: 256)

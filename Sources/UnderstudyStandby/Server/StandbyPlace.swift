@@ -3,17 +3,17 @@ import UnderstudyConfiguration
 import UnderstudyConnection
 import UnderstudyPlatform
 
-/// Where a started standby is asked: on this machine alone.
+/// Where to query a started standby: only on this machine.
 enum StandbyPlace: Equatable, Sendable {
-    /// - Parameter peer: Whom the server at the other end must run as, by name; the kernel tells it (`requirepeer`).
+    /// - Parameter peer: The name of the user that the server must run as, checked with the kernel (`requirepeer`).
     case socket(directory: String, peer: String?)
-    /// An address of this machine on which the server listens, as far as its file is true. No password goes there: anybody
-    /// may listen on an address, and nothing tells who does.
+    /// An address of this machine on which the server listens, according to its file. No password is sent there: any
+    /// process may listen on an address, and nothing shows which one does.
     case loopback(String)
 
     /// - Parameters:
-    ///   - file: Of a postmaster that is known to be ours.
-    ///   - user: Whom it runs as.
+    ///   - file: The postmaster.pid of a server known to be ours.
+    ///   - user: The user that the server runs as.
     init?(_ file: PostmasterFile, user: UInt32) {
         if let directory = file.socketDirectory, Self.isTrusted(directory, port: file.port, user: user) {
             self = .socket(directory: directory, peer: userName(user))
@@ -31,7 +31,7 @@ enum StandbyPlace: Equatable, Sendable {
         }
     }
 
-    /// What psql connects with: no password, and no setting that is the primary's.
+    /// The connection string for psql, without a password and without settings of the primary.
     func connectionString(port: Int, database: String) -> String {
         var settings = ConnectionSettings([
             ConnectionSettings.Setting("host", host), ConnectionSettings.Setting("port", "\(port)"),
@@ -41,15 +41,15 @@ enum StandbyPlace: Equatable, Sendable {
         return settings.conninfo
     }
 
-    /// What a login of the primary's connects with here; nil where it must not.
+    /// The parameters for a login here with the primary's credentials; nil if that must not happen.
     ///
-    /// All that the user gave for the security of the connection stays in force. As libpq has it, a socket knows no TLS and
-    /// sslmode does not count there, while require_auth, channel_binding and gssencmode do; where they cannot be had, the login
-    /// fails.
+    /// All settings that the user gave for the security of the connection stay in force. As in libpq, a socket has no
+    /// TLS and ignores sslmode, but require_auth, channel_binding and gssencmode count; if they cannot be satisfied,
+    /// the login fails.
     ///
     /// - Parameters:
-    ///   - login: With services and environment resolved.
-    ///   - environment: A variable of this process by its name. libpq takes the address that it names for any socket.
+    ///   - login: The settings of the login, with services and environment resolved.
+    ///   - environment: Looks up a variable of this process. libpq connects to PGHOSTADDR instead of any socket.
     func parameters(
         _ login: [ConnectionParameters.Setting], port: Int, environment: (String) -> String?
     ) -> ConnectionParameters? {
@@ -66,13 +66,13 @@ enum StandbyPlace: Equatable, Sendable {
         return parameters
     }
 
-    /// Which server it is, and what is asked of it.
+    /// Settings that select the primary, or that say what the connection is for.
     private static let ofThePrimary: Set<String> = [
         "host", "hostaddr", "port", "service", "servicefile", "target_session_attrs", "load_balance_hosts",
         "replication", "dbname", "requirepeer", "connect_timeout",
     ]
 
-    /// Whether a socket is of the server's user, in a directory in which nobody but that user and root can have put it.
+    /// Whether a socket belongs to the server's user, in a directory where only that user and root can have put it.
     private static func isTrusted(_ directory: String, port: Int, user: UInt32) -> Bool {
         guard directory.isAbsolutePath else { return false }
         var info = stat()

@@ -3,31 +3,31 @@ import Synchronization
 import UnderstudyBackup
 import UnderstudyPlatform
 
-/// The process behind postmaster.pid. The file is a word for it and no more: it is believed where it names the server that this
-/// run has started, and no other process is asked, trusted or ended.
+/// The process behind postmaster.pid. The file is trusted only if it names the server that this run started; no other
+/// process is queried, trusted or ended.
 extension StandbyServer {
     enum Standing: Equatable {
-        /// Nothing tells of a server.
+        /// There is no readable postmaster.pid.
         case none
         /// The server of this directory, started by this run.
         case ours(PostmasterFile, RunningProcess)
         /// The file names a process that is gone, or has nothing to do with this directory.
         case foreign(Int32)
-        /// A process works in this directory, or may do so, and is not known to be the one that was started here.
+        /// A process works in this directory, or may do so, and is not known to be the server started here.
         case uncertain(Int32)
     }
 
-    /// What is known of the server now.
+    /// The current state of the server.
     func standing() -> Standing {
         guard let file = read("postmaster.pid").flatMap(PostmasterFile.init) else { return .none }
         let user = owner?.user ?? geteuid()
         guard let process = RunningProcess(file.processID) else {
             return RunningProcess.isHidden(file.processID) ? .uncertain(file.processID) : .foreign(file.processID)
         }
-        // A server refuses a directory that is not of its own user.
+        // A server refuses a directory that does not belong to its own user.
         guard process.user == user else { return .foreign(file.processID) }
         let isSince = began.read { $0 }.map { process.began >= $0 } ?? false
-        // A postmaster works in its data directory before it writes the file.
+        // A postmaster changes into its data directory before it writes the file.
         let place = process.workingDirectory(owner: owner?.fileOwner)
         let isHere = try? place.map { try $0 == ConfinedDirectory(path: directory).identity() }
         guard let isHere else { return isSince ? .uncertain(file.processID) : .foreign(file.processID) }
@@ -36,13 +36,14 @@ extension StandbyServer {
         return .ours(file, process)
     }
 
-    /// What the server that this run has started tells of itself; nil where there is none.
+    /// The postmaster.pid of the server that this run started; nil if there is none.
     func postmaster() -> PostmasterFile? {
         if case .ours(let file, _) = standing() { return file }
         return nil
     }
 
-    /// Ends a start that is under way: the server, whether or not it has written postmaster.pid, and pg_ctl's wait for it.
+    /// Ends a start in progress: the server, whether or not it has written postmaster.pid, and the pg_ctl that waits
+    /// for it.
     func endStart<Outcome: Sendable>(_ starting: Task<Outcome, Never>) async {
         let isOver = Atomic(false)
         let waiting = Task {
@@ -56,14 +57,15 @@ extension StandbyServer {
             } else {
                 endStarters(withPgCtl: clock.now - begin > Self.patienceWithPgCtl)
             }
-            // In a task that nobody cancels.
+            // Nothing cancels this task, so it really sleeps.
             try? await Task.sleep(for: .milliseconds(20))
         }
         await waiting.value
     }
 
-    /// Kills the server that has written no postmaster.pid: it has no memory to share and no other processes yet, and may
-    /// hear no other signal, as while it reads a configuration file that is a pipe. pg_ctl sees that, and ends.
+    /// Kills a server that has not written postmaster.pid: it has no shared memory and no other processes yet, and may
+    /// not react to another signal, for example while it reads a configuration file that is a pipe. pg_ctl notices, and
+    /// ends.
     private func endStarters(withPgCtl: Bool) {
         guard let began = began.read({ $0 }), let files = try? ConfinedDirectory(path: directory) else { return }
         for process in RunningProcess.programs(ofServerIn: files, since: began) {
@@ -75,9 +77,9 @@ extension StandbyServer {
 
     /// Sends a signal to the server, if it is ours, and waits until it is gone.
     ///
-    /// Not by pg_ctl, which sends it to whatever process the file names by then.
+    /// Does not use pg_ctl, which signals whatever process the file names by then.
     ///
-    /// - Parameter patience: After this it is killed; nil to wait as long as pg_ctl does, and leave it then.
+    /// - Parameter patience: The time after which it is killed; nil to wait as long as pg_ctl does, and then leave it.
     /// - Returns: Whether no server runs there any more.
     func end(_ signal: CInt, patience: Duration? = nil) async -> Bool {
         switch standing() {
@@ -90,7 +92,7 @@ extension StandbyServer {
             while process.isAlive {
                 if let limit, clock.now > limit { process.send(SIGKILL) }
                 guard clock.now < deadline else { return false }
-                // A task of its own, which nobody cancels: in this one the pause might be none.
+                // A separate task, which nothing cancels: in this one the pause might be cut short.
                 await Task { try? await Task.sleep(for: .milliseconds(20)) }.value
             }
             return true
@@ -99,7 +101,7 @@ extension StandbyServer {
 
     /// As long as pg_ctl waits.
     private static let longestStop = Duration.seconds(60)
-    /// A server that is to end at once gives its processes five seconds.
+    /// In an immediate shutdown, a server gives its processes five seconds.
     static let patienceWithServer = Duration.seconds(7)
     private static let patienceWithPgCtl = Duration.seconds(3)
 }

@@ -5,22 +5,22 @@ import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyWAL
 
-/// The server of a copy: how it is started and stopped with pg_ctl.
+/// The server of a copy: started with pg_ctl, stopped by signals, queried with psql.
 struct StandbyServer: Sendable {
     var programs: ServerPrograms
     var directory: String
     var configFile: String?
-    /// Whom the server runs as: nil for this process's user.
+    /// The user that the server runs as; nil for this process's user.
     var owner: BaseBackup.Owner?
-    /// PGPASSFILE of the server, for those whose primary_conninfo cannot name a password file (before 10).
+    /// PGPASSFILE, for servers whose primary_conninfo cannot name a password file (before 10).
     var passfile: String?
 
     var logPath: String { "\(directory)/\(logName)" }
-    /// A name that nothing in the copy has: what came along from the primary stays as it is.
+    /// A name that is free in the copy: files that came from the primary stay as they are.
     private let logName: RelativePath
-    /// When it was started here; nil before, when nothing is believed.
+    /// When the server was started here; nil before, when no process counts as ours.
     let began = Monitor<UInt64?>(nil)
-    /// What pg_control of the copy held before any start.
+    /// The contents of pg_control in the copy before any start.
     private let controlBytes: [UInt8]?
 
     init(
@@ -47,7 +47,7 @@ struct StandbyServer: Sendable {
         return name
     }
 
-    /// The command as a user types it.
+    /// The start command, as a user types it.
     var startCommand: String {
         command((passfile.map { ["env", "PGPASSFILE=\($0)"] } ?? []) + [programs.pgCtl] + startArguments(wait: nil))
     }
@@ -56,14 +56,14 @@ struct StandbyServer: Sendable {
 
     private func command(_ words: [String]) -> String {
         var prefix: [String] = []
-        // Whoever may give files to others is root, as whom no server runs.
+        // Only root can give files to another user, and no server runs as root.
         if let owner, geteuid() == 0, let name = userName(owner.user) { prefix = ["runuser", "-u", name, "--"] }
         return (prefix + words).map(ShellText.pasted).joined(separator: " ")
     }
 
     private func startArguments(wait: Duration?) -> [String] {
         var arguments = ["-D", directory, "-l", logPath]
-        // A configuration file, the primary's too, may name another data directory: nothing starts there but this one.
+        // A configuration file, even the primary's, may name another data directory: only this one is started.
         let file = configFile.map { "-c config_file=\(ShellText.word($0)) " } ?? ""
         arguments += ["-o", "\(file)-c data_directory=\(ShellText.word(directory))"]
         if let wait { arguments += ["-w", "-t", "\(max(1, wait.components.seconds))"] }
@@ -72,7 +72,7 @@ struct StandbyServer: Sendable {
 
     /// Starts the server and waits until it is up, or `wait` has passed.
     func start(wait: Duration) async throws(UnderstudyError) {
-        // Whatever it names, pg_ctl would take it for a server that was started.
+        // pg_ctl would take any such file for that of a started server, whatever process it names.
         if (try? ConfinedDirectory(path: directory).exists("postmaster.pid")) == true {
             throw UnderstudyError(
                 .start,
@@ -98,7 +98,7 @@ struct StandbyServer: Sendable {
         guard status != 0 else { return }
         let reason: String
         switch standing() {
-        // pg_ctl gives up waiting while a server that replays much WAL is still on its way.
+        // pg_ctl stops waiting while a server that replays much WAL is still starting.
         case .ours: return
         case .none: reason = ""
         case .foreign(let process):
@@ -113,14 +113,14 @@ struct StandbyServer: Sendable {
                 "The copy is complete and kept. When the cause is mended, start it with: \(startCommand)")
     }
 
-    /// Stops the server at once, if it runs: what it has is going to be removed.
+    /// Stops the server by an immediate shutdown, if it runs: its files will be removed.
     ///
     /// - Returns: Whether no server runs there any more.
     func stopImmediately() async -> Bool {
         await end(SIGQUIT, patience: Self.patienceWithServer)
     }
 
-    /// Stops the server in order, if that can be done, and else at once.
+    /// Stops the server by a fast shutdown, or by an immediate one if that fails.
     ///
     /// - Returns: Whether no server runs there any more.
     func stop() async -> Bool {
@@ -128,10 +128,10 @@ struct StandbyServer: Sendable {
         return await end(SIGQUIT)
     }
 
-    /// Whether the server that was started here is a standby no more: what pg_control says since the start, without any
-    /// login. nil where it cannot be read, or was not written yet.
+    /// Whether the server that was started here has left recovery, according to pg_control, which needs no login. nil
+    /// if pg_control cannot be read, or has not been written since the start.
     var hasLeftRecovery: Bool? {
-        // A copy holds the primary's state. The server writes its own before it replays anything.
+        // A copy has the primary's state. The server writes its own before it replays anything.
         guard let bytes = Self.controlBytes(directory), bytes != controlBytes,
             let control = try? ControlFile(parsing: bytes)
         else { return nil }
@@ -142,20 +142,20 @@ struct StandbyServer: Sendable {
         try? ConfinedDirectory(path: directory).read("global/pg_control", atMost: 8192)
     }
 
-    /// Runs a query as the server's own user, whom Debian's and most configurations let in by `peer`. No password is found for
-    /// it: the copy's pg_hba.conf says where a password goes that the server asks for.
+    /// Runs a query as the server's own user, which Debian's and most other configurations let in by `peer`. Provides
+    /// no password: the copy's pg_hba.conf determines where a requested password would go.
     func query(_ text: String, at place: StandbyPlace, port: Int, database: String) async -> String? {
         let arguments = [
             "-X", "-A", "-t", "-q", "-w", "-d", place.connectionString(port: port, database: database), "-c", text,
         ]
         let query = programRun(programs.psql, arguments, passfile: "/dev/null/none")
-        // A server need never answer, and not even let in.
+        // The server may never answer, and may not even let the client in.
         guard case .success((0, let output)) = await query.result(within: Self.longestQuery) else { return nil }
         return output
     }
 
-    /// Whether the last that the log has on streaming is that it began, in a server whose messages are English and
-    /// go to the log of the start.
+    /// Whether the log says that streaming started, with no error after that. Works only if the server logs in English,
+    /// and to the log of the start.
     var logTellsOfStreaming: Bool {
         let lines = log().lines
         guard let last = lines.lastIndex(where: { $0.contains("started streaming WAL from primary at") }) else {
@@ -164,7 +164,8 @@ struct StandbyServer: Sendable {
         return !lines[last...].contains { $0.contains("FATAL:") || $0.contains("ERROR:") }
     }
 
-    /// Whether the log says that replay has stopped, in a server whose messages are English and go to the log of the start.
+    /// Whether the log says that replay has paused. Works only if the server logs in English, and to the log of the
+    /// start.
     var logTellsOfPause: Bool {
         log().lines.contains {
             $0.contains("LOG:") && ($0.contains("recovery has paused") || $0.contains("pausing at the end of recovery"))
@@ -197,7 +198,7 @@ struct StandbyServer: Sendable {
 
     private static let longestQuery = Duration.seconds(5)
 
-    /// The last few lines, as one sentence.
+    /// The last few lines, joined into one.
     static func lastLines(_ text: String) -> String {
         text.lines.suffix(4).joined(separator: " | ")
     }

@@ -6,38 +6,38 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// Looks whether a started standby streams and answers queries.
+/// Checks whether a started standby streams and answers queries.
 ///
-/// Asked is, in this order, what is allowed: the standby by psql as the server's own user, without a password; the standby with
-/// the primary's login, over its own socket alone, and never so that it gets to see the password, which it may have to pass on
-/// (LDAP, RADIUS, PAM: as the copied pg_hba.conf wants); the title of its WAL receiver process with postmaster.pid; and the log of
-/// the start.
+/// Uses, in this order, what is allowed: psql as the server's own user, without a password; a connection with the
+/// primary's login, only over the standby's own socket, and never so that the standby sees the password, which it may
+/// have to pass on (LDAP, RADIUS, PAM, as the copied pg_hba.conf requires); postmaster.pid with the title of the WAL
+/// receiver process; and the log of the start.
 struct StandbyWatch: Sendable {
     let server: StandbyServer
     let version: ServerVersion
-    /// The login that works on the primary, with all that was given for the security of its connection.
+    /// The login that works on the primary, with all security settings of its connection.
     let login: [ConnectionParameters.Setting]
     let interrupt: Interrupt
 
     struct Look: Sendable, Equatable {
         var isStreaming = false
         var answersQueries = false
-        /// nil where nobody lets us ask.
+        /// nil if no query was allowed.
         var isInRecovery: Bool?
         var isReplayPaused = false
-        /// How far the standby has received WAL.
+        /// The end of the WAL that the standby has received.
         var received: LSN?
     }
 
-    /// Looks once.
+    /// Checks once.
     ///
-    /// - Parameter postmaster: Known to be the server that was started.
+    /// - Parameter postmaster: The file of the server that was started.
     func look(at postmaster: PostmasterFile) async -> Look {
         var look = Look()
         var row: [String?]?
         if let place = StandbyPlace(postmaster, user: server.owner?.user ?? geteuid()) {
             row = await askByPsql(place, postmaster.port)
-            // A role without pg_read_all_stats sees no status of the receiver; the server's own user mostly does.
+            // A role without pg_read_all_stats cannot see the receiver's status; the server's own user mostly can.
             if row?[2] == nil, let other = try? await askDirectly(place, postmaster.port), other.count == 4,
                 row == nil || other[2] != nil
             {
@@ -51,7 +51,7 @@ struct StandbyWatch: Sendable {
             look.received = row[1].flatMap { LSN($0) }
             look.isStreaming = row[2] == "streaming"
         } else if postmaster.status == "ready" {
-            // Nobody lets us ask, but the server says that it lets clients in.
+            // No query was allowed, but the server reports that it accepts clients.
             look.answersQueries = true
         }
         if row == nil { look.isReplayPaused = server.logTellsOfPause }
@@ -59,7 +59,7 @@ struct StandbyWatch: Sendable {
             look.isStreaming = true
             look.received = max(look.received ?? .invalid, title)
         }
-        // The title changes with the first WAL that arrives; a quiet primary may send none for a while.
+        // The title changes with the first WAL that arrives; an idle primary may send none for a while.
         if server.logTellsOfStreaming && Self.receiver(childOf: postmaster.processID) != nil { look.isStreaming = true }
         return look
     }
@@ -98,7 +98,7 @@ struct StandbyWatch: Sendable {
         return fields.map { $0 == "" ? nil : $0 }
     }
 
-    /// What the title of the WAL receiver says, `walreceiver streaming 0/3000148`; nil if it does not stream.
+    /// The position in the title of the WAL receiver, `walreceiver streaming 0/3000148`; nil if it does not stream.
     static func receiverTitle(childOf postmaster: Int32) -> LSN? {
         receiver(childOf: postmaster).flatMap { position(inTitle: $0) }
     }
@@ -121,15 +121,16 @@ struct StandbyWatch: Sendable {
         title.split(separator: " ").contains("walreceiver") || title.contains("wal receiver process")
     }
 
-    /// The fourth field of /proc/PID/stat; the second is in parentheses and may hold anything.
+    /// The parent's process ID: the fourth field of /proc/PID/stat. The second is in parentheses and may contain
+    /// anything.
     private static func parent(inStat bytes: [UInt8]) -> Int32? {
         guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
         let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
         return fields.count > 1 ? Int32(String(decoding: fields[1], as: UTF8.self)) : nil
     }
 
-    /// The position in `postgres: walreceiver streaming 0/3000148`, with whatever before it; from 9.3 to 9.6 it
-    /// reads `postgres: wal receiver process   streaming 0/3000148`.
+    /// The position in `postgres: walreceiver streaming 0/3000148`, after any prefix; from 9.3 to 9.6 the title is
+    /// `postgres: wal receiver process   streaming 0/3000148`.
     static func position(inTitle title: String) -> LSN? {
         let words = title.split(separator: " ")
         guard isReceiver(title), let index = words.firstIndex(of: "streaming"), index + 1 < words.count

@@ -1,8 +1,8 @@
-/// What `global/pg_control` says about a cluster, as far as a standby of it cares.
+/// The content of `global/pg_control` that matters to a standby.
 ///
-/// Files of servers 9.3 to 19 on 64-bit little-endian machines are read. The checksum of the file has been
-/// verified when a value exists. The server writes the file in one piece, but a copy taken from a running
-/// server may still be torn, which the checksum shows.
+/// Reads files of servers 9.3 to 19 from 64-bit little-endian machines. A value exists only after the file's checksum
+/// was verified. The server writes the file in one piece, but a copy taken from a running server may still be torn; the
+/// checksum detects that.
 ///
 /// Source: `src/include/catalog/pg_control.h` of each server version, and the program pg_controldata.
 package struct ControlFile: Hashable, Sendable {
@@ -62,11 +62,11 @@ package struct ControlFile: Hashable, Sendable {
 
 /// Why a control file cannot be read.
 package enum ControlFileError: Error, Equatable, CustomStringConvertible {
-    /// There are fewer bytes than the format has.
+    /// The file is shorter than its format requires.
     case truncated(Int)
-    /// The file is of a machine with the other byte order.
+    /// The file comes from a machine with the other byte order.
     case byteOrder
-    /// The format is of a server that this program does not know.
+    /// The file comes from an unknown server version.
     case unknownVersion(UInt32)
     case checksumMismatch
     /// The checksum is right, but a field has a value that no server writes.
@@ -84,7 +84,7 @@ package enum ControlFileError: Error, Equatable, CustomStringConvertible {
 }
 
 extension ControlFile {
-    /// Reads the file's bytes; what follows the checksum is padding and may be missing.
+    /// Parses the file's bytes. The padding after the checksum may be missing.
     package init(parsing bytes: [UInt8]) throws(ControlFileError) {
         let fields = Fields(bytes: bytes)
         guard bytes.count >= 16 else { throw .truncated(bytes.count) }
@@ -109,8 +109,8 @@ extension ControlFile {
         dataChecksumVersion = fields.uint32(layout.dataChecksumVersion)
     }
 
-    /// The layout of this version under which the checksum is right: 9.4 and 9.5 have one version number and
-    /// two layouts.
+    /// The layout of this version whose checksum matches. 9.4 and 9.5 share a version number but have different
+    /// layouts.
     private static func layout(of fields: Fields, version: UInt32) throws(ControlFileError) -> ControlFileLayout {
         let candidates = ControlFileLayout.all.filter { $0.version == version }
         guard let size = candidates.map({ $0.checksum + 4 }).max() else {
@@ -124,7 +124,7 @@ extension ControlFile {
         throw fields.bytes.count < size ? .truncated(fields.bytes.count) : .checksumMismatch
     }
 
-    /// Little-endian reads at offsets that the caller knows to be inside.
+    /// Little-endian reads. The caller guarantees that the offsets are in bounds.
     private struct Fields {
         let bytes: [UInt8]
 

@@ -1,4 +1,4 @@
-/// Where the fields of one format of the control file are, in bytes from its start; nil for those it lacks.
+/// The offsets of the fields in one format of the control file, in bytes from its start. Nil for fields that it lacks.
 struct ControlFileLayout {
     var version: UInt32
     var walLevels: [WALLevel]
@@ -21,25 +21,25 @@ extension ControlFileLayout {
     private static let levelsBefore96: [WALLevel] = [.minimal, .archive, .hotStandby, .logical]
     private static let levels: [WALLevel] = [.minimal, .replica, .logical]
 
-    /// From 9.3 to 19. The structure is C's: what moves a field is a member that came or went before it.
+    /// The layouts of 9.3 to 19. The file is a C structure: a field moves when a member before it is added or removed.
     static let all: [ControlFileLayout] = [
         // 9.3
         ControlFileLayout(
             version: 937, walLevels: levelsBefore96, walLevel: 164, maxConnections: 168, maxPreparedTransactions: 172,
             maxLocksPerTransaction: 176, blockSize: 192, walSegmentSize: 204, dataChecksumVersion: 224, checksum: 228,
             checksumKind: .legacy),
-        // 9.4: wal_log_hints, max_worker_processes, loblksize came
+        // 9.4: adds wal_log_hints, max_worker_processes, loblksize
         ControlFileLayout(
             version: 942, walLevels: levelsBefore96, walLevel: 164, walLogHints: 168, maxConnections: 172,
             maxWorkerProcesses: 176, maxPreparedTransactions: 180, maxLocksPerTransaction: 184, blockSize: 200,
             walSegmentSize: 212, dataChecksumVersion: 236, checksum: 240, checksumKind: .legacy),
-        // 9.5: commit timestamps came, the version number stayed
+        // 9.5: adds commit timestamps; the version number is unchanged
         tenLike(version: 942, levels: levelsBefore96, checksum: 256),
         // 9.6
         tenLike(version: 960, levels: levels, checksum: 256),
-        // 10: the nonce for authentication came
+        // 10: adds the authentication nonce
         tenLike(version: 1002, levels: levels, checksum: 288),
-        // 11: the previous checkpoint went
+        // 11: drops the previous checkpoint
         ControlFileLayout(
             version: 1100, walLevels: levels, walLevel: 164, walLogHints: 168, maxConnections: 172,
             maxWorkerProcesses: 176, maxPreparedTransactions: 180, maxLocksPerTransaction: 184,
@@ -50,7 +50,7 @@ extension ControlFileLayout {
         twelveLike(version: 1300, checksum: 288),
         // 17
         twelveLike(version: 1700, checksum: 288),
-        // 18: the signedness of char came
+        // 18: adds the signedness of char
         twelveLike(version: 1800, checksum: 292),
         // 19: a larger checkpoint, and slru_pages_per_segment
         ControlFileLayout(
@@ -76,10 +76,10 @@ extension ControlFileLayout {
     }
 }
 
-/// The checksum at the end of a control file: some 300 bytes, so bit by bit is fast enough.
+/// The checksum at the end of a control file. The file has about 300 bytes, so computing it bit by bit is fast enough.
 enum ControlFileChecksum {
     case crc32c
-    /// Up to 9.4: the table of a CRC that shifts right, used while shifting left. No CRC has this name.
+    /// Up to 9.4: a table for a right-shifting CRC, used with left shifts. It is not a named CRC.
     case legacy
 
     func compute(_ bytes: some Sequence<UInt8>) -> UInt32 {

@@ -5,8 +5,8 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// Holds the end of an archive against the server, before anything is received: an older copy of the server that was put back
-/// has the same identifier and timeline, and other WAL.
+/// Compares the end of an archive with the server, before anything is received: a server restored from an older copy
+/// has the same identifier and timeline, but other WAL.
 struct ArchiveEnd {
     private let holdings: WALHoldings
     private let destination: any WALDestination
@@ -25,8 +25,10 @@ struct ArchiveEnd {
         self.logger = logger
     }
 
-    /// - Throws: If the server has other WAL than the archive, or is a primary that has less. A standby that has less may lag:
-    ///   the stream tells.
+    /// Checks that the server continues the archive.
+    ///
+    /// - Throws: If the server's WAL differs from the archive's, or if a primary has less of it. A standby that has
+    ///   less may lag; then the stream shows any difference.
     func check() throws(UnderstudyError) {
         if let end = reached, end.timeline == server.identity.timeline, end.lsn > server.identity.position,
             try isPrimary()
@@ -36,14 +38,14 @@ struct ArchiveEnd {
                 "server is behind the archive: its WAL ends at \(server.identity.position), the archive's at \(end.lsn) (timeline \(end.timeline))"
             )
         }
-        // The oldest difference is the one to tell.
+        // Report the oldest difference.
         var difference: WALPosition?
         for piece in holdings.tail {
             switch try compare(piece) {
             case .equal: break
             case .different(let position): difference = WALPosition(timeline: piece.start.timeline, lsn: position)
             case .unknown(let reason):
-                // What is older has been removed, too.
+                // Older WAL has been removed, too.
                 logger.info(
                     "WAL of the archive from \(piece.start.lsn) up to \(piece.end) (timeline \(piece.start.timeline)) cannot be compared with the server's WAL: \(reason)"
                 )
@@ -54,8 +56,8 @@ struct ArchiveEnd {
         if let difference { throw differs(at: difference) }
     }
 
-    /// The furthest position of the server that the archive shows: also a partial segment that holds nothing was begun when
-    /// the server was there, and what came before it may have been moved elsewhere.
+    /// The furthest position that the server reached, as far as the archive shows it. Even an empty partial segment
+    /// counts: the server was there when it was begun, and the files before it may have been moved elsewhere.
     private var reached: WALPosition? {
         guard let next = holdings.next else { return holdings.end }
         guard let end = holdings.end, end.lsn >= next.lsn else { return next }
@@ -106,7 +108,8 @@ struct ArchiveEnd {
         )
     }
 
-    /// False where nothing can tell. A replication connection may ask for settings from 10 on.
+    /// Whether the server is a primary; false if that cannot be determined. A replication connection supports SHOW from
+    /// 10 on.
     private func isPrimary() throws(UnderstudyError) -> Bool {
         guard server.version.showsSettings else { return false }
         let setting = server.version.tellsHotStandby ? "in_hot_standby" : "transaction_read_only"

@@ -2,7 +2,7 @@ import Metrics
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// What an archiver counts, for swift-metrics. The names are listed in the documentation, and stay as they are.
+/// The archiver's metrics, for swift-metrics. Their names are documented, and do not change.
 struct ArchiverMetrics {
     private let receivedBytes = Counter(label: "understudy_wal_received_bytes_total")
     private let finishedSegments = Counter(label: "understudy_wal_segments_finished_total")
@@ -19,11 +19,11 @@ struct ArchiverMetrics {
 
     mutating func note(_ positions: StreamPositions) {
         guard positions != last else { return }
-        // After a timeline switch a stream begins anew, a little before.
+        // After a timeline switch the stream begins again, a little earlier.
         if let count = last?.received.distance(to: positions.received), last?.timeline == positions.timeline {
             receivedBytes.increment(by: Int64(clamping: count))
         }
-        // A gauge traps at more than Int64 holds, and a position may be anything that a server says.
+        // A gauge traps on values that do not fit Int64, and a server may report any position.
         receivedLSN.record(Int64(clamping: positions.received.rawValue))
         flushLSN.record(Int64(clamping: positions.acknowledged.rawValue))
         serverLSN.record(Int64(clamping: positions.server.rawValue))

@@ -5,12 +5,12 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// A slot that the server has given up, and the gap that it may leave.
+/// Handles a slot that the server has invalidated, and the gap that it may leave.
 extension ArchiverRun {
-    /// Chooses where the stream begins, once it is sure that the slot holds WAL or is no slot.
+    /// Chooses where the stream begins, once it is certain that the slot holds WAL or that there is no slot.
     ///
-    /// An invalidated slot ends the run, or is made anew if that is wanted: then the stream goes on where the server still
-    /// has WAL, and what is missing before that is noted.
+    /// An invalidated slot ends the run, unless it is to be recreated: then the stream continues where the server still
+    /// has WAL, and the WAL missing before that is recorded.
     mutating func begin(
         _ session: Session, _ server: ServerFacts, _ slot: inout ArchiverSlot, _ history: [UInt8]?,
         _ holdings: WALHoldings
@@ -43,7 +43,7 @@ extension ArchiverRun {
         return start
     }
 
-    /// Notes what the server has no more of, from the end of what is held on.
+    /// Records the WAL after the end of the archive that the server no longer has.
     ///
     /// - Returns: Where the stream can begin.
     private mutating func bridge(
@@ -53,7 +53,7 @@ extension ArchiverRun {
         guard let end else { return start }
         let oldest: WALPosition?
         do throws(ConnectionError) { oldest = try available.oldest(from: start) } catch { throw UnderstudyError(error) }
-        // Where that is not told, the server refuses the stream with its own words.
+        // If that is unknown, the server refuses the stream with its own message.
         guard let oldest else { return start }
         let gap = WALGap(start: end, end: oldest)
         guard gap.start.lsn < gap.end.lsn else { return oldest }
@@ -68,12 +68,12 @@ extension ArchiverRun {
         return oldest
     }
 
-    /// Said when it is noted, and at every start.
+    /// Logs a gap: when it is recorded, and at every start.
     mutating func say(_ gap: WALGap, _ history: TimelineHistory?) {
         say(gap, history, "is missing from the archive", "The server had removed it before it was received.")
     }
 
-    /// Says what the archive lacks, at every start.
+    /// Logs the gaps of the archive, at every start.
     mutating func sayGaps(of holdings: WALHoldings, _ history: TimelineHistory?) {
         for gap in holdings.gaps.prefix(SomeOfMany.shown) { say(gap, history) }
         if holdings.gaps.count > SomeOfMany.shown {
@@ -110,10 +110,12 @@ extension LostSlot {
             + (invalidation.reason.map { " (\($0))" } ?? "")
     }
 
+    /// The error for an invalidated slot, with advice.
+    ///
     /// - Parameters:
-    ///   - held: Where what the archive holds ends; nil for one that is empty.
-    ///   - history: Of the server's timeline, where it is known.
-    ///   - oldest: Asks from where on the server has WAL, as far as the archive needs it.
+    ///   - held: The end of the archive; nil if it is empty.
+    ///   - history: The history of the server's timeline, if it is known.
+    ///   - oldest: Finds the position from which the server still has WAL, as far as the archive needs it.
     static func explain(
         _ invalidation: SlotInvalidation, _ name: String, _ held: WALPosition?, _ history: TimelineHistory?,
         _ oldest: () -> WALPosition?

@@ -6,21 +6,21 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// An archiver at work: connects, streams, and connects again, on a thread of its own.
+/// A running archiver: connects, streams and reconnects, on its own thread.
 struct ArchiverRun {
     let archiver: WALArchiver
     let parameters: ConnectionParameters
-    /// The cluster that the first connection found: no other one may follow.
+    /// The cluster of the first connection; no other one may follow.
     private var systemIdentifier: String?
     private var segmentSize: WALSegmentSize?
     private var hasStreamed = false
     private var backoff = Backoff()
-    /// How far WAL was synced over any connection.
+    /// How far WAL was synced, over all connections.
     private var furthest: WALPosition?
     private var random = SystemRandomNumberGenerator()
     private var complaints = Complaints()
     private var lastTimeline: TimelineID?
-    /// How far the archive went when the connection was made.
+    /// The end of the archive when the connection was made.
     private var archiveEnd: WALPosition?
     var slotCare = SlotCare()
 
@@ -37,11 +37,11 @@ struct ArchiverRun {
         while !state.stopIsAsked {
             do throws(UnderstudyError) {
                 if try streamOnce() { return }
-                // The next look ends the run, or makes the slot anew.
+                // The next connection ends the run, or recreates the slot.
                 if slotCare.noticed != nil { continue }
                 try pauseBeforeNext(UnderstudyError(.connection, "disconnected"))
             } catch {
-                // A stop may end whatever was waited for.
+                // A stop may interrupt any wait.
                 if state.stopIsAsked && (error.code == .cancelled || !Retry.isHopeless(error)) { break }
                 try pauseBeforeNext(error)
             }
@@ -65,7 +65,8 @@ struct ArchiverRun {
         try ArchiveEnd(holdings, of: archiver.destination, session, server, logger: logger).check()
         archiveEnd = holdings.end
         let start = try begin(session, server, &slot, history, holdings)
-        // Not before it was compared; and a slot that may be lost must not come to life where it holds nothing.
+        // Acknowledged only after the comparison. And a slot that may be invalidated must not be revived at a position
+        // where it holds no WAL.
         let isTold = holdings.isDurable && start == holdings.next && !slot.isUncertain
         let durable = isTold ? start.lsn : .invalid
         return try stream(session, server, slot, history, from: start, durable: durable)
@@ -98,7 +99,7 @@ struct ArchiverRun {
         segmentSize = server.segmentSize
     }
 
-    /// nil for timeline 1, and where the server does not have the file any more.
+    /// nil for timeline 1, or if the server no longer has the file.
     private func readHistory(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) -> [UInt8]? {
         guard server.identity.timeline.rawValue > 1 else { return nil }
         do throws(ConnectionError) {
@@ -171,7 +172,7 @@ struct ArchiverRun {
                 bytesPerSecond: options.maxRate.map { UInt64($0) * 1024 }, wishesChanged: state.wishesChanged,
                 wishes: { [end = options.endLSN] in
                     var wishes = state.wishes
-                    // Beyond it, not at it, as the stock tool.
+                    // Stops beyond the position, not at it, like pg_receivewal.
                     wishes.stop = wishes.stop ?? end?.advanced(by: 1)
                     return wishes
                 },
@@ -182,7 +183,7 @@ struct ArchiverRun {
             if error.code == .stoppedWhileStalled {
                 isDone = true
             } else {
-                // Where the slot is looked for only when the stream begins, that says it is missing.
+                // If the slot is looked up only when the stream begins, this code means that it is missing.
                 failure =
                     error.connection.map { UnderstudyError($0, of: $0.sqlState == "42704" ? .slot : .server) }
                     ?? UnderstudyError(error)
@@ -201,16 +202,16 @@ struct ArchiverRun {
         for segment in report.finished { observer.handle(.segmentFinished(segment)) }
         observer.ended()
         hasStreamed = hasStreamed || observer.hasBegun
-        // The same bytes again and again are no way out of the trouble.
+        // Receiving the same bytes again and again is not progress.
         if observer.synced.isBeyond(furthest ?? start) {
             furthest = observer.synced
             backoff.reset()
             complaints.reset()
         }
         lastTimeline = observer.timeline
-        // Whatever happened to the connection: a failed sync must not be forgotten over it. Want of room may pass, and what
-        // was not written was not acknowledged.
-        // But an end position is not reached before all up to it is written.
+        // Whatever happened to the connection, a failed sync must be reported. A lack of room is temporary, and what
+        // was not written was not acknowledged; but an end position is reached only when everything up to it is
+        // written.
         let endsShort = isDone && !state.stopIsAsked
         if let failure = report.failure, !failure.isTemporary || endsShort { throw UnderstudyError(failure) }
         if var failure {
@@ -223,7 +224,7 @@ struct ArchiverRun {
             }
             if failure.sqlState == "55006", let name = slot.name { failure.hint = SlotInUse.hint(name, server.version) }
             if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }
-            // Removed while it was being sent, it was received up to there.
+            // If the WAL was removed while it was being sent, everything up to that point was received.
             var (lost, held) = (start, archiveEnd)
             if observer.hasReceived, report.failure == nil {
                 let received = observer.received
@@ -235,7 +236,7 @@ struct ArchiverRun {
         return isDone
     }
 
-    /// The history file of the timeline that the stream begins on, where there is one.
+    /// The history file of the timeline on which the stream begins, if there is one.
     private func pastOf(
         _ start: WALPosition, _ session: Session, _ server: ServerFacts, _ history: [UInt8]?
     ) throws(UnderstudyError) -> [UInt8]? {
@@ -247,11 +248,11 @@ struct ArchiverRun {
         } catch { throw UnderstudyError(error) }
     }
 
-    /// Blocks of 1 MB between network and disk.
+    /// The number of 1 MB blocks between network and disk.
     private static let blocks = 16
 
-    /// While the disk or a rate keeps us from listening, the server hears from us this often: whatever its
-    /// wal_sender_timeout is.
+    /// How often the server hears from us, whatever its wal_sender_timeout, while the disk or a rate limit keeps us
+    /// from reading.
     private static let quiet = Duration.seconds(2)
 
     private var policy: ReceiveMachine.Policy {
@@ -286,7 +287,7 @@ struct ArchiverRun {
     }
 }
 
-/// Says the same trouble once, not each time that it is met again.
+/// Remembers the last error, so that it is logged once and not each time it occurs again.
 private struct Complaints {
     private var last: String?
 

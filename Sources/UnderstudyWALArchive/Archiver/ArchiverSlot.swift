@@ -5,20 +5,20 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// The slot of a stream: looked at, and made if that is wanted, before anything is written.
+/// The slot of a stream: checked, and created if wanted, before anything is written.
 struct ArchiverSlot {
     let name: String?
-    /// From here on the server keeps WAL for us, as far as that is known.
+    /// The server keeps WAL for us from here on, as far as that is known.
     private(set) var restart: (timeline: TimelineID?, lsn: LSN)?
-    /// The server has given it up: it holds nothing.
+    /// Set if the server has invalidated the slot, which then holds no WAL.
     private(set) var invalidation: SlotInvalidation?
-    /// It is to be made anew before the stream begins, or the run ends.
+    /// Whether it must be recreated before the stream begins, or else the run ends.
     var isLost: Bool { invalidation != nil || isMissing || isEmpty }
-    /// There is none, and one is to be made: a run may have been killed between dropping and making it.
+    /// Whether there is no slot and one is to be created: a run may have been killed between dropping and creating it.
     private var isMissing = false
-    /// It holds no WAL, was invalidated or never used, and is to be made anew: nothing is lost by that.
+    /// Whether it holds no WAL, because it was invalidated or never used, and is to be recreated. That loses nothing.
     private(set) var isEmpty = false
-    /// It held no WAL at the start, and nothing tells whether it ever did.
+    /// Whether it held no WAL at the start, and nothing shows whether it ever did.
     private(set) var isUncertain = false
 
     init(
@@ -41,7 +41,7 @@ struct ArchiverSlot {
                 try session.createSlot(name, temporary: false, reserveWAL: true)
                 logger.info("created replication slot \"\(name)\"")
             } catch  where error.sqlState == "42710" && !look.isKnown {
-                // It was there, which nothing could tell.
+                // It existed, which nothing had shown.
                 care.sayUncertain(look, name, recreates: recreates && server.version.invalidatesSlots, logger)
             }
             found = try Self.read(name, session, server)
@@ -64,8 +64,8 @@ struct ArchiverSlot {
         if let lsn = found?.restartLSN { restart = (found?.restartTimeline, lsn) }
     }
 
-    /// Drops the slot, unless it is gone, and makes one that holds WAL from now on. A slot that is in use is not dropped by
-    /// the server.
+    /// Drops the slot, unless it is gone, and creates one that holds WAL from now on. The server does not drop a slot
+    /// that is in use.
     mutating func makeAnew(_ session: Session, _ server: ServerFacts, logger: Logger) throws(UnderstudyError) {
         guard let name else { return }
         if !isMissing { try session.dropSlot(name) }
@@ -76,7 +76,7 @@ struct ArchiverSlot {
         restart = found?.restartLSN.map { (found?.restartTimeline, $0) }
     }
 
-    /// nil before 15.
+    /// The state of a slot; nil before 15.
     private static func read(
         _ name: String, _ session: Session, _ server: ServerFacts
     ) throws(UnderstudyError) -> SlotState? {
@@ -92,7 +92,8 @@ struct ArchiverSlot {
 }
 
 extension Session {
-    /// Makes a physical slot. An interrupt does not end it half-way, which would leave a slot that nobody knows of.
+    /// Creates a physical slot. An interrupt does not end the command halfway, which could leave a slot that nobody
+    /// knows of.
     func createSlot(_ name: String, temporary: Bool, reserveWAL: Bool) throws(UnderstudyError) {
         let command = ReplicationCommand.createSlot(
             name, temporary: temporary, reserveWAL: reserveWAL, version: serverVersion)
@@ -103,7 +104,7 @@ extension Session {
         }
     }
 
-    /// Drops a slot, to the end as well.
+    /// Drops a slot. An interrupt does not end this halfway either.
     func dropSlot(_ name: String) throws(UnderstudyError) {
         do throws(ConnectionError) { _ = try runShielded(ReplicationCommand.dropSlot(name)) } catch {
             var failure = UnderstudyError(error, of: .slot)
@@ -122,13 +123,13 @@ struct ArchiverStart {
     let options: WALArchiver.Options
     let identity: SystemIdentity
     let segmentSize: WALSegmentSize
-    /// Of the server's timeline; nil where it is not known.
+    /// The history of the server's timeline; nil if it is not known.
     let history: [UInt8]?
 
-    /// The end of what is held, else where the slot begins, else where the server is; but not before the position that was
-    /// asked for. Always a segment's start.
+    /// The end of the archive, else the slot's position, else the server's, but not before the requested position.
+    /// Always a segment's start.
     ///
-    /// - Parameter restart: Where the slot begins, if that is known.
+    /// - Parameter restart: The slot's position, if it is known.
     func position(
         holdings: WALHoldings, restart: (timeline: TimelineID?, lsn: LSN)?
     ) throws(UnderstudyError) -> WALPosition {
@@ -147,7 +148,7 @@ struct ArchiverStart {
             timeline: identity.timeline, lsn: identity.position.segmentStart(segmentSize))
     }
 
-    /// On the timeline that the server's history has there.
+    /// A position, on the timeline that it has in the server's history.
     private func position(at lsn: LSN) throws(UnderstudyError) -> WALPosition {
         guard let history else { return WALPosition(timeline: identity.timeline, lsn: lsn) }
         do throws(TimelineHistoryError) {

@@ -4,7 +4,7 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// What the threads of an archiver share, and its owner looks at.
+/// The state that the threads of an archiver share, and that its owner reads.
 final class ArchiverState: Sendable {
     struct Values: Sendable {
         var status = WALArchiver.Status()
@@ -12,9 +12,9 @@ final class ArchiverState: Sendable {
         var stopIsAsked = false
         var isStreaming = false
         var isSynchronous: Bool
-        /// The slot that the stream uses holds no WAL any more.
+        /// Set when the server has invalidated the slot of the stream.
         var slotInvalidation: SlotInvalidation?
-        /// Whether the stream is to end over it.
+        /// Whether the stream is to end because of that.
         var endsWithSlot = false
         var isOver = false
         var listeners: [Int: AsyncStream<WALArchiver.Event>.Continuation] = [:]
@@ -22,11 +22,11 @@ final class ArchiverState: Sendable {
     }
 
     private let values: Monitor<Values>
-    /// Ends whatever a session waits for.
+    /// Interrupts every wait of a session.
     let interrupt = Interrupt()
-    /// Raised when what is wanted of the stream has changed.
+    /// Raised when ``wishes`` has changed.
     let wishesChanged = Interrupt()
-    /// A signal is obeyed within 10 s, whatever the server does.
+    /// Short enough that a signal is obeyed within 10 s, whatever the server does.
     private static let patienceAtStop = Duration.seconds(8)
 
     init(isSynchronous: Bool) {
@@ -45,11 +45,11 @@ final class ArchiverState: Sendable {
         if !isStreaming { interrupt.raise() }
     }
 
-    /// Bounds the time that a stop takes; until ``end()``, on a thread of its own that is there before it is needed.
+    /// Bounds the time that a stop takes, by a thread that is started in advance and runs until ``end()``.
     func boundStop() throws(FileIOError) {
         _ = try OwnThread("wal stop") { [self] in
             guard values.wait(until: { $0.isOver ? false : $0.stopIsAsked ? true : nil }) == true else { return }
-            // A server that does not answer any more must not keep us: everything is synced by then.
+            // A server that no longer answers must not block us: everything is synced by then.
             if values.wait(timeout: Self.patienceAtStop, until: { $0.isOver ? true : nil }) == nil { interrupt.raise() }
         }
     }
@@ -73,10 +73,10 @@ final class ArchiverState: Sendable {
         if hasChanged { wishesChanged.raise() }
     }
 
-    /// The slot that the stream uses holds no WAL any more.
+    /// Notes that the server has invalidated the slot of the stream.
     ///
-    /// - Parameter senderIsAlive: Then the stream ends in order. Else it ends by itself once what was sent is received, which
-    ///   may be all that there is left of that WAL: no rate holds it up.
+    /// - Parameter senderIsAlive: If true, we end the stream in order. If not, it ends by itself once everything that
+    ///   was sent is received. That may be all that is left of that WAL, so the rate limit is lifted.
     func note(_ invalidation: SlotInvalidation, senderIsAlive: Bool) {
         values.change { values in
             values.slotInvalidation = invalidation
@@ -85,7 +85,9 @@ final class ArchiverState: Sendable {
         wishesChanged.raise()
     }
 
-    /// - Returns: What was noted, and whether the stream was to end over it.
+    /// Returns the invalidation that was noted, and clears it.
+    ///
+    /// - Returns: The invalidation, and whether the stream was to end because of it.
     func takeSlotInvalidation() -> (SlotInvalidation, endsStream: Bool)? {
         values.update { values in
             defer { (values.slotInvalidation, values.endsWithSlot) = (nil, false) }
@@ -93,7 +95,7 @@ final class ArchiverState: Sendable {
         }
     }
 
-    /// - Returns: False if the stop was asked for already.
+    /// - Returns: False if a stop was requested before.
     func beginStreaming() -> Bool {
         values.update { values in
             if values.stopIsAsked { return false }
@@ -128,7 +130,7 @@ final class ArchiverState: Sendable {
     func change(_ body: (inout WALArchiver.Status) -> Void) {
         values.change { values in
             body(&values.status)
-            // Before anything was acknowledged, what was there at the start counts as safe.
+            // Before the first acknowledgement, the position at the start counts as safe.
             let status = values.status
             let safe = status.acknowledged == .invalid ? status.received : status.acknowledged
             values.status.lagBytes = safe.distance(to: status.server) ?? 0
@@ -140,7 +142,7 @@ final class ArchiverState: Sendable {
         }
     }
 
-    /// A sequence of what happens from now on; a listener that does not keep up misses the oldest.
+    /// A sequence of the events from now on; a listener that does not keep up misses the oldest.
     func listen() -> AsyncStream<WALArchiver.Event> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: WALArchiver.Event.self, bufferingPolicy: .bufferingNewest(WALArchiver.bufferedEvents))

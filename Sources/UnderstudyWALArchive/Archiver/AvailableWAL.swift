@@ -4,27 +4,27 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// Finds out which WAL a server still has, by trying to stream it, without a slot.
+/// Finds out which WAL a server still has, by trying to stream it without a slot.
 struct AvailableWAL {
-    /// Free for a command, or as a failed stream has left it.
+    /// Ready for a command, or as a failed stream has left it.
     let session: Session
     let server: ServerFacts
-    /// Of the server's timeline; nil where it is not known.
+    /// The history of the server's timeline; nil if it is not known.
     let history: [UInt8]?
 
-    /// The first segment's start, at or behind a position, from which the server has all WAL: found by halving.
+    /// The first segment's start, at or after a position, from which the server has all WAL; found by bisection.
     ///
     /// - Parameter start: A segment's start.
-    /// - Returns: `start` itself where nothing is missing; nil where the server does not tell.
+    /// - Returns: `start` itself if nothing is missing; nil if that cannot be determined.
     func oldest(from start: WALPosition) throws(ConnectionError) -> WALPosition? {
         try session.endCommand()
-        // The server's position was asked for before the stream began.
+        // The known position is older than the stream, so ask again.
         let position = (try? currentPosition()) ?? server.identity.position
         let size = server.segmentSize
-        // What is not written yet cannot be missing.
+        // WAL that is not written yet cannot be missing.
         if start.lsn >= position { return start }
         if try streams(start) { return start }
-        // On a timeline that is not the server's, nothing can be compared.
+        // Positions on a timeline outside the server's history cannot be compared.
         guard start.timeline == timeline(at: start.lsn) else { return nil }
         var missing = start.lsn.segmentNumber(size)
         var present = position.segmentNumber(size)
@@ -53,7 +53,7 @@ struct AvailableWAL {
         return identity.timeline == server.identity.timeline ? identity.position : nil
     }
 
-    /// The server looks for the file when it sends its first bytes.
+    /// Whether the server can stream from a position: it opens the file when it sends its first bytes.
     private func streams(_ position: WALPosition) throws(ConnectionError) -> Bool {
         if case .bytes = try session.sample(position.lsn, on: position.timeline, count: 1) { return true }
         return false

@@ -4,13 +4,15 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// The server has removed WAL that the archive lacks: says which, and what to do.
+/// Explains which WAL the server has removed before the archive had it, and what to do.
 enum LostWAL {
+    /// Adds that to an error, if it says that WAL was removed.
+    ///
     /// - Parameters:
-    ///   - session: As the failed stream left it; it may be of no more use.
-    ///   - history: Of the server's timeline, where it is known.
-    ///   - start: The start of the segment in which the stream began, or has come to.
-    ///   - held: How far the archive goes, where that is known: a partial segment holds something behind its start.
+    ///   - session: The session as the failed stream left it; it may not be usable.
+    ///   - history: The history of the server's timeline, if it is known.
+    ///   - start: The start of the segment in which the stream began, or which it has reached.
+    ///   - held: The end of the archive, if it is known: a partial segment holds WAL after its start.
     static func explain(
         _ error: UnderstudyError, _ session: Session, _ server: ServerFacts, _ history: [UInt8]?, _ start: WALPosition,
         slot: ArchiverSlot, held: WALPosition? = nil
@@ -24,7 +26,7 @@ enum LostWAL {
             from: held.map { $0.lsn > start.lsn ? $0 : start } ?? start, to: oldest,
             history: .of(server.identity, history))
         failure.detail = "\(range) is not in the archive, and lost to it."
-        // Where it is not told, the server's position was asked for before the stream began.
+        // If that is unknown, use the server's position from before the stream began.
         let next = oldest?.lsn ?? server.identity.position.segmentStart(server.segmentSize)
         if slot.isUncertain {
             failure.hint =

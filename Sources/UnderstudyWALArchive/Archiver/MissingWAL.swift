@@ -3,16 +3,16 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// A range of WAL that an archive lacks, in words. Pure.
+/// Describes a range of WAL that an archive lacks. Pure.
 struct MissingWAL: Equatable, CustomStringConvertible {
     let start: LSN
-    /// nil where it is not known.
+    /// nil if it is not known.
     let end: LSN?
-    /// Of its first and its last byte.
+    /// The timelines of its first and its last byte.
     let timelines: ClosedRange<TimelineID>
 
-    /// - Parameter history: Of the server's timeline: what lies behind a fork is of the timeline that begins there, whichever
-    ///   the files before it are of. nil where it is not known.
+    /// - Parameter history: The history of the server's timeline: WAL after a fork is on the timeline that begins
+    ///   there, whichever timeline the files before it are on. nil if it is not known.
     init(from start: WALPosition, to end: WALPosition?, history: TimelineHistory?) {
         self.start = start.lsn
         self.end = end?.lsn
@@ -34,7 +34,7 @@ struct MissingWAL: Equatable, CustomStringConvertible {
 }
 
 extension TimelineHistory {
-    /// That of a server's timeline; nil where the server does not tell it.
+    /// The history of a server's timeline; nil if the server does not have it.
     static func of(_ server: SystemIdentity, _ bytes: [UInt8]?) -> TimelineHistory? {
         guard let bytes else { return server.timeline.rawValue == 1 ? TimelineHistory(root: server.timeline) : nil }
         return try? TimelineHistory(parsing: bytes, of: server.timeline)
@@ -42,13 +42,14 @@ extension TimelineHistory {
 }
 
 extension WALHoldings {
-    /// Where what is held ends, at or behind the position where the stream goes on: a partial segment may hold some more.
+    /// The end of the archive, at or after the position where the stream continues: a partial segment may hold some
+    /// more.
     func heldEnd(from start: WALPosition, _ history: TimelineHistory?) -> WALPosition {
         guard let end, end.lsn > start.lsn else { return start }
         return WALPosition(timeline: history?.timeline(of: end.lsn) ?? end.timeline, lsn: end.lsn)
     }
 
-    /// The gap that was noted where the archive ends: the run that noted it has not come to write anything behind it.
+    /// The gap that was recorded at the end of the archive: the run that recorded it wrote nothing after it.
     func gapAtEnd(_ size: WALSegmentSize, _ history: TimelineHistory?) -> WALGap? {
         guard let next else { return nil }
         let held = heldEnd(from: next, history).lsn

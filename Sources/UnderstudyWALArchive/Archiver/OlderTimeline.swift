@@ -4,10 +4,10 @@ import UnderstudyStreaming
 import UnderstudyWAL
 
 extension WALDirectory.Opened {
-    /// How many bytes of a segment are in partial files of the timelines before its own, up to where that begins. A restore
-    /// takes the file of the youngest timeline, so that must not show itself before it holds as much.
+    /// How many bytes of a segment are in partial files of older timelines, up to where its own begins. A restore takes
+    /// the file of the newest timeline, so that file must not get its name before it holds as much.
     ///
-    /// - Parameter history: Of the segment's timeline; nil if it is not known.
+    /// - Parameter history: The history of the segment's timeline; nil if it is not known.
     func heldOfOlderTimeline(
         of segment: WALSegment, _ history: TimelineHistory?
     ) throws(WALDestinationError) -> Int {
@@ -28,7 +28,7 @@ extension WALDirectory.Opened {
                 let extent = try ArchivedContents(file, in: directory).extent(), extent.end > held
             else { continue }
             try syncing { () throws(FileIOError) in
-                // It counts until the new one holds as much, also after a crash.
+                // It is the valid file until the new one holds as much, even after a crash.
                 try directory.openFile(name, flags: O_RDWR).sync(path: directory.fullPath(name))
             }
             held = extent.end

@@ -3,14 +3,14 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// The server does not stream from where the archive ends: says why, and whether another attempt may be answered otherwise.
+/// Explains why the server does not stream from the end of the archive, and whether another attempt may succeed.
 enum RefusedStart {
     static func explain(_ error: UnderstudyError, _ server: ServerFacts, _ start: WALPosition) -> UnderstudyError {
-        // No SQLSTATE of its own, and a text in the server's language.
+        // The error has no SQLSTATE of its own, and its text is in the server's language.
         guard error.sqlState == "XX000" else { return error }
         var failure = error
         if start.lsn > server.identity.position {
-            // A standby that lags comes that far; where several hosts are listed, the next one may be there already.
+            // A standby that lags will get there; if several hosts are listed, the next one may be there already.
             failure.code = .connection
             failure.hint =
                 "The server is behind the archive, or behind --start-lsn: it may be a standby that lags, or have been restored to an earlier time. Connect to the present primary: list all hosts, with target_session_attrs=read-write."

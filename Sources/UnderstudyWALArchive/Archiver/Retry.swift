@@ -1,18 +1,18 @@
 import UnderstudyConnection
 import UnderstudyCore
 
-/// Which failures another attempt may mend.
+/// Decides which failures are worth another attempt.
 enum Retry {
-    /// Never: what is wrong is on this side, or lost for good.
+    /// Whether no attempt can help: the cause is on our side, or the loss is final.
     static func isHopeless(_ error: UnderstudyError) -> Bool {
         [.options, .passwordNeeded, .fileSystem, .target, .wal, .slotInvalidated, .cancelled].contains(error.code)
     }
 
-    /// Perhaps, even where it has never worked before: the server starts, is not there yet, or another client is still in
-    /// the place.
+    /// Whether another attempt may help even if none has succeeded before: the server is starting or not reachable yet,
+    /// or another client still uses the slot or the last WAL sender.
     static func mayPass(_ error: UnderstudyError) -> Bool {
         if error.code == .connection { return true }
-        // A standby that is behind the archive.
+        // The server is a standby that is behind the archive.
         if error.message.contains("ahead of the WAL flush position") { return true }
         return ["53300", "55006", "57P03"].contains(error.sqlState)
     }

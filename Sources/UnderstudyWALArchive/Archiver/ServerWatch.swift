@@ -5,8 +5,8 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// Looks from time to time what only SQL tells: whether commits wait for us, and how the slot fares. On a thread of its
-/// own, over an ordinary connection, if there may be one; nothing depends on it.
+/// Polls what only SQL can answer: whether commits wait for us, and the state of the slot. Uses its own thread and an
+/// ordinary connection, if one is allowed; nothing depends on it.
 final class ServerWatch: Sendable {
     private let parameters: ConnectionParameters
     private let query: WatchQuery
@@ -25,7 +25,7 @@ final class ServerWatch: Sendable {
         self.archiver = archiver
     }
 
-    /// - Parameter confirmsSlot: Whether it is not known yet that the slot holds WAL.
+    /// - Parameter confirmsSlot: Whether the slot is not known to hold WAL yet.
     func start(confirmsSlot: Bool) {
         do throws(FileIOError) { _ = try OwnThread("wal watch") { [self] in run(confirmsSlot) } } catch {
             archiver.logger.debug("the state of WAL senders and slots is not watched: \(error)")
@@ -50,10 +50,11 @@ final class ServerWatch: Sendable {
         _ = isOver.wait { $0 ? true : nil }
     }
 
-    /// Whether the slot was seen to hold WAL over a replication connection, where an ordinary one may not ask.
+    /// Whether the slot was seen to hold WAL over a replication connection, if an ordinary one is not allowed.
     var hasSeenSlotHold: Bool { slotHolds.read { $0 } }
 
-    /// Once something was acknowledged, a slot without a position is not one that was never used.
+    /// Waits for the first acknowledgement, then reads the slot. From then on, a slot without a position cannot be one
+    /// that was never used.
     private func waitUntilHeld(_ slot: String) throws {
         while true {
             let outcome = Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: Self.interval)
@@ -90,7 +91,7 @@ final class ServerWatch: Sendable {
     }
 }
 
-/// What is worth a warning about a slot. Pure.
+/// Decides what to warn about a slot. Pure.
 struct SlotWarnings {
     struct Warning: Equatable {
         var text: String
@@ -98,7 +99,7 @@ struct SlotWarnings {
     }
 
     private var status: String?
-    /// The number of bytes left when that was last said, or the most there was since.
+    /// The bytes left at the last warning, or the most since.
     private var safeSize: Int64?
 
     mutating func note(_ answer: WatchQuery.Answer, slot: String) -> [Warning] {
@@ -119,7 +120,7 @@ struct SlotWarnings {
             }
             status = answer.walStatus
         }
-        // It is negative once the limit is passed.
+        // Negative once the limit is exceeded.
         if let left = answer.safeSize.map({ max(0, $0) }) {
             if let before = safeSize, left < before / 2 {
                 warnings.append(

@@ -2,17 +2,17 @@ import UnderstudyConnection
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// What a server streams from a position, or why it does not.
+/// The WAL that a server streams from a position, or its refusal.
 enum WALSample: Sendable {
-    /// As many bytes as were wanted; fewer where its timeline ends before.
+    /// As many bytes as requested; fewer if the timeline ends first.
     case bytes([UInt8])
     case refused(ConnectionError)
 }
 
 extension Session {
-    /// Has a few bytes of WAL streamed, without a slot and without a word of how far we are, and ends that.
+    /// Streams a few bytes of WAL, without a slot and without a status update, then ends the stream.
     ///
-    /// - Throws: If the connection fails. After a refusal it is good for the next command.
+    /// - Throws: If the connection fails. After a refusal, the session is ready for the next command.
     func sample(_ position: LSN, on timeline: TimelineID, count: Int) throws(ConnectionError) -> WALSample {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count)
@@ -61,7 +61,7 @@ extension Session {
         }
     }
 
-    /// Takes what is left of a command that failed.
+    /// Discards the remaining results of a command, errors of the server included.
     func endCommand() throws(ConnectionError) {
         while true {
             do throws(ConnectionError) {
@@ -72,10 +72,10 @@ extension Session {
         }
     }
 
-    /// Takes a result; false when there is none left.
+    /// Takes a result; false if there is none left.
     private func hasResult() throws(ConnectionError) -> Bool {
         let reply = try nextResult()
-        // libpq would return it again and again.
+        // libpq would return this result again and again.
         if reply.isCopy { throw ConnectionError(.protocolViolation, "unexpected copy") }
         return reply != .none
     }

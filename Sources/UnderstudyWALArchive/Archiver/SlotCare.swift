@@ -6,9 +6,9 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// What a run knows of its slot from one connection to the next.
+/// What a run remembers about its slot from one connection to the next.
 struct SlotCare {
-    /// The server at which the slot was seen to hold WAL: another one has another slot of that name.
+    /// The server on which the slot was seen to hold WAL: another server has another slot of that name.
     private struct Place: Equatable {
         var host: String
         var port: String
@@ -25,10 +25,10 @@ struct SlotCare {
     private var hasSaidUncertain = false
     private var hasCheckedName = false
     private var saidGaps: Set<WALGap> = []
-    /// What has shown since the last look, by a stream that ended or was refused.
+    /// An invalidation that showed after the slot was last read, when a stream ended or was refused.
     private(set) var noticed: SlotInvalidation?
 
-    /// Looks at the slot over a new connection.
+    /// Reads the slot over a new connection.
     mutating func look(
         _ name: String, _ session: Session, _ server: ServerFacts, _ parameters: ConnectionParameters,
         _ interrupt: Interrupt, asksAlways: Bool = false
@@ -43,9 +43,9 @@ struct SlotCare {
         return look
     }
 
-    /// Says once that nothing tells whether the slot is invalidated.
+    /// Logs once that nothing shows whether the slot is invalidated.
     ///
-    /// - Parameter recreates: Whether a slot is to be made anew that is shown to be invalidated or missing.
+    /// - Parameter recreates: Whether a slot that is known to be invalidated or missing is to be recreated.
     mutating func sayUncertain(_ look: SlotLook, _ name: String, recreates: Bool, _ logger: Logger) {
         let leavesIt = recreates && !look.isAnswered && (look.isUncertain || !look.isKnown)
         guard look.isUncertain || leavesIt, look.invalidation == nil, !hasSaidUncertain else { return }
@@ -67,7 +67,7 @@ struct SlotCare {
         logger.warning("\(text)", metadata: ["hint": "\(hint)"])
     }
 
-    /// Says once that the server does not keep the name by which synchronous_standby_names would find us.
+    /// Logs once that the server alters the name by which synchronous_standby_names would find us.
     mutating func checkName(_ session: Session, _ logger: Logger) throws(UnderstudyError) {
         guard !hasCheckedName else { return }
         hasCheckedName = true
@@ -77,20 +77,21 @@ struct SlotCare {
             metadata: ["hint": "synchronous_standby_names finds the receiver by the name that the server keeps."])
     }
 
-    /// Whether a gap was not said yet.
+    /// Whether a gap was not logged yet.
     mutating func isNew(_ gap: WALGap) -> Bool { saidGaps.insert(gap).inserted }
 
-    /// The slot of this server was seen to hold WAL while the stream ran.
+    /// Notes that the slot of this server held WAL while the stream ran.
     mutating func noteHeld(_ session: Session, _ server: ServerFacts) { heldAt = Place(session, server) }
 
     mutating func note(_ invalidation: SlotInvalidation) { noticed = invalidation }
 
-    /// A stream has failed: finds out whether that was because the server has invalidated the slot, which ends the WAL
-    /// sender as an administrator does (57P01). From 18 on it does not begin a stream from such a slot (55000).
+    /// Finds out whether a stream failed because the server has invalidated the slot. That ends the WAL sender with the
+    /// same code as an administrator's command (57P01). From 18 on the server refuses to stream from such a slot
+    /// (55000).
     ///
     /// - Parameters:
-    ///   - hasReceived: Whether the stream brought anything.
-    ///   - isLast: Whether no other connection will look at the slot.
+    ///   - hasReceived: Whether the stream received anything.
+    ///   - isLast: Whether no later connection will read the slot.
     mutating func note(
         _ failure: UnderstudyError, hasReceived: Bool, isLast: Bool, _ name: String, _ server: ServerFacts,
         _ parameters: ConnectionParameters, _ interrupt: Interrupt
@@ -99,7 +100,7 @@ struct SlotCare {
         if failure.sqlState == "55000", !hasReceived, server.version.refusesInvalidatedSlots {
             noticed = SlotInvalidation(reason: failure.detail?.quoted)
         }
-        // The server may not come to say why it ends a connection whose client does not listen.
+        // A server may be unable to say why it ends a connection if the client is not reading.
         let isLost = failure.sqlState == nil && failure.code == .connection && hasReceived && isLast
         if failure.sqlState == "57P01" || isLost, server.version.invalidatesSlots {
             noticed = LostSlot.find(name, parameters, interrupt) { session throws(UnderstudyError) in
@@ -110,7 +111,7 @@ struct SlotCare {
 }
 
 extension String {
-    /// What stands between the first two double quotes.
+    /// The text between the first two double quotes.
     fileprivate var quoted: String? {
         let parts = split(separator: "\"", omittingEmptySubsequences: false)
         return parts.count > 2 ? String(parts[1]) : nil

@@ -4,13 +4,13 @@ import UnderstudyCore
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// Tells the world what happens on a stream: status, events, metrics, and the log in the words of pg_receivewal. Used by
-/// the network thread alone.
+/// Publishes what happens on a stream: status, events, metrics, and log lines in the words of pg_receivewal. Used only
+/// by the network thread.
 final class StreamObserver {
     private let archiver: WALArchiver
     private let segmentSize: WALSegmentSize
     private let start: WALPosition
-    /// Where the slot began when the stream did; invalid if that is not known.
+    /// The slot's position when the stream began; invalid if it is not known.
     private let reserved: LSN
     private(set) var timeline: TimelineID
     private var metrics = ArchiverMetrics()
@@ -42,13 +42,13 @@ final class StreamObserver {
 
     /// Whether the server accepted the stream.
     private(set) var hasBegun = false
-    /// Whether the stream brought anything.
+    /// Whether the stream received anything.
     var hasReceived: Bool { last.received > start.lsn || last.timeline != start.timeline }
 
-    /// How far WAL that came is on stable storage.
+    /// How far received WAL is on stable storage.
     private(set) var synced: WALPosition
 
-    /// How far it has come.
+    /// How far the stream has come.
     var received: WALPosition { WALPosition(timeline: last.timeline, lsn: last.received) }
 
     func connected(_ session: Session, _ start: WALPosition) {
@@ -122,7 +122,7 @@ final class StreamObserver {
             status.acknowledged = positions.acknowledged
             status.server = max(positions.server, positions.received)
             status.timeline = positions.timeline
-            // Its name takes longer to make than all the rest, and this is done for every commit.
+            // Making its name takes longer than all the rest, and this is done for every commit.
             if !isSameSegment {
                 status.segment =
                     WALSegmentName(
@@ -133,13 +133,13 @@ final class StreamObserver {
                 status.phase = behind > segmentSize.bytes ? .catchingUp : .streaming
             }
         }
-        // Until something is acknowledged the slot keeps what it began with.
+        // Until something is acknowledged, the slot keeps WAL from its first position on.
         let kept = max(positions.acknowledged, reserved)
         let bytes = kept == .invalid ? 0 : kept.distance(to: positions.server) ?? 0
         if let warning = lag.note(bytes) { archiver.warn(lagging: warning) }
     }
 
-    /// Whole segments have their names, and one of which nothing was written has none.
+    /// Logs that a segment stays partial. There is none at a segment's start, or if nothing was written.
     private func notePartial(at position: LSN) {
         guard !position.isSegmentStart(segmentSize),
             let segment = WALSegmentName(containing: position, timeline: timeline, size: segmentSize),
@@ -150,11 +150,11 @@ final class StreamObserver {
 }
 
 extension WALPosition {
-    /// On a later timeline, or further on the same one.
+    /// Whether it is on a later timeline, or further on the same one.
     func isBeyond(_ other: WALPosition) -> Bool { (timeline, lsn) > (other.timeline, other.lsn) }
 }
 
-/// Warns once when a limit is passed, and again after it was kept by a good margin.
+/// Warns once when a limit is exceeded, and again only after the value has fallen to half the limit.
 struct LagWarning {
     private let limit: UInt64?
     private var isOver = false

@@ -6,7 +6,7 @@ import UnderstudyPlatform
 public import UnderstudyStreaming
 public import UnderstudyWAL
 
-/// Receives WAL from a server without end, and hands it to a destination.
+/// Receives WAL from a server continuously, and writes it to a destination.
 ///
 /// ```swift
 /// let archiver = WALArchiver(
@@ -17,16 +17,16 @@ public import UnderstudyWAL
 /// try await ServiceGroup(services: [archiver], gracefulShutdownSignals: [.sigterm], logger: logger).run()
 /// ```
 ///
-/// What it guarantees: the server is told a position as flushed only when the destination's
-/// ``WALDestination/sync()`` has returned it; that happens soon after the input is drained, in every mode. Segments follow
-/// each other without a gap, across connections, servers and timelines.
+/// Guarantees: a position is reported to the server as flushed only after the destination's ``WALDestination/sync()``
+/// has returned it; in every mode, that happens soon after the input is drained. Segments follow each other without a
+/// gap, across connections, servers and timelines.
 ///
 /// Source: the server commands START_REPLICATION, IDENTIFY_SYSTEM, TIMELINE_HISTORY and READ_REPLICATION_SLOT.
 public final class WALArchiver: Service {
     public enum Slot: Sendable, Equatable {
         /// No slot: the server may remove WAL before it has been received.
         case none
-        /// A slot that exists, or with `createIfMissing` one that is made, holding WAL from then on.
+        /// An existing slot, or with `createIfMissing` a new one that holds WAL from its creation on.
         case permanent(String, createIfMissing: Bool)
 
         var name: String? {
@@ -38,31 +38,31 @@ public final class WALArchiver: Service {
     }
 
     public struct Options: Sendable {
-        /// libpq keywords and values that win over those in the connection string.
+        /// libpq keywords and values that override those in the connection string.
         public var overrides: [String: String] = [:]
-        /// Where to begin (rounded down to a segment's start) unless the destination goes further already.
+        /// Where to begin (rounded down to a segment's start), unless the destination already goes further.
         public var startLSN: LSN?
-        /// The stream ends, successfully, once it has come beyond this position.
+        /// The stream ends successfully once it has passed this position.
         public var endLSN: LSN?
-        /// Syncs and acknowledges whatever has arrived at once, as a synchronous standby should. It also does so as long as
-        /// the server lists it as one, where an ordinary connection may ask.
+        /// Syncs and acknowledges received WAL at once, as a synchronous standby should. This also applies while the
+        /// server lists the archiver as one, if an ordinary connection is allowed.
         public var synchronous = false
-        /// How often the server is told the position unasked; nil for only when something changes or it asks.
+        /// How often to send a status update unasked; nil to send one only when something changes or the server asks.
         public var statusInterval: Duration? = .seconds(10)
-        /// Drops a slot that the server has invalidated and makes it anew, and a missing one. The stream goes on where the
-        /// server still has WAL; a gap before that is told to the destination and to the listeners. Without it ``run()``
-        /// throws ``UnderstudyError/Code/slotInvalidated``. A slot that is not shown to be invalidated, or is in use, is
-        /// never dropped.
+        /// Recreates a slot that the server has invalidated, and creates a missing one. The stream continues where the
+        /// server still has WAL; a gap before that is reported to the destination and to the listeners. Otherwise
+        /// ``run()`` throws ``UnderstudyError/Code/slotInvalidated``. A slot that is in use, or that may still hold
+        /// WAL, is never dropped.
         public var recreatesSlot = false
-        /// Most kilobytes (1024 bytes) of WAL per second; nil for no limit.
+        /// The most kilobytes (1024 bytes) of WAL per second; nil for no limit.
         public var maxRate: Int?
-        /// Warns when the server has more than this many bytes of WAL that are not acknowledged; nil for never.
+        /// Warns when more than this many bytes of the server's WAL are not acknowledged; nil for never.
         public var maxLag: UInt64?
-        /// How long the server may be silent before the connection is given up; nil for ever.
+        /// How long the server may be silent before the connection is dropped; nil for no limit.
         public var stallTimeout: Duration? = .seconds(300)
-        /// Whether a lost connection is made again. Without it `run` throws.
+        /// Whether to reconnect after a connection is lost. Otherwise ``run()`` throws.
         public var reconnects = true
-        /// Whether that also holds for the very first connection.
+        /// Whether to retry the very first connection, too.
         public var retriesFirstConnection = true
 
         public init() {}
@@ -77,8 +77,8 @@ public final class WALArchiver: Service {
 
     /// - Parameters:
     ///   - source: A libpq connection string: `keyword=value …` or a `postgresql://` URI, with one host or several.
-    ///   - logger: Gets what happens in the words of pg_receivewal, level `info`; troubles that pass, level `warning` and
-    ///     `error`.
+    ///   - logger: Gets events in the words of pg_receivewal at level `info`, and temporary problems at levels
+    ///     `warning` and `error`.
     public init(
         source: String, slot: Slot = .none, destination: some WALDestination, options: Options = .init(),
         logger: Logger = .silent
@@ -92,10 +92,10 @@ public final class WALArchiver: Service {
     }
 
     /// Runs until the service is shut down gracefully, the task is cancelled, `endLSN` is passed, or something fails
-    /// that trying again cannot mend. An archiver runs once.
+    /// that a retry cannot fix. An archiver runs once.
     ///
-    /// Returns normally after the first three, having synced and acknowledged all that was received. Throws an
-    /// ``UnderstudyError`` otherwise.
+    /// In the first three cases, returns after everything received was synced and acknowledged. Otherwise throws an
+    /// ``UnderstudyError``.
     public func run() async throws {
         let archiving = self
         let state = state
@@ -130,13 +130,13 @@ public final class WALArchiver: Service {
 // MARK: - Looking on
 
 extension WALArchiver {
-    /// What an archiver is doing, at one moment.
+    /// A snapshot of what an archiver is doing.
     public struct Status: Sendable, Equatable {
         public enum Phase: String, Sendable, CaseIterable {
-            /// Not running, not yet or not any more.
+            /// Not running: not yet, or no longer.
             case stopped
             case connecting
-            /// A connection was lost or could not be made; there is a pause before the next attempt.
+            /// Pausing before the next attempt, after a connection was lost or could not be made.
             case waiting
             /// More than a segment behind the server.
             case catchingUp
@@ -146,17 +146,17 @@ extension WALArchiver {
         }
 
         public var phase = Phase.stopped
-        /// The position behind the last byte received.
+        /// The position after the last byte received.
         public var received = LSN.invalid
         /// Everything before it is on stable storage.
         public var synced = LSN.invalid
-        /// What the server was last told of that.
+        /// The flush position that the server was last sent.
         public var acknowledged = LSN.invalid
-        /// How far the server's own WAL goes, as it last said.
+        /// The end of the server's own WAL, as last reported.
         public var server = LSN.invalid
-        /// Bytes that the server has and that are not acknowledged.
+        /// How many bytes of the server's WAL are not acknowledged.
         public var lagBytes: UInt64 = 0
-        /// For how long there have been such bytes without a break.
+        /// How long there have been such bytes without a break.
         public var lag = Duration.zero
         public var timeline = TimelineID(rawValue: 0)
         /// The name of the segment that is being received.
@@ -164,38 +164,38 @@ extension WALArchiver {
         /// The number of segments finished since the start.
         public var segmentsFinished = 0
         public var connectedSince: ContinuousClock.Instant?
-        /// What went wrong last; it may have passed.
+        /// The last error; it may be resolved by now.
         public var lastError: UnderstudyError?
 
         public init() {}
     }
 
-    /// What happens to an archiver.
+    /// An event in an archiver's work.
     public enum Event: Sendable, Equatable {
         case connected(host: String, port: String, start: WALPosition)
         case segmentFinished(WALSegment)
-        /// The stream goes on with another timeline, from the start of the segment in which it begins.
+        /// The stream continues on another timeline, from the start of the segment in which it begins.
         case timelineSwitched(to: WALPosition)
-        /// WAL that is not of the server's past was set aside.
+        /// WAL that does not belong to the server's past was set aside.
         case diverged(WALHoldings.Divergence)
-        /// The server has given up the slot, which holds no WAL any more. The reason is the server's word, such as
-        /// `wal_removed`, where it tells one.
+        /// The server has invalidated the slot, which no longer holds WAL. The reason is the server's word, such as
+        /// `wal_removed`, if it gives one.
         case slotInvalidated(slot: String, reason: String?)
-        /// The server has removed WAL that was not received; the stream goes on behind it.
+        /// The server has removed WAL that was not received; the stream continues after it.
         case gap(WALGap)
-        /// The destination has no room: nothing is acknowledged until it has.
+        /// The destination has no room; nothing is acknowledged until it has.
         case stalled(UnderstudyError)
         case recovered
-        /// The server keeps or will lose WAL that is not acknowledged; the text says which.
+        /// The server keeps WAL that is not acknowledged, or is about to lose some; the text says which.
         case lagging(String)
         case disconnected(UnderstudyError, retryAfter: Duration)
     }
 
     public var status: Status { state.status }
 
-    /// So many events wait for a listener that is slow; older ones are dropped. The stream never waits for one.
+    /// How many events are buffered for a slow listener; older ones are dropped. The stream never waits for a listener.
     public static let bufferedEvents = 256
 
-    /// A new sequence of what happens from now on. It ends when ``run()`` returns.
+    /// A new sequence of the events from now on. It ends when ``run()`` returns.
     public var events: AsyncStream<Event> { state.listen() }
 }

@@ -6,7 +6,7 @@ import UnderstudyProtocol
 import UnderstudyStreaming
 public import UnderstudyWAL
 
-/// The commands of a replication connection, each over a connection of its own.
+/// Runs the commands of a replication connection, each over its own connection.
 ///
 /// ```swift
 /// let client = ReplicationClient(source: "host=db1 user=archiver")
@@ -18,7 +18,7 @@ public import UnderstudyWAL
 public struct ReplicationClient: Sendable {
     /// A libpq connection string: `keyword=value …` or a `postgresql://` URI.
     public var source: String
-    /// libpq keywords and values that win over those in `source`.
+    /// libpq keywords and values that override those in `source`.
     public var overrides: [String: String]
     public var logger: Logger
 
@@ -28,7 +28,7 @@ public struct ReplicationClient: Sendable {
         self.logger = logger
     }
 
-    /// What a server says of itself.
+    /// What a server reports about itself.
     public struct System: Sendable, Equatable {
         /// Equal for a primary and all its standbys.
         public var identifier: String
@@ -41,7 +41,7 @@ public struct ReplicationClient: Sendable {
         public var segmentSize: Int
     }
 
-    /// IDENTIFY_SYSTEM, and SHOW wal_segment_size.
+    /// Identifies the server: IDENTIFY_SYSTEM, and SHOW wal_segment_size.
     public func identifySystem() async throws(UnderstudyError) -> System {
         let logger = logger
         return try await perform { session throws(UnderstudyError) in
@@ -57,12 +57,12 @@ public struct ReplicationClient: Sendable {
     public struct SlotState: Sendable, Equatable {
         /// `physical` or `logical`.
         public var kind: String
-        /// From here on the server keeps WAL; nil for a slot that was never used, or has lost it.
+        /// The server keeps WAL from here on; nil for a slot that was never used, or that the server has invalidated.
         public var restartLSN: LSN?
         public var restartTimeline: TimelineID?
     }
 
-    /// READ_REPLICATION_SLOT: nil if there is no such slot. Servers from 15.
+    /// Reads a slot's state, nil if there is no such slot: READ_REPLICATION_SLOT. Servers from 15.
     public func slot(_ name: String) async throws(UnderstudyError) -> SlotState? {
         try await perform { session throws(UnderstudyError) in
             try session.checkSlotName(name)
@@ -74,11 +74,11 @@ public struct ReplicationClient: Sendable {
         }
     }
 
-    /// Makes a physical replication slot: CREATE_REPLICATION_SLOT.
+    /// Creates a physical replication slot: CREATE_REPLICATION_SLOT.
     ///
     /// - Parameters:
-    ///   - reserveWAL: Whether it holds WAL from now on (servers from 9.6), or from its first use.
-    ///   - ifNotExists: A slot of that name that is there already is no error.
+    ///   - reserveWAL: Whether it holds WAL from now on (servers from 9.6), or only from its first use.
+    ///   - ifNotExists: Whether to accept an existing slot of that name.
     public func createSlot(
         _ name: String, reserveWAL: Bool = true, ifNotExists: Bool = false
     ) async throws(UnderstudyError) {

@@ -6,11 +6,12 @@ import UnderstudyProtocol
 public import UnderstudyStreaming
 public import UnderstudyWAL
 
-/// WAL as a sequence of messages, for programs that do with it what no destination can: one connection, one timeline,
-/// nothing written, and nothing acknowledged but by ``acknowledge(_:)``.
+/// WAL as a sequence of messages, for programs that need more than a destination: one connection, one timeline, nothing
+/// written, and nothing acknowledged except by ``acknowledge(_:)``.
 ///
 /// ```swift
-/// let stream = try await WALStream.connect(source: "host=db1 user=archiver", from: WALPosition(timeline: 1, lsn: start))
+/// let stream = try await WALStream.connect(
+///     source: "host=db1 user=archiver", from: WALPosition(timeline: 1, lsn: start))
 /// for try await message in stream {
 ///     guard case .data(let start, let bytes, _) = message else { continue }
 ///     try await store(bytes, at: start)
@@ -18,14 +19,14 @@ public import UnderstudyWAL
 /// }
 /// ```
 ///
-/// The sequence has one iterator. What was not taken yet is bounded; beyond that the server waits, and is told that we
-/// live. It ends when the server ends the timeline (``next`` says how it goes on) or shuts down, and throws an
-/// ``UnderstudyError`` when the connection is lost. To leave the loop ends the connection.
+/// The sequence has one iterator. Its buffer is bounded: when it is full, the server waits, and status updates keep the
+/// connection alive. It ends when the server ends the timeline (``next`` is where the next one begins) or shuts down,
+/// and throws an ``UnderstudyError`` when the connection is lost. Leaving the loop ends the connection.
 ///
 /// Source: the server command START_REPLICATION; libpq's PQgetCopyData.
 public final class WALStream: AsyncSequence, Sendable {
     public enum Message: Sendable, Equatable {
-        /// WAL that begins at `start`; `serverEnd` is how far the server's own WAL goes.
+        /// WAL that begins at `start`; `serverEnd` is the end of the server's own WAL.
         case data(start: LSN, bytes: [UInt8], serverEnd: LSN)
         case keepalive(serverEnd: LSN)
     }
@@ -46,10 +47,10 @@ public final class WALStream: AsyncSequence, Sendable {
 
     private let state = Monitor(State())
     private let interrupt = Interrupt()
-    /// Raised when there is something to acknowledge, or room again.
+    /// Raised when there is something to acknowledge, or room in the buffer again.
     private let wakeUp = Interrupt()
     private static let bufferedBytes = 4 << 20
-    /// What a message takes beside its WAL: a server may send keepalives alone.
+    /// How many bytes a message counts besides its WAL: a server may send only keepalives.
     private static let messageOverhead = 64
 
     private init() {}
@@ -58,12 +59,12 @@ public final class WALStream: AsyncSequence, Sendable {
         interrupt.raise()
     }
 
-    /// Connects, and begins to stream.
+    /// Connects and starts to stream.
     ///
     /// - Parameters:
     ///   - source: A libpq connection string.
-    ///   - start: Where to begin, on which timeline.
-    ///   - slot: A physical slot that exists, or nil.
+    ///   - start: The position and the timeline to begin with.
+    ///   - slot: An existing physical slot, or nil.
     public static func connect(
         source: String, overrides: [String: String] = [:], from start: WALPosition, slot: String? = nil,
         logger: Logger = .silent
@@ -97,14 +98,14 @@ public final class WALStream: AsyncSequence, Sendable {
         return stream
     }
 
-    /// Tells the server that everything before this position is on stable storage here. Never goes back, and never beyond
-    /// what was received.
+    /// Tells the server that everything before this position is on stable storage here. What is reported never goes
+    /// back, and never beyond what was received.
     public func acknowledge(_ position: LSN) {
         state.update { $0.acknowledged = Swift.max($0.acknowledged, position) }
         wakeUp.raise()
     }
 
-    /// Once the sequence has ended: where the server's next timeline begins, if it was the timeline's end.
+    /// Where the server's next timeline begins, once the sequence has ended because its timeline did.
     public var next: WALPosition? { state.read { $0.next } }
 
     private static func resume(_ state: Monitor<State>, _ change: (inout State) -> Void) {
@@ -166,15 +167,15 @@ public final class WALStream: AsyncSequence, Sendable {
                 if isReady { continuation.resume() }
             }
         } onCancel: {
-            // The thread ends, and says so.
+            // The thread then ends the sequence with an error.
             interrupt.raise()
         }
     }
 }
 
-/// The network side of a stream. Used by one thread after the other.
+/// The network side of a stream. Used by one thread at a time.
 private final class Pump: @unchecked Sendable {
-    // Sendable: made and connected before the thread that runs it is started.
+    // Sendable: created and connected before the thread that runs it is started.
     private let interrupt: Interrupt
     private let wakeUp: Interrupt
     private var session: Session?
@@ -205,7 +206,7 @@ private final class Pump: @unchecked Sendable {
         }
     }
 
-    /// - Returns: The next timeline, where this one has ended.
+    /// - Returns: The next timeline, if this one has ended.
     func run(
         acknowledged: () -> LSN, hasRoom: () -> Bool, take: (WALStream.Message, Int) -> Void
     ) throws(UnderstudyError) -> WALPosition? {
@@ -250,7 +251,7 @@ private final class Pump: @unchecked Sendable {
                 throw UnderstudyError(.protocolViolation, "server sent WAL from \(start), expected \(position.lsn)")
             }
             position.lsn = LSN(rawValue: start.rawValue &+ UInt64(content.byteCount))
-            // The bytes are lent for the call: a program may keep what it gets.
+            // The bytes are valid only during the call, and a program may keep the message, so they are copied.
             let copy = unsafe content.withUnsafeBytes { unsafe [UInt8]($0) }
             return (.data(start: start, bytes: copy, serverEnd: serverEnd), copy.count, false)
         case .keepalive(let serverEnd, let replyRequested): return (.keepalive(serverEnd: serverEnd), 0, replyRequested)
@@ -258,7 +259,7 @@ private final class Pump: @unchecked Sendable {
         }
     }
 
-    /// Nothing is written here: what the program has on stable storage is all that is known to survive.
+    /// Sends a status update. Nothing is written here: only what the program acknowledges is known to survive.
     private func send(_ acknowledged: LSN) throws(UnderstudyError) {
         let held = min(acknowledged, position.lsn)
         let status = StandbyStatus(written: max(start, held), flushed: held)
@@ -273,7 +274,7 @@ private final class Pump: @unchecked Sendable {
             reply = try nextResult()
         }
         while reply != .none {
-            // libpq would return it again and again.
+            // libpq would return this result again and again.
             if reply.isCopy {
                 throw UnderstudyError(.protocolViolation, "unexpected copy in answer to START_REPLICATION")
             }
@@ -285,7 +286,7 @@ private final class Pump: @unchecked Sendable {
             }
             let isOver = reply == .command
             do throws(UnderstudyError) { reply = try nextResult() } catch {
-                // A server that shuts down ends the command, and then the connection.
+                // A server that shuts down ends the command first, then the connection.
                 if isOver { break }
                 throw error
             }

@@ -1,23 +1,25 @@
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// What is missing between the segments of an archive, and before where its stream goes on.
+/// Finds the WAL that is missing between the segments of an archive, and before the position where its stream
+/// continues.
 struct ArchiveGaps {
     /// Oldest first.
     private(set) var ranges: [WALGap] = []
 
     /// - Parameters:
-    ///   - files: Those of other timelines than the history has, or that are not of its past, do not count.
-    ///   - next: Where the stream goes on.
-    ///   - held: Where the WAL ends that a file holds; nil if it holds none. Asked of files that are not complete, and only
-    ///     where something is missing behind them.
+    ///   - files: The files of the archive. Files that are on timelines outside the history, or not of its past, do not
+    ///     count.
+    ///   - next: Where the stream continues.
+    ///   - held: Returns the end of the WAL in a file; nil if it has none. Called only for incomplete files, and only
+    ///     if something is missing after them.
     init(
         of files: [ArchivedSegment], before next: WALPosition, history: TimelineHistory?,
         held: (ArchivedSegment) throws(WALDestinationError) -> LSN?
     ) throws(WALDestinationError) {
         let size = files.first?.segment.size ?? .default
         var complete: Set<UInt64> = []
-        // Files that hold the beginning of a segment, and up to where they are of the past.
+        // Files that hold the beginning of a segment, and up to where they belong to the past.
         var parts: [UInt64: [(file: ArchivedSegment, limit: LSN)]] = [:]
         for file in files where file.segment.startLSN < next.lsn {
             let segment = file.segment
@@ -28,7 +30,7 @@ struct ArchiveGaps {
             case .diverged, .future: break
             }
         }
-        /// The end of what is held of a segment that is not complete.
+        /// The end of what is held of an incomplete segment.
         func end(of number: UInt64) throws(WALDestinationError) -> LSN? {
             var end: LSN?
             for (file, limit) in parts[number] ?? [] {
@@ -42,7 +44,7 @@ struct ArchiveGaps {
         }
         let last = next.lsn.segmentNumber(size)
         var first = complete.min() ?? last
-        // An archive may begin with a segment that is not complete.
+        // An archive may begin with an incomplete segment.
         for number in parts.keys.sorted() where number < first {
             if try end(of: number) != nil { first = number }
         }
@@ -51,7 +53,7 @@ struct ArchiveGaps {
             if number > expected {
                 let begin = LSN(rawValue: expected * size.bytes)
                 var start = max(begin, try end(of: expected) ?? begin)
-                // All of it may be held, and has not the name of a complete segment.
+                // The segment may be held in full, but without the name of a complete one.
                 if !isGap(start, number) { start = begin }
                 ranges.append(WALGap(start: position(start), end: position(LSN(rawValue: number * size.bytes))))
             }

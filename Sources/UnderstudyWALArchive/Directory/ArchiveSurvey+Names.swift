@@ -3,9 +3,9 @@ import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// Files that are not what their names say.
+/// Handles files whose content does not match their names.
 extension ArchiveSurvey {
-    /// Whether the first page is the one that the name says; a partial file may have none yet.
+    /// Whether the first page matches the file's name; a partial file may have no page yet.
     func hasItsName(_ contents: ArchivedContents, _ history: TimelineHistory?) throws(WALDestinationError) -> Bool {
         let segment = contents.segment.segment
         guard let header = try contents.header() else {
@@ -13,14 +13,14 @@ extension ArchiveSurvey {
             let behindHeader = segment.startLSN.advanced(by: UInt64(WALPageHeader.byteCount)) ?? segment.startLSN
             return try !contents.hasContent(from: behindHeader)
         }
-        // The segment in which a timeline begins has pages of the one before.
+        // The segment in which a timeline begins starts with pages of the previous timeline.
         let beginning = history.map { $0.beginning(of: segment.timeline) ?? .invalid }
         return header.mismatch(
             with: segment, ofSystem: origin.systemIdentifier,
             beginsTimeline: history?.contains(segment.timeline) == true ? beginning! > segment.startLSN : true) == nil
     }
 
-    /// They are in the way of the stream, and of whoever restores: under these names the true ones are to be found.
+    /// Sets the misnamed files aside: the stream and a restore need their names for the right segments.
     mutating func setMisnamedAside() throws(WALDestinationError) {
         guard !misnamed.isEmpty else { return }
         var names: [String] = []
@@ -30,8 +30,8 @@ extension ArchiveSurvey {
         )
     }
 
-    /// A file with a complete segment's name that is none, as the newest one of a copy of pg_wal, gets the name of a partial
-    /// one: what it holds can still be found, and the rest comes.
+    /// Renames a file that has a complete segment's name but is incomplete, such as the newest one of a copy of pg_wal,
+    /// to a partial segment: its WAL can still be found, and the rest is streamed.
     mutating func makePartial(_ segment: ArchivedSegment) throws(WALDestinationError) {
         let partial = ArchivedSegment(segment: segment.segment, compression: segment.compression, isPartial: true)
         let contents = ArchivedContents(segment, in: directory), other = ArchivedContents(partial, in: directory)
@@ -53,13 +53,13 @@ extension ArchiveSurvey {
 
     // MARK: - All files
 
-    /// No more than that are looked into: what is older was looked at when it was newer.
+    /// The most files that are checked: older ones were checked when they were newer.
     private static let mostFiles = 10_000
 
-    /// Holds every file's first page against its name, and finds what is missing between the first file and where the stream
-    /// goes on.
+    /// Compares every file's first page with its name, and finds what is missing between the first file and the
+    /// position where the stream continues.
     ///
-    /// - Parameter past: From the file on where that is, newest first.
+    /// - Parameter past: The files from the one on where the stream continues, newest first.
     mutating func lookAtAll(_ past: [ArchivedSegment], _ history: TimelineHistory?) throws(WALDestinationError) {
         var wrong: Set<ArchivedSegment> = []
         for segment in past.dropFirst().prefix(Self.mostFiles) where !segment.isPartial {
@@ -79,7 +79,7 @@ extension ArchiveSurvey {
             return try contents.end()
         }
         let size = size
-        // What was noted as missing is said with the note.
+        // A gap that was recorded is reported as such.
         found.missing = gaps.ranges.filter { gap in
             !found.gaps.contains {
                 $0.start.lsn.segmentStart(size) == gap.start.lsn.segmentStart(size) && $0.end.lsn == gap.end.lsn
@@ -98,8 +98,8 @@ extension ArchiveSurvey {
 
     // MARK: - Stale partial files
 
-    /// Removes partial files of complete segments, once it is shown that they hold nothing more. They are left where the
-    /// compression was changed.
+    /// Removes partial files of complete segments once it is certain that they hold nothing more. Such files are left
+    /// when the compression is changed.
     mutating func removeStale(_ past: [ArchivedSegment]) throws(WALDestinationError) {
         var complete: [WALSegmentName: ArchivedSegment] = [:]
         for segment in past where !segment.isPartial && segment != past.first { complete[segment.segment] = segment }
@@ -110,7 +110,7 @@ extension ArchiveSurvey {
         for partial in past where partial.isPartial {
             guard let whole = complete[partial.segment], try holdsNoMore(partial, than: whole) else { continue }
             try syncing { () throws(FileIOError) in
-                // It may never have been synced.
+                // The complete file may never have been synced.
                 let name = RelativePath(whole.fileName)
                 try directory.openFile(name, flags: O_RDWR).sync(path: directory.fullPath(name))
             }
@@ -125,8 +125,8 @@ extension ArchiveSurvey {
     ) throws(WALDestinationError) -> Bool {
         let held = ArchivedContents(whole, in: directory), more = ArchivedContents(partial, in: directory)
         guard try held.flaw() == nil, try held.extent()?.isWhole == true, try more.flaw() == nil else { return false }
-        // One of them is read from its beginning to its end. If the other one cannot be read from any place, it is held in
-        // memory, so it must not be huge.
+        // One file is read from beginning to end. The other may be compressed, which allows no access in the middle: it
+        // is then kept in memory, so it must not be huge.
         let (read, placed) = whole.compression == .none ? (more, held) : (held, more)
         var all: [UInt8]?
         if placed.segment.compression != .none {

@@ -2,14 +2,14 @@ import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// The end of what an archive holds, to be compared with what the server sends for the same place.
+/// Reads the end of an archive, to compare it with the server's WAL at the same positions.
 extension ArchiveSurvey {
-    /// So many bytes are enough: lives of a server that have parted do not meet again.
+    /// How many bytes are enough: two histories of a server that have diverged do not become equal again.
     private static let tailSize = 1 << 20
-    /// A segment may hold next to nothing, so that some more are looked into.
+    /// How many segments are read at most: one may hold next to nothing.
     private static let mostPieces = 4
 
-    /// - Parameter past: From the file on where the stream goes on, newest first.
+    /// - Parameter past: The files from the one on where the stream continues, newest first.
     mutating func readTail(
         _ past: [(ArchivedSegment, ArchivedSegment.Relation)]
     ) throws(WALDestinationError) {
@@ -17,7 +17,7 @@ extension ArchiveSurvey {
         var complete: Set<WALSegmentName> = []
         for (file, relation) in past where left > 0 && found.tail.count < Self.mostPieces {
             let name = file.segment
-            // A partial file beside a complete one has nothing more to say.
+            // A partial file beside a complete one adds nothing.
             if complete.contains(name) { continue }
             var limit = name.endLSN
             switch relation {
@@ -30,7 +30,7 @@ extension ArchiveSurvey {
             let end = min(limit, LSN(rawValue: name.startLSN.rawValue + UInt64(extent.end)))
             let isWhole = !file.isPartial && extent.isWhole
             if isWhole { complete.insert(name) }
-            // Records end at multiples of 8, and may do so with zeros.
+            // Records end at multiples of 8, possibly with zeros.
             let aligned = min(limit, LSN(rawValue: (end.rawValue + 7) & ~7))
             let known = WALPosition(timeline: name.timeline, lsn: isWhole ? limit : aligned)
             if let found = found.end, found.timeline != known.timeline || found.lsn >= known.lsn {

@@ -4,28 +4,28 @@ import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// Finds out what a directory holds, whether it is of the server's past, and where the stream must go on.
+/// Finds out what a directory holds, whether that belongs to the server's past, and where the stream must continue.
 ///
-/// Only the newest files are looked into: what lies behind a good one was good when that was begun. Nothing is moved before
-/// all that can be refused has been.
+/// Only the newest files are read in full: what precedes a good file was good when that file was begun. Nothing is
+/// moved until all checks that can refuse the directory have passed.
 struct ArchiveSurvey {
     let directory: ConfinedDirectory
     let origin: WALOrigin
     let size: WALSegmentSize
 
-    /// Whether the first page of every file is looked at, and what is missing is said: once in a run.
+    /// Whether to check the first page of every file and report what is missing: once per run.
     let looksAtAll: Bool
 
     var found = WALHoldings()
     private var aside: [ArchivedSegment] = []
     private var fork: WALPosition?
-    /// Files that hold none of the WAL that their names say.
+    /// Files that do not hold the WAL of their names.
     var misnamed: [ArchivedSegment] = []
-    /// A file that holds WAL behind the fork, and how far it is of the server's past.
+    /// A file that holds WAL after the fork, and up to where it belongs to the server's past.
     private var forked: (segment: ArchivedSegment, end: LSN)?
-    /// A file with the name of a complete segment that is none.
+    /// A file that has the name of a complete segment but is incomplete.
     private var incomplete: ArchivedSegment?
-    /// Any number of files may be of no use.
+    /// Files that cannot be used, of which there may be any number.
     private var flaws = SomeOfMany()
 
     init(directory: ConfinedDirectory, origin: WALOrigin, size: WALSegmentSize, looksAtAll: Bool = true) {
@@ -67,7 +67,7 @@ struct ArchiveSurvey {
                 } else if !segment.isPartial {
                     incomplete = segment
                 }
-                // What it holds up to there comes again.
+                // Its WAL up to the fork is streamed again.
                 found.next = WALPosition(timeline: segment.segment.timeline, lsn: segment.segment.startLSN)
             case .past:
                 found.next = WALPosition(timeline: segment.segment.timeline, lsn: segment.nextLSN)
@@ -92,7 +92,7 @@ struct ArchiveSurvey {
 
     // MARK: - Files
 
-    /// What a killed run was about to write: nothing of it was acknowledged.
+    /// Removes files that a killed run was about to write: nothing in them was acknowledged.
     private func removeUnfinished(_ names: [RelativePath]) throws(WALDestinationError) {
         for name in names where "\(name)".hasPrefix(".understudy") {
             try writing { () throws(FileIOError) in try directory.remove(name) }
@@ -105,8 +105,8 @@ struct ArchiveSurvey {
         return false
     }
 
-    /// The first page of a segment tells where it is from. The newest that has one is asked, whatever its size: segments of
-    /// another size must not pass for damaged ones.
+    /// Checks the cluster and the segment size by the first page of the newest segment that has one, whatever the
+    /// file's size: segments of another size must not be mistaken for damaged ones.
     private func checkOrigin(_ segments: [ArchivedSegment]) throws(WALDestinationError) {
         for segment in segments {
             guard let header = try ArchivedContents(segment, in: directory).header() else { continue }
@@ -135,7 +135,7 @@ struct ArchiveSurvey {
 
     // MARK: - Timelines
 
-    /// nil where the server does not tell its history: nothing can be said of the past then.
+    /// The server's history; nil if the server does not have it, so that its past is unknown.
     private func readHistory() throws(WALDestinationError) -> TimelineHistory? {
         if origin.timeline.rawValue == 1 { return TimelineHistory(root: origin.timeline) }
         guard let bytes = origin.history else { return nil }
@@ -148,7 +148,7 @@ struct ArchiveSurvey {
         }
     }
 
-    /// The timelines of the server's past of which we hold a history file that tells something else.
+    /// The timelines of the server's past for which the archive has a history file that contradicts the server's.
     private func timelinesGivenTwice(_ history: TimelineHistory?) throws(WALDestinationError) -> [TimelineID] {
         var twice: [TimelineID] = []
         for timeline in (history?.ancestors.map(\.timeline) ?? []) + [origin.timeline] {
@@ -189,9 +189,9 @@ struct ArchiveSurvey {
         self.fork = WALPosition(timeline: segment.segment.timeline, lsn: fork)
     }
 
-    /// Where the stream takes the place of an archive that is set aside as a whole: it must not begin behind that.
+    /// Where the stream begins if the archive is set aside as a whole: not after the oldest segment that was set aside.
     private func fork(of history: TimelineHistory, before oldest: ArchivedSegment) -> WALPosition {
-        // The server has got at least to where its timeline began.
+        // The server has at least reached the start of its timeline.
         let begin = history.ancestors.last.map { $0.switchLSN.segmentStart(size) } ?? .invalid
         let lsn = min(oldest.segment.startLSN, begin)
         return WALPosition(timeline: history.timeline(of: lsn), lsn: lsn)

@@ -5,24 +5,24 @@ import UnderstudyWAL
 extension ArchivedContents {
     /// How far a file holds the WAL of its segment.
     struct Extent: Equatable {
-        /// The offset behind the last byte that is not zero. What was received may go a little further.
+        /// The offset after the last nonzero byte. What was received may extend a little further.
         var end: Int
-        /// Whether nothing of the segment follows: it is full, or ends with a switch to the next one.
+        /// Whether the segment has nothing more: it is full, or ends with a switch to the next one.
         var isWhole: Bool
     }
 
-    /// Finds that out by the headers of its pages; nil where the first page has none.
+    /// Determines the extent from the page headers; nil if the first page has none.
     func extent() throws(WALDestinationError) -> Extent? {
         guard let header = try header(), header.address == segment.segment.startLSN else { return nil }
         let pages = WALPages(segment.segment, header)
         return segment.compression == .none ? try plainExtent(pages) : try compressedExtent(pages)
     }
 
-    /// The position behind the last record that it holds, as far as that can be seen; nil where it holds none.
+    /// The position after the last record, as far as it can be determined; nil if there is none.
     func end() throws(WALDestinationError) -> LSN? {
         guard let extent = try extent() else { return nil }
         let start = segment.segment.startLSN.rawValue
-        // Records end at multiples of 8, and may do so with zeros.
+        // Records end at multiples of 8, possibly with zeros.
         return min(segment.segment.endLSN, LSN(rawValue: (start + UInt64(extent.end) + 7) & ~7))
     }
 
@@ -32,7 +32,7 @@ extension ArchivedContents {
                 try directory.read(name, from: Int64(number * pages.pageSize), atMost: pages.pageSize)
             }
         }
-        // All pages are written up to a certain one.
+        // Pages are written without a gap, so bisection finds the first unwritten one.
         var written = 1, unwritten = pages.count
         while written < unwritten {
             let middle = written + (unwritten - written) / 2
@@ -40,7 +40,7 @@ extension ArchivedContents {
         }
         var last = written - 1
         var bytes = try page(last)
-        // Up to 10, servers write the headers of pages behind a switch.
+        // Servers up to 10 write page headers after a switch, too.
         while last > 0, pages.used(bytes) == nil {
             last -= 1
             bytes = try page(last)
@@ -70,7 +70,7 @@ extension ArchivedContents {
             end: end, isWhole: number == pages.count || pages.endsInSwitch(last, before: before, at: used))
     }
 
-    /// A part of its content, as far as it goes.
+    /// A part of its content, shorter if the content ends first.
     func bytes(_ range: Range<Int>) throws(WALDestinationError) -> [UInt8] {
         if segment.compression == .none {
             return try writing { () throws(FileIOError) in
@@ -88,7 +88,8 @@ extension ArchivedContents {
         return bytes
     }
 
-    /// Hands out its content in pages of this size, the last one as far as it goes, until `take` returns false.
+    /// Passes the content to `take` in pages of this size, of which the last may be shorter, until `take` returns
+    /// false.
     func pages(
         of size: Int, _ take: ([UInt8]) throws(WALDestinationError) -> Bool
     ) throws(WALDestinationError) {

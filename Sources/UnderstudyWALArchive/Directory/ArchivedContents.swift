@@ -2,7 +2,7 @@ import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// Looks into a segment file of an archive.
+/// Reads a segment file of an archive.
 struct ArchivedContents {
     let segment: ArchivedSegment
     let directory: ConfinedDirectory
@@ -14,7 +14,7 @@ struct ArchivedContents {
         self.directory = directory
     }
 
-    /// Why a file cannot be what its name says; nil if it can. A partial one may have any content up to a whole segment.
+    /// Why a file cannot be what its name says; nil if it can. A partial file may have any size up to a whole segment.
     func flaw() throws(WALDestinationError) -> String? {
         let wanted = segment.segment.size.bytes
         let found: UInt64
@@ -31,7 +31,7 @@ struct ArchivedContents {
         return found == wanted ? nil : "has incorrect size \(found)"
     }
 
-    /// The header of its first page; nil where it holds none.
+    /// The header of its first page; nil if it has none.
     func header() throws(WALDestinationError) -> WALPageHeader? {
         WALPageHeader(try prefix(WALPageHeader.byteCount))
     }
@@ -43,7 +43,7 @@ struct ArchivedContents {
         return try CompressedFile(segment.compression, name, in: directory).prefix(count)
     }
 
-    /// Whether it holds anything but zeros from a position on.
+    /// Whether it has anything but zeros from a position on.
     func hasContent(from position: LSN) throws(WALDestinationError) -> Bool {
         let offset = position.segmentOffset(segment.segment.size)
         if segment.compression == .none {

@@ -4,13 +4,13 @@ import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// Reads a compressed file of an archive, which may be cut off anywhere.
+/// Reads a compressed file of an archive, which may be truncated anywhere.
 struct CompressedFile {
     private let method: CompressionMethod
     private let name: RelativePath
     private let directory: ConfinedDirectory
 
-    /// - Parameter compression: Not none.
+    /// - Parameter compression: Must not be none.
     init(_ compression: ArchivedSegment.Compression, _ name: RelativePath, in directory: ConfinedDirectory) {
         method =
             switch compression {
@@ -22,7 +22,7 @@ struct CompressedFile {
         self.directory = directory
     }
 
-    /// How many plain bytes can be read from it, and whether those are all that was written.
+    /// The number of decompressed bytes that can be read, and whether the file is complete.
     func measure() throws(WALDestinationError) -> (bytes: UInt64, isComplete: Bool) {
         var count: UInt64 = 0
         let isComplete = try decode { piece in
@@ -32,10 +32,10 @@ struct CompressedFile {
         return (count, isComplete)
     }
 
-    /// The first plain bytes, as far as there are any.
+    /// The first decompressed bytes, at most `limit` of them.
     func prefix(_ limit: Int) throws(WALDestinationError) -> [UInt8] {
         var bytes: [UInt8] = []
-        // Often of thousands of files, and little of each.
+        // Often called for thousands of files, and reads little of each.
         _ = try decode(step: 1 << 14) { piece in
             for index in 0..<min(piece.byteCount, limit - bytes.count) { bytes.append(piece.byte(at: index)) }
             return bytes.count < limit
@@ -43,7 +43,7 @@ struct CompressedFile {
         return bytes
     }
 
-    /// Whether there is anything but zeros from an offset on.
+    /// Whether the content has anything but zeros from an offset on.
     func hasContent(from start: UInt64) throws(WALDestinationError) -> Bool {
         var offset: UInt64 = 0
         var found = false
@@ -57,7 +57,8 @@ struct CompressedFile {
         return found
     }
 
-    /// Hands out pages of this size from the first one on, the last one as far as it goes, until `take` returns false.
+    /// Passes the content to `take` in pages of this size, of which the last may be shorter, until `take` returns
+    /// false.
     func pages(of size: Int, _ take: ([UInt8]) throws(WALDestinationError) -> Bool) throws(WALDestinationError) {
         var page: [UInt8] = []
         page.reserveCapacity(size)
@@ -87,10 +88,12 @@ struct CompressedFile {
         if let failure { throw failure }
     }
 
+    /// Decompresses the file.
+    ///
     /// - Parameters:
-    ///   - step: So many bytes of the file are read at once.
-    ///   - take: Gets the plain bytes piece by piece, until it returns false.
-    /// - Returns: Whether the end was reached and nothing was damaged.
+    ///   - step: How many bytes of the file to read at once.
+    ///   - take: Gets the decompressed bytes piece by piece, until it returns false.
+    /// - Returns: Whether the end was reached without damage.
     private func decode(step: Int = 1 << 18, _ take: (RawSpan) -> Bool) throws(WALDestinationError) -> Bool {
         var offset: Int64 = 0
         do throws(CompressionError) {
@@ -118,7 +121,7 @@ struct CompressedFile {
 
 extension RawSpan {
     fileprivate func byte(at offset: Int) -> UInt8 {
-        // Checks the offset; a UInt8 takes any bits.
+        // The call checks the offset, and any bits are a valid UInt8.
         unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
 }
@@ -133,7 +136,7 @@ extension WALCompression {
         }
     }
 
-    /// A whole small file.
+    /// Compresses a whole small file.
     func compressed(_ content: [UInt8]) throws(CompressionError) -> [UInt8] {
         guard let (method, level) = methodAndLevel else { return content }
         var compressor = try Compressor(method, level: level, contentSize: UInt64(content.count))

@@ -4,13 +4,13 @@ import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// A segment file that is compressed while it is written. Each sync ends a block, so that all before it can be read
-/// though the file is not complete.
+/// A segment file that is compressed while it is written. Each sync ends a block, so that everything before it can be
+/// read although the file is incomplete.
 ///
-/// Where a partial file is there already, the new one grows under another name beside it, and takes its place when it
-/// holds as much: what was acknowledged is never gone.
+/// If a partial file exists already, the new one is written beside it under another name, and replaces it once it holds
+/// as much: acknowledged WAL is never lost.
 final class CompressedSegment: SegmentOutput, @unchecked Sendable {
-    // Sendable: the thread that writes it hands it over to the one that finishes it, and does not touch it again.
+    // Sendable: the thread that writes it passes it to the one that finishes it, and does not touch it again.
     let segment: WALSegment
     private(set) var written = 0
     private(set) var inFile = 0
@@ -19,22 +19,22 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
 
     private let directory: ConfinedDirectory
     private let partial: RelativePath
-    /// Under this name it is written now.
+    /// The name under which it is written now.
     private var name: RelativePath
-    /// How much the file under `partial` holds, while that is another one, and which it is; or how much a partial file of an
-    /// older timeline holds.
+    /// How many bytes of the segment another file holds: the one under `partial` that this file is to replace, or a
+    /// partial file of an older timeline.
     private var older: UInt64 = 0
     private let olderIdentity: FileIdentity?
     private var olderSize: Int64 = 0
     private var file: FileDescriptor?
     private var compressor: Compressor
-    /// Plain bytes that the compressor has taken.
+    /// Uncompressed bytes that the compressor has taken.
     private var taken = 0
-    /// Compressed bytes that are not in the file yet, and where they go.
+    /// Compressed bytes that are not in the file yet, and the offset at which they go there.
     private var pending: [UInt8] = []
     private var offset: Int64 = 0
     private var needsSync = true
-    /// Whether the compressor has written its last byte.
+    /// Whether the compressor has produced its last byte.
     private var isEnded = false
 
     private static let rewrittenName: RelativePath = ".understudy-rewritten"
@@ -45,7 +45,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         in directory: ConfinedDirectory, mode: UInt16, heldElsewhere: Int = 0
     ) throws(WALDestinationError) {
         let partial = RelativePath(segment.name + suffix + ArchivedSegment.partialSuffix)
-        // Shown when the segment before is finished.
+        // Renamed when the previous segment is finished.
         var name = Self.newName
         do throws(CompressionError) {
             compressor = try Compressor(method, level: level, contentSize: UInt64(segment.size))
@@ -56,7 +56,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
             older = try Self.held(partial, in: directory, segment)
             olderSize = try writing { () throws(FileIOError) in try directory.sizeAndMode(of: partial).size }
             try syncing { () throws(FileIOError) in
-                // It counts until the new one takes its place, also after a crash.
+                // It holds what was acknowledged until the new file replaces it, even after a crash.
                 try directory.openFile(partial, flags: O_RDWR).sync(path: directory.fullPath(partial))
             }
             name = Self.rewrittenName
@@ -78,7 +78,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
 
     var isHeldBack: Bool { name == Self.newName && UInt64(taken) < older }
 
-    /// How much WAL a file holds: not what a copy of a server's file has behind that.
+    /// How much WAL a file holds, not counting old content after it, as in a copy of a server's file.
     private static func held(
         _ name: RelativePath, in directory: ConfinedDirectory, _ segment: WALSegment
     ) throws(WALDestinationError) -> UInt64 {
@@ -98,7 +98,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
     private var path: String { directory.fullPath(name) }
 
     func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
-        // The compressor may have taken them though the file had no room.
+        // The compressor may have taken them although the file had no room.
         let known = max(0, taken - offset)
         if known < bytes.byteCount {
             try compressing { compressor, output throws(CompressionError) in
@@ -111,7 +111,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         written = taken
     }
 
-    /// So much is collected before it is written.
+    /// How many bytes are collected before they are written.
     private static let chunk = 1 << 17
 
     func sync() throws(WALDestinationError) {
@@ -128,7 +128,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         try flush()
         if name == Self.rewrittenName {
             guard UInt64(taken) >= older else { return }
-            // What it replaces may be on stable storage.
+            // The file that it replaces may be on stable storage.
             try putAndSync()
             try takePlace()
         } else {
@@ -166,7 +166,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
             if name == partial {
                 try put()
             } else if UInt64(taken) >= older {
-                // What it replaces may be on stable storage.
+                // The file that it replaces may be on stable storage.
                 try putAndSync()
                 try takePlace()
             }
@@ -188,7 +188,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         name = partial
     }
 
-    /// What was acknowledged lies in the older file until this one takes its place.
+    /// Also checks the older file, which holds what was acknowledged until this one replaces it.
     func checkName() throws(WALDestinationError) {
         try check(name, directory)
         guard name == Self.rewrittenName, let olderIdentity else { return }
@@ -206,7 +206,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         }
     }
 
-    /// Makes all that was taken readable, which a complete file is.
+    /// Makes everything that was taken readable; a complete file already is.
     private func flush() throws(WALDestinationError) {
         guard !isEnded else { return }
         try compressing { compressor, output throws(CompressionError) in try compressor.flush(into: &output) }

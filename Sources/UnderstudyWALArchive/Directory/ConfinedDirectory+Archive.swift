@@ -2,15 +2,15 @@ import Glibc
 import UnderstudyPlatform
 
 extension ConfinedDirectory {
-    /// Where files go that are in the way of the archive: never removed, never overwritten.
+    /// The directory for files that are in the way of the archive. They are never removed or overwritten.
     static let asideName = "diverged"
 
-    /// Moves a file into `diverged`, under its name with the time behind it, durably.
+    /// Moves a file into `diverged`, durably, and appends the time to its name.
     ///
     /// - Parameters:
-    ///   - mode: Of the archive's files.
-    ///   - original: The name that it gets there, where the file has another one.
-    /// - Returns: The new name, from the archive on.
+    ///   - mode: The mode of the archive's files.
+    ///   - original: The name to give it there, if not its own.
+    /// - Returns: The new name, relative to the archive.
     func setAside(
         _ name: RelativePath, as original: RelativePath? = nil, mode: UInt16
     ) throws(FileIOError) -> String {

@@ -4,14 +4,14 @@ import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// A file of an archive that is of the server's past up to a fork, and holds WAL behind it that the server does not have.
+/// A file that belongs to the server's past up to a fork, and holds WAL after it that the server does not have.
 struct ForkedFile {
     private let file: ArchivedSegment
     private let end: LSN
     private let directory: ConfinedDirectory
     private let mode: UInt16
 
-    /// As all names of files under way.
+    /// Named like all temporary files.
     private static let copyName: RelativePath = ".understudy-fork"
     private static let wholeName: RelativePath = ".understudy-aside"
     private static let step = 1 << 20
@@ -28,13 +28,13 @@ struct ForkedFile {
         ArchivedSegment(segment: file.segment, compression: file.compression, isPartial: true)
     }
 
-    /// Sets it aside as it is, and leaves what is of the server's past as a partial segment. At any moment a file with the
-    /// name of the segment, complete or partial, holds that.
+    /// Sets the whole file aside, and keeps its part of the server's past as a partial segment. At any moment, a file
+    /// with the name of the segment, complete or partial, holds that part.
     ///
-    /// - Returns: The name of what was set aside.
+    /// - Returns: The name of the file that was set aside.
     func divide() throws(WALDestinationError) -> String {
         do throws(WALDestinationError) { return try makeCopies() } catch {
-            // What they hold is room that somebody may need to mend things.
+            // Free their space: it may be needed to fix the problem.
             for name in [Self.copyName, Self.wholeName] { try? directory.remove(name) }
             throw error
         }
@@ -53,7 +53,7 @@ struct ForkedFile {
             }
         }
         return try writing { () throws(FileIOError) in
-            // It can hold no more than the complete one.
+            // The partial file can hold no more than the complete one.
             if directory.exists(left) { _ = try directory.setAside(left, mode: mode) }
             try directory.rename(Self.copyName, to: left)
             try directory.sync()
@@ -71,7 +71,7 @@ struct ForkedFile {
                     left -= min(left, page.count)
                     return left > 0
                 }
-                // As partial files are: of full size, zeros behind what is held.
+                // Partial files have the full size, with zeros after what they hold.
                 let size = Int(file.segment.size.bytes)
                 let zeros = [UInt8](repeating: 0, count: Self.step)
                 left = size - count
@@ -128,7 +128,7 @@ struct ForkedFile {
         }
     }
 
-    /// Makes a file, and puts it on stable storage.
+    /// Creates a file, and puts it on stable storage.
     private func write(
         to name: RelativePath,
         _ body: (([UInt8]) throws(WALDestinationError) -> Void) throws(WALDestinationError) -> Void
@@ -153,7 +153,7 @@ struct ForkedFile {
 }
 
 extension ArchivedSegment.Compression {
-    /// nil for none.
+    /// nil for no compression.
     var method: CompressionMethod? {
         switch self {
         case .none: nil

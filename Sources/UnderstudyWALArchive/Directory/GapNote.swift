@@ -2,14 +2,14 @@ import UnderstudyPlatform
 public import UnderstudyStreaming
 import UnderstudyWAL
 
-/// The file in an archive that says which WAL is missing, because the server had removed it: `NAME.missing`, after the first
-/// segment that is not complete. It is no segment's name to anybody.
+/// The file in an archive that records which WAL is missing because the server had removed it: `NAME.missing`, named
+/// after the first incomplete segment. No program takes it for a segment.
 ///
 /// Lines of text: `#` begins a comment; `start` and `end` are followed by a position and a timeline.
 enum GapNote {
     static let suffix = ".missing"
 
-    /// The gaps that are noted and not filled since, oldest first.
+    /// The recorded gaps that were not filled since, oldest first.
     static func read(in directory: ConfinedDirectory, size: WALSegmentSize) throws(WALDestinationError) -> [WALGap] {
         let names = try writing { () throws(FileIOError) in try directory.entries() }
             .filter { $0.kind == .file }.map { "\($0.name)" }
@@ -30,7 +30,7 @@ enum GapNote {
         return gaps
     }
 
-    /// Writes the note, durably, in place of an earlier one for the same segment.
+    /// Writes the note durably, in place of an earlier one for the same segment.
     static func write(
         _ gap: WALGap, in directory: ConfinedDirectory, size: WALSegmentSize, mode: UInt16
     ) throws(WALDestinationError) {
@@ -58,7 +58,7 @@ extension WALDirectory {
 }
 
 extension WALGap {
-    /// The numbers of the segments that it lacks.
+    /// The numbers of the segments that are missing.
     func segments(_ size: WALSegmentSize) -> Range<UInt64> {
         let first = start.lsn.segmentNumber(size)
         return first..<max(first, end.lsn.segmentNumber(size))

@@ -4,7 +4,7 @@ import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// A timeline history file of an archive. In a compressed archive it is compressed too, as the stock tool leaves it.
+/// A timeline history file of an archive. In a compressed archive it is compressed too, as pg_receivewal does.
 struct HistoryFile {
     let timeline: TimelineID
     private let compression: ArchivedSegment.Compression
@@ -25,7 +25,7 @@ struct HistoryFile {
         self.directory = directory
     }
 
-    /// The file of a timeline, however it is compressed; nil if there is none.
+    /// Finds the file of a timeline, whatever its compression; nil if there is none.
     static func find(_ timeline: TimelineID, in directory: ConfinedDirectory) -> HistoryFile? {
         ArchivedSegment.Compression.allCases.lazy
             .map { HistoryFile(timeline, $0, nil, directory) }.first { directory.exists($0.name) }
@@ -33,7 +33,7 @@ struct HistoryFile {
 
     private var name: RelativePath { RelativePath(timeline.historyFileName + compression.rawValue) }
 
-    /// What it holds; nil if that cannot be read.
+    /// Its uncompressed content; nil if it cannot be read.
     func content() throws(FileIOError) -> [UInt8]? {
         if compression == .none { return try directory.read(name, atMost: TimelineHistory.longestFile) }
         return try? CompressedFile(compression, name, in: directory).prefix(TimelineHistory.longestFile)
@@ -43,14 +43,14 @@ struct HistoryFile {
         try directory.setAside(name, mode: mode)
     }
 
-    /// Keeps this content. One that is there and differs is set aside.
+    /// Stores this content. An existing file with other content is set aside.
     func put(_ content: [UInt8], mode: UInt16, sync: Bool) throws(WALDestinationError) {
         let bytes = try encoded(content)
         let temporary = RelativePath("\(name).tmp"), path = directory.fullPath(temporary)
         let file = try writing { () throws(FileIOError) -> FileDescriptor? in
             if directory.exists(name) {
                 if try self.content() == content {
-                    // Whoever put it here may have died before it was on stable storage.
+                    // The program that wrote it may have died before it was on stable storage.
                     if sync { try directory.openFile(name, flags: O_RDONLY).sync(path: directory.fullPath(name)) }
                     return nil
                 }

@@ -3,11 +3,11 @@ import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// A segment file without compression: it has its full size from the moment it has its name, zeros behind the last byte.
+/// An uncompressed segment file. It has its full size as soon as it has its name, with zeros after the last byte.
 ///
 /// Whole blocks are written past the page cache, the rest through it.
 final class PlainSegment: SegmentOutput, @unchecked Sendable {
-    // Sendable: the thread that writes it hands it over to the one that finishes it, and does not touch it again.
+    // Sendable: the thread that writes it passes it to the one that finishes it, and does not touch it again.
     let segment: WALSegment
     private(set) var written = 0
     var inFile: Int { written }
@@ -16,33 +16,34 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
 
     private let directory: ConfinedDirectory
     private let partial: RelativePath
-    /// Its name now: ``partial``, or a hidden one until ``takeName()``.
+    /// Its current name: ``partial``, or a hidden one until ``takeName()``.
     private var name: RelativePath
     private var path: String { directory.fullPath(name) }
-    /// nil once it is closed.
+    /// nil once closed.
     private var file: FileDescriptor?
-    /// For whole blocks; nil where the file system refuses.
+    /// For whole blocks; nil if the file system refuses O_DIRECT.
     private var direct: FileDescriptor?
     private var needsSync = false
-    /// Whether the name is to be checked with the next sync, whatever else there is to do.
+    /// Whether the next sync must check the name, even if there is nothing else to do.
     private var needsCheck = false
-    /// Writes small pieces and syncs them at once; nil before the first of them, and where that cannot be done.
+    /// Writes and syncs small pieces in one step; nil before the first one, and if that is not possible.
     private var tail: SyncedTail?
     private var hasTail = false
-    /// Before it the file consists of written blocks, so that a sync has nothing to record but data.
+    /// Before it the file consists of written blocks, so that a sync has to write data only.
     private var zeroed: Int
-    /// So much of it is in a partial file of an older timeline, which counts until this one holds as much.
+    /// How many bytes of the segment a partial file of an older timeline holds. That file is the valid one until this
+    /// one holds as much.
     private let heldElsewhere: Int
 
-    /// So much is zeroed at once ahead of a stream that comes in small pieces.
+    /// How much is zeroed at once, ahead of a stream that comes in small pieces.
     private static let zeroStep = 16 << 20
 
-    /// Begins the file anew, or goes on with one that is there: its content is of the same WAL, so each byte is written over
-    /// by its like and nothing that is held is ever gone.
+    /// Creates the file, or continues one that exists: that one's content is the same WAL, so each byte is overwritten
+    /// with the same value and nothing held is ever lost.
     ///
     /// - Parameters:
-    ///   - prepared: A file of full size, on stable storage, that it may be; nil to make one.
-    ///   - heldElsewhere: It does not show its name before it holds so much.
+    ///   - prepared: A file to use, of full size and on stable storage; nil to create one.
+    ///   - heldElsewhere: How many bytes it must hold before it gets its name.
     init(
         _ segment: WALSegment, in directory: ConfinedDirectory, mode: UInt16, prepared: RelativePath?,
         heldElsewhere: Int = 0
@@ -51,7 +52,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         partial = RelativePath(segment.name + ArchivedSegment.partialSuffix)
         var name = partial
         var zeroed = 0
-        // Behind what is written of a file that was there may be more, which is held.
+        // An existing file may hold more WAL than is written now, which must stay.
         var isNew = true
         var size: Int64?
         if directory.exists(name) { size = try directory.sizeAndMode(of: name).size }
@@ -62,7 +63,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         if let size {
             isNew = false
             if size < Int64(segment.size) {
-                // Left by a program that ran out of room: stock tools refuse it. What it holds must not be zeroed.
+                // Left by a program that ran out of room; PostgreSQL's tools refuse it. Its content must not be zeroed.
                 zeroed = Int(size)
                 let short = try directory.openFile(name, flags: O_RDWR)
                 try Self.extend(short, from: size, to: segment.size, path: directory.fullPath(name))
@@ -88,8 +89,8 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         if direct != nil { hasTail = isNew }
     }
 
-    /// Shows itself under the name of a partial segment; the one before must be finished by then, because stock tools go on
-    /// with the newest.
+    /// Renames the file to a partial segment. The previous segment must be finished by then, because PostgreSQL's tools
+    /// continue with the newest one.
     func takeName() throws(WALDestinationError) {
         guard name != partial, !isHeldBack else { return }
         if heldElsewhere > 0 { try sync() }
@@ -101,7 +102,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
 
     var isHeldBack: Bool { name != partial && written < heldElsewhere }
 
-    /// A new file, until it has its full size.
+    /// The name of a new file until ``takeName()``.
     static let newName: RelativePath = ".understudy-new"
 
     private static func make(
@@ -112,7 +113,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         do throws(FileIOError) {
             try extend(file, from: 0, to: size, path: directory.fullPath(name))
         } catch {
-            // What it holds is room that somebody may need to mend things.
+            // Free its space: it may be needed to fix the problem.
             try? directory.remove(name)
             throw error
         }
@@ -139,7 +140,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         needsSync = true
     }
 
-    /// As ``write(_:at:)``; what is left for ``sync()`` is the name, where that can be.
+    /// Like ``write(_:at:)``, but also syncs the bytes if possible, so that ``sync()`` only has to check the name.
     func writeToSync(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
         guard try writeThrough(bytes, at: offset) else { return try write(bytes, at: offset) }
         written = offset + bytes.byteCount
@@ -149,12 +150,12 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
     /// - Returns: Whether the bytes are on stable storage.
     private func writeThrough(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) -> Bool {
         let end = offset + bytes.byteCount
-        // Before the first sync the file's own space may not be there yet, and nothing but zeros may follow.
+        // Before the first sync the file's space may not be allocated yet. And only zeros may follow the bytes.
         guard hasTail, !needsSync, offset == written, end <= zeroed, bytes.byteCount <= SyncedTail.limit else {
             return false
         }
         try checkSize(beforeWritingUpTo: end)
-        // Where there is no memory for it, there is the other way.
+        // Without memory for it, the bytes are written and synced separately.
         if tail == nil { tail = try? SyncedTail() }
         guard tail != nil else {
             hasTail = false
@@ -176,7 +177,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
         needsCheck = false
     }
 
-    /// Before its last block is written, a file that was cut short has not got its size again.
+    /// Checks the size before the last block is written: that write would give a truncated file its size back.
     private func checkSize(beforeWritingUpTo end: Int) throws(WALDestinationError) {
         if end > segment.size - Block.alignment { try checkSize(name, directory) }
     }
@@ -185,12 +186,12 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
 
     func checkName() throws(WALDestinationError) { try check(name, directory) }
 
-    /// Zeros what follows, because the stream comes in small pieces now: each sync is cheaper then.
+    /// Zeros the space ahead, because the stream now comes in small pieces: that makes each sync cheaper.
     func zeroAhead() throws(WALDestinationError) {
         guard zeroed < segment.size, written >= zeroed - Self.zeroStep / 4 else { return }
         let start = max(zeroed, written), end = min(segment.size, start + Self.zeroStep)
         try checkSize(beforeWritingUpTo: end)
-        // Room that was allocated does not run out, and where it was not, the next write will tell.
+        // Allocated space does not run out; if it was not allocated, the next write reports that.
         try writing { () throws(FileIOError) in
             try file!.fillWithZeros(Int64(start)..<Int64(end), path: path)
         }
@@ -204,7 +205,7 @@ final class PlainSegment: SegmentOutput, @unchecked Sendable {
     }
 
     func close() throws(WALDestinationError) {
-        // What is written late, on a network file system, tells now if it fails.
+        // On a network file system, delayed writes may fail here.
         try syncing { () throws(FileIOError) in
             try direct.take()?.close(path: path)
             try file.take()?.close(path: path)
@@ -217,7 +218,7 @@ extension RawSpan {
     /// Whether its memory and length suit a write with O_DIRECT.
     fileprivate var isAligned: Bool {
         guard byteCount > 0, byteCount % Block.alignment == 0 else { return false }
-        // Only the address is looked at.
+        // Only the address is used; no memory is read.
         return unsafe withUnsafeBytes { UInt(bitPattern: $0.baseAddress!) % UInt(Block.alignment) == 0 }
     }
 }

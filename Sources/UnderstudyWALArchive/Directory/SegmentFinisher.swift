@@ -1,8 +1,8 @@
 import UnderstudyPlatform
 import UnderstudyStreaming
 
-/// Finishes one segment file at a time on a thread of its own, while the next one is being written: what waits for the disk
-/// there does not hold up the stream. Where there is no thread to be had, the caller waits for it.
+/// Finishes one segment file at a time on its own thread while the next one is being written, so that waiting for the
+/// disk does not hold up the stream. If no thread can be started, the caller does the work.
 final class SegmentFinisher: Sendable {
     typealias Work = @Sendable () throws(WALDestinationError) -> Void
 
@@ -19,14 +19,14 @@ final class SegmentFinisher: Sendable {
         self.thread = thread
     }
 
-    /// Whether a segment may not be finished yet.
+    /// Whether a segment may still be unfinished.
     var isBusy: Bool {
         state.read { if case .idle = $0 { false } else { true } }
     }
 
-    /// Begins; the one before must have been waited for.
+    /// Starts to finish a segment. The caller must have waited for the previous one.
     ///
-    /// - Parameter work: May be done again after a temporary error.
+    /// - Parameter work: Repeated after a temporary error.
     func start(_ work: @escaping Work) {
         state.update { $0 = .running }
         let state = state
@@ -41,7 +41,7 @@ final class SegmentFinisher: Sendable {
         if !thread.perform(finish) { finish() }
     }
 
-    /// Waits until the segment is finished. What failed for want of room is tried once more.
+    /// Waits until the segment is finished. Work that failed for lack of room is tried once more.
     func wait() throws(WALDestinationError) {
         let failure = state.wait { state -> (WALDestinationError, Work)?? in
             switch state {

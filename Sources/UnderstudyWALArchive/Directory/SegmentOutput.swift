@@ -6,37 +6,37 @@ import UnderstudyWAL
 protocol SegmentOutput: AnyObject, Sendable {
     var segment: WALSegment { get }
 
-    /// Writes the bytes that belong at `offset`; what of them was taken before an error is not taken again.
+    /// Writes the bytes at `offset`. May be repeated after an error: bytes that were already taken count once.
     func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError)
 
-    /// Puts what was written on stable storage, and makes sure that it is found under its name.
+    /// Puts everything written on stable storage, and makes sure that the file is found under its name.
     func sync() throws(WALDestinationError)
 
-    /// Bytes from the segment's start that have been written.
+    /// How many bytes have been written, from the segment's start.
     var written: Int { get }
 
-    /// Bytes from the segment's start that are in the file, whatever happens to this process.
+    /// How many bytes, from the segment's start, are in the file and survive the end of this process.
     var inFile: Int { get }
 
-    /// The file that is written, whatever its name, and how many bytes it has at least.
+    /// The identity of the file, whatever its name, and the size that it has at least, in bytes.
     var identity: FileIdentity { get }
     var fileSize: Int64 { get }
 
-    /// Puts what was taken into the file, without syncing it.
+    /// Writes everything that was taken into the file, without syncing it.
     func handOver() throws(WALDestinationError)
 
-    /// Makes sure that the file that is written is found under its name, whole.
+    /// Throws unless the file is found under its name, with its full size.
     func checkName() throws(WALDestinationError)
 
-    /// Shows the file under its name for partial ones, if it has not got that yet.
+    /// Gives the file its partial name, if it does not have it yet.
     func takeName() throws(WALDestinationError)
 
-    /// Whether it must not show its name yet: an older file holds more of this segment.
+    /// Whether it must not get its name yet, because an older file holds more of this segment.
     var isHeldBack: Bool { get }
 
-    /// Completes the file and closes it. It has its name for partial ones still.
+    /// Completes and closes the file, which keeps its partial name.
     ///
-    /// - Parameter sync: Whether it must be on stable storage before.
+    /// - Parameter sync: Whether to put it on stable storage first.
     func complete(sync: Bool) throws(WALDestinationError)
 
     /// Closes the file as it is.
@@ -44,14 +44,14 @@ protocol SegmentOutput: AnyObject, Sendable {
 }
 
 extension SegmentOutput {
-    /// Throws if the file that was written is not the one that has this name, or has lost bytes.
+    /// Throws if the name belongs to another file, or the file has lost bytes.
     func check(_ name: RelativePath, _ directory: ConfinedDirectory) throws(WALDestinationError) {
         let standing = try standing(of: name, directory)
         if standing != .intact { throw taken(directory.fullPath(name), isCut: standing == .cut) }
     }
 
-    /// Throws if the file has lost bytes, before what is written behind them hides that: it would have its size again, and
-    /// zeros in its middle.
+    /// Throws if the file was truncated. To be called before a write after the lost bytes, which would restore the size
+    /// and hide the loss as zeros in the middle.
     func checkSize(_ name: RelativePath, _ directory: ConfinedDirectory) throws(WALDestinationError) {
         if try standing(of: name, directory) == .cut { throw taken(directory.fullPath(name), isCut: true) }
     }
@@ -62,7 +62,7 @@ extension SegmentOutput {
         try writing { () throws(FileIOError) in try directory.standing(of: name, identity, bytes: fileSize) }
     }
 
-    /// The file that was written is not the one that has its name.
+    /// The error for a file that was removed, replaced or truncated.
     func taken(_ path: String, isCut: Bool = false) -> WALDestinationError {
         let end = LSN(rawValue: segment.start.rawValue + UInt64(written))
         return WALDestinationError(
@@ -73,7 +73,7 @@ extension SegmentOutput {
         )
     }
 
-    /// Another program has made a file of the name that this one was to get.
+    /// The error for a name that another program has taken.
     func inTheWay(_ path: String) -> WALDestinationError {
         WALDestinationError(
             "file \"\(path)\" was made by another program while the segment was being written",
@@ -81,13 +81,13 @@ extension SegmentOutput {
     }
 }
 
-/// Runs work on files; a lack of room may pass.
+/// Runs file operations. Lack of room is a temporary error.
 func writing<Value: ~Copyable>(_ body: () throws(FileIOError) -> Value) throws(WALDestinationError) -> Value {
     do throws(FileIOError) { return try body() } catch { throw WALDestinationError(error) }
 }
 
-/// Runs work on files of which no failure may be tried again: after a failed fsync(2) the kernel may have dropped what was
-/// written, and a second one would report success.
+/// Runs file operations whose failure must not be retried: after a failed fsync(2) the kernel may have dropped the
+/// written data, and a second call would report success.
 func syncing<Value: ~Copyable>(_ body: () throws(FileIOError) -> Value) throws(WALDestinationError) -> Value {
     do throws(FileIOError) { return try body() } catch {
         var failure = WALDestinationError(error, isTemporary: false)

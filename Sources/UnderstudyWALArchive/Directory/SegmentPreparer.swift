@@ -1,8 +1,8 @@
 import UnderstudyPlatform
 
-/// Makes the next segment's file ahead of time, on a thread of its own: of full size, all zeros, and on stable storage. A
-/// commit in it then costs one fdatasync(2) of space that is there. Where there is no thread to be had, the segment is made
-/// when it is needed.
+/// Creates the next segment's file ahead of time on its own thread: full size, all zeros, and on stable storage. A
+/// commit then costs one fdatasync(2) on allocated space. If no thread can be started, the segment is created when it
+/// is needed.
 final class SegmentPreparer: Sendable {
     private enum State {
         case idle, running, ready
@@ -17,7 +17,7 @@ final class SegmentPreparer: Sendable {
         self.thread = thread
     }
 
-    /// Begins, unless that has been done.
+    /// Starts to create the file, unless that was done before.
     func prepare(size: Int, in directory: ConfinedDirectory, mode: UInt16) {
         let isNew = state.update { state in
             guard state == .idle else { return false }
@@ -32,7 +32,7 @@ final class SegmentPreparer: Sendable {
                 try Self.make(size: size, in: directory, mode: mode)
                 isReady = true
             } catch {
-                // The segment is made when it is needed, and what is wrong will be told then.
+                // The segment is created when it is needed; that reports the error.
                 try? directory.remove(Self.name)
                 isReady = false
             }
@@ -41,7 +41,7 @@ final class SegmentPreparer: Sendable {
         if !hasThread { state.update { $0 = .idle } }
     }
 
-    /// Whether there is a file to be used; waits for one that is being made. It is the caller's then.
+    /// Whether there is a file to use, which then belongs to the caller. Waits for one that is being created.
     func take() -> Bool {
         state.wait { state in
             if state == .running { return nil }

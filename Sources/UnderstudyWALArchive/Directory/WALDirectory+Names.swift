@@ -4,15 +4,15 @@ import UnderstudyStreaming
 import UnderstudyWAL
 
 extension WALDirectory.Opened {
-    /// Names a finished file: the one that was written, or it is an error. One that has the name is the same WAL, or it is
-    /// set aside.
+    /// Gives a finished file its final name, and throws if that file is not the one that was written. An existing file
+    /// of that name with other content is set aside.
     func giveFinalName(
         _ complete: RelativePath, to partial: RelativePath, of segment: any SegmentOutput
     ) throws(WALDestinationError) {
         let standing = try segment.standing(of: partial, directory)
         if standing == .cut { throw segment.taken(directory.fullPath(partial), isCut: true) }
         let isNamed = try writing { () throws(FileIOError) in
-            // After an error this may be done already.
+            // On a retry this may be done already.
             if standing == .intact {
                 if try !directory.renameIfFree(partial, to: complete) {
                     if try !directory.haveEqualContent(complete, partial) {
@@ -31,7 +31,7 @@ extension WALDirectory.Opened {
                     "WAL up to \(segment.segment.end) (timeline \(segment.segment.timeline)) is in the directory that had this name before.",
                 hint: "Put that directory back, or its files into the new one, and start again.")
         }
-        // Some wait for a file to be closed after writing (IN_CLOSE_WRITE) under its last name.
+        // Some programs wait until a file is closed after writing (IN_CLOSE_WRITE) under its final name.
         try writing { () throws(FileIOError) in
             try directory.openFile(complete, flags: O_RDWR).close(path: directory.fullPath(complete))
         }
@@ -39,7 +39,7 @@ extension WALDirectory.Opened {
 }
 
 extension WALDirectory {
-    /// The name of the partial file of a segment; nil if there is none. May be asked on any thread.
+    /// The name of a segment's partial file; nil if there is none. May be called on any thread.
     func partialName(of segment: WALSegmentName) -> String? {
         let name = "\(segment)\(compression.kind.rawValue)\(ArchivedSegment.partialSuffix)"
         guard let directory = try? ConfinedDirectory(path: path), directory.exists(RelativePath(name)) else {
@@ -48,8 +48,8 @@ extension WALDirectory {
         return name
     }
 
-    /// Puts the complete segments before `next` on stable storage, as far as the server was not told of them before:
-    /// whoever put them there may have died before, or not have cared.
+    /// Puts the complete segments before `next` on stable storage, as far as they were not acknowledged before: the
+    /// program that wrote them may have died first, or may not sync.
     ///
     /// - Returns: Whether everything before `next` can be acknowledged.
     func makeDurable(

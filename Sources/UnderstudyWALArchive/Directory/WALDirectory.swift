@@ -3,7 +3,7 @@ import UnderstudyPlatform
 public import UnderstudyStreaming
 public import UnderstudyWAL
 
-/// How the files of a directory of WAL are compressed.
+/// How the files of a WAL directory are compressed.
 public enum WALCompression: Sendable, Equatable {
     case none
     /// 1 to 9; nil for zlib's default.
@@ -14,40 +14,41 @@ public enum WALCompression: Sendable, Equatable {
     case zstd(level: Int? = nil)
 }
 
-/// A directory of WAL segment files, as pg_receivewal leaves it: both may take over from each other at any moment.
+/// A directory of WAL segment files, as pg_receivewal writes it: either program can continue the other's work at any
+/// moment.
 ///
-/// Finished segments have their names (and `.gz`, `.lz4` or `.zst`), the one that is being written `.partial` behind that.
-/// A file gets its name when it has its full size, a finished one after it was synced. Names that begin with
-/// `.understudy` are of files under way. WAL that is not of the server's past goes to `diverged`.
+/// Finished segments have their names (plus `.gz`, `.lz4` or `.zst`); the one being written also ends in `.partial`. A
+/// file gets its name when it has its full size, and its final name after it was synced. Names that begin with
+/// `.understudy` belong to temporary files. WAL that does not belong to the server's past goes to `diverged`.
 ///
 /// Source: the manual page of pg_receivewal.
 public final class WALDirectory: WALDestination, @unchecked Sendable {
-    // Sendable: the archiver calls one method at a time, and nothing is shared but with preparer and finisher, which lock.
+    // Sendable: the archiver calls one method at a time; only the preparer and the finisher share state, and they lock.
     let path: String
     let compression: WALCompression
-    /// Whether what is received is put on stable storage at once.
+    /// Whether received WAL is synced.
     let syncsAtOnce: Bool
 
     private let preparer = SegmentPreparer()
     private let finisher = SegmentFinisher()
     var opened: Opened?
     private var current: (any SegmentOutput)?
-    /// Whether a segment may still be under the finisher's hands, and the current one without its name.
+    /// Whether the finisher may still be at work, and the current segment without its name.
     private var hasUnsettledNames = false
-    /// Whether the next segment's file was asked for.
+    /// Whether the next segment's file was requested.
     private var hasNext = false
-    /// Whether names have changed that are not on stable storage yet.
+    /// Whether file names have changed since the directory was synced.
     var hasNewNames = false
-    /// Everything before it has been written to files, and synced if they are.
+    /// Everything before it has been written to files, and synced if files are synced at all.
     private var finished: LSN?
-    /// Complete segments that end here or before were synced by this process.
+    /// This process has synced the complete segments that end here or before.
     var durable = LSN.invalid
     private var sinceSync = 0
     private var hasLookedAtAll = false
-    /// The last one that came.
+    /// The history received last.
     private var history: TimelineHistory?
 
-    /// What is known of one connection.
+    /// The state of one connection.
     struct Opened: Sendable {
         var directory: ConfinedDirectory
         var origin: WALOrigin
@@ -55,9 +56,9 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     }
 
     /// - Parameters:
-    ///   - path: A directory that exists.
-    ///   - sync: Whether what is received is put on stable storage at once, and acknowledged then. Without it WAL is never
-    ///     synced: with a slot it is acknowledged when it is written, and a crash of the machine may lose it; without one,
+    ///   - path: An existing directory.
+    ///   - sync: Whether received WAL is synced at once, and acknowledged only then. If not, WAL is never synced: with
+    ///     a slot it is acknowledged when it is written, and a crash of the machine may lose it; without a slot,
     ///     nothing is acknowledged.
     public init(_ path: String, compression: WALCompression = .none, sync: Bool = true) {
         self.path = path
@@ -105,17 +106,17 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     public func close() {
         try? finisher.wait()
-        // What could not be finished comes again.
+        // An unfinished segment is streamed again.
         finisher.forget()
         current = nil
         _ = preparer.take()
         hasNext = false
-        // It may be left of a segment that was there already.
+        // A prepared file is left over if the segment existed already.
         try? opened?.directory.remove(SegmentPreparer.name)
         release()
     }
 
-    /// A thread that has just done its work may still hold the directory: its lock is given back all the same.
+    /// Unlocks the directory, even if a thread that has just finished its work still holds a reference to it.
     private func release() {
         opened?.directory.unlock()
         opened = nil
@@ -126,7 +127,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     public func begin(_ segment: WALSegment) throws(WALDestinationError) {
         guard let opened else { return }
         if current != nil { try suspend() }
-        // It may be the one that is being finished.
+        // This segment may be the one that is being finished.
         if let finished, segment.end <= finished { try finisher.wait() }
         let heldElsewhere = finished == nil ? try opened.heldOfOlderTimeline(of: segment, history) : 0
         if compression == .none {
@@ -170,9 +171,9 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         guard let current else { return finished }
         if isLive, let opened, let plain = current as? PlainSegment {
             do throws(WALDestinationError) { try plain.zeroAhead() } catch  where error.isTemporary {
-                // It only makes later syncs cheaper.
+                // Zeroing only makes later syncs cheaper.
             }
-            // One that is held back may still have the name of a prepared file.
+            // A segment that is held back may still have the name of a prepared file.
             if !hasNext, !hasUnsettledNames {
                 preparer.prepare(size: opened.origin.segmentSize, in: opened.directory, mode: opened.origin.fileMode)
                 hasNext = true
@@ -182,12 +183,12 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     }
 
     public var written: LSN? {
-        // The file of a hidden name does not outlive the process: the next one removes it.
+        // A file with a hidden name does not outlive the process: the next run removes it.
         if hasUnsettledNames, current?.isHeldBack == false { return finished }
         return current.map { LSN(rawValue: $0.segment.start.rawValue + UInt64($0.inFile)) } ?? finished
     }
 
-    /// A stream that brings less than this between two syncs is taken for one that has caught up.
+    /// A stream that brings less than this between two syncs counts as caught up.
     private static let liveLimit = 1 << 20
 
     public func finish(_ segment: WALSegment) throws(WALDestinationError) {
@@ -209,13 +210,13 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     public func suspend() throws(WALDestinationError) {
         try settleNames()
-        // Said of the timeline that ends here.
+        // It is a position on the timeline that ends here.
         finished = nil
         guard let closing = current else { return }
         if syncsAtOnce { try closing.sync() } else { try closing.handOver() }
         try closing.checkName()
         try closing.close()
-        // Not before: without room for the rest, the same call comes again.
+        // Not earlier: if there is no room for the rest, the same call is repeated.
         current = nil
         if syncsAtOnce { try syncNames() }
     }
@@ -239,9 +240,9 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         RelativePath(segment.name + compression.kind.rawValue + (isPartial ? ArchivedSegment.partialSuffix : ""))
     }
 
-    /// The segment before is finished, and the current one may show its name.
+    /// Waits until the previous segment is finished, and gives the current one its name.
     private func settleNames() throws(WALDestinationError) {
-        // Most syncs come long after that.
+        // For most syncs that was done long ago.
         guard hasUnsettledNames else { return }
         try finisher.wait()
         try current?.takeName()

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The values of the options, as text: what they mean is `BasebackupPlan`'s business, in the stock tool's words.
+/// The option values, as text; `BasebackupInterpreter` interprets them.
 struct BasebackupArguments: ParsableArguments {
     @Option var pgdata: String?
     @Option var format: String?
@@ -33,7 +33,7 @@ struct BasebackupArguments: ParsableArguments {
     @Option var username: String?
     @Flag(exclusivity: .chooseLast) var password: PasswordFlag?
 
-    // Recognised, and refused where they ask for what is not there yet.
+    // Recognized, and refused if they ask for something that is not supported yet.
     @Option var target: String?
     @Flag var gzip = false
     @Option var compress: String?

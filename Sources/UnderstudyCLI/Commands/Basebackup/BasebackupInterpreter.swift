@@ -1,8 +1,7 @@
 import Understudy
 import UnderstudyPlatform
 
-/// Gives the options their meaning, and refuses those that do not fit together with the stock tool's words, in the
-/// stock tool's order.
+/// Interprets the options, and refuses invalid combinations with the stock tool's messages, in the stock tool's order.
 struct BasebackupInterpreter {
     var parsed: BasebackupArguments
     var personality: Personality
@@ -143,7 +142,7 @@ struct BasebackupInterpreter {
     }
 }
 
-/// The value of `--checkpoint`, in any case, as the stock tool takes it.
+/// The value of `--checkpoint`, in upper or lower case, as with the stock tool.
 enum CheckpointArgument {
     static func parse(_ text: String) throws(UsageError) -> BaseBackup.Checkpoint {
         guard let checkpoint = BaseBackup.Checkpoint(rawValue: text.lowercased()) else {

@@ -1,4 +1,4 @@
-/// Every option that pg_basebackup has had from 9.3 to 19, so that none is called unknown.
+/// All options of pg_basebackup from 9.3 to 19, so that none is reported as unknown.
 enum BasebackupOptions {
     static let table = StockArguments(table: [
         StockOption("help", "?"),
@@ -38,7 +38,7 @@ enum BasebackupOptions {
         StockOption("manifest-force-encode"),
         StockOption("manifest-checksums", nil, .required),
         StockOption("sync-method", nil, .required),
-        // Names of servers before 10.
+        // Names before 10.
         StockOption("xlog", "x"),
         StockOption("xlog-method", nil, .required, as: "wal-method"),
         StockOption("xlogdir", nil, .required, as: "waldir"),

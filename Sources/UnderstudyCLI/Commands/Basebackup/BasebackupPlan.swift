@@ -1,6 +1,6 @@
 import Understudy
 
-/// What a `basebackup` command line asks for.
+/// The request in a `basebackup` command line.
 struct BasebackupPlan: Sendable {
     enum Request: Sendable {
         case help, version

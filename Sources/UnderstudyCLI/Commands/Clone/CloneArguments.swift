@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The values of the options, as text: what they mean is `ClonePlan`'s business.
+/// The option values, as text; `CloneInterpreter` interprets them.
 struct CloneArguments: ParsableArguments {
     @Option var primary: String?
     @Option var primaryHost: String?

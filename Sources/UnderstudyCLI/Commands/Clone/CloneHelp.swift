@@ -1,4 +1,4 @@
-/// What `understudy clone --help` prints. Each option of the table is in it; a test sees to that.
+/// The output of `understudy clone --help`. A test checks that it has each option of the table.
 enum CloneHelp {
     static let text = """
         understudy clone turns a running primary into a standby: a verified base backup, the WAL that belongs

@@ -1,7 +1,7 @@
 import Understudy
 import UnderstudyPlatform
 
-/// Gives the options of `clone` their meaning, and refuses those that do not fit together.
+/// Interprets the options of `clone`, and refuses invalid combinations.
 struct CloneInterpreter {
     var parsed: CloneArguments
     var users: Users

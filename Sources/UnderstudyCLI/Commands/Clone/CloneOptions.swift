@@ -1,4 +1,4 @@
-/// The options of `clone`, read by the same rules as those of the stock tools.
+/// The options of `clone`, parsed by the same rules as those of the stock tools.
 enum CloneOptions {
     static let table = StockArguments(table: [
         StockOption("help", "?"),

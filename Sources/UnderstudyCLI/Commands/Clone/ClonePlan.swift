@@ -1,20 +1,20 @@
 import Understudy
 
-/// What a `clone` command line asks for.
+/// The request in a `clone` command line.
 struct ClonePlan: Sendable {
     enum Request: Sendable {
         case help, version
         case clone(ClonePlan)
     }
 
-    /// How `--progress` shows how far the clone is.
+    /// How `--progress` shows the progress of the clone.
     enum Progress: String, Sendable, CaseIterable {
-        /// A line that renews itself on a terminal, else lines now and then.
+        /// A line that is updated in place on a terminal, otherwise lines now and then.
         case auto
         case none, plain, json
     }
 
-    /// A remark about the command line that does not keep it from running.
+    /// A warning about the command line that does not prevent the run.
     struct Warning: Sendable, Equatable {
         var message: String
         var hint: String
@@ -29,7 +29,7 @@ struct ClonePlan: Sendable {
     var verbose: Bool
     var warnings: [Warning]
 
-    /// - Parameter users: Who runs this, and whom `--owner` may name.
+    /// - Parameter users: The current user, and the users that `--owner` may name.
     static func read(_ arguments: [String], users: Users) throws(UsageError) -> Request {
         let line = try StockCommandLine<CloneArguments>.read(arguments, table: CloneOptions.table, command: command)
         switch line {

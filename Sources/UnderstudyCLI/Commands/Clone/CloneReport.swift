@@ -1,6 +1,6 @@
 import Understudy
 
-/// What `clone` says at its end.
+/// The final message of `clone`.
 enum CloneReport {
     static func text(_ result: StandbyClone.Result, directory: String) -> String {
         var lines = ["cloned \(Quantity.bytes(result.backup.bytes)) into \"\(directory)\"\(verified(result.backup))"]

@@ -26,7 +26,7 @@ extension Program {
             ProgressWriter(style: style(of: plan), pointsToFast: plan.options.backup.checkpoint == .spread),
             console: console, columns: { StandardStreams.columns })
         do throws(UnderstudyError) {
-            // Before the copy: a shortage at the start would come hours later.
+            // Before the copy: otherwise a shortage would show only at the start, hours later.
             if plan.options.start != nil { try SpareResources.check() }
             let remains = Remains.copy(plan.directory, slot: plan.options.slot)
             let result = try await work(plan.connection, console: console, remains: remains) {

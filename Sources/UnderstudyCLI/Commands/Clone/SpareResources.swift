@@ -2,14 +2,14 @@ import Glibc
 import Understudy
 import UnderstudyPlatform
 
-/// Threads and descriptors that the start of a server needs besides those of the copy.
+/// The threads and descriptors that the start of a server needs besides those of the copy.
 ///
-/// Programs are run, and waited for, by Swift's own threads. The library beneath them ends the process where it can open no
-/// descriptor, and waits without end for a thread that it cannot have.
+/// Swift's own threads run programs and wait for them. The library beneath ends the process if it cannot open a
+/// descriptor, and waits forever for a thread that cannot be created.
 enum SpareResources {
     private static let threads = 8, descriptors = 24
 
-    /// Looks whether there are enough of both, and gives them back.
+    /// Checks that enough of both are available, and releases them.
     static func check() throws(UnderstudyError) {
         var opened: [ConfinedDirectory] = []
         let isOver = Monitor(false)

@@ -1,7 +1,7 @@
 import Glibc
 import Understudy
 
-/// Who runs the program, and who else there is.
+/// The current user, and a look-up of others.
 struct Users: Sendable {
     var effective: UInt32
     var find: @Sendable (String) -> BaseBackup.Owner?
@@ -13,7 +13,7 @@ struct Users: Sendable {
 
     private static func lookUp(_ name: String) -> BaseBackup.Owner? {
         var entry = unsafe passwd()
-        // The longest entry that is believed in: names and home directories fit many times over.
+        // The longest accepted entry: many times what names and home directories need.
         var buffer = [CChar](repeating: 0, count: 64 * 1024)
         return unsafe buffer.withUnsafeMutableBufferPointer { buffer in
             var found: UnsafeMutablePointer<passwd>?

@@ -35,7 +35,7 @@ extension Program {
         }
     }
 
-    /// Looked at before anything is asked of the server or of the user.
+    /// Checks the directory before anything is asked of the server or of the user.
     private func checkDirectory(_ path: String) throws(UsageError) {
         do throws(FileIOError) {
             _ = try ConfinedDirectory(path: path)

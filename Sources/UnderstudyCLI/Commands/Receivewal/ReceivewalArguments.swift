@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The values of the options, as text: what they mean is `ReceivewalPlan`'s business, in the stock tool's words.
+/// The option values, as text; `ReceivewalInterpreter` interprets them.
 struct ReceivewalArguments: ParsableArguments {
     @Option var directory: String?
     @Option var compress: String?

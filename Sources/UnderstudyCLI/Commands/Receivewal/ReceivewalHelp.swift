@@ -1,4 +1,4 @@
-/// What `--help` prints. Each option of the table is in it; a test sees to that.
+/// The output of `--help`. A test checks that it has each option of the table.
 enum ReceivewalHelp {
     static func text(for personality: Personality) -> String {
         let command = personality.receiveWALCommand

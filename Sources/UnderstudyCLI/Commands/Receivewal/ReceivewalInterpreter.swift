@@ -1,7 +1,6 @@
 import Understudy
 
-/// Gives the options their meaning, and refuses those that do not fit together with the stock tool's words, in the
-/// stock tool's order.
+/// Interprets the options, and refuses invalid combinations with the stock tool's messages, in the stock tool's order.
 struct ReceivewalInterpreter {
     var parsed: ReceivewalArguments
     var personality: Personality
@@ -39,7 +38,7 @@ struct ReceivewalInterpreter {
         if let text = parsed.maxLag { options.maxLag = try LagArgument.parse(text) }
         if let text = parsed.stallTimeout { options.stallTimeout = try StallArgument.parse(text) }
         options.reconnects = !parsed.noLoop
-        // What is wrong from the beginning is for the user to see, as with the stock tool.
+        // An error of the first connection is reported to the user, as with the stock tool.
         options.retriesFirstConnection = false
         return options
     }

@@ -1,4 +1,4 @@
-/// Every option that pg_receivewal has had from 9.3, as pg_receivexlog, to 19, and ours.
+/// All options of pg_receivewal from 9.3 (as pg_receivexlog) to 19, and ours.
 enum ReceivewalOptions {
     static let table = StockArguments(table: [
         StockOption("help", "?"),

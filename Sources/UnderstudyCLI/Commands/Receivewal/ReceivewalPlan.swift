@@ -1,6 +1,6 @@
 import Understudy
 
-/// What a `receivewal` command line asks for.
+/// The request in a `receivewal` command line.
 struct ReceivewalPlan: Sendable {
     enum Request: Sendable {
         case help, version
@@ -13,7 +13,7 @@ struct ReceivewalPlan: Sendable {
         case dropSlot(String)
     }
 
-    /// Where the WAL goes.
+    /// The directory for the WAL files.
     struct Directory: Sendable, Equatable {
         var path: String
         var compression: WALCompression
