@@ -9,7 +9,6 @@ let package = Package(
         .executable(name: "understudy", targets: ["UnderstudyMain"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -93,7 +92,6 @@ let package = Package(
             name: "UnderstudyCLI",
             dependencies: [
                 "CUnderstudyLinux", "Understudy", "UnderstudyPlatform",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(name: "UnderstudyMain", dependencies: ["UnderstudyCLI"]),

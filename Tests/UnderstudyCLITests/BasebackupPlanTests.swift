@@ -9,7 +9,7 @@ struct BasebackupPlanTests {
         _ line: String, as personality: Personality = .understudy
     ) throws -> BasebackupPlan {
         let words = line.split(separator: " ").map(String.init)
-        guard case .backup(let plan) = try BasebackupPlan.read(words, as: personality) else {
+        guard case .run(let plan) = try BasebackupPlan.read(words, as: personality) else {
             throw UsageError("not a backup")
         }
         return plan
@@ -189,7 +189,7 @@ struct BasebackupPlanTests {
         switch request {
         case .help: #expect(expected == "help")
         case .version: #expect(expected == "version")
-        case .backup: Issue.record("a backup")
+        case .run: Issue.record("a backup")
         }
     }
 }

@@ -15,7 +15,7 @@ struct ClonePlanTests {
 
     private func plan(_ line: String, users: Users = user) throws -> ClonePlan {
         let words = line.split(separator: " ").map { String($0).replacing("_", with: " ") }
-        guard case .clone(let plan) = try ClonePlan.read(words, users: users) else { throw UsageError("not a clone") }
+        guard case .run(let plan) = try ClonePlan.read(words, users: users) else { throw UsageError("not a clone") }
         return plan
     }
 

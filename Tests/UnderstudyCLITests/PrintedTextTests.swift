@@ -176,7 +176,10 @@ struct PrintedTextTests {
     @Test("our own texts are as they were written")
     func own() {
         let recorder = Recorder()
-        recorder.console().output(CloneHelp.text)
-        #expect(recorder.output == (CloneHelp.text.hasSuffix("\n") ? CloneHelp.text : CloneHelp.text + "\n"))
+        recorder.console().output(Command.clone.helpText(as: .understudy))
+        #expect(
+            recorder.output
+                == (Command.clone.helpText(as: .understudy).hasSuffix("\n")
+                    ? Command.clone.helpText(as: .understudy) : Command.clone.helpText(as: .understudy) + "\n"))
     }
 }

@@ -43,18 +43,18 @@ struct ProgramTests {
     func help() async {
         #expect(await run("understudy", "--help") == (0, UnderstudyHelp.text, ""))
         #expect(await run("understudy", "help") == (0, UnderstudyHelp.text, ""))
-        #expect(await run("understudy", "help", "clone") == (0, CloneHelp.text, ""))
-        #expect(await run("understudy", "clone", "--help") == (0, CloneHelp.text, ""))
-        #expect(await run("understudy", "basebackup", "-?") == (0, BasebackupHelp.text(for: .understudy), ""))
-        #expect(await run("pg_basebackup", "-?") == (0, BasebackupHelp.text(for: .baseBackup), ""))
-        #expect(await run("understudy", "help", "receivewal") == (0, ReceivewalHelp.text(for: .understudy), ""))
-        #expect(await run("understudy", "receivewal", "-?") == (0, ReceivewalHelp.text(for: .understudy), ""))
-        #expect(await run("pg_receivewal", "--help") == (0, ReceivewalHelp.text(for: .receiveWAL), ""))
-        #expect(ReceivewalHelp.text(for: .receiveXLOG).hasPrefix("pg_receivexlog receives the WAL"))
+        #expect(await run("understudy", "help", "clone") == (0, Command.clone.helpText(as: .understudy), ""))
+        #expect(await run("understudy", "clone", "--help") == (0, Command.clone.helpText(as: .understudy), ""))
+        #expect(await run("understudy", "basebackup", "-?") == (0, Command.basebackup.helpText(as: .understudy), ""))
+        #expect(await run("pg_basebackup", "-?") == (0, Command.basebackup.helpText(as: .baseBackup), ""))
+        #expect(await run("understudy", "help", "receivewal") == (0, Command.receivewal.helpText(as: .understudy), ""))
+        #expect(await run("understudy", "receivewal", "-?") == (0, Command.receivewal.helpText(as: .understudy), ""))
+        #expect(await run("pg_receivewal", "--help") == (0, Command.receivewal.helpText(as: .receiveWAL), ""))
+        #expect(Command.receivewal.helpText(as: .receiveXLOG).hasPrefix("pg_receivexlog receives the WAL"))
         for word in ["clone", "basebackup", "receivewal", "pg_basebackup", "pg_receivewal", "pg_receivexlog"] {
             #expect(UnderstudyHelp.text.contains(word))
         }
-        #expect(BasebackupHelp.text(for: .baseBackup).hasPrefix("pg_basebackup takes a base backup"))
+        #expect(Command.basebackup.helpText(as: .baseBackup).hasPrefix("pg_basebackup takes a base backup"))
     }
 
     @Test("usage errors have status 1, and standard output stays empty")
@@ -126,17 +126,32 @@ struct ProgramTests {
                 ))
     }
 
-    @Test(
-        "every option has its place in the help, and no line is too wide",
-        arguments: [
-            (BasebackupOptions.table, BasebackupHelp.text(for: .understudy)), (CloneOptions.table, CloneHelp.text),
-            (ReceivewalOptions.table, ReceivewalHelp.text(for: .understudy)),
-        ])
-    func completeHelp(arguments: StockArguments, help: String) {
-        for option in arguments.table {
+    @Test("every option has its place in the help, and no line is too wide", arguments: Command.all)
+    func completeHelp(command: Command) {
+        let help = command.helpText(as: .understudy)
+        for option in StockArguments(command.options).table {
             let name = option.short.map { "-\($0), --\(option.name)" } ?? "--\(option.name)"
             #expect(help.contains(name), "\(name)")
         }
         #expect(help.split(separator: "\n").allSatisfy { $0.count <= 110 })
+    }
+
+    @Test("every option is listed once for the parser, and once for the help", arguments: Command.all)
+    func listedOnce(command: Command) {
+        let read = command.options.map(\.name), shown = command.help.sections.flatMap { $0.options.map(\.name) }
+        #expect(read.sorted() == shown.sorted())
+        #expect(Set(read).count == read.count)
+        let letters = command.options.compactMap(\.short)
+        #expect(Set(letters).count == letters.count)
+    }
+
+    @Test(
+        "a link stands for a command, whatever directory it lies in",
+        arguments: [
+            ("pg_basebackup", .baseBackup), ("/usr/bin/pg_receivewal", .receiveWAL), ("./pg_receivexlog", .receiveXLOG),
+            ("understudy", .understudy), ("/opt/pg_basebackup/understudy", .understudy), ("", .understudy),
+        ] as [(String, Personality)])
+    func links(path: String, personality: Personality) {
+        #expect(Personality(calledAs: path) == personality)
     }
 }

@@ -142,10 +142,14 @@ struct Verdict {
             + Files.tree(place.wal).compactMap { look in
                 let name = look.name
                 if name == "diverged", look.isDirectory { return nil }
-                let isSegment =
-                    name.wholeMatch(of: /(diverged\/)?[0-9A-F]{24}(\.gz|\.lz4|\.zst)?(\.partial)?(\.[0-9]+)?/) != nil
-                let isHistory = name.wholeMatch(of: /[0-9A-F]{8}\.history(\.gz|\.lz4|\.zst)?/) != nil
-                if look.isFile, look.permissions & 0o7137 == 0, isSegment || isHistory { return nil }
+                let isWAL =
+                    name.wholeMatch(
+                        of: /([0-9A-F]{24}(\.gz|\.lz4|\.zst)?(\.partial)?|[0-9A-F]{8}\.history(\.gz|\.lz4|\.zst)?)/)
+                    != nil
+                // Behind its name stands when it was set aside.
+                let isDiverged =
+                    name.wholeMatch(of: /diverged\/[0-9A-F]{8}[0-9A-Za-z.]*\.[0-9]{8}T[0-9]{6}Z(-[0-9]+)?/) != nil
+                if look.isFile, look.permissions & 0o7137 == 0, isWAL || isDiverged { return nil }
                 return Complaint(kind: "an archive with more than WAL", what: "\(name) \(String(look.mode, radix: 8))")
             }
     }

@@ -180,27 +180,3 @@ extension Cluster {
         try handle.write(contentsOf: Data((lines.joined(separator: "\n") + "\n").utf8))
     }
 }
-
-/// Data directories as initdb leaves them, made once for each set of its options and copied for each cluster.
-private enum ClusterTemplate {
-    private static let templates = Locked<[String: String]>([:])
-
-    static func copy(_ installation: PostgresInstallation, _ options: Cluster.Options, to directory: String) throws {
-        var arguments = [
-            "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync",
-            "--wal-segsize=\(options.walSegmentMegabytes)",
-        ]
-        if options.checksums { arguments.append("--data-checksums") }
-        if !options.checksums, installation.major >= 18 { arguments.append("--no-data-checksums") }
-        if options.groupAccess { arguments.append("--allow-group-access") }
-        let key = ([installation.programs] + arguments).joined(separator: " ")
-        let template = try templates.withLock { templates in
-            if let template = templates[key] { return template }
-            let template = TestDirectory.freshPath("template")
-            try Program.check(installation.program("initdb"), ["-D", template] + arguments)
-            templates[key] = template
-            return template
-        }
-        try Program.check("/bin/cp", ["-a", template, directory])
-    }
-}

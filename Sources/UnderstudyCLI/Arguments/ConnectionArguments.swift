@@ -1,5 +1,3 @@
-import ArgumentParser
-
 /// When to ask the user for a password.
 enum PasswordPolicy: Sendable, Equatable {
     /// `-w`
@@ -10,17 +8,6 @@ enum PasswordPolicy: Sendable, Equatable {
     case always
 }
 
-/// `-w` and `-W`: the later one counts.
-enum PasswordFlag: String, EnumerableFlag {
-    case noPassword, password
-
-    static func name(for value: PasswordFlag) -> NameSpecification {
-        .customLong(value == .password ? "password" : "no-password")
-    }
-
-    var policy: PasswordPolicy { self == .password ? .always : .never }
-}
-
 /// The server to connect to: the connection string, and the keywords that override it.
 struct ConnectionRequest: Sendable, Equatable {
     /// The argument of `-d`; the library parses it, so that URIs, services and the environment work as in libpq.
@@ -29,9 +16,9 @@ struct ConnectionRequest: Sendable, Equatable {
     var password: PasswordPolicy
 
     /// `-h`, `-p` and `-U` override the connection string, as with the stock tools.
-    init(source: String?, host: String?, port: String?, user: String?, password: PasswordFlag?, program: String) {
+    init(source: String?, host: String?, port: String?, user: String?, password: PasswordPolicy, program: String) {
         self.source = source ?? ""
-        self.password = password?.policy ?? .onDemand
+        self.password = password
         overrides = ["fallback_application_name": program]
         overrides["host"] = host
         overrides["port"] = port

@@ -1,63 +1,56 @@
 import UnderstudyPlatform
 
-/// The program that the process acts as, by the name it was called by.
-enum Personality: Sendable, Equatable {
+/// The name that the program was called by: its own, or that of a stock program whose place it takes.
+struct Personality: Sendable, Equatable {
+    /// What messages begin with.
+    let program: String
+    /// The command that a link stands for; nil where a command follows.
+    private let commandName: String?
+
     /// `understudy`, with subcommands.
-    case understudy
-    /// A link named `pg_basebackup`: behaves as that program to its callers.
-    case baseBackup
+    static let understudy = Personality(program: "understudy", commandName: nil)
+    /// A link named `pg_basebackup`: that program, as far as its callers can see.
+    static let baseBackup = Personality(program: "pg_basebackup", commandName: "basebackup")
     /// A link named `pg_receivewal`.
-    case receiveWAL
-    /// A link named `pg_receivexlog`: the same program by its name before 10.
-    case receiveXLOG
+    static let receiveWAL = Personality(program: "pg_receivewal", commandName: "receivewal")
+    /// A link named `pg_receivexlog`: the same, by its name before 10.
+    static let receiveXLOG = Personality(program: "pg_receivexlog", commandName: "receivewal")
 
-    /// - Parameter path: The first word of the command line, with or without directories.
+    private init(program: String, commandName: String?) {
+        self.program = program
+        self.commandName = commandName
+    }
+
+    /// - Parameter path: The first word of the command line, with or without folders.
     init(calledAs path: String) {
-        switch path.pathComponents.last {
-        case "pg_basebackup": self = .baseBackup
-        case "pg_receivewal": self = .receiveWAL
-        case "pg_receivexlog": self = .receiveXLOG
-        default: self = .understudy
-        }
+        let name = path.pathComponents.last.map(String.init) ?? ""
+        let command = Command.all.first { $0.links.contains(name) }
+        self = command.map { Personality(program: name, commandName: $0.name) } ?? .understudy
     }
 
-    /// The prefix of messages.
-    var program: String {
-        switch self {
-        case .understudy: "understudy"
-        case .baseBackup: "pg_basebackup"
-        case .receiveWAL: "pg_receivewal"
-        case .receiveXLOG: "pg_receivexlog"
-        }
+    var command: Command? { commandName.flatMap(Command.named) }
+
+    /// The words that a user types to run a command. A link is a program of its own, without subcommands.
+    func line(of command: Command) -> String {
+        self == .understudy ? "\(program) \(command.name)" : program
     }
 
-    /// The command for a base backup, as a user types it.
-    var baseBackupCommand: String { command("basebackup") }
-    var baseBackupVersion: String { version(of: "basebackup") }
-
-    /// The command to receive WAL, as a user types it.
-    var receiveWALCommand: String { command("receivewal") }
-    var receiveWALVersion: String { version(of: "receivewal") }
-
-    /// The label of a backup without `--label`.
-    var label: String { self == .understudy ? "understudy base backup" : "\(program) base backup" }
-
-    /// A program called through a link has no subcommands.
-    private func command(_ subcommand: String) -> String {
-        self == .understudy ? "understudy \(subcommand)" : program
-    }
-
-    /// Callers look for `NAME (PostgreSQL) X.Y`, with X.Y no older than their server's; some take the second word, so
-    /// NAME is one word.
-    private func version(of subcommand: String) -> String {
-        let name = self == .understudy ? "understudy-\(subcommand)" : program
+    /// What `--version` prints for a command that takes the place of a stock program.
+    ///
+    /// Callers look for `NAME (PostgreSQL) X.Y`, and want an X.Y no less than their server's; some take the second
+    /// word, so that NAME is one word.
+    func stockVersion(of command: Command) -> String {
+        let name = self == .understudy ? "\(program)-\(command.name)" : program
         return "\(name) (PostgreSQL) \(Version.newestServer).0 (Understudy \(Version.understudy))"
     }
+
+    /// The label of a backup without one of its own.
+    var label: String { "\(program) base backup" }
 }
 
 enum Version {
     static let understudy = "0.1.0"
-    /// The newest PostgreSQL version that is supported.
+    /// The newest PostgreSQL that this program is made for.
     static let newestServer = "19"
     static let oldestServer = "9.3"
 

@@ -1,4 +1,4 @@
-/// The output of `understudy --help`.
+/// What `understudy --help` prints.
 enum UnderstudyHelp {
     static let text = """
         understudy copies running PostgreSQL servers over their replication protocol.
@@ -7,16 +7,14 @@ enum UnderstudyHelp {
           understudy COMMAND [OPTION]...
 
         Commands:
-          clone         turn a running primary into a standby, and start it if you like
-          basebackup    take a base backup, with the options of pg_basebackup
-          receivewal    receive WAL into an archive, with the options of pg_receivewal
+        \(commands)
           help COMMAND  show the help of a command
 
         Options:
           -V, --version  show the version, then exit
           -?, --help     show this help, then exit
 
-        Called through a link named pg_basebackup, pg_receivewal or pg_receivexlog, it takes that program's place.
+        Called through a link named \(links), it takes that program's place.
 
         Examples:
           understudy clone --primary "host=10.0.0.1 user=replicator" -D /srv/standby --slot standby1 --start
@@ -24,4 +22,15 @@ enum UnderstudyHelp {
           understudy receivewal -h 10.0.0.1 -U replicator -D /srv/wal --slot archive1 -Z zstd
 
         """
+
+    private static var commands: String {
+        Command.all.map { command in
+            "  \(command.name)" + String(repeating: " ", count: 14 - command.name.count) + command.summary
+        }.joined(separator: "\n")
+    }
+
+    private static var links: String {
+        let names = Command.all.flatMap(\.links)
+        return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
+    }
 }

@@ -1,67 +1,75 @@
 import Understudy
 import UnderstudyPlatform
 
-/// Interprets the options, and refuses invalid combinations with the stock tool's messages, in the stock tool's order.
+/// Gives the options their meaning, and refuses those that do not fit together with the stock tool's words, in the
+/// stock tool's order.
 struct BasebackupInterpreter {
-    var parsed: BasebackupArguments
+    var parsed: OptionValues
     var personality: Personality
 
     func plan(operands: [String]) throws(UsageError) -> BasebackupPlan {
         let walMethod = try walMethod()
-        let checkpoint = try parsed.checkpoint.map(CheckpointArgument.parse)
+        let checkpoint = try parsed[BasebackupOptions.checkpoint].map(CheckpointArgument.parse)
         try checkFormat()
-        let maxRate = try parsed.maxRate.map(TransferRate.parse)
+        let maxRate = try parsed[CommonOptions.maxRate].map(TransferRate.parse)
         var mappings: [BaseBackup.TablespaceMapping] = []
-        for text in parsed.tablespaceMapping { mappings.append(try TablespaceArgument.parse(text)) }
-        let interval = try parsed.statusInterval.map { text throws(UsageError) in
+        for text in parsed.all(BasebackupOptions.tablespaceMapping) {
+            mappings.append(try TablespaceArgument.parse(text))
+        }
+        let interval = try parsed[BasebackupOptions.statusInterval].map { text throws(UsageError) in
             try NumberArgument.integer(text, option: "-s/--status-interval", in: 0...2_147_483)
         }
         if let operand = operands.first {
             throw misuse("too many command-line arguments (first is \"\(operand)\")")
         }
-        guard let directory = parsed.pgdata, !directory.isEmpty else { throw misuse("no target directory specified") }
+        guard let directory = parsed[BasebackupOptions.pgdata], !directory.isEmpty else {
+            throw misuse("no target directory specified")
+        }
         try refuseWhatIsMissing()
         let slot = try slot(walMethod: walMethod)
-        if let path = parsed.waldir, !path.isAbsolutePath {
+        if let path = parsed[BasebackupOptions.waldir], !path.isAbsolutePath {
             throw misuse("WAL directory location must be an absolute path")
         }
         try checkEstimateAndManifest()
 
         var options = BaseBackup.Options(
-            label: parsed.label ?? personality.label, wal: walMethod, checkpoint: checkpoint ?? .spread, slot: slot)
+            label: parsed[BasebackupOptions.label] ?? personality.label, wal: walMethod,
+            checkpoint: checkpoint ?? .spread, slot: slot)
         options.maxRate = maxRate
         options.tablespaceMappings = mappings
         options.unmappedTablespaces = personality == .understudy ? .guarded : .anywhere
         options.takesTargetMode = false
-        options.walDirectory = parsed.waldir
-        options.verifyServerChecksums = !parsed.noVerifyChecksums
-        options.manifest = !parsed.noManifest
-        if let name = parsed.manifestChecksums { options.manifestChecksum = try manifestChecksum(name) }
-        options.manifestForceEncode = parsed.manifestForceEncode
-        options.estimateSize = !parsed.noEstimateSize
-        options.sync = !parsed.noSync
+        options.walDirectory = parsed[BasebackupOptions.waldir]
+        options.verifyServerChecksums = !parsed.has(BasebackupOptions.noVerifyChecksums)
+        options.manifest = !parsed.has(BasebackupOptions.noManifest)
+        if let name = parsed[BasebackupOptions.manifestChecksums] {
+            options.manifestChecksum = try manifestChecksum(name)
+        }
+        options.manifestForceEncode = parsed.has(BasebackupOptions.manifestForceEncode)
+        options.estimateSize = !parsed.has(BasebackupOptions.noEstimateSize)
+        options.sync = !parsed.has(BasebackupOptions.noSync)
         options.syncMethod = try syncMethod()
-        options.cleanUp = !parsed.noClean
-        options.forceClean = parsed.forceClean
-        if let text = parsed.stallTimeout { options.stallTimeout = try StallArgument.parse(text) }
+        options.cleanUp = !parsed.has(BasebackupOptions.noClean)
+        options.forceClean = parsed.has(BasebackupOptions.forceClean)
+        if let text = parsed[BasebackupOptions.stallTimeout] { options.stallTimeout = try StallArgument.parse(text) }
         if let interval { options.statusInterval = .seconds(interval) }
-        options.writeRecoverySettings = parsed.writeRecoveryConf
+        options.writeRecoverySettings = parsed.has(BasebackupOptions.writeRecoveryConf)
         return BasebackupPlan(
             directory: directory, options: options,
-            connection: ConnectionRequest(
-                source: parsed.dbname, host: parsed.host, port: parsed.port, user: parsed.username,
-                password: parsed.password, program: personality.program),
-            progress: parsed.progress, verbose: parsed.verbose)
+            connection: parsed.connection(program: personality.program),
+            progress: parsed.has(BasebackupOptions.progress), verbose: parsed.has(CommonOptions.verbose))
     }
 
     private func misuse(_ message: String) -> UsageError {
-        UsageError(message, hint: UsageError.tryHelp(personality.baseBackupCommand))
+        UsageError(message, hint: UsageError.tryHelp(personality.line(of: .basebackup)))
     }
 
     private func walMethod() throws(UsageError) -> BaseBackup.WALMethod {
-        if parsed.xlog, parsed.walMethod != nil { throw misuse("cannot specify both --xlog and --wal-method") }
-        switch parsed.walMethod {
-        case nil: return parsed.xlog ? .fetch : .stream
+        if parsed.has(BasebackupOptions.xlog), parsed[BasebackupOptions.walMethod] != nil {
+            throw misuse("cannot specify both --xlog and --wal-method")
+        }
+        switch parsed[BasebackupOptions.walMethod] {
+        case nil: return parsed.has(BasebackupOptions.xlog) ? .fetch : .stream
         case "n", "none": return .none
         case "f", "fetch": return .fetch
         case "s", "stream": return .stream
@@ -71,7 +79,7 @@ struct BasebackupInterpreter {
     }
 
     private func checkFormat() throws(UsageError) {
-        switch parsed.format {
+        switch parsed[BasebackupOptions.format] {
         case nil, "p", "plain": return
         case "t", "tar": throw notYet("tar format is", hint: "Use plain format, which is the default.")
         case .some(let other):
@@ -80,23 +88,23 @@ struct BasebackupInterpreter {
     }
 
     private func refuseWhatIsMissing() throws(UsageError) {
-        if parsed.pgdata == "-" {
+        if parsed[BasebackupOptions.pgdata] == "-" {
             throw notYet(
                 "a backup to standard output is", hint: "Name a directory; one that is called \"-\" is \"./-\".")
         }
-        if parsed.gzip || !["0", "none", nil].contains(parsed.compress) {
+        if parsed.has(BasebackupOptions.gzip) || !["0", "none", nil].contains(parsed[BasebackupOptions.compress]) {
             throw notYet("compression is", hint: "Leave out -z, --gzip, -Z and --compress.")
         }
-        if ![nil, "client"].contains(parsed.target) {
+        if ![nil, "client"].contains(parsed[BasebackupOptions.target]) {
             throw notYet("a backup target on the server is", hint: "Leave out -t and --target.")
         }
-        if parsed.incremental != nil {
+        if parsed[BasebackupOptions.incremental] != nil {
             throw notYet("an incremental backup is", hint: "Leave out -i and --incremental for a full one.")
         }
     }
 
     private func syncMethod() throws(UsageError) -> BaseBackup.SyncMethod {
-        switch parsed.syncMethod {
+        switch parsed[BasebackupOptions.syncMethod] {
         case nil: return .automatic
         case "fsync": return .fsync
         case "syncfs": return .syncfs
@@ -109,25 +117,29 @@ struct BasebackupInterpreter {
     }
 
     private func slot(walMethod: BaseBackup.WALMethod) throws(UsageError) -> BaseBackup.Slot {
-        if parsed.slot != nil, walMethod != .stream {
+        if parsed[BasebackupOptions.slot] != nil, walMethod != .stream {
             throw misuse("replication slots can only be used with WAL streaming")
         }
-        if parsed.noSlot, parsed.slot != nil { throw misuse("--no-slot cannot be used with slot name") }
-        if parsed.createSlot, parsed.slot == nil {
+        if parsed.has(BasebackupOptions.noSlot), parsed[BasebackupOptions.slot] != nil {
+            throw misuse("--no-slot cannot be used with slot name")
+        }
+        if parsed.has(BasebackupOptions.createSlot), parsed[BasebackupOptions.slot] == nil {
             throw misuse("--create-slot needs a slot to be specified using --slot")
         }
-        if let name = parsed.slot { return parsed.createSlot ? .create(name) : .existing(name) }
-        return parsed.noSlot || walMethod != .stream ? .none : .temporary
+        if let name = parsed[BasebackupOptions.slot] {
+            return parsed.has(BasebackupOptions.createSlot) ? .create(name) : .existing(name)
+        }
+        return parsed.has(BasebackupOptions.noSlot) || walMethod != .stream ? .none : .temporary
     }
 
     private func checkEstimateAndManifest() throws(UsageError) {
-        if parsed.progress, parsed.noEstimateSize {
+        if parsed.has(BasebackupOptions.progress), parsed.has(BasebackupOptions.noEstimateSize) {
             throw misuse("--progress and --no-estimate-size are incompatible options")
         }
-        if parsed.noManifest, parsed.manifestChecksums != nil {
+        if parsed.has(BasebackupOptions.noManifest), parsed[BasebackupOptions.manifestChecksums] != nil {
             throw misuse("--no-manifest and --manifest-checksums are incompatible options")
         }
-        if parsed.noManifest, parsed.manifestForceEncode {
+        if parsed.has(BasebackupOptions.noManifest), parsed.has(BasebackupOptions.manifestForceEncode) {
             throw misuse("--no-manifest and --manifest-force-encode are incompatible options")
         }
     }
@@ -142,7 +154,7 @@ struct BasebackupInterpreter {
     }
 }
 
-/// The value of `--checkpoint`, in upper or lower case, as with the stock tool.
+/// The value of `--checkpoint`, in any case, as the stock tool takes it.
 enum CheckpointArgument {
     static func parse(_ text: String) throws(UsageError) -> BaseBackup.Checkpoint {
         guard let checkpoint = BaseBackup.Checkpoint(rawValue: text.lowercased()) else {

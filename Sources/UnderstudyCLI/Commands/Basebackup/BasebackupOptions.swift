@@ -1,46 +1,155 @@
-/// All options of pg_basebackup from 9.3 to 19, so that none is reported as unknown.
+/// Every option that pg_basebackup has had from 9.3 to 19, so that none is called unknown, and ours.
 enum BasebackupOptions {
-    static let table = StockArguments(table: [
-        StockOption("help", "?"),
-        StockOption("version", "V"),
-        StockOption("pgdata", "D", .required),
-        StockOption("format", "F", .required),
-        StockOption("incremental", "i", .required),
-        StockOption("checkpoint", "c", .required),
-        StockOption("create-slot", "C"),
-        StockOption("max-rate", "r", .required),
-        StockOption("write-recovery-conf", "R"),
-        StockOption("slot", "S", .required),
-        StockOption("target", "t", .required),
-        StockOption("tablespace-mapping", "T", .required),
-        StockOption("wal-method", "X", .required),
-        StockOption("gzip", "z"),
-        StockOption("compress", "Z", .required),
-        StockOption("label", "l", .required),
-        StockOption("no-clean", "n"),
-        StockOption("force-clean", isOwn: true),
-        StockOption("stall-timeout", nil, .required, isOwn: true),
-        StockOption("no-sync", "N"),
-        StockOption("dbname", "d", .required),
-        StockOption("host", "h", .required),
-        StockOption("port", "p", .required),
-        StockOption("username", "U", .required),
-        StockOption("no-password", "w"),
-        StockOption("password", "W"),
-        StockOption("status-interval", "s", .required),
-        StockOption("verbose", "v"),
-        StockOption("progress", "P"),
-        StockOption("waldir", nil, .required),
-        StockOption("no-slot"),
-        StockOption("no-verify-checksums"),
-        StockOption("no-estimate-size"),
-        StockOption("no-manifest"),
-        StockOption("manifest-force-encode"),
-        StockOption("manifest-checksums", nil, .required),
-        StockOption("sync-method", nil, .required),
-        // Names before 10.
-        StockOption("xlog", "x"),
-        StockOption("xlog-method", nil, .required, as: "wal-method"),
-        StockOption("xlogdir", nil, .required, as: "waldir"),
-    ])
+    // MARK: What the backup holds, and where it goes
+
+    static let pgdata = CommandOption(
+        "pgdata", "D", "DIRECTORY", stock: .all, help: "the directory to write; made, or empty")
+    static let format = CommandOption("format", "F", "p|t", stock: .all, help: "plain files; tar is not supported yet")
+    static let walMethod = CommandOption(
+        "wal-method", "X", "none|fetch|stream", aliases: ["xlog-method"], stock: .all,
+        help: """
+            how the WAL that it needs gets into it: not at all,
+            at its end, or while it runs (default: stream);
+            --xlog-method is its older name
+            """)
+    static let xlog = CommandOption("xlog", "x", stock: .before(100_000), help: "the same as -X fetch")
+    static let writeRecoveryConf = CommandOption(
+        "write-recovery-conf", "R", stock: .all, help: "write the settings of a standby of this server")
+    static let tablespaceMapping = CommandOption(
+        "tablespace-mapping", "T", "OLDDIR=NEWDIR", stock: .since(90400),
+        help: "put the tablespace of OLDDIR into NEWDIR")
+    static let waldir = CommandOption(
+        "waldir", nil, "DIRECTORY", aliases: ["xlogdir"], stock: .since(90400),
+        help: "put the WAL into DIRECTORY (also: --xlogdir)")
+    static let label = CommandOption("label", "l", "LABEL", stock: .all, help: "the backup's label")
+
+    // MARK: How it is taken
+
+    static let checkpoint = CommandOption(
+        "checkpoint", "c", "fast|spread", stock: .all,
+        help: """
+            begin with a checkpoint at once, or with one that is
+            spread out to spare the server (default: spread)
+            """)
+    static let slot = CommandOption(
+        "slot", "S", "NAME", stock: .since(90600), help: "the replication slot of the WAL stream")
+    static let createSlot = CommandOption("create-slot", "C", stock: .since(110_000), help: "make that slot")
+    static let noSlot = CommandOption("no-slot", stock: .since(100_000), help: "no temporary slot either")
+    static let noClean = CommandOption(
+        "no-clean", "n", stock: .since(100_000), help: "keep what was made when the backup fails")
+    static let forceClean = CommandOption(
+        "force-clean",
+        help: """
+            first remove what an earlier run has left in the same
+            place because it was killed, and nothing else
+            """)
+    static let stallTimeout = CommandOption(
+        "stall-timeout", nil, "TIME",
+        help: """
+            give up when the server is silent for so long, in s
+            unless a unit follows (default: 5min; 0 for never)
+            """)
+    static let noSync = CommandOption(
+        "no-sync", "N", stock: .since(100_000), help: "do not wait until all is on stable storage")
+    static let syncMethod = CommandOption(
+        "sync-method", nil, "fsync|syncfs", stock: .since(170_000),
+        help: """
+            sync each file, or the file systems as a whole
+            (default: what the file system is good for)
+            """)
+    static let noVerifyChecksums = CommandOption(
+        "no-verify-checksums", stock: .since(110_000), help: "do not verify page checksums on the server")
+    static let manifestChecksums = CommandOption(
+        "manifest-checksums", nil, "NONE|CRC32C|SHA224|SHA256|SHA384|SHA512", stock: .since(130_000),
+        help: "the checksums of the manifest (default: CRC32C)")
+    static let manifestForceEncode = CommandOption(
+        "manifest-force-encode", stock: .since(130_000), help: "hex-encode all file names in the manifest")
+    static let noManifest = CommandOption(
+        "no-manifest", stock: .since(130_000), help: "no manifest, and so no verification on arrival")
+    static let noEstimateSize = CommandOption(
+        "no-estimate-size", stock: .since(130_000), help: "do not let the server estimate the size")
+
+    // MARK: What is said, and the server
+
+    static let progress = CommandOption("progress", "P", stock: .all, help: "show how far it is")
+    static let statusInterval = CommandOption(
+        "status-interval", "s", "SECONDS", stock: .all,
+        help: """
+            how often to tell the server the WAL position
+            (default: 10; 0 for only when it asks)
+            """)
+
+    // MARK: Recognised, and refused where they ask for what is not there yet
+
+    static let incremental = CommandOption("incremental", "i", "MANIFEST", stock: .since(170_000), help: "")
+    static let target = CommandOption("target", "t", "TARGET[:DETAIL]", stock: .since(150_000), help: "")
+    static let gzip = CommandOption("gzip", "z", stock: .all, help: "")
+    static let compress = CommandOption("compress", "Z", "METHOD[:DETAIL]", stock: .all, help: "")
+}
+
+extension Command {
+    static let basebackup = Command(
+        name: "basebackup", summary: "take a base backup, with the options of pg_basebackup", links: ["pg_basebackup"],
+        options: [
+            CommonOptions.help, CommonOptions.version, BasebackupOptions.pgdata, BasebackupOptions.format,
+            BasebackupOptions.incremental, BasebackupOptions.checkpoint, BasebackupOptions.createSlot,
+            CommonOptions.maxRate, BasebackupOptions.writeRecoveryConf, BasebackupOptions.slot,
+            BasebackupOptions.target, BasebackupOptions.tablespaceMapping, BasebackupOptions.walMethod,
+            BasebackupOptions.gzip, BasebackupOptions.compress, BasebackupOptions.label, BasebackupOptions.noClean,
+            BasebackupOptions.forceClean, BasebackupOptions.stallTimeout, BasebackupOptions.noSync,
+            CommonOptions.dbname, CommonOptions.host, CommonOptions.port, CommonOptions.username,
+            CommonOptions.noPassword, CommonOptions.password, BasebackupOptions.statusInterval,
+            CommonOptions.verbose, BasebackupOptions.progress, BasebackupOptions.waldir, BasebackupOptions.noSlot,
+            BasebackupOptions.noVerifyChecksums, BasebackupOptions.noEstimateSize, BasebackupOptions.noManifest,
+            BasebackupOptions.manifestForceEncode, BasebackupOptions.manifestChecksums, BasebackupOptions.syncMethod,
+            BasebackupOptions.xlog,
+        ],
+        help: Help(
+            about: "COMMAND takes a base backup of a running PostgreSQL server.",
+            usage: ["COMMAND [OPTION]... -D DIRECTORY"],
+            sections: [
+                .init(
+                    title: "What the backup holds, and where it goes",
+                    options: [
+                        BasebackupOptions.pgdata, BasebackupOptions.format, BasebackupOptions.walMethod,
+                        BasebackupOptions.xlog, BasebackupOptions.writeRecoveryConf,
+                        BasebackupOptions.tablespaceMapping, BasebackupOptions.waldir, BasebackupOptions.label,
+                    ]),
+                .init(
+                    title: "How it is taken",
+                    options: [
+                        BasebackupOptions.checkpoint, CommonOptions.maxRate, BasebackupOptions.slot,
+                        BasebackupOptions.createSlot, BasebackupOptions.noSlot, BasebackupOptions.noClean,
+                        BasebackupOptions.forceClean, BasebackupOptions.stallTimeout, BasebackupOptions.noSync,
+                        BasebackupOptions.syncMethod, BasebackupOptions.noVerifyChecksums,
+                        BasebackupOptions.manifestChecksums, BasebackupOptions.manifestForceEncode,
+                        BasebackupOptions.noManifest, BasebackupOptions.noEstimateSize,
+                    ]),
+                .init(
+                    title: "What is said",
+                    options: [
+                        BasebackupOptions.progress, CommonOptions.verbose, CommonOptions.version, CommonOptions.help,
+                    ]),
+                .init(
+                    title: "The server",
+                    options: [
+                        CommonOptions.dbname, CommonOptions.host, CommonOptions.port, CommonOptions.username,
+                        CommonOptions.noPassword, CommonOptions.password, BasebackupOptions.statusInterval,
+                    ]),
+                .init(
+                    title: "Recognized, but not supported yet",
+                    options: [
+                        BasebackupOptions.incremental, BasebackupOptions.target, BasebackupOptions.gzip,
+                        BasebackupOptions.compress,
+                    ]),
+            ],
+            notes: """
+                -h, -p and -U beat the connection string; libpq's environment variables, service
+                and password files work as with every other client.
+                """,
+            examples: [
+                "COMMAND -h 10.0.0.1 -U replicator -D /srv/backup -c fast -P",
+                #"COMMAND -d "host=10.0.0.1 user=replicator" -R -S standby1 -C -D /srv/standby"#,
+            ]),
+        run: { program, words, personality in await program.basebackup(words, as: personality) })
 }

@@ -2,22 +2,14 @@ import Understudy
 
 extension Program {
     func basebackup(_ words: [String], as personality: Personality) async -> Int32 {
-        let plan: BasebackupPlan
-        do throws(UsageError) {
-            let quiet = Console(program: personality.program, verbose: false, write: write)
-            switch try BasebackupPlan.read(words, as: personality) {
-            case .help:
-                quiet.output(BasebackupHelp.text(for: personality))
-                return ExitStatus.success
-            case .version:
-                quiet.output(personality.baseBackupVersion)
-                return ExitStatus.success
-            case .backup(let backup):
-                plan = backup
-            }
-        } catch {
-            return fail(error, console: Console(program: personality.program, verbose: false, write: write))
+        await run(
+            .basebackup, as: personality, { () throws(UsageError) in try BasebackupPlan.read(words, as: personality) }
+        ) {
+            await basebackup($0, as: personality)
         }
+    }
+
+    private func basebackup(_ plan: BasebackupPlan, as personality: Personality) async -> Int32 {
         let console = Console(program: personality.program, verbose: plan.verbose, write: write)
         let reporter = ProgressReporter(
             ProgressWriter(style: style(of: plan), pointsToFast: plan.options.checkpoint == .spread), console: console,

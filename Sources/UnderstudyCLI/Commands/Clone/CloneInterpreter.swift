@@ -1,71 +1,76 @@
 import Understudy
 import UnderstudyPlatform
 
-/// Interprets the options of `clone`, and refuses invalid combinations.
+/// Gives the options of `clone` their meaning, and refuses those that do not fit together.
 struct CloneInterpreter {
-    var parsed: CloneArguments
+    var parsed: OptionValues
     var users: Users
 
     func plan(operands: [String]) throws(UsageError) -> ClonePlan {
         if let operand = operands.first {
             throw misuse("too many command-line arguments (first is \"\(operand)\")")
         }
-        guard parsed.primary != nil || parsed.primaryHost != nil else {
+        guard parsed[CloneOptions.primary] != nil || parsed[CloneOptions.primaryHost] != nil else {
             throw UsageError(
                 "no primary specified", hint: "Use --primary \"host=HOST user=ROLE\", or -h HOST with -U ROLE.")
         }
-        guard let directory = parsed.pgdata, !directory.isEmpty else { throw misuse("no target directory specified") }
+        guard let directory = parsed[CloneOptions.pgdata], !directory.isEmpty else {
+            throw misuse("no target directory specified")
+        }
 
         var options = StandbyClone.Options()
         options.backup = try backup()
         options.slot = try slot()
-        options.passfile = parsed.passfile
-        options.port = try parsed.port.map { text throws(UsageError) in
+        options.passfile = parsed[CloneOptions.passfile]
+        options.port = try parsed[CloneOptions.port].map { text throws(UsageError) in
             try NumberArgument.integer(text, option: "--port", in: 1...65535)
         }
-        if parsed.configFile != nil, parsed.generateConfig {
+        if parsed[CloneOptions.configFile] != nil, parsed.has(CloneOptions.generateConfig) {
             throw misuse("--config-file and --generate-config are incompatible options")
         }
-        options.configFile = parsed.configFile
-        options.generateConfig = parsed.generateConfig
-        options.binDirectory = parsed.binDir
+        options.configFile = parsed[CloneOptions.configFile]
+        options.generateConfig = parsed.has(CloneOptions.generateConfig)
+        options.binDirectory = parsed[CloneOptions.binDir]
         options.start = try start(owner: options.backup.owner)
         return ClonePlan(
             directory: directory, options: options,
             connection: ConnectionRequest(
-                source: parsed.primary, host: parsed.primaryHost, port: parsed.primaryPort, user: parsed.primaryUser,
-                password: parsed.password, program: Personality.understudy.program),
-            progress: try progress(), verbose: parsed.verbose, warnings: warnings())
+                source: parsed[CloneOptions.primary], host: parsed[CloneOptions.primaryHost],
+                port: parsed[CloneOptions.primaryPort], user: parsed[CloneOptions.primaryUser],
+                password: parsed.passwordPolicy, program: Personality.understudy.program),
+            progress: try progress(), verbose: parsed.has(CommonOptions.verbose), warnings: warnings())
     }
 
     private func misuse(_ message: String) -> UsageError {
-        UsageError(message, hint: UsageError.tryHelp(ClonePlan.command))
+        UsageError(message, hint: UsageError.tryHelp(Personality.understudy.line(of: .clone)))
     }
 
     private func backup() throws(UsageError) -> BaseBackup.Options {
         var options = StandbyClone.Options().backup
-        if let label = parsed.label { options.label = label }
-        options.checkpoint = try parsed.checkpoint.map(CheckpointArgument.parse) ?? .spread
-        options.maxRate = try parsed.maxRate.map(TransferRate.parse)
-        for text in parsed.tablespaceMapping {
+        if let label = parsed[CloneOptions.label] { options.label = label }
+        options.checkpoint = try parsed[CloneOptions.checkpoint].map(CheckpointArgument.parse) ?? .spread
+        options.maxRate = try parsed[CloneOptions.maxRate].map(TransferRate.parse)
+        for text in parsed.all(CloneOptions.tablespaceMapping) {
             options.tablespaceMappings.append(try TablespaceArgument.parse(text))
         }
-        if let path = parsed.waldir, !path.isAbsolutePath {
+        if let path = parsed[CloneOptions.waldir], !path.isAbsolutePath {
             throw misuse("WAL directory location must be an absolute path")
         }
-        options.walDirectory = parsed.waldir
-        options.verifyServerChecksums = !parsed.noVerifyChecksums
-        options.sync = !parsed.noSync
-        options.cleanUp = !parsed.noClean
-        options.forceClean = parsed.forceClean
-        if let text = parsed.stallTimeout { options.stallTimeout = try StallArgument.parse(text) }
-        options.owner = try parsed.owner.map(owner)
+        options.walDirectory = parsed[CloneOptions.waldir]
+        options.verifyServerChecksums = !parsed.has(CloneOptions.noVerifyChecksums)
+        options.sync = !parsed.has(CloneOptions.noSync)
+        options.cleanUp = !parsed.has(CloneOptions.noClean)
+        options.forceClean = parsed.has(CloneOptions.forceClean)
+        if let text = parsed[CloneOptions.stallTimeout] { options.stallTimeout = try StallArgument.parse(text) }
+        options.owner = try parsed[CloneOptions.owner].map(owner)
         return options
     }
 
     private func slot() throws(UsageError) -> String? {
-        if parsed.noSlot, parsed.slot != nil { throw misuse("--no-slot cannot be used with slot name") }
-        return parsed.slot
+        if parsed.has(CloneOptions.noSlot), parsed[CloneOptions.slot] != nil {
+            throw misuse("--no-slot cannot be used with slot name")
+        }
+        return parsed[CloneOptions.slot]
     }
 
     private func owner(_ name: String) throws(UsageError) -> BaseBackup.Owner {
@@ -81,8 +86,8 @@ struct CloneInterpreter {
     }
 
     private func start(owner: BaseBackup.Owner?) throws(UsageError) -> StandbyClone.Start? {
-        guard parsed.start else {
-            if parsed.wait != nil { throw misuse("--wait needs --start") }
+        guard parsed.has(CloneOptions.start) else {
+            if parsed[CloneOptions.wait] != nil { throw misuse("--wait needs --start") }
             return nil
         }
         if users.isRoot, (owner?.user ?? 0) == 0 {
@@ -91,12 +96,12 @@ struct CloneInterpreter {
                 hint: "Name the user that runs the server, for example --owner postgres.")
         }
         var start = StandbyClone.Start()
-        if let text = parsed.wait { start.wait = try NumberArgument.duration(text, option: "--wait") }
+        if let text = parsed[CloneOptions.wait] { start.wait = try NumberArgument.duration(text, option: "--wait") }
         return start
     }
 
     private func progress() throws(UsageError) -> ClonePlan.Progress {
-        guard let text = parsed.progress else { return .auto }
+        guard let text = parsed[CloneOptions.progress] else { return .auto }
         guard let progress = ClonePlan.Progress(rawValue: text) else {
             throw UsageError(
                 "invalid value \"\(text)\" for option --progress",
@@ -107,13 +112,13 @@ struct CloneInterpreter {
 
     private func warnings() -> [ClonePlan.Warning] {
         var warnings: [ClonePlan.Warning] = []
-        if parsed.slot == nil, !parsed.noSlot {
+        if parsed[CloneOptions.slot] == nil, !parsed.has(CloneOptions.noSlot) {
             warnings.append(
                 ClonePlan.Warning(
                     message: "without a replication slot the primary may remove WAL that the standby still needs",
                     hint: "Use --slot NAME, or --no-slot if the standby can get WAL from an archive."))
         }
-        if users.isRoot, parsed.owner == nil {
+        if users.isRoot, parsed[CloneOptions.owner] == nil {
             warnings.append(
                 ClonePlan.Warning(
                     message: "the files will belong to root, and a server does not run as root",

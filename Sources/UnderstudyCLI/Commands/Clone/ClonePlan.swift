@@ -1,26 +1,19 @@
 import Understudy
 
-/// The request in a `clone` command line.
+/// What a `clone` command line asks for.
 struct ClonePlan: Sendable {
-    enum Request: Sendable {
-        case help, version
-        case clone(ClonePlan)
-    }
-
-    /// How `--progress` shows the progress of the clone.
+    /// How `--progress` shows how far the clone is.
     enum Progress: String, Sendable, CaseIterable {
-        /// A line that is updated in place on a terminal, otherwise lines now and then.
+        /// A line that renews itself on a terminal, else lines now and then.
         case auto
         case none, plain, json
     }
 
-    /// A warning about the command line that does not prevent the run.
+    /// A remark about the command line that does not keep it from running.
     struct Warning: Sendable, Equatable {
         var message: String
         var hint: String
     }
-
-    static let command = "understudy clone"
 
     var directory: String
     var options: StandbyClone.Options
@@ -29,14 +22,10 @@ struct ClonePlan: Sendable {
     var verbose: Bool
     var warnings: [Warning]
 
-    /// - Parameter users: The current user, and the users that `--owner` may name.
-    static func read(_ arguments: [String], users: Users) throws(UsageError) -> Request {
-        let line = try StockCommandLine<CloneArguments>.read(arguments, table: CloneOptions.table, command: command)
-        switch line {
-        case .help: return .help
-        case .version: return .version
-        case .options(let parsed, let operands):
-            return .clone(try CloneInterpreter(parsed: parsed, users: users).plan(operands: operands))
+    /// - Parameter users: Who runs this, and whom `--owner` may name.
+    static func read(_ arguments: [String], users: Users) throws(UsageError) -> Request<ClonePlan> {
+        try .read(arguments, of: .clone, as: .understudy) { parsed, operands throws(UsageError) in
+            try CloneInterpreter(parsed: parsed, users: users).plan(operands: operands)
         }
     }
 }

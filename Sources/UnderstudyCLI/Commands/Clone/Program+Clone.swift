@@ -2,31 +2,20 @@ import Understudy
 
 extension Program {
     func clone(_ words: [String]) async -> Int32 {
-        let program = Personality.understudy.program
-        let plan: ClonePlan
-        do throws(UsageError) {
-            let quiet = Console(program: program, verbose: false, write: write)
-            switch try ClonePlan.read(words, users: users) {
-            case .help:
-                quiet.output(CloneHelp.text)
-                return ExitStatus.success
-            case .version:
-                quiet.output(Version.text)
-                return ExitStatus.success
-            case .clone(let clone):
-                plan = clone
-            }
-        } catch {
-            return fail(error, console: Console(program: program, verbose: false, write: write))
+        await run(.clone, as: .understudy, { () throws(UsageError) in try ClonePlan.read(words, users: users) }) {
+            await clone($0)
         }
-        let console = Console(program: program, verbose: plan.verbose, write: write)
+    }
+
+    private func clone(_ plan: ClonePlan) async -> Int32 {
+        let console = Console(program: Personality.understudy.program, verbose: plan.verbose, write: write)
         output?.startQueue()
         for warning in plan.warnings { console.warning(warning.message, hint: warning.hint) }
         let reporter = ProgressReporter(
             ProgressWriter(style: style(of: plan), pointsToFast: plan.options.backup.checkpoint == .spread),
             console: console, columns: { StandardStreams.columns })
         do throws(UnderstudyError) {
-            // Before the copy: otherwise a shortage would show only at the start, hours later.
+            // Before the copy: a shortage at the start would come hours later.
             if plan.options.start != nil { try SpareResources.check() }
             let remains = Remains.copy(plan.directory, slot: plan.options.slot)
             let result = try await work(plan.connection, console: console, remains: remains) {

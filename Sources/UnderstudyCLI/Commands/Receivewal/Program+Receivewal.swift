@@ -4,23 +4,17 @@ import UnderstudyPlatform
 
 extension Program {
     func receivewal(_ words: [String], as personality: Personality) async -> Int32 {
-        let plan: ReceivewalPlan
-        do throws(UsageError) {
-            let quiet = Console(program: personality.program, verbose: false, write: write)
-            switch try ReceivewalPlan.read(words, as: personality) {
-            case .help:
-                quiet.output(ReceivewalHelp.text(for: personality))
-                return ExitStatus.success
-            case .version:
-                quiet.output(personality.receiveWALVersion)
-                return ExitStatus.success
-            case .run(let run):
-                plan = run
+        let request = { () throws(UsageError) in
+            let request = try ReceivewalPlan.read(words, as: personality)
+            if case .run(let plan) = request, case .receive(let directory) = plan.action {
+                try checkDirectory(directory.path)
             }
-            if case .receive(let directory) = plan.action { try checkDirectory(directory.path) }
-        } catch {
-            return fail(error, console: Console(program: personality.program, verbose: false, write: write))
+            return request
         }
+        return await run(.receivewal, as: personality, request) { await receivewal($0, as: personality) }
+    }
+
+    private func receivewal(_ plan: ReceivewalPlan, as personality: Personality) async -> Int32 {
         let console = Console(program: personality.program, verbose: plan.verbose, write: write)
         do throws(UnderstudyError) {
             try await work(
@@ -35,7 +29,7 @@ extension Program {
         }
     }
 
-    /// Checks the directory before anything is asked of the server or of the user.
+    /// Looked at before anything is asked of the server or of the user.
     private func checkDirectory(_ path: String) throws(UsageError) {
         do throws(FileIOError) {
             _ = try ConfinedDirectory(path: path)

@@ -1,8 +1,9 @@
 import Understudy
 
-/// Interprets the options, and refuses invalid combinations with the stock tool's messages, in the stock tool's order.
+/// Gives the options their meaning, and refuses those that do not fit together with the stock tool's words, in the
+/// stock tool's order.
 struct ReceivewalInterpreter {
-    var parsed: ReceivewalArguments
+    var parsed: OptionValues
     var personality: Personality
 
     func plan(operands: [String]) throws(UsageError) -> ReceivewalPlan {
@@ -12,33 +13,35 @@ struct ReceivewalInterpreter {
         }
         return ReceivewalPlan(
             action: try action(),
-            slot: parsed.slot.map { .permanent($0, createIfMissing: false) } ?? .none,
+            slot: parsed[ReceivewalOptions.slot].map { .permanent($0, createIfMissing: false) } ?? .none,
             options: options,
-            connection: ConnectionRequest(
-                source: parsed.dbname, host: parsed.host, port: parsed.port, user: parsed.username,
-                password: parsed.password, program: personality.program),
-            progress: parsed.progress, verbose: parsed.verbose)
+            connection: parsed.connection(program: personality.program),
+            progress: parsed.has(ReceivewalOptions.progress), verbose: parsed.has(CommonOptions.verbose))
     }
 
     private func misuse(_ message: String) -> UsageError {
-        UsageError(message, hint: UsageError.tryHelp(personality.receiveWALCommand))
+        UsageError(message, hint: UsageError.tryHelp(personality.line(of: .receivewal)))
     }
 
     private func options() throws(UsageError) -> WALArchiver.Options {
         var options = WALArchiver.Options()
-        options.startLSN = try parsed.startLSN.map { text throws(UsageError) in try position(text, of: "start") }
-        options.endLSN = try parsed.endpos.map { text throws(UsageError) in try position(text, of: "end") }
-        options.synchronous = parsed.synchronous
-        options.recreatesSlot = parsed.recreateSlot
-        if let text = parsed.statusInterval {
+        options.startLSN = try parsed[ReceivewalOptions.startLSN].map { text throws(UsageError) in
+            try position(text, of: "start")
+        }
+        options.endLSN = try parsed[ReceivewalOptions.endpos].map { text throws(UsageError) in
+            try position(text, of: "end")
+        }
+        options.synchronous = parsed.has(ReceivewalOptions.synchronous)
+        options.recreatesSlot = parsed.has(ReceivewalOptions.recreateSlot)
+        if let text = parsed[ReceivewalOptions.statusInterval] {
             let seconds = try NumberArgument.integer(text, option: "-s/--status-interval", in: 0...2_147_483)
             options.statusInterval = seconds == 0 ? nil : .seconds(seconds)
         }
-        options.maxRate = try parsed.maxRate.map(TransferRate.parse)
-        if let text = parsed.maxLag { options.maxLag = try LagArgument.parse(text) }
-        if let text = parsed.stallTimeout { options.stallTimeout = try StallArgument.parse(text) }
-        options.reconnects = !parsed.noLoop
-        // An error of the first connection is reported to the user, as with the stock tool.
+        options.maxRate = try parsed[ReceivewalOptions.maxRate].map(TransferRate.parse)
+        if let text = parsed[ReceivewalOptions.maxLag] { options.maxLag = try LagArgument.parse(text) }
+        if let text = parsed[ReceivewalOptions.stallTimeout] { options.stallTimeout = try StallArgument.parse(text) }
+        options.reconnects = !parsed.has(ReceivewalOptions.noLoop)
+        // What is wrong from the beginning is for the user to see, as with the stock tool.
         options.retriesFirstConnection = false
         return options
     }
@@ -53,24 +56,43 @@ struct ReceivewalInterpreter {
     }
 
     private func action() throws(UsageError) -> ReceivewalPlan.Action {
-        if parsed.createSlot, parsed.dropSlot { throw misuse("cannot use --create-slot together with --drop-slot") }
-        if parsed.slot == nil {
-            if parsed.dropSlot { throw misuse("--drop-slot needs a slot to be specified using --slot") }
-            if parsed.createSlot { throw misuse("--create-slot needs a slot to be specified using --slot") }
-            if parsed.recreateSlot { throw misuse("--recreate-slot needs a slot to be specified using --slot") }
-            if parsed.maxLag != nil { throw misuse("--max-lag needs a slot to be specified using --slot") }
+        if parsed.has(ReceivewalOptions.createSlot), parsed.has(ReceivewalOptions.dropSlot) {
+            throw misuse("cannot use --create-slot together with --drop-slot")
         }
-        if parsed.synchronous, parsed.noSync { throw misuse("cannot use --synchronous together with --no-sync") }
-        if parsed.recreateSlot, parsed.createSlot || parsed.dropSlot {
-            throw misuse("cannot use --recreate-slot together with --\(parsed.createSlot ? "create" : "drop")-slot")
+        if parsed[ReceivewalOptions.slot] == nil {
+            if parsed.has(ReceivewalOptions.dropSlot) {
+                throw misuse("--drop-slot needs a slot to be specified using --slot")
+            }
+            if parsed.has(ReceivewalOptions.createSlot) {
+                throw misuse("--create-slot needs a slot to be specified using --slot")
+            }
+            if parsed.has(ReceivewalOptions.recreateSlot) {
+                throw misuse("--recreate-slot needs a slot to be specified using --slot")
+            }
+            if parsed[ReceivewalOptions.maxLag] != nil {
+                throw misuse("--max-lag needs a slot to be specified using --slot")
+            }
         }
-        let acts = parsed.createSlot || parsed.dropSlot
-        if parsed.directory == nil, !acts { throw misuse("no target directory specified") }
-        let compression = try CompressionArgument.parse(parsed.compress ?? "none")
-        if let slot = parsed.slot, acts {
-            return parsed.dropSlot ? .dropSlot(slot) : .createSlot(slot, ifNotExists: parsed.ifNotExists)
+        if parsed.has(ReceivewalOptions.synchronous), parsed.has(ReceivewalOptions.noSync) {
+            throw misuse("cannot use --synchronous together with --no-sync")
+        }
+        if parsed.has(ReceivewalOptions.recreateSlot),
+            parsed.has(ReceivewalOptions.createSlot) || parsed.has(ReceivewalOptions.dropSlot)
+        {
+            throw misuse(
+                "cannot use --recreate-slot together with --\(parsed.has(ReceivewalOptions.createSlot) ? "create" : "drop")-slot"
+            )
+        }
+        let acts = parsed.has(ReceivewalOptions.createSlot) || parsed.has(ReceivewalOptions.dropSlot)
+        if parsed[ReceivewalOptions.directory] == nil, !acts { throw misuse("no target directory specified") }
+        let compression = try CompressionArgument.parse(parsed[ReceivewalOptions.compress] ?? "none")
+        if let slot = parsed[ReceivewalOptions.slot], acts {
+            return parsed.has(ReceivewalOptions.dropSlot)
+                ? .dropSlot(slot) : .createSlot(slot, ifNotExists: parsed.has(ReceivewalOptions.ifNotExists))
         }
         return .receive(
-            into: .init(path: parsed.directory ?? "", compression: compression, sync: !parsed.noSync))
+            into: .init(
+                path: parsed[ReceivewalOptions.directory] ?? "", compression: compression,
+                sync: !parsed.has(ReceivewalOptions.noSync)))
     }
 }

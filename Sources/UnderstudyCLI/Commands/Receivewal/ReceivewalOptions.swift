@@ -1,31 +1,148 @@
-/// All options of pg_receivewal from 9.3 (as pg_receivexlog) to 19, and ours.
+/// Every option that pg_receivewal has had from 9.3, as pg_receivexlog, to 19, and ours.
 enum ReceivewalOptions {
-    static let table = StockArguments(table: [
-        StockOption("help", "?"),
-        StockOption("version", "V"),
-        StockOption("directory", "D", .required),
-        StockOption("dbname", "d", .required),
-        StockOption("endpos", "E", .required),
-        StockOption("host", "h", .required),
-        StockOption("port", "p", .required),
-        StockOption("username", "U", .required),
-        StockOption("no-loop", "n"),
-        StockOption("no-password", "w"),
-        StockOption("password", "W"),
-        StockOption("status-interval", "s", .required),
-        StockOption("slot", "S", .required),
-        StockOption("verbose", "v"),
-        StockOption("compress", "Z", .required),
-        StockOption("create-slot"),
-        StockOption("drop-slot"),
-        StockOption("if-not-exists"),
-        StockOption("synchronous"),
-        StockOption("no-sync"),
-        StockOption("start-lsn", nil, .required, isOwn: true),
-        StockOption("recreate-slot", isOwn: true),
-        StockOption("max-lag", nil, .required, isOwn: true),
-        StockOption("max-rate", "r", .required, isOwn: true),
-        StockOption("stall-timeout", nil, .required, isOwn: true),
-        StockOption("progress", "P", isOwn: true),
-    ])
+    // MARK: Where the WAL goes
+
+    static let directory = CommandOption(
+        "directory", "D", "DIRECTORY", stock: .all, help: "the directory of the WAL files, which must exist")
+    static let compress = CommandOption(
+        "compress", "Z", "METHOD[:LEVEL]", stock: .since(100_000),
+        help: """
+            compress them: none, gzip (levels 1 to 9), lz4 (1 to
+            12), zstd (1 to 22); a level alone is gzip's
+            """)
+    static let noSync = CommandOption(
+        "no-sync", stock: .since(100_000), help: "do not wait until each is on stable storage")
+    static let synchronous = CommandOption(
+        "synchronous", stock: .since(90500),
+        help: """
+            sync and acknowledge at once whatever has arrived, for
+            a server that waits for it in its commits
+            """)
+
+    // MARK: What is received
+
+    static let slot = CommandOption(
+        "slot", "S", "NAME", stock: .since(90400), help: "the replication slot that keeps the WAL on the server")
+    static let recreateSlot = CommandOption(
+        "recreate-slot",
+        help: """
+            make the slot anew if the server has invalidated it or
+            it is gone, note the WAL that is missing, and go on
+            """)
+    static let startLSN = CommandOption(
+        "start-lsn", nil, "LSN", help: "where to begin, unless the directory goes further")
+    static let endpos = CommandOption(
+        "endpos", "E", "LSN", stock: .since(100_000), help: "stop, with success, when this position is passed")
+    static let noLoop = CommandOption(
+        "no-loop", "n", stock: .all,
+        help: """
+            give up when the connection is lost; without it the
+            connection is made again
+            """)
+    static let maxRate = CommandOption(
+        "max-rate", "r", "RATE",
+        help: """
+            most kB per second, or with a suffix k or M: from 32k
+            to 1024M
+            """)
+    static let maxLag = CommandOption(
+        "max-lag", nil, "SIZE",
+        help: """
+            warn when the slot keeps more than SIZE bytes on the
+            server, or with a unit kB, MB, GB or TB (0 for never)
+            """)
+    static let stallTimeout = CommandOption(
+        "stall-timeout", nil, "TIME",
+        help: """
+            give a connection up when the server is silent for so
+            long, in s unless a unit follows (default: 5min; 0 for
+            never)
+            """)
+
+    // MARK: Instead of receiving
+
+    static let createSlot = CommandOption(
+        "create-slot", stock: .since(90500),
+        help: """
+            make the slot that --slot names, then exit; it keeps
+            WAL from its first use on
+            """)
+    static let ifNotExists = CommandOption(
+        "if-not-exists", stock: .since(90500), help: "a slot of that name that is there already is no error")
+    static let dropSlot = CommandOption(
+        "drop-slot", stock: .since(90500), help: "drop the slot that --slot names, then exit")
+
+    // MARK: What is said, and the server
+
+    static let progress = CommandOption("progress", "P", help: "show how far it is")
+    static let statusInterval = CommandOption(
+        "status-interval", "s", "SECONDS", stock: .all,
+        help: """
+            how often to tell the server the WAL position
+            (default: 10; 0 for only when it moves or the server
+            asks)
+            """)
+}
+
+extension Command {
+    static let receivewal = Command(
+        name: "receivewal", summary: "receive WAL into an archive, with the options of pg_receivewal",
+        links: ["pg_receivewal", "pg_receivexlog"],
+        options: [
+            CommonOptions.help, CommonOptions.version, ReceivewalOptions.directory, CommonOptions.dbname,
+            ReceivewalOptions.endpos, CommonOptions.host, CommonOptions.port, CommonOptions.username,
+            ReceivewalOptions.noLoop, CommonOptions.noPassword, CommonOptions.password,
+            ReceivewalOptions.statusInterval, ReceivewalOptions.slot, CommonOptions.verbose,
+            ReceivewalOptions.compress, ReceivewalOptions.createSlot, ReceivewalOptions.dropSlot,
+            ReceivewalOptions.ifNotExists, ReceivewalOptions.synchronous, ReceivewalOptions.noSync,
+            ReceivewalOptions.startLSN, ReceivewalOptions.recreateSlot, ReceivewalOptions.maxLag,
+            ReceivewalOptions.maxRate, ReceivewalOptions.stallTimeout, ReceivewalOptions.progress,
+        ],
+        help: Help(
+            about: "COMMAND receives the WAL of a running PostgreSQL server into a directory.",
+            usage: [
+                "COMMAND [OPTION]... -D DIRECTORY", "COMMAND [OPTION]... --create-slot --slot=NAME",
+                "COMMAND [OPTION]... --drop-slot --slot=NAME",
+            ],
+            sections: [
+                .init(
+                    title: "Where the WAL goes",
+                    options: [
+                        ReceivewalOptions.directory, ReceivewalOptions.compress, ReceivewalOptions.noSync,
+                        ReceivewalOptions.synchronous,
+                    ]),
+                .init(
+                    title: "What is received",
+                    options: [
+                        ReceivewalOptions.slot, ReceivewalOptions.recreateSlot, ReceivewalOptions.startLSN,
+                        ReceivewalOptions.endpos, ReceivewalOptions.noLoop, ReceivewalOptions.maxRate,
+                        ReceivewalOptions.maxLag, ReceivewalOptions.stallTimeout,
+                    ]),
+                .init(
+                    title: "Instead of receiving",
+                    options: [
+                        ReceivewalOptions.createSlot, ReceivewalOptions.ifNotExists, ReceivewalOptions.dropSlot,
+                    ]),
+                .init(
+                    title: "What is said",
+                    options: [
+                        ReceivewalOptions.progress, CommonOptions.verbose, CommonOptions.version, CommonOptions.help,
+                    ]),
+                .init(
+                    title: "The server",
+                    options: [
+                        CommonOptions.dbname, CommonOptions.host, CommonOptions.port, CommonOptions.username,
+                        CommonOptions.noPassword, CommonOptions.password, ReceivewalOptions.statusInterval,
+                    ]),
+            ],
+            notes: """
+                -h, -p and -U beat the connection string; libpq's environment variables, service
+                and password files work as with every other client.
+                """,
+            examples: [
+                "COMMAND -h 10.0.0.1 -U replicator --create-slot --slot archive1",
+                "COMMAND -h 10.0.0.1 -U replicator -D /srv/wal -S archive1 -Z zstd -v",
+                #"COMMAND -d "host=db1,db2 user=replicator target_session_attrs=primary" -D /srv/wal -P"#,
+            ]),
+        run: { program, words, personality in await program.receivewal(words, as: personality) })
 }

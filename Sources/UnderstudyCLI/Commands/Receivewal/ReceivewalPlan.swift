@@ -1,19 +1,14 @@
 import Understudy
 
-/// The request in a `receivewal` command line.
+/// What a `receivewal` command line asks for.
 struct ReceivewalPlan: Sendable {
-    enum Request: Sendable {
-        case help, version
-        case run(ReceivewalPlan)
-    }
-
     enum Action: Sendable, Equatable {
         case receive(into: Directory)
         case createSlot(String, ifNotExists: Bool)
         case dropSlot(String)
     }
 
-    /// The directory for the WAL files.
+    /// Where the WAL goes.
     struct Directory: Sendable, Equatable {
         var path: String
         var compression: WALCompression
@@ -27,15 +22,9 @@ struct ReceivewalPlan: Sendable {
     var progress: Bool
     var verbose: Bool
 
-    static func read(_ arguments: [String], as personality: Personality) throws(UsageError) -> Request {
-        let line = try StockCommandLine<ReceivewalArguments>.read(
-            arguments, table: ReceivewalOptions.table, command: personality.receiveWALCommand)
-        switch line {
-        case .help: return .help
-        case .version: return .version
-        case .options(let parsed, let operands):
-            let interpreter = ReceivewalInterpreter(parsed: parsed, personality: personality)
-            return .run(try interpreter.plan(operands: operands))
+    static func read(_ arguments: [String], as personality: Personality) throws(UsageError) -> Request<ReceivewalPlan> {
+        try .read(arguments, of: .receivewal, as: personality) { parsed, operands throws(UsageError) in
+            try ReceivewalInterpreter(parsed: parsed, personality: personality).plan(operands: operands)
         }
     }
 }

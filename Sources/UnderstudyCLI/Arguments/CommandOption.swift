@@ -1,0 +1,57 @@
+/// One option of a command, written once: the parser and the help text are made of it.
+struct CommandOption: Sendable {
+    enum Value: Sendable, Equatable {
+        case none
+        /// With the word that stands for it in the help text: `DIRECTORY`, or `fast|spread`.
+        case required(String)
+    }
+
+    /// The versions of the stock tool that have the option, without dots as in `server_version_num`; nil for an option of
+    /// ours.
+    struct StockVersions: Sendable, Equatable {
+        var first: Int
+        /// The first version without it.
+        var end: Int?
+
+        static let all = StockVersions(first: 90300)
+
+        static func since(_ first: Int) -> StockVersions { StockVersions(first: first) }
+        static func before(_ end: Int) -> StockVersions { StockVersions(first: 90300, end: end) }
+    }
+
+    var name: String
+    var short: Unicode.Scalar?
+    var value: Value
+    /// Other long names of the same option.
+    var aliases: [String]
+    var stock: StockVersions?
+    /// The lines beside it in the help text; empty to show the option alone.
+    var help: [Substring]
+
+    init(
+        _ name: String, _ short: Unicode.Scalar? = nil, _ value: String? = nil, aliases: [String] = [],
+        stock: StockVersions? = nil, help: String
+    ) {
+        self.name = name
+        self.short = short
+        self.value = value.map(Value.required) ?? .none
+        self.aliases = aliases
+        self.stock = stock
+        self.help = help.split(separator: "\n", omittingEmptySubsequences: false)
+    }
+
+    /// What getopt_long would know of it: under its own name, and under each other one.
+    var stockOptions: [StockOption] {
+        let argument: StockOption.Argument = value == .none ? .none : .required
+        return [StockOption(name, short, argument, isOwn: stock == nil)]
+            + aliases.map { StockOption($0, nil, argument, as: name, isOwn: stock == nil) }
+    }
+}
+
+extension StockArguments {
+    /// - Parameter options: In the order of the stock tool, in which an ambiguous name lists them.
+    init(_ options: [CommandOption]) {
+        let rows = options.map(\.stockOptions)
+        table = rows.map { $0[0] } + rows.flatMap { $0.dropFirst() }
+    }
+}

@@ -1,0 +1,68 @@
+/// A command of the program: what it is called, which options it has, what its help says, and how it runs.
+struct Command: Sendable {
+    var name: String
+    /// A line for the list of commands.
+    var summary: String
+    /// Names of stock programs whose place the command takes when the program is called through a link of such a name.
+    var links: [String] = []
+    /// In the order in which an ambiguous name lists them.
+    var options: [CommandOption]
+    var help: Help
+    var run: @Sendable (Program, [String], Personality) async -> Int32
+
+    /// The parts of the help text. `COMMAND` stands for the words that the user types to run the command.
+    struct Help: Sendable {
+        struct Section: Sendable {
+            var title: String
+            var options: [CommandOption]
+        }
+
+        var about: String
+        var usage: [String]
+        var sections: [Section]
+        var notes: String
+        var examples: [String]
+    }
+
+    /// In the order in which the help lists them.
+    static let all: [Command] = [.clone, .basebackup, .receivewal]
+
+    static func named(_ name: String) -> Command? {
+        all.first { $0.name == name }
+    }
+
+    /// What `--help` prints.
+    func helpText(as personality: Personality) -> String {
+        let usage = help.usage.map { "  \($0)\n" }.joined()
+        let sections = help.sections.map { "\($0.title):\n" + $0.options.map(\.helpText).joined() }
+        let examples = help.examples.map { "  \($0)\n" }.joined()
+        return """
+            \(help.about)
+
+            Usage:
+            \(usage)
+            \(sections.joined(separator: "\n"))
+            \(help.notes)
+
+            Examples:
+            \(examples)
+            """.replacing("COMMAND", with: personality.line(of: self))
+    }
+}
+
+extension CommandOption {
+    /// Where the description begins.
+    private static let column = 29
+
+    /// Its lines of the help text. A name that leaves no room has a line of its own.
+    var helpText: String {
+        var left = short.map { "  -\($0), --" } ?? "      --"
+        left += name
+        if case .required(let word) = value { left += "=\(word)" }
+        guard let first = help.first, !first.isEmpty else { return left + "\n" }
+        let indent = String(repeating: " ", count: Self.column)
+        let isAlone = left.count > Self.column - 2
+        let beginning = isAlone ? "\(left)\n\(indent)" : left + indent.dropFirst(left.count)
+        return "\(beginning)\(help.joined(separator: "\n\(indent)"))\n"
+    }
+}
