@@ -206,9 +206,7 @@ package final class BackupRun: @unchecked Sendable {
 
     /// One address may lead to several servers, and WAL of another cluster would corrupt the backup.
     private func checkSameServer(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) {
-        let found = try session.ask(ReplicationCommand.identifySystem) { rows throws(ProtocolError) in
-            try SystemIdentity(rows).systemIdentifier
-        }
+        let found = try session.ask(.identifySystem).systemIdentifier
         guard found != server.identity.systemIdentifier else { return }
         throw UnderstudyError(
             .connection, "the second connection reached another database cluster than the first one",

@@ -37,14 +37,6 @@ extension Session {
     /// The highest flush position reported to the server on this connection.
     package var toldFlushed: LSN { told.flushed }
 
-    /// Sends START_REPLICATION.
-    ///
-    /// - Parameter slot: A physical slot, or nil.
-    package func startReplication(slot: String?, from start: LSN, timeline: TimelineID) throws(ConnectionError) {
-        told.beginStream()
-        try send(ReplicationCommand.startReplication(slot: slot, from: start, timeline: timeline))
-    }
-
     /// Sends a standby status update, with the current time of this machine's clock.
     ///
     /// Refuses a position lower than one sent before: for the flush position on the whole connection, for the write

@@ -25,9 +25,7 @@ package struct ServerFacts: Sendable {
         if version >= .firstUnknown {
             logger.warning("server version \(version) is newer than this program knows; trying anyway")
         }
-        identity = try session.ask(ReplicationCommand.identifySystem) { rows throws(ProtocolError) in
-            try SystemIdentity(rows)
-        }
+        identity = try session.ask(.identifySystem)
         segmentSize = .default
         directoryMode = 0o700
         if version.showsSettings {
@@ -50,19 +48,14 @@ package struct ServerFacts: Sendable {
 extension Session {
     /// The value of a setting.
     package func show(_ setting: String) throws(UnderstudyError) -> String {
-        let command = ReplicationCommand.show(setting)
-        return try ask(command) { rows throws(ProtocolError) in
-            try rows.onlyRow(atLeast: 1, of: command)[0] ?? ""
-        }
+        try ask(.show(setting))
     }
 
-    /// Runs a command and decodes its rows.
-    package func ask<Value>(
-        _ command: String, _ read: (ResultSet) throws(ProtocolError) -> Value
-    ) throws(UnderstudyError) -> Value {
+    /// Runs a query and reads its rows.
+    package func ask<Value>(_ query: ReplicationQuery<Value>) throws(UnderstudyError) -> Value {
         let rows: ResultSet
-        do throws(ConnectionError) { rows = try runForRows(command) } catch { throw UnderstudyError(error) }
-        do throws(ProtocolError) { return try read(rows) } catch { throw UnderstudyError(error) }
+        do throws(ConnectionError) { rows = try runForRows(query.text) } catch { throw UnderstudyError(error) }
+        do throws(ProtocolError) { return try query.read(rows) } catch { throw UnderstudyError(error) }
     }
 }
 

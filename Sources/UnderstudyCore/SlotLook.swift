@@ -111,7 +111,7 @@ package struct SlotLook: Sendable, Equatable {
 
     private static func read(_ name: String, _ session: Session) throws(UnderstudyError) -> SlotState? {
         do throws(UnderstudyError) {
-            return try session.ask(ReplicationCommand.readSlot(name), SlotState.decode)
+            return try session.ask(.readSlot(name))
         } catch  where error.sqlState == "0A000" {
             // The server refuses to read a logical slot, and gives no hint.
             return SlotState(kind: "logical")
@@ -133,7 +133,7 @@ package enum OrdinaryConnection {
     }
 
     package static func ask(_ query: WatchQuery, _ session: Session) throws(UnderstudyError) -> WatchQuery.Answer {
-        try session.ask(query.text) { rows throws(ProtocolError) in try WatchQuery.Answer(rows) }
+        try session.ask(.watch(query))
     }
 
     package static func ask(

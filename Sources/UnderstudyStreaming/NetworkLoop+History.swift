@@ -1,6 +1,6 @@
-package import UnderstudyConnection
+import UnderstudyConnection
 import UnderstudyProtocol
-package import UnderstudyWAL
+import UnderstudyWAL
 
 extension NetworkLoop {
     /// Throws after too many empty timelines in a row. A server that is promoted and crashes before it writes WAL
@@ -36,22 +36,5 @@ extension NetworkLoop {
             if session.isInterrupted { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
         }
         writer.putHistory(next.timeline, content)
-    }
-}
-
-extension Session {
-    /// The content of a timeline's history file: TIMELINE_HISTORY.
-    package func history(of timeline: TimelineID) throws(ConnectionError) -> [UInt8] {
-        let row = try runForBytes(ReplicationCommand.timelineHistory(timeline))
-        guard row.count >= 2, row[0] == Array(timeline.historyFileName.utf8), let content = row[1] else {
-            throw ConnectionError(.protocolViolation, "unexpected answer to TIMELINE_HISTORY \(timeline)")
-        }
-        guard content.count <= TimelineHistory.longestFile else {
-            throw ConnectionError(
-                .protocolViolation,
-                "server sent history file \"\(timeline.historyFileName)\" with \(content.count) bytes, which are more than \(TimelineHistory.longestFile)"
-            )
-        }
-        return content
     }
 }

@@ -80,35 +80,17 @@ package struct NetworkLoop {
         try connecting { () throws(ConnectionError) in
             try session.startReplication(slot: slot, from: machine.received, timeline: machine.timeline)
         }
-        var reply = try connecting { () throws(ConnectionError) in try session.nextResult() }
-        if case .copyBoth = reply {
+        let reply = try connecting { () throws(ConnectionError) in try session.nextResult() }
+        let isStreaming = reply == .copyBoth
+        if isStreaming {
             try handle(.tick)
             try applyWishes()
             guard try receive() else { return nil }
-            reply = try connecting { () throws(ConnectionError) in try session.nextResult() }
-            if reply == .copyIn {
-                reply = try connecting { () throws(ConnectionError) in
-                    try session.endCopy()
-                    return try session.nextResult()
-                }
-            }
         }
-        var next: NextTimeline?
-        while reply != .none {
-            // libpq would return this result again and again.
-            if reply.isCopy {
-                throw ReceiveError(.protocolViolation, "unexpected copy in answer to START_REPLICATION")
-            }
-            if case .rows(let rows) = reply {
-                do throws(ProtocolError) { next = try NextTimeline(rows) } catch {
-                    throw ReceiveError(.protocolViolation, error.message)
-                }
-            }
-            let isOver = reply == .command
-            do throws(ConnectionError) { reply = try session.nextResult() } catch  where isOver && error.code == .lost {
-                // A server that shuts down ends the command first, then the connection.
-                break
-            } catch { throw ReceiveError(error) }
+        let next: NextTimeline?
+        do throws(ConnectionError) { next = try session.endReplication(after: isStreaming ? nil : reply) } catch {
+            if error.code == .protocolViolation { throw ReceiveError(.protocolViolation, error.message) }
+            throw ReceiveError(error)
         }
         if isFinished { return nil }
         submit()

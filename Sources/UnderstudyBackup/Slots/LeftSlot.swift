@@ -100,7 +100,7 @@ extension BackupRun {
             if !standing.isActive && !isBackupUnderWay {
                 do throws(ConnectionError) {
                     // A server does not drop a slot in use.
-                    _ = try session.runShielded(ReplicationCommand.dropSlot(name))
+                    try session.dropSlot(name)
                     logger.notice("dropped replication slot \"\(name)\" of the unfinished base backup")
                     return nil
                 } catch  where error.sqlState == "42704" {
@@ -124,11 +124,9 @@ extension BackupRun {
         of name: String, _ session: Session, interrupt: Interrupt, patience: Duration?
     ) throws(ConnectionError) -> LeftSlot.Standing? {
         if session.serverVersion.readsSlots {
-            let rows =
-                try session.runShielded(ReplicationCommand.readSlot(name)).first ?? ResultSet(columns: [], rows: [])
-            do throws(ProtocolError) {
-                return try SlotState.decode(rows).map { LeftSlot.Standing(position: $0.restartLSN) }
-            } catch { throw ConnectionError(.protocolViolation, error.message) }
+            return try session.answer(to: .readSlot(name), isShielded: true).map {
+                LeftSlot.Standing(position: $0.restartLSN)
+            }
         }
         // Only an ordinary connection can read the slot, and the role may be allowed none.
         let ordinary = try Session.connect(

@@ -35,7 +35,7 @@ struct SlotKeeper {
         case .temporary:
             guard version.hasTemporarySlots else { return }
             let name = "understudy_\(session.backendProcessID)"
-            try Self.create(name, temporary: true, session)
+            try session.makeSlot(name, temporary: true, reserveWAL: true)
             logger.info("created temporary replication slot \"\(name)\"")
             streamed = name
         case .existing(let name):
@@ -50,7 +50,7 @@ struct SlotKeeper {
             permanent = name
             streamed = name
             do throws(UnderstudyError) {
-                try Self.create(name, temporary: false, session)
+                try session.makeSlot(name, temporary: false, reserveWAL: true)
             } catch  where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
                 let position = try Self.probe(name, session, identity, segmentSize) ?? holds
                 logger.notice("taking over replication slot \"\(name)\"")
@@ -76,7 +76,7 @@ struct SlotKeeper {
                     // Nobody else would know of the slot.
                     var failure = error
                     do throws(ConnectionError) {
-                        _ = try session.runShielded(ReplicationCommand.dropSlot(name))
+                        try session.dropSlot(name)
                     } catch {
                         failure.hint =
                             "The slot was made, and holds WAL on the primary until it is dropped there: \(SlotSQL.drop(name))"
@@ -118,21 +118,6 @@ struct SlotKeeper {
         }
     }
 
-    private static func create(_ name: String, temporary: Bool, _ session: Session) throws(UnderstudyError) {
-        let command = ReplicationCommand.createSlot(
-            name, temporary: temporary, reserveWAL: true, version: session.serverVersion)
-        // Shielded: an interrupt between the command and its answer would leave a slot that nobody knows of.
-        do throws(ConnectionError) { _ = try session.runShielded(command) } catch {
-            var failure = UnderstudyError(error, of: .slot)
-            failure.message = "could not create replication slot \"\(name)\": \(failure.message)"
-            if error.code == .lost && !temporary {
-                failure.hint =
-                    "If it was made all the same, it holds WAL on the primary until it is dropped there: \(SlotSQL.drop(name))"
-            }
-            throw failure
-        }
-    }
-
     /// Streams briefly from a slot: the server checks that it is physical, inactive, and its WAL still there.
     ///
     /// - Parameter reserving: Reported as flushed, so that the slot holds the WAL from there on. If invalid, the slot
@@ -144,8 +129,8 @@ struct SlotKeeper {
     ) throws(UnderstudyError) -> LSN? {
         do throws(ConnectionError) {
             let position = session.serverVersion.readsSlots ? try readPosition(name, session) : nil
-            try tell(
-                name, session, flushed: reserving, from: identity.position.segmentStart(segmentSize),
+            try session.reportFlush(
+                reserving, slot: name, from: identity.position.segmentStart(segmentSize),
                 timeline: identity.timeline)
             return position
         } catch {
@@ -157,20 +142,6 @@ struct SlotKeeper {
             }
             throw failure
         }
-    }
-
-    /// Streams briefly from a slot, and reports a flush position.
-    private static func tell(
-        _ name: String, _ session: Session, flushed: LSN, from start: LSN, timeline: TimelineID
-    ) throws(ConnectionError) {
-        try session.startReplication(slot: name, from: start, timeline: timeline)
-        guard case .copyBoth = try session.nextResult() else {
-            throw ConnectionError(.protocolViolation, "unexpected answer to START_REPLICATION")
-        }
-        try session.sendStatus(StandbyStatus(written: flushed, flushed: flushed))
-        try session.endCopy()
-        while try session.takeCopyData(failure: { $0 }, { _ throws(ConnectionError) in }) != .ended {}
-        while try session.nextResult() != .none {}
     }
 
     /// Moves the permanent slot to the end of the backup once the copy is complete: from there on it holds what a
@@ -192,8 +163,8 @@ struct SlotKeeper {
             let session = try session(), isNeeded = mayHoldNothing || (isForGood && made == nil)
             guard try isNeeded ? true : session.commitsWaitForNobody() else { return }
             do throws(ConnectionError) {
-                try Self.tell(
-                    permanent, session, flushed: end.lsn, from: end.lsn.segmentStart(segmentSize),
+                try session.reportFlush(
+                    end.lsn, slot: permanent, from: end.lsn.segmentStart(segmentSize),
                     timeline: end.timeline)
             } catch { throw UnderstudyError(error, of: .slot) }
         } catch  where error.sqlState == "55006" {
@@ -205,11 +176,7 @@ struct SlotKeeper {
 
     /// Reads the slot's position over the replication connection (servers from 15). Throws unless the slot is physical.
     private static func readPosition(_ name: String, _ session: Session) throws(ConnectionError) -> LSN? {
-        let rows = try session.runForRows(ReplicationCommand.readSlot(name))
-        let state: SlotState?
-        do throws(ProtocolError) { state = try SlotState.decode(rows) } catch {
-            throw ConnectionError(.protocolViolation, error.message)
-        }
+        let state = try session.answer(to: .readSlot(name))
         guard let state else { return nil }
         if state.kind != "physical" { throw ConnectionError(.server, "it is a \(state.kind) slot, not a physical one") }
         return state.restartLSN
@@ -234,7 +201,7 @@ struct SlotKeeper {
     static func drop(_ name: String, _ session: Session, until end: ContinuousClock.Instant) throws(ConnectionError) {
         for attempt in 1...50 {
             do throws(ConnectionError) {
-                _ = try session.runShielded(ReplicationCommand.dropSlot(name), until: end)
+                try session.dropSlot(name, until: end)
                 return
             } catch  where error.sqlState == "55006" && attempt < 50 && ContinuousClock().now < end {
                 session.pause(.milliseconds(100))

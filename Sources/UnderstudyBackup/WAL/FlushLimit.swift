@@ -74,9 +74,7 @@ final class FlushLimit: Sendable {
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
                 patience: longestPause)
         } catch { throw UnderstudyError(error) }
-        let identity = try session.ask(ReplicationCommand.identifySystem) { rows throws(ProtocolError) in
-            try SystemIdentity(rows)
-        }
+        let identity = try session.ask(.identifySystem)
         guard identity.systemIdentifier == known.systemIdentifier else {
             throw UnderstudyError(.connection, "another database cluster answered")
         }

@@ -133,8 +133,7 @@ extension CloneRun {
             () throws(ConnectionError) in
             let session = try Session.connect(
                 login, kind: .replication, applicationName: "understudy", interrupt: interrupt, patience: .seconds(5))
-            let rows = try session.runForRows(ReplicationCommand.identifySystem)
-            return try? SystemIdentity(rows)
+            return try session.answer(to: .identifySystem)
         }
         guard let position = identity?.position else { return nil }
         return received.distance(to: position) ?? 0

@@ -38,7 +38,7 @@ struct ArchiverSlot {
         if let found, found.kind != "physical" { throw Self.notPhysical(name, found.kind) }
         if found == nil, createIfMissing {
             do throws(UnderstudyError) {
-                try session.createSlot(name, temporary: false, reserveWAL: true)
+                try session.makeSlot(name, temporary: false, reserveWAL: true)
                 logger.info("created replication slot \"\(name)\"")
             } catch  where error.sqlState == "42710" && !look.isKnown {
                 // It existed, which nothing had shown.
@@ -68,8 +68,8 @@ struct ArchiverSlot {
     /// that is in use.
     mutating func makeAnew(_ session: Session, _ server: ServerFacts, logger: Logger) throws(UnderstudyError) {
         guard let name else { return }
-        if !isMissing { try session.dropSlot(name) }
-        try session.createSlot(name, temporary: false, reserveWAL: true)
+        if !isMissing { try session.removeSlot(name) }
+        try session.makeSlot(name, temporary: false, reserveWAL: true)
         logger.notice("\(isMissing ? "made" : "dropped, and made anew,") replication slot \"\(name)\"")
         (isMissing, isEmpty, isUncertain, invalidation) = (false, false, false, nil)
         let found = try Self.read(name, session, server)
@@ -81,40 +81,13 @@ struct ArchiverSlot {
         _ name: String, _ session: Session, _ server: ServerFacts
     ) throws(UnderstudyError) -> SlotState? {
         guard server.version.readsSlots else { return nil }
-        return try session.ask(ReplicationCommand.readSlot(name), SlotState.decode)
+        return try session.ask(.readSlot(name))
     }
 
     private static func notPhysical(_ name: String, _ kind: String) -> UnderstudyError {
         UnderstudyError(
             .slot, "cannot use replication slot \"\(name)\": it is a \(kind) slot, not a physical one",
             hint: "Name a physical slot, or let one be made under another name.")
-    }
-}
-
-extension Session {
-    /// Creates a physical slot. An interrupt does not end the command halfway, which could leave a slot that nobody
-    /// knows of.
-    func createSlot(_ name: String, temporary: Bool, reserveWAL: Bool) throws(UnderstudyError) {
-        let command = ReplicationCommand.createSlot(
-            name, temporary: temporary, reserveWAL: reserveWAL, version: serverVersion)
-        do throws(ConnectionError) { _ = try runShielded(command) } catch {
-            var failure = UnderstudyError(error, of: .slot)
-            failure.message = "could not create replication slot \"\(name)\": \(failure.message)"
-            throw failure
-        }
-    }
-
-    /// Drops a slot. An interrupt does not end this halfway either.
-    func dropSlot(_ name: String) throws(UnderstudyError) {
-        do throws(ConnectionError) { _ = try runShielded(ReplicationCommand.dropSlot(name)) } catch {
-            var failure = UnderstudyError(error, of: .slot)
-            failure.message = "could not drop replication slot \"\(name)\": \(failure.message)"
-            if error.sqlState == "55006" { failure.hint = SlotInUse.hint(name, serverVersion) }
-            if error.sqlState == "42704" {
-                failure.hint = "The server lists its slots: SELECT slot_name, slot_type FROM pg_replication_slots;"
-            }
-            throw failure
-        }
     }
 }
 

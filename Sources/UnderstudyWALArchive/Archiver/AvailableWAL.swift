@@ -47,9 +47,7 @@ struct AvailableWAL {
     }
 
     private func currentPosition() throws -> LSN? {
-        let identity = try session.ask(ReplicationCommand.identifySystem) { rows throws(ProtocolError) in
-            try SystemIdentity(rows)
-        }
+        let identity = try session.ask(.identifySystem)
         return identity.timeline == server.identity.timeline ? identity.position : nil
     }
 

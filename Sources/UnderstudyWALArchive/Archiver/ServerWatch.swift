@@ -63,7 +63,7 @@ final class ServerWatch: Sendable {
             let session = try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
                 patience: .seconds(60))
-            let found = try session.ask(ReplicationCommand.readSlot(slot), SlotState.decode)
+            let found = try session.ask(.readSlot(slot))
             return slotHolds.change { $0 = found?.restartLSN != nil }
         }
     }

@@ -66,8 +66,7 @@ public struct ReplicationClient: Sendable {
     public func slot(_ name: String) async throws(UnderstudyError) -> SlotState? {
         try await perform { session throws(UnderstudyError) in
             try session.checkSlotName(name)
-            let state = try session.ask(
-                ReplicationCommand.readSlot(name), UnderstudyProtocol.SlotState.decode)
+            let state = try session.ask(.readSlot(name))
             return state.map {
                 SlotState(kind: $0.kind, restartLSN: $0.restartLSN, restartTimeline: $0.restartTimeline)
             }
@@ -87,7 +86,7 @@ public struct ReplicationClient: Sendable {
             try session.checkSlotName(name)
             logger.info("creating replication slot \"\(name)\"")
             do throws(UnderstudyError) {
-                try session.createSlot(name, temporary: false, reserveWAL: reserveWAL)
+                try session.makeSlot(name, temporary: false, reserveWAL: reserveWAL)
             } catch  where ifNotExists && error.sqlState == "42710" {
                 logger.info("replication slot \"\(name)\" exists already")
             }
@@ -100,7 +99,7 @@ public struct ReplicationClient: Sendable {
         try await perform { session throws(UnderstudyError) in
             try session.checkSlotName(name)
             logger.info("dropping replication slot \"\(name)\"")
-            try session.dropSlot(name)
+            try session.removeSlot(name)
         }
     }
 

@@ -267,31 +267,9 @@ private final class Pump: @unchecked Sendable {
     }
 
     private func end() throws(UnderstudyError) -> WALPosition? {
-        var next: WALPosition?
-        var reply = try nextResult()
-        if reply == .copyIn {
-            do throws(ConnectionError) { try session?.endCopy() } catch { throw UnderstudyError(error) }
-            reply = try nextResult()
-        }
-        while reply != .none {
-            // libpq would return this result again and again.
-            if reply.isCopy {
-                throw UnderstudyError(.protocolViolation, "unexpected copy in answer to START_REPLICATION")
-            }
-            if case .rows(let rows) = reply {
-                do throws(ProtocolError) {
-                    let row = try NextTimeline(rows)
-                    next = WALPosition(timeline: row.timeline, lsn: row.position)
-                } catch { throw UnderstudyError(error) }
-            }
-            let isOver = reply == .command
-            do throws(UnderstudyError) { reply = try nextResult() } catch {
-                // A server that shuts down ends the command first, then the connection.
-                if isOver { break }
-                throw error
-            }
-        }
-        return next
+        do throws(ConnectionError) {
+            return try session?.endReplication().map { WALPosition(timeline: $0.timeline, lsn: $0.position) }
+        } catch { throw UnderstudyError(error) }
     }
 
     private func nextResult() throws(UnderstudyError) -> Session.Reply<ResultSet> {

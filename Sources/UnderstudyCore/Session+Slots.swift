@@ -1,0 +1,29 @@
+package import UnderstudyConnection
+
+extension Session {
+    /// Creates a physical slot; an error names it.
+    package func makeSlot(_ name: String, temporary: Bool, reserveWAL: Bool) throws(UnderstudyError) {
+        do throws(ConnectionError) { try createSlot(name, temporary: temporary, reserveWAL: reserveWAL) } catch {
+            var failure = UnderstudyError(error, of: .slot)
+            failure.message = "could not create replication slot \"\(name)\": \(failure.message)"
+            if error.code == .lost, !temporary {
+                failure.hint =
+                    "If it was made all the same, it holds WAL on the primary until it is dropped there: \(SlotSQL.drop(name))"
+            }
+            throw failure
+        }
+    }
+
+    /// Drops a slot; an error names it.
+    package func removeSlot(_ name: String) throws(UnderstudyError) {
+        do throws(ConnectionError) { try dropSlot(name) } catch {
+            var failure = UnderstudyError(error, of: .slot)
+            failure.message = "could not drop replication slot \"\(name)\": \(failure.message)"
+            if error.sqlState == "55006" { failure.hint = SlotInUse.hint(name, serverVersion) }
+            if error.sqlState == "42704" {
+                failure.hint = "The server lists its slots: SELECT slot_name, slot_type FROM pg_replication_slots;"
+            }
+            throw failure
+        }
+    }
+}
