@@ -29,7 +29,8 @@ let package = Package(
 
         .target(name: "UnderstudyWAL"),
         .target(name: "UnderstudyProtocol", dependencies: ["UnderstudyWAL"]),
-        .target(name: "UnderstudyBackupFormat", dependencies: ["CUnderstudyCrypto", "CUnderstudyLinux"]),
+        .target(
+            name: "UnderstudyBackupFormat", dependencies: ["CUnderstudyCrypto", "CUnderstudyLinux", "UnderstudyWAL"]),
         .target(
             name: "UnderstudyCompression", dependencies: ["CUnderstudyLZ4", "CUnderstudyZ", "CUnderstudyZstd"]),
         .target(name: "UnderstudyConfiguration", dependencies: ["UnderstudyWAL"]),

@@ -1,3 +1,4 @@
+import Synchronization
 import UnderstudyPlatform
 
 /// Collects the progress of a run and reports it on its own thread; the hot paths only add to counters.
@@ -10,6 +11,8 @@ package final class ProgressMeter: Sendable {
     }
 
     private let state: Monitor<State>
+    private let bytes = Atomic<UInt64>(0)
+    private let tablespaces = Atomic(0)
     private let tell: @Sendable (BackupProgress) -> Void
     private let thread = Monitor<OwnThread?>(nil)
 
@@ -31,13 +34,13 @@ package final class ProgressMeter: Sendable {
         state.update { state in
             guard state.current.phase != phase else { return }
             state.current.phase = phase
-            state.untold.append(state.current)
+            state.untold.append(counted(state.current))
         }
     }
 
     /// Does not wake the thread, which reads the counters at each interval.
-    package func count(bytes: Int) {
-        state.change { $0.current.bytesDone += UInt64(bytes) }
+    package func count(bytes count: Int) {
+        bytes.add(UInt64(count), ordering: .relaxed)
     }
 
     package func set(total: UInt64?, tablespaces: Int) {
@@ -48,10 +51,18 @@ package final class ProgressMeter: Sendable {
     }
 
     package func tablespaceDone() {
-        state.change { $0.current.tablespacesDone += 1 }
+        tablespaces.add(1, ordering: .relaxed)
     }
 
-    package var bytesDone: UInt64 { state.read { $0.current.bytesDone } }
+    package var bytesDone: UInt64 { bytes.load(ordering: .relaxed) }
+
+    /// With the counters as they are now.
+    private func counted(_ progress: BackupProgress) -> BackupProgress {
+        var progress = progress
+        progress.bytesDone = bytesDone
+        progress.tablespacesDone = tablespaces.load(ordering: .relaxed)
+        return progress
+    }
 
     /// Reports the last phase, and returns once it is reported.
     package func finish(_ phase: BackupProgress.Phase) {
@@ -72,44 +83,18 @@ package final class ProgressMeter: Sendable {
                 state.wait(timeout: Self.interval) { state -> ([BackupProgress], Bool, BackupProgress)? in
                     guard !state.untold.isEmpty || state.isClosed else { return nil }
                     defer { state.untold = [] }
-                    return (state.untold, state.isClosed, state.current)
-                } ?? ([], false, state.read { $0.current })
+                    return (state.untold, state.isClosed, counted(state.current))
+                } ?? ([], false, counted(state.read { $0.current }))
             let elapsed = clock.now - began
-            if current.phase == .copying { rate.add(bytes: current.bytesDone, at: elapsed) }
+            if current.phase == .copying { rate.add(current.bytesDone, at: elapsed) }
             for var progress in untold.isEmpty && !closed ? [current] : untold {
                 progress.elapsed = elapsed
-                progress.bytesPerSecond = rate.bytesPerSecond
-                progress.eta = progress.phase == .copying ? rate.timeFor(progress.bytesLeft) : nil
+                progress.bytesPerSecond = rate.perSecond() ?? 0
+                progress.eta = progress.phase == .copying ? progress.bytesLeft.flatMap { rate.time(for: $0) } : nil
                 tell(progress)
             }
             if closed { return }
         }
-    }
-}
-
-/// The transfer rate over about the last five seconds.
-struct RateWindow {
-    private var samples: [(bytes: UInt64, at: Duration)] = []
-    private static let length = Duration.seconds(5)
-
-    mutating func add(bytes: UInt64, at time: Duration) {
-        samples.append((bytes, time))
-        while samples.count > 2, time - samples[1].at > Self.length { samples.removeFirst() }
-    }
-
-    var bytesPerSecond: UInt64 {
-        guard let first = samples.first, let last = samples.last, last.at > first.at else { return 0 }
-        let seconds = (last.at - first.at) / .seconds(1)
-        return UInt64(Double(last.bytes - first.bytes) / seconds)
-    }
-
-    /// nil while there are too few samples for an estimate.
-    func timeFor(_ bytes: UInt64?) -> Duration? {
-        let rate = bytesPerSecond
-        guard let bytes, rate > 0, let first = samples.first, let last = samples.last, last.at - first.at >= .seconds(1)
-        else { return nil }
-        // A server may announce any size; a duration is bounded.
-        return .seconds(min(Double(bytes) / Double(rate), 1e12))
     }
 }
 

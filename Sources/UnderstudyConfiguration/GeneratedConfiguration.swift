@@ -6,12 +6,6 @@ package struct GeneratedConfiguration: Sendable {
     /// The copy's control file. It holds the settings that a standby must not have lower than its primary.
     package var controlFile: ControlFile
     package var port: Int?
-    package var listenAddresses: String?
-    package var unixSocketDirectories: String?
-    /// The pg_hba.conf method for local users without a password.
-    package var localMethod = "peer"
-    /// The pg_hba.conf method for passwords; nil for the server version's default.
-    package var passwordMethod: String?
 
     package init(serverVersion: Int, controlFile: ControlFile) {
         self.serverVersion = serverVersion
@@ -32,9 +26,7 @@ package struct GeneratedConfiguration: Sendable {
         var text = "# Made by understudy: the primary's postgresql.conf was not in its data directory.\n\n"
         func set(_ name: String, _ value: String) { text += ConfigurationText.line(name, value) }
 
-        if let listenAddresses { set("listen_addresses", listenAddresses) }
         if let port { set("port", String(port)) }
-        if let unixSocketDirectories { set("unix_socket_directories", unixSocketDirectories) }
         // initdb's value on all but small machines. Without this line some versions use 8 MB.
         set("shared_buffers", "128MB")
         set("hot_standby", "on")
@@ -60,10 +52,10 @@ package struct GeneratedConfiguration: Sendable {
 
     /// Admits local users over the socket, and users with a password over the loopback interface.
     package var hbaConf: String {
-        let password = passwordMethod ?? ConfigurationFacts(serverVersion: serverVersion).passwordMethod
+        let password = ConfigurationFacts(serverVersion: serverVersion).passwordMethod
         var text = "# TYPE DATABASE USER ADDRESS METHOD\n"
         for database in ["all", "replication"] {
-            text += "local \(database) all \(localMethod)\n"
+            text += "local \(database) all peer\n"
             text += "host \(database) all 127.0.0.1/32 \(password)\n"
             text += "host \(database) all ::1/128 \(password)\n"
         }

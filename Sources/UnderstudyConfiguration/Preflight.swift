@@ -23,31 +23,6 @@ package enum Preflight {
         return []
     }
 
-    /// - Parameter needed: The connections needed: two if WAL streams beside the backup.
-    /// - Parameter inUse: The WAL senders that others use, if known.
-    package static func maxWALSenders(_ limit: Int, needed: Int, inUse: Int = 0) -> [Finding] {
-        guard limit - inUse < needed else { return [] }
-        return [
-            Finding(
-                "primary has no \(limit == 0 ? "" : "free ")WAL senders for \(needed) connections",
-                detail: "max_wal_senders is \(limit), and \(inUse) are in use.",
-                hint:
-                    "Set \"max_wal_senders = \(max(10, inUse + needed))\" in postgresql.conf on the primary, and restart it."
-            )
-        ]
-    }
-
-    package static func maxReplicationSlots(_ limit: Int, inUse: Int = 0) -> [Finding] {
-        guard limit <= inUse else { return [] }
-        return [
-            Finding(
-                "primary has no free replication slot",
-                detail: "max_replication_slots is \(limit), and \(inUse) are in use.",
-                hint: "Drop a slot that is not needed, or set \"max_replication_slots = \(max(10, inUse + 1))\" in "
-                    + "postgresql.conf on the primary, and restart it.")
-        ]
-    }
-
     package static func walDirectory(_ directory: String, dataDirectory: String) -> [Finding] {
         let wal = Path(directory)
         guard wal.isAbsolute else {

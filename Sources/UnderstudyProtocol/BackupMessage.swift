@@ -1,3 +1,5 @@
+import UnderstudyWAL
+
 /// A CopyData message of BASE_BACKUP from version 15 on.
 ///
 /// The bytes in a case are borrowed: they are valid only during the call that decoded them.
@@ -53,21 +55,5 @@ package enum BackupMessage: ~Escapable {
             throw ProtocolError("malformed archive message in the base backup")
         }
         return (strings[0], strings[1])
-    }
-}
-
-extension RawSpan {
-    /// The byte at `index`. The load checks the bounds.
-    @inline(__always)
-    package func byte(at index: Int) -> UInt8 {
-        // UInt8 has no invalid bit patterns.
-        unsafe unsafeLoad(fromByteOffset: index, as: UInt8.self)
-    }
-
-    /// Eight bytes in network order. The load checks the bounds.
-    @inline(__always)
-    package func bigEndianUInt64(at index: Int) -> UInt64 {
-        // UInt64 has no invalid bit patterns, and an unaligned load may begin at any offset.
-        unsafe UInt64(bigEndian: unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
     }
 }

@@ -68,6 +68,4 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     package var readsAutoConf: Bool { from(90400) }
     package var usesXlogName: Bool { !from(100_000) }
     package var walDirectoryName: String { usesXlogName ? "pg_xlog" : "pg_wal" }
-    /// Whether the wal_level for a standby is called `replica`; before 9.6, `hot_standby`.
-    package var namesReplicaWALLevel: Bool { from(90600) }
 }

@@ -234,35 +234,3 @@ struct SpaceCheckTests {
         }
     }
 }
-
-@Suite("The rate of a run")
-struct RateWindowTests {
-    @Test("is that of the last seconds")
-    func rate() {
-        var window = RateWindow()
-        #expect(window.bytesPerSecond == 0)
-        window.add(bytes: 0, at: .zero)
-        #expect(window.bytesPerSecond == 0)
-        #expect(window.timeFor(100) == nil)
-        window.add(bytes: 1000, at: .seconds(1))
-        #expect(window.bytesPerSecond == 1000)
-        #expect(window.timeFor(5000) == .seconds(5))
-        #expect(window.timeFor(nil) == nil)
-        // A burst long ago counts no more.
-        for second in 2...20 { window.add(bytes: 1000 + 10 * UInt64(second - 1), at: .seconds(second)) }
-        #expect(window.bytesPerSecond == 10)
-    }
-
-    @Test("is nothing while no time passes, or no byte comes")
-    func standstill() {
-        var window = RateWindow()
-        window.add(bytes: 5, at: .seconds(1))
-        window.add(bytes: 10, at: .seconds(1))
-        #expect(window.bytesPerSecond == 0)
-        window.add(bytes: 10, at: .seconds(10))
-        window.add(bytes: 10, at: .seconds(20))
-        window.add(bytes: 10, at: .seconds(30))
-        #expect(window.bytesPerSecond == 0)
-        #expect(window.timeFor(1) == nil)
-    }
-}

@@ -122,21 +122,6 @@ struct ReceiveProgressTests {
         }
     }
 
-    @Test(
-        "the rate is that of the last seconds, and starts anew behind a step backwards",
-        arguments: [
-            ([], nil), ([100], nil), ([0, 0, 0], nil), ([100, 200], 100), ([0, 100], nil), ([0, 100, 200], 100),
-            ([100, 200, 200], 50), ([100, 200, 300, 150], nil), ([300, 100, 150], 50),
-            ([1, 1001, 1001, 1001, 1001, 1001, 1001], 0), ([1, 1001, 1001, 1001, 1001, 1001], 200),
-        ] as [([UInt64], UInt64?)])
-    func rate(positions: [UInt64], expected: UInt64?) {
-        var meter = RateMeter()
-        for (second, position) in positions.enumerated() {
-            meter.add(LSN(rawValue: position), at: .seconds(second))
-        }
-        #expect(meter.bytesPerSecond == expected)
-    }
-
     // MARK: - On the console
 
     @Test("the line is there while the archiver works, and gone when it has failed", arguments: [false, true])

@@ -19,12 +19,9 @@ import UnderstudyWAL
     func postgresqlConf() {
         var configuration = GeneratedConfiguration(serverVersion: 150_018, controlFile: Self.controlFile())
         configuration.port = 5433
-        configuration.listenAddresses = "*"
-        configuration.unixSocketDirectories = "/tmp/it's"
         #expect(
             Self.lines(configuration.postgresqlConf) == [
-                "listen_addresses = '*'", "port = '5433'", "unix_socket_directories = '/tmp/it''s'",
-                "shared_buffers = '128MB'", "hot_standby = 'on'", "max_connections = '115'",
+                "port = '5433'", "shared_buffers = '128MB'", "hot_standby = 'on'", "max_connections = '115'",
                 "max_prepared_transactions = '415'", "max_locks_per_transaction = '515'",
                 "max_worker_processes = '215'", "max_wal_senders = '3'", "wal_level = 'replica'",
                 "max_replication_slots = '10'", "wal_log_hints = 'on'",
@@ -57,15 +54,6 @@ import UnderstudyWAL
                 "local replication all peer", "host replication all 127.0.0.1/32 \(method)",
                 "host replication all ::1/128 \(method)",
             ])
-    }
-
-    @Test("the methods can be chosen")
-    func methods() {
-        var configuration = GeneratedConfiguration(serverVersion: 150_018, controlFile: Self.controlFile())
-        configuration.localMethod = "trust"
-        configuration.passwordMethod = "cert"
-        let lines = Self.lines(configuration.hbaConf)
-        #expect(lines.filter { $0.hasSuffix(" trust") }.count == 2 && lines.filter { $0.hasSuffix(" cert") }.count == 4)
     }
 
     @Test("three files are made")

@@ -41,23 +41,6 @@ import UnderstudyConfiguration
     }
 
     @Test(
-        "there must be as many free WAL senders as connections",
-        arguments: [(0, 2, 0, 10), (1, 2, 0, 10), (2, 2, 0, nil), (10, 2, 8, nil), (10, 2, 9, 11), (5, 1, 6, 10)]
-            as [(Int, Int, Int, Int?)])
-    func senders(limit: Int, needed: Int, inUse: Int, suggested: Int?) {
-        let findings = Preflight.maxWALSenders(limit, needed: needed, inUse: inUse)
-        #expect(findings.count == (suggested == nil ? 0 : 1))
-        if let suggested {
-            #expect(findings.first?.hint?.contains("\"max_wal_senders = \(suggested)\"") == true)
-        }
-    }
-
-    @Test("there must be a free slot", arguments: [(0, 0, false), (1, 0, true), (10, 10, false), (10, 9, true)])
-    func slots(limit: Int, inUse: Int, passes: Bool) {
-        #expect(Preflight.maxReplicationSlots(limit, inUse: inUse).isEmpty == passes)
-    }
-
-    @Test(
         "the WAL directory is absolute, and neither inside the data directory nor around it",
         arguments: [
             ("/wal", nil), ("/database", nil), ("wal", "not an absolute path"), ("", "not an absolute path"),

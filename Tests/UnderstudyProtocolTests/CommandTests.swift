@@ -137,7 +137,7 @@ struct CommandTests {
             (90600, \.hasReceiverView), (150_000, \.readsSlots), (130_000, \.tellsSlotWALStatus),
             (90400, \.limitsBackupRate), (110_000, \.verifiesPageChecksums), (130_000, \.hasManifest),
             (150_000, \.hasOptionLists), (100_000, \.showsSettings), (110_000, \.showsDirectoryMode),
-            (90600, \.namesReplicaWALLevel), (100_000, { !$0.usesXlogName }),
+            (100_000, { !$0.usesXlogName }),
             (100_000, { $0.walDirectoryName == "pg_wal" }),
         ]
         for (first, has) in abilities {

@@ -105,7 +105,7 @@ package final class MountedFileSystem: Sendable {
     /// Fills it with a file of somebody else's, up to the last byte.
     package func fillUp() throws {
         // SAFETY: the string is lent for the call.
-        let descriptor = unsafe open("\(path)/somebody-elses", O_WRONLY | O_CREAT | O_EXCL, 0o600)
+        let descriptor = unsafe open("\(path)/somebody-elses", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         defer { _ = close(descriptor) }
         let zeros = [UInt8](repeating: 0, count: 1 << 20)
         var size = zeros.count
@@ -114,5 +114,14 @@ package final class MountedFileSystem: Sendable {
             if unsafe write(descriptor, zeros, size) <= 0 { size /= 2 }
         }
         guard errno == ENOSPC else { throw SupportError("could not fill \"\(path)\": errno \(errno)") }
+    }
+
+    /// Makes room again. A child that another test has started may still have the file open, so it is emptied, too.
+    package func freeUp() throws {
+        let file = "\(path)/somebody-elses"
+        // SAFETY: the strings are lent for the calls.
+        guard unsafe truncate(file, 0) == 0, unsafe unlink(file) == 0 else {
+            throw SupportError("could not free \"\(path)\": errno \(errno)")
+        }
     }
 }

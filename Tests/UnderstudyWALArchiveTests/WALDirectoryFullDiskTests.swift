@@ -25,10 +25,6 @@ struct WALDirectoryFullDiskTests {
         return directory
     }
 
-    private func remove(_ name: String) throws {
-        try FileManager.default.removeItem(atPath: "\(fileSystem.path)/\(name)")
-    }
-
     /// Fills the disk, sees that a call fails twice and says so, makes room, and repeats it.
     private func withoutRoom<Value>(_ call: () throws -> Value) throws -> Value {
         try fileSystem.fillUp()
@@ -40,7 +36,7 @@ struct WALDirectoryFullDiskTests {
             #expect(error.hint?.hasPrefix("Free space on the file system") == true)
             #expect(archive.names == before)
         }
-        try remove("somebody-elses")
+        try fileSystem.freeUp()
         return try call()
     }
 
@@ -142,7 +138,7 @@ struct WALDirectoryFullDiskTests {
         directory.close()
         let held = try #require(try archive.content("\(name).partial"))
         #expect(held.count >= 1_000_000 && Array(content[..<held.count]).isSame(as: held))
-        try remove("somebody-elses")
+        try fileSystem.freeUp()
         #expect(
             try directory.open(TestArchive.origin()).withoutTail
                 == WALHoldings(next: position(1, 0x300000), isDurable: true))
@@ -163,7 +159,7 @@ struct WALDirectoryFullDiskTests {
         }
         #expect(error?.isTemporary == true)
         #expect(!archive.names.contains(name))
-        try remove("somebody-elses")
+        try fileSystem.freeUp()
         try directory.putHistory(TimelineID(rawValue: 2), history)
         #expect(archive.names == [name])
         #expect(try archive.content(name) == history)

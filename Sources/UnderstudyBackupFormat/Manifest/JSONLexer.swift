@@ -1,3 +1,5 @@
+import UnderstudyWAL
+
 /// Splits JSON that arrives in pieces into tokens.
 ///
 /// Supports only the JSON of backup manifests: no `true`, `false` or `null`, and lines of at most 64 kB, which bounds

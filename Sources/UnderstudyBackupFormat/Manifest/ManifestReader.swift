@@ -1,3 +1,5 @@
+import UnderstudyWAL
+
 /// Reads a backup manifest as it arrives, and verifies its own checksum.
 ///
 /// The bytes may come in pieces of any size. Memory does not grow with the manifest: besides the file being read, only

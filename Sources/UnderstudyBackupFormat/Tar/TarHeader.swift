@@ -1,3 +1,5 @@
+import UnderstudyWAL
+
 /// Parses the 512-byte header before each member of an archive.
 ///
 /// Servers write only POSIX ustar headers, with sizes of 8 GB and more in base 256. Everything else is refused, since

@@ -1,3 +1,5 @@
+import UnderstudyWAL
+
 /// Splits an archive into its members as it arrives.
 ///
 /// The bytes may come in pieces of any size. Content is passed on as parts of the pieces, without copies; only a header

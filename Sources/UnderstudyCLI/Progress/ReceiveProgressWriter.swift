@@ -1,4 +1,5 @@
 import Understudy
+import UnderstudyPlatform
 
 /// Decides which status of an archiver is shown, and how. It reads no clock: the caller passes the time.
 struct ReceiveProgressWriter: Sendable {
@@ -11,7 +12,7 @@ struct ReceiveProgressWriter: Sendable {
     }
 
     var style: Style
-    private var meter = RateMeter()
+    private var rate = RateWindow()
     private var shown: (at: Duration, line: String)?
 
     init(style: Style) {
@@ -20,7 +21,8 @@ struct ReceiveProgressWriter: Sendable {
 
     /// - Parameter time: The time since a fixed moment, the same for all calls.
     mutating func update(_ status: WALArchiver.Status, at time: Duration, columns: Int) -> ProgressWriter.Output {
-        meter.add(status.received, at: time)
+        // The first position is no movement, and a step backwards is a switch to another timeline.
+        if status.received > .invalid { rate.add(status.received.rawValue, at: time) }
         switch style {
         case .none:
             return .nothing
@@ -46,34 +48,8 @@ struct ReceiveProgressWriter: Sendable {
 
     private func rate(of status: WALArchiver.Status) -> UInt64? {
         switch status.phase {
-        case .catchingUp, .streaming: meter.bytesPerSecond
+        case .catchingUp, .streaming: rate.perSecond(over: .seconds(1))
         default: nil
         }
-    }
-}
-
-/// The speed of a position over the last few seconds.
-struct RateMeter: Sendable {
-    private static let window = Duration.seconds(5)
-    /// A rate over a shorter time means nothing.
-    private static let shortest = Duration.seconds(1)
-
-    private var samples: [(time: Duration, position: LSN)] = []
-
-    mutating func add(_ position: LSN, at time: Duration) {
-        // A step backwards is a switch to another timeline, and the first position is no movement.
-        if let last = samples.last, position < last.position || last.position == .invalid { samples = [] }
-        samples.append((time, position))
-        // The oldest sample kept is at the window's edge, or just before it.
-        while samples.count > 2, time - samples[1].time >= Self.window { samples.removeFirst() }
-    }
-
-    /// Nil while unknown.
-    var bytesPerSecond: UInt64? {
-        guard let first = samples.first, let last = samples.last, first.position != .invalid,
-            last.time - first.time >= Self.shortest
-        else { return nil }
-        let bytes = Double(last.position.rawValue - first.position.rawValue)
-        return UInt64(bytes / Quantity.seconds(last.time - first.time))
     }
 }

@@ -34,8 +34,6 @@ package struct ControlFile: Hashable, Sendable {
     /// 0 for a cluster without page checksums.
     package var dataChecksumVersion: UInt32
 
-    package var hasDataChecksums: Bool { dataChecksumVersion != 0 }
-
     package init(
         systemIdentifier: UInt64, version: UInt32, catalogVersion: UInt32, state: State, walLevel: WALLevel,
         walLogHints: Bool?, maxConnections: Int, maxWorkerProcesses: Int?, maxWALSenders: Int?,

@@ -48,9 +48,8 @@ struct CompressedFile {
         var offset: UInt64 = 0
         var found = false
         _ = try decode { piece in
-            for index in 0..<piece.byteCount where offset + UInt64(index) >= start && piece.byte(at: index) != 0 {
-                found = true
-            }
+            let skipped = start > offset ? Int(min(start - offset, UInt64(piece.byteCount))) : 0
+            found = !piece.extracting(skipped...).isZero
             offset += UInt64(piece.byteCount)
             return !found
         }
@@ -116,13 +115,6 @@ struct CompressedFile {
             // Damaged from here on.
             return false
         }
-    }
-}
-
-extension RawSpan {
-    fileprivate func byte(at offset: Int) -> UInt8 {
-        // The call checks the offset, and any bits are a valid UInt8.
-        unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
 }
 
