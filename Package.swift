@@ -179,8 +179,9 @@ if Context.environment["UNDERSTUDY_FUZZ"] != nil {
         .executableTarget(
             name: "UnderstudyFuzz",
             dependencies: [
-                "UnderstudyBackupFormat", "UnderstudyCLI", "UnderstudyCompression", "UnderstudyConfiguration",
-                "UnderstudyConnection", "UnderstudyPlatform", "UnderstudyProtocol", "UnderstudyStreaming",
+                "UnderstudyBackup", "UnderstudyBackupFormat", "UnderstudyCLI", "UnderstudyCompression",
+                "UnderstudyConfiguration",
+                "UnderstudyConnection", "UnderstudyPlatform", "UnderstudyProtocol",
                 "UnderstudyStandby", "UnderstudyWAL",
             ], path: "Tests/UnderstudyFuzz"))
 }

@@ -1,5 +1,6 @@
 import Glibc
 
+@testable import UnderstudyBackup
 @testable import UnderstudyPlatform
 
 /// Texts of ours that somebody else may have changed.

@@ -1,6 +1,5 @@
 import UnderstudyConfiguration
 import UnderstudyProtocol
-import UnderstudyStreaming
 
 @testable import UnderstudyWAL
 
