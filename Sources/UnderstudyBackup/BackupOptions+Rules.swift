@@ -46,11 +46,11 @@ enum BackupOptionRules {
                 .options, "transfer rate \(rate) is out of range",
                 hint: "Choose from 32 to 1048576 kilobytes per second.")
         }
-        if let flaw = KeptNames.flaw(ofLabel: options.label) { throw flaw }
-        for mapping in options.tablespaceMappings where mapping.new.utf8.count > KeptNames.longestTablespacePath {
+        if let flaw = NameLimits.flaw(ofLabel: options.label) { throw flaw }
+        for mapping in options.tablespaceMappings where mapping.new.utf8.count > NameLimits.longestTablespacePath {
             throw UnderstudyError(
                 .options,
-                "tablespace directory \"\(mapping.new)\" is too long: it has \(mapping.new.utf8.count) bytes, and a server takes \(KeptNames.longestTablespacePath)",
+                "tablespace directory \"\(mapping.new)\" is too long: it has \(mapping.new.utf8.count) bytes, and a server takes \(NameLimits.longestTablespacePath)",
                 hint: "Choose a shorter path.")
         }
         if options.wal != .stream {

@@ -67,7 +67,7 @@ extension BackupRun {
         guard let targets else { return [] }
         if keepingMark || slot?.made == nil { logger.info("removing what was written to \"\(path)\"") }
         let failures = targets.restore(keepingMark: keepingMark).map { "could not clean up: \($0)" }
-        let news = SomeOfMany(failures.filter { !said.contains($0) })
+        let news = TruncatedList(failures.filter { !said.contains($0) })
         for line in news.lines("directories could not be cleaned up") { logger.warning("\(line)") }
         return failures
     }

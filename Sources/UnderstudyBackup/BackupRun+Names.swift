@@ -53,10 +53,10 @@ extension BackupRun {
             settings, forServer: session.serverVersion.number, usedPassword: session.password != nil,
             dbname: parameters["dbname"], passfile: passfile)
         let length = connection.conninfo.utf8.count
-        guard length > KeptNames.longestConnInfo else { return }
+        guard length > NameLimits.longestConnInfo else { return }
         throw UnderstudyError(
             .options,
-            "primary_conninfo would have \(length) bytes, and a standby keeps \(KeptNames.longestConnInfo)",
+            "primary_conninfo would have \(length) bytes, and a standby keeps \(NameLimits.longestConnInfo)",
             hint: "Give fewer or shorter settings for the connection: they become the standby's.")
     }
 }

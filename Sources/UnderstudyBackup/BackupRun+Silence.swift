@@ -4,11 +4,11 @@ import UnderstudyConnection
 extension BackupRun {
     /// For phases in which the server may have a reason to be silent: a checkpoint, or waiting for WAL to be archived.
     func expectSilence(_ session: Session) {
-        session.patience = options.stallTimeout.map { Patience(limit: $0, .inquiry(isAlive)) }
+        session.patience = options.stallTimeout.map { SilenceLimit(limit: $0, .inquiry(isAlive)) }
     }
 
     func expectNoSilence(_ session: Session) {
-        session.patience = options.stallTimeout.map { Patience(limit: $0, .failure) }
+        session.patience = options.stallTimeout.map { SilenceLimit(limit: $0, .failure) }
     }
 
     /// Connects to the server again: any answer, even a refusal, shows that it is alive.

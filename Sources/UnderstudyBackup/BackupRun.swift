@@ -27,7 +27,7 @@ package final class BackupRun: @unchecked Sendable {
 
     /// The directories to undo if the run fails.
     var targets: BackupTargets?
-    var slot: SlotKeeper?
+    var slot: BackupSlot?
     /// The connection that takes the backup.
     var session: Session?
     var receiver: WALReceiver?
@@ -35,7 +35,7 @@ package final class BackupRun: @unchecked Sendable {
     var pool: WritePool?
 
     /// Whether the caller may still remove a complete backup with ``undo()``. If it does not, it calls ``keep()``.
-    package var mayBeUndone = false
+    package var callerMayRemove = false
     /// The end position of a complete copy, and its server.
     private var completed: (end: BackupPosition, server: ServerFacts)?
 
@@ -102,7 +102,7 @@ package final class BackupRun: @unchecked Sendable {
         if let walSession {
             let position = try checkHolds(walSession)
             if options.slot != .none { mayMove = try walSession.commitsWaitForNobody() }
-            slot = try SlotKeeper(
+            slot = try BackupSlot(
                 options.slot, session: walSession, identity: server.identity, segmentSize: server.segmentSize,
                 holds: position, mayMove: mayMove, logger: logger)
         }
@@ -131,7 +131,7 @@ package final class BackupRun: @unchecked Sendable {
         }
         // Without WAL in the backup, the server may wait for its archive before the copy ends.
         if options.wal != .none { expectNoSilence(session) }
-        session.standstillLimit = options.stallTimeout.map { $0 * Session.patienceWithTalk }
+        session.standstillLimit = options.stallTimeout.map { $0 * Session.answerTimeFactor }
         let copied = try copy(session, server, targets, layout, plans)
         session.standstillLimit = nil
         expectSilence(session)
@@ -155,7 +155,7 @@ package final class BackupRun: @unchecked Sendable {
         }
         if interrupt.isRaised { throw UnderstudyError(.cancelled, "the base backup was cancelled") }
         completed = (end.position, server)
-        try moveSlotToEnd(session, isForGood: !mayBeUndone)
+        try moveSlotToEnd(session, isForGood: !callerMayRemove)
         self.session = nil
         logger.info("base backup completed")
         return BackupResult(
@@ -188,9 +188,9 @@ package final class BackupRun: @unchecked Sendable {
         return left
     }
 
-    var leftovers: Leftovers {
-        Leftovers(
-            removes: options.forceClean, trust: MarkTrust(owner: options.owner?.fileOwner), interrupt: interrupt,
+    var leftovers: LeftoverPolicy {
+        LeftoverPolicy(
+            removes: options.forceClean, trust: TrustedUsers(owner: options.owner?.fileOwner), interrupt: interrupt,
             logger: logger)
     }
 
@@ -201,7 +201,7 @@ package final class BackupRun: @unchecked Sendable {
             return try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
                 patience: patience ?? options.stallTimeout, notices: logger.passingOn())
-        } catch { throw BusySenders.explain(error, parameters, interrupt, except: session?.backendProcessID) }
+        } catch { throw WALSendersInUse.explain(error, parameters, interrupt, except: session?.backendProcessID) }
     }
 
     /// One address may lead to several servers, and WAL of another cluster would corrupt the backup.

@@ -7,7 +7,7 @@ extension UnderstudyError {
         self.init(.protocolViolation, "could not read what the server sent: \(error.message)", detail: error.detail)
     }
 
-    package init(_ refusal: OwnedDirectory.Refusal, what: String, trust: MarkTrust = MarkTrust()) {
+    package init(_ refusal: OwnedDirectory.Refusal, what: String, trust: TrustedUsers = TrustedUsers()) {
         switch refusal {
         case .notEmpty(let path):
             self.init(

@@ -17,7 +17,7 @@ struct ConnectAttempt {
         case timedOut(host: String, port: String)
     }
 
-    init(_ parameters: ConnectionParameters, interrupt: Interrupt, notices: NoticeBox) throws(ConnectionError) {
+    init(_ parameters: ConnectionParameters, interrupt: Interrupt, notices: NoticeReceiver) throws(ConnectionError) {
         let keywords = parameters.settings.map(\.keyword), values = parameters.settings.map(\.value)
         let connection = unsafe withCStrings(keywords) { keywords in
             // Both lists end with nil, and libpq copies what it keeps.
@@ -63,7 +63,7 @@ struct ConnectAttempt {
             if hasMadeRoom, max(taken, waiting) >= InputMeasure.piece {
                 throw violation("announced a message that no login has", by: host)
             }
-            if unsafe !showsPassword && !PasswordQuestion.isHarmless(PQsocket(connection)) {
+            if unsafe !showsPassword && !AuthenticationRequest.isHarmless(PQsocket(connection)) {
                 throw ConnectionError(
                     .refused,
                     "server at \"\(host.host)\", port \(host.port) asks for the password itself, which it does not get")
@@ -88,7 +88,7 @@ struct ConnectAttempt {
                 error.ownAddress = ownAddress
                 throw error
             }
-            if asksInVain { return .cannotTell }
+            if isAskingRefusedQuery { return .cannotTell }
             if hostAndPort != host {
                 host = hostAndPort
                 deadline = limit.map { clock.now + $0 }
@@ -98,7 +98,7 @@ struct ConnectAttempt {
 
     /// Whether libpq is asking a question that WAL senders of this server version refuse. It does so for
     /// `target_session_attrs` with servers before 14; newer ones report the answer unasked.
-    private var asksInVain: Bool {
+    private var isAskingRefusedQuery: Bool {
         let isReplication = session.effectiveSettings.contains { $0.keyword == "replication" && $0.value == "true" }
         return switch unsafe PQstatus(session.connection) {
         case CONNECTION_CHECK_STANDBY: isReplication
@@ -163,7 +163,7 @@ struct ConnectAttempt {
             && text.hasPrefix("invalid ")
         {
             code = .parameters
-        } else if text.lines.contains(where: HostChoice.isMismatch) {
+        } else if text.lines.contains(where: TargetSessionSearch.isMismatch) {
             code = .unsuitable
         } else {
             code = .unreachable

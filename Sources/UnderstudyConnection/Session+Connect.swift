@@ -5,7 +5,7 @@ extension Session {
     /// which it does in a blocking call.
     ///
     /// Applies `connect_timeout` to each host in turn, which libpq itself does only in its blocking calls. Applies
-    /// `target_session_attrs` even to servers whose WAL senders do not answer libpq's question (``HostChoice``).
+    /// `target_session_attrs` even to servers whose WAL senders do not answer libpq's question (``TargetSessionSearch``).
     ///
     /// - Parameters:
     ///   - applicationName: The name in pg_stat_replication, unless the user set one.
@@ -31,12 +31,12 @@ extension Session {
         }
         if prepared["fallback_application_name"] == nil { prepared["fallback_application_name"] = applicationName }
         let connector = Connector(
-            interrupt: interrupt, patience: patience, showsPassword: showsPassword, notices: NoticeBox(notices))
-        let choice: HostChoice
+            interrupt: interrupt, patience: patience, showsPassword: showsPassword, notices: NoticeReceiver(notices))
+        let choice: TargetSessionSearch
         do {
             let found = try connector.connect(prepared)
             if found.isChosen { return found.session }
-            choice = HostChoice(
+            choice = TargetSessionSearch(
                 connector: connector, hosts: found.session.parametersInEffect.oneByOne,
                 database: parameters["dbname"] ?? "postgres", given: found.session.givenSettings)
             // The session ends here: it occupies one of the server's WAL senders.
@@ -50,7 +50,7 @@ struct Connector {
     let interrupt: Interrupt
     let patience: Duration?
     var showsPassword = true
-    let notices: NoticeBox
+    let notices: NoticeReceiver
 
     struct Found {
         var session: Session
@@ -65,7 +65,7 @@ struct Connector {
         while true {
             var attempt = try ConnectAttempt(parameters, interrupt: interrupt, notices: notices)
             attempt.showsPassword = showsPassword
-            attempt.session.patience = patience.map { Patience(limit: $0, .failure) }
+            attempt.session.patience = patience.map { SilenceLimit(limit: $0, .failure) }
             given = given ?? attempt.session.effectiveSettings
             attempt.session.givenSettings = given ?? []
             switch try attempt.run() {

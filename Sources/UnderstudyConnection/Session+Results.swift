@@ -109,7 +109,7 @@ extension ServerMessage {
 }
 
 /// Receives the notices of a connection, and passes them on.
-final class NoticeBox: Sendable {
+final class NoticeReceiver: Sendable {
     private let heardBytes = Atomic(0)
     private let handler: @Sendable (ServerMessage) -> Void
 
@@ -131,7 +131,7 @@ final class NoticeBox: Sendable {
             connection,
             { context, result in
                 // The session that owns the connection retains the box.
-                let box = unsafe Unmanaged<NoticeBox>.fromOpaque(context!).takeUnretainedValue()
+                let box = unsafe Unmanaged<NoticeReceiver>.fromOpaque(context!).takeUnretainedValue()
                 if let result = unsafe result { unsafe box.take(result) }
             }, Unmanaged.passUnretained(self).toOpaque())
     }

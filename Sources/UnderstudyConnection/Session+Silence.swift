@@ -2,7 +2,7 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 
 /// How long a server may be silent, and what happens then.
-package struct Patience {
+package struct SilenceLimit {
     package enum Consequence {
         /// The session fails with ``ConnectionError/Code/stalled``.
         case failure
@@ -33,7 +33,7 @@ extension Session {
             let next = standstill.map { min($0, left ?? $0) } ?? left
             let waited = try waitForInput(timeout: next, wakeUps: wakeUps)
             guard waited == .timedOut else { return waited }
-            try checkStandstill()
+            try checkProgress()
             // With encryption, a wait may end early.
             if let limit, clock.now - begin >= limit { try endPatience(limit) }
         }
@@ -54,7 +54,7 @@ extension Session {
     }
 
     /// Throws if the server sends data, but the session's task makes no progress.
-    package func checkStandstill() throws(ConnectionError) {
+    package func checkProgress() throws(ConnectionError) {
         guard let standstillLimit, ContinuousClock().now - progressedAt >= standstillLimit else { return }
         throw ConnectionError(
             .stalled,
@@ -67,14 +67,14 @@ extension Session {
         guard shield == nil, let patience, case .failure = patience.consequence else { return }
         let now = ContinuousClock().now, since = answeringSince ?? now
         answeringSince = since
-        let limit = patience.limit * Self.patienceWithTalk
+        let limit = patience.limit * Self.answerTimeFactor
         guard now - since >= limit else { return }
         throw ConnectionError(
             .stalled, "server is there, but has not completed its answer in \(limit.secondsText) s")
     }
 
     /// How many times longer than a silence an incomplete answer may take.
-    package static let patienceWithTalk = 10
+    package static let answerTimeFactor = 10
 
     /// Restarts the limit for silence: input arrived, or nothing was awaited.
     func endSilence() {

@@ -4,7 +4,7 @@ package import UnderstudyWAL
 
 /// The positions reported to a server on one connection. They never go back: a server moves a slot to any reported
 /// position, and removes WAL accordingly.
-struct ToldPositions: Equatable {
+struct ReportedPositions: Equatable {
     /// The last one since START_REPLICATION.
     private(set) var written = LSN.invalid
     /// The highest one on this connection.
@@ -35,7 +35,7 @@ struct ToldPositions: Equatable {
 
 extension Session {
     /// The highest flush position reported to the server on this connection.
-    package var toldFlushed: LSN { told.flushed }
+    package var reportedFlushed: LSN { told.flushed }
 
     /// Sends a standby status update, with the current time of this machine's clock.
     ///

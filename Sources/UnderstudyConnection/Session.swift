@@ -24,10 +24,10 @@ package import UnderstudyProtocol
     /// The thread that may use the connection: pthread_self(3).
     private let user = Atomic<UInt>(UInt(pthread_self()))
     /// The positions last reported to the server.
-    var told = ToldPositions()
+    var told = ReportedPositions()
     let interrupt: Interrupt
     let ownInterrupts: [Interrupt]
-    let notices: NoticeBox
+    let notices: NoticeReceiver
     /// The settings in effect before any host was removed: the complete original request.
     package internal(set) var givenSettings: [ConnectionParameters.Setting] = []
     /// Set while a command must not be interrupted.
@@ -39,7 +39,7 @@ package import UnderstudyProtocol
     var hasLookedTwice = false
 
     /// How long the server may be silent while a response is expected.
-    package var patience: Patience? {
+    package var patience: SilenceLimit? {
         didSet { answeringSince = nil }
     }
     /// When the wait began for the answer to a command, or for the results after a copy.
@@ -52,7 +52,7 @@ package import UnderstudyProtocol
     /// When the current wait without any input began.
     var silentSince: ContinuousClock.Instant?
 
-    init(connection: OpaquePointer, interrupt: Interrupt, notices: NoticeBox) {
+    init(connection: OpaquePointer, interrupt: Interrupt, notices: NoticeReceiver) {
         unsafe handle = unsafe connection
         self.interrupt = interrupt
         ownInterrupts = [interrupt]

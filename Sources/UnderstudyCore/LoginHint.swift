@@ -53,7 +53,7 @@ struct LoginHint: Equatable {
 
     /// Whether this can be a role name: visible text, no longer than servers keep (NAMEDATALEN).
     private static func isName(_ text: String) -> Bool {
-        (1...KeptNames.usualLength).contains(text.utf8.count)
+        (1...NameLimits.usualLength).contains(text.utf8.count)
             && !text.unicodeScalars.contains { $0.isHidden || $0 == "\u{FFFD}" }
     }
 

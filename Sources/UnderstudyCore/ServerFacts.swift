@@ -17,10 +17,10 @@ package struct ServerFacts: Sendable {
     /// Asks the server. Refuses one that is too old; warns about one that is newer than we know, and tries it.
     package init(_ session: Session, logger: Logger) throws(UnderstudyError) {
         version = session.serverVersion
-        guard version >= .oldestServed else {
+        guard version >= .oldestSupported else {
             throw UnderstudyError(
                 .server, "server version \(version) is too old",
-                hint: "Servers from \(ServerVersion.oldestServed.major) on are served.")
+                hint: "Servers from \(ServerVersion.oldestSupported.major) on are served.")
         }
         if version >= .firstUnknown {
             logger.warning("server version \(version) is newer than this program knows; trying anyway")

@@ -10,7 +10,7 @@ extension UnderstudyError {
             return
         }
         self.init(
-            error.isNoSpace ? .noSpace : error.isShortage ? .resources : code, error.description, hint: error.cure)
+            error.isNoSpace ? .noSpace : error.isShortage ? .resources : code, error.description, hint: error.remedy)
     }
 
     package init(_ error: ProtocolError) {
@@ -161,7 +161,7 @@ extension UnderstudyError {
             code = .server
             hint =
                 text.contains("max_wal_senders")
-                ? "\(BusySenders.raise). A run that was killed may have left senders (pg_stat_replication, state backup or startup): they end with the checkpoint that the server makes."
+                ? "\(WALSendersInUse.raise). A run that was killed may have left senders (pg_stat_replication, state backup or startup): they end with the checkpoint that the server makes."
                 : "Raise max_connections on the primary, or end connections that are not needed."
         case "57P03":
             code = .connection

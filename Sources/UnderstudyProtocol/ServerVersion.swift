@@ -21,7 +21,7 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
         number >= 100_000 ? "\(number / 10000).\(number % 10000)" : "\(major).\(number % 100)"
     }
 
-    package static let oldestServed = ServerVersion(number: 90300)
+    package static let oldestSupported = ServerVersion(number: 90300)
     /// This version and later ones are accepted with a warning.
     package static let firstUnknown = ServerVersion(number: 200_000)
 
@@ -34,8 +34,8 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     package var hasTemporarySlots: Bool { from(100_000) }
     package var hasReceiverView: Bool { from(90600) }
     package var readsSlots: Bool { from(150_000) }
-    package var tellsSlotWALStatus: Bool { from(130_000) }
-    package var tellsInvalidationReason: Bool { from(170_000) }
+    package var reportsSlotWALStatus: Bool { from(130_000) }
+    package var reportsInvalidationReason: Bool { from(170_000) }
     /// Whether the server has max_slot_wal_keep_size.
     package var invalidatesSlots: Bool { from(130_000) }
     /// Whether an invalidated slot stays invalid. Before 16, the next flush position reported to it makes it valid
@@ -62,7 +62,7 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     package var showsSettings: Bool { from(100_000) }
     /// Whether in_hot_standby exists. Before 14, transaction_read_only is used instead, which may also be on at a
     /// primary.
-    package var tellsHotStandby: Bool { from(140_000) }
+    package var hasInHotStandbySetting: Bool { from(140_000) }
     package var showsDirectoryMode: Bool { from(110_000) }
     /// Whether the server reads postgresql.auto.conf, which ALTER SYSTEM writes.
     package var readsAutoConf: Bool { from(90400) }

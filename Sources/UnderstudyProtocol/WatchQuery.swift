@@ -35,8 +35,8 @@ package struct WatchQuery: Sendable, Equatable {
     }
 
     private var status: String {
-        let reason = version.tellsInvalidationReason ? "invalidation_reason" : "NULL"
-        return (version.tellsSlotWALStatus ? "wal_status, safe_wal_size, " : "NULL, NULL, ") + reason
+        let reason = version.reportsInvalidationReason ? "invalidation_reason" : "NULL"
+        return (version.reportsSlotWALStatus ? "wal_status, safe_wal_size, " : "NULL, NULL, ") + reason
     }
 
     package struct Answer: Sendable, Equatable {

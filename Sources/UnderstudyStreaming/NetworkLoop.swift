@@ -9,9 +9,9 @@ package struct NetworkLoop {
     let session: Session
     let writer: WALWriter
     /// Raised when the result of ``wishes`` has changed.
-    let wishesChanged: Interrupt
+    let requestsChanged: Interrupt
     var machine: ReceiveMachine
-    let wishes: () -> StreamWishes
+    let wishes: () -> StreamRequests
     let observe: (StreamEvent) -> Void
 
     private let wakeUps: [Interrupt]
@@ -37,15 +37,15 @@ package struct NetworkLoop {
 
     /// - Parameters:
     ///   - bytesPerSecond: The rate limit; nil for none.
-    ///   - wishes: Returns what the owner wants; called again when `wishesChanged` is raised.
+    ///   - wishes: Returns what the owner wants; called again when `requestsChanged` is raised.
     package init(
         session: Session, writer: WALWriter, machine: ReceiveMachine, bytesPerSecond: UInt64? = nil,
-        wishesChanged: Interrupt, wishes: @escaping () -> StreamWishes, observe: @escaping (StreamEvent) -> Void
+        requestsChanged: Interrupt, wishes: @escaping () -> StreamRequests, observe: @escaping (StreamEvent) -> Void
     ) {
         self.session = session
         self.writer = writer
-        self.wishesChanged = wishesChanged
-        wakeUps = [wishesChanged, writer.progress]
+        self.requestsChanged = requestsChanged
+        wakeUps = [requestsChanged, writer.progress]
         self.machine = machine
         self.wishes = wishes
         self.observe = observe
@@ -59,7 +59,7 @@ package struct NetworkLoop {
     ///
     /// - Returns: Whether the stop was reached; if not, the stream must continue over a new connection.
     package mutating func run(slot: String?) throws(ReceiveError) -> Bool {
-        defer { tellPositions() }
+        defer { reportPositions() }
         while true {
             let left = machine.timeline, begin = machine.received
             var next: NextTimeline?
@@ -84,7 +84,7 @@ package struct NetworkLoop {
         let isStreaming = reply == .copyBoth
         if isStreaming {
             try handle(.tick)
-            try applyWishes()
+            try applyRequests()
             guard try receive() else { return nil }
         }
         let next: NextTimeline?
@@ -121,7 +121,7 @@ package struct NetworkLoop {
     private mutating func receive() throws(ReceiveError) -> Bool {
         while true {
             try keepRate()
-            if let finishedAt, now - finishedAt >= Self.farewell { return false }
+            if let finishedAt, now - finishedAt >= Self.copyEndTimeout { return false }
             let hasUnwritten = piece != nil
             let step = try session.takeCopyData(
                 timeout: hasUnwritten ? .zero : longestWait, wakeUps: wakeUps,
@@ -133,7 +133,7 @@ package struct NetworkLoop {
                 // Before submitting, because a sync takes the piece along: the writer then wakes only once.
                 try handle(.drained)
                 submit()
-                tellPositions()
+                reportPositions()
             case .woken(let index): try wake(index)
             case .ended: return true
             }
@@ -141,26 +141,26 @@ package struct NetworkLoop {
     }
 
     /// How long the server may take to close its side of the copy after we have closed ours.
-    private static let farewell = Duration.seconds(5)
+    private static let copyEndTimeout = Duration.seconds(5)
 
     private var longestWait: Duration? {
         let tick = machine.nextTick(now: now)
         guard let finishedAt else { return tick }
-        let left = max(.zero, Self.farewell - (now - finishedAt))
+        let left = max(.zero, Self.copyEndTimeout - (now - finishedAt))
         return tick.map { min($0, left) } ?? left
     }
 
     private mutating func wake(_ index: Int) throws(ReceiveError) {
         if index == 0 {
-            wishesChanged.clear()
-            try applyWishes()
+            requestsChanged.clear()
+            try applyRequests()
         } else {
             writer.progress.clear()
             try noteReport()
         }
     }
 
-    private mutating func applyWishes() throws(ReceiveError) {
+    private mutating func applyRequests() throws(ReceiveError) {
         let wishes = wishes()
         if wishes.isUnlimited { limit = nil }
         try endIfStalled()
@@ -183,7 +183,7 @@ package struct NetworkLoop {
             // Sync as if the input were drained. The server's silence does not count while we do not read.
             try handle(.drained)
             let outcome = Interrupt.wait(
-                socket: -1, events: 0, interrupts: [session.interruptOfSession, wishesChanged, writer.progress],
+                socket: -1, events: 0, interrupts: [session.interruptOfSession, requestsChanged, writer.progress],
                 timeout: min(pause, .seconds(1)))
             guard case .interrupted(let index) = outcome else { continue }
             if index == 0 { throw ReceiveError(ConnectionError(.interrupted, "interrupted")) }
@@ -237,7 +237,7 @@ package struct NetworkLoop {
                 }
                 if isSent {
                     acknowledged = status.flushed
-                    tellPositions()
+                    reportPositions()
                 }
             case .follow(let timeline, let position):
                 writer.endTimeline(next: position)
@@ -259,7 +259,7 @@ package struct NetworkLoop {
         }
     }
 
-    private func tellPositions() {
+    private func reportPositions() {
         observe(
             .positions(
                 StreamPositions(

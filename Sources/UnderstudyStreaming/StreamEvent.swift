@@ -33,7 +33,7 @@ package struct StreamPositions: Sendable, Equatable {
 }
 
 /// What the stream's owner asks of it.
-package struct StreamWishes: Sendable, Equatable {
+package struct StreamRequests: Sendable, Equatable {
     /// The position at which the stream is to end.
     package var stop: LSN?
     /// Whether to end even if there is no room for WAL that was received.

@@ -227,7 +227,7 @@ public struct WALDestinationError: Error, Sendable, CustomStringConvertible {
 
     /// - Parameter isTemporary: nil to count a lack of room as temporary.
     package init(_ error: FileIOError, isTemporary: Bool? = nil) {
-        self.init(error.description, hint: error.cure, isTemporary: isTemporary ?? error.isNoSpace)
+        self.init(error.description, hint: error.remedy, isTemporary: isTemporary ?? error.isNoSpace)
         file = error
     }
 

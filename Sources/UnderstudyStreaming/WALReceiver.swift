@@ -24,7 +24,7 @@ package final class WALReceiver: Sendable {
     }
 
     private let state: Monitor<State>
-    private let wishesChanged = Interrupt()
+    private let requestsChanged = Interrupt()
     private let session: Session
     private let writer: WALWriter
     private let segmentSize: WALSegmentSize
@@ -60,7 +60,7 @@ package final class WALReceiver: Sendable {
     /// Limits the flush position that the stream reports: see ``ReceiveMachine/Policy/flushLimit``.
     package func limitFlush(to position: LSN) {
         state.update { $0.flushLimit = position }
-        wishesChanged.raise()
+        requestsChanged.raise()
     }
 
     private func receive(_ start: Start) -> Result<Void, ReceiveError> {
@@ -80,7 +80,7 @@ package final class WALReceiver: Sendable {
     /// Ends the stream when everything up to `position` is received and synced, and waits for that.
     package func finish(at position: LSN) throws(ReceiveError) {
         state.update { $0.stop = position }
-        wishesChanged.raise()
+        requestsChanged.raise()
         try result().get()
     }
 
@@ -120,9 +120,9 @@ package final class WALReceiver: Sendable {
             machine: ReceiveMachine(
                 start: start.position.segmentStart(segmentSize), timeline: start.timeline, segmentSize: segmentSize,
                 // The slot may have advanced over this connection already.
-                held: session.toldFlushed, policy: policy),
-            wishesChanged: wishesChanged,
-            wishes: { [state] in state.read { StreamWishes(stop: $0.stop, flushLimit: $0.flushLimit) } },
+                held: session.reportedFlushed, policy: policy),
+            requestsChanged: requestsChanged,
+            wishes: { [state] in state.read { StreamRequests(stop: $0.stop, flushLimit: $0.flushLimit) } },
             observe: { _ in })
         _ = try loop.run(slot: start.slot)
     }

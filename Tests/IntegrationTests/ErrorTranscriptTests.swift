@@ -2,7 +2,7 @@ import Testing
 import Understudy
 import UnderstudyTestSupport
 
-/// Errors of recorded servers, through the real libpq: each version says it in its own way, and the cure is the same.
+/// Errors of recorded servers, through the real libpq: each version says it in its own way, and the remedy is the same.
 @Suite struct ErrorTranscriptTests {
     /// An error, where it comes, and what is made of it.
     struct Case: Sendable, CustomTestStringConvertible {
@@ -11,41 +11,44 @@ import UnderstudyTestSupport
         var command: String?
         var code: UnderstudyError.Code
         /// A part of the hint.
-        var cure: String
+        var remedy: String
 
         var testDescription: String { session }
 
         static let all = [
-            Case(session: "23-base-backup-long-name", command: "BASE_BACKUP", code: .server, cure: "at most 99 bytes"),
             Case(
-                session: "46-error-not-in-history", command: "START_REPLICATION", code: .wal, cure: "the same server"),
+                session: "23-base-backup-long-name", command: "BASE_BACKUP", code: .server, remedy: "at most 99 bytes"),
             Case(
-                session: "47-error-unknown-timeline", command: "START_REPLICATION", code: .wal, cure: "the same server"),
+                session: "46-error-not-in-history", command: "START_REPLICATION", code: .wal, remedy: "the same server"),
             Case(
-                session: "50-error-ahead-of-server", command: "START_REPLICATION", code: .wal, cure: "the same server"),
+                session: "47-error-unknown-timeline", command: "START_REPLICATION", code: .wal,
+                remedy: "the same server"),
+            Case(
+                session: "50-error-ahead-of-server", command: "START_REPLICATION", code: .wal, remedy: "the same server"
+            ),
             Case(
                 session: "51-error-segment-never-existed", command: "START_REPLICATION", code: .wal,
-                cure: "wal_keep_size"),
-            Case(session: "52-error-no-such-slot", command: "START_REPLICATION", code: .slot, cure: "--create-slot"),
+                remedy: "wal_keep_size"),
+            Case(session: "52-error-no-such-slot", command: "START_REPLICATION", code: .slot, remedy: "--create-slot"),
             Case(
                 session: "53-error-no-replication-role", command: nil, code: .authentication,
-                cure: "WITH REPLICATION;"),
-            Case(session: "54-error-base-backup-syntax", command: "BASE_BACKUP", code: .server, cure: "pooler"),
-            Case(session: "55-error-base-backup-option", command: "BASE_BACKUP", code: .server, cure: "pooler"),
-            Case(session: "56-error-base-backup-target", command: "BASE_BACKUP", code: .server, cure: "pooler"),
-            Case(session: "57-error-base-backup-unclosed", command: "BASE_BACKUP", code: .server, cure: "pooler"),
-            Case(session: "58-error-unknown-command", command: "IDENTIFY_SYSTEM", code: .server, cure: "pooler"),
+                remedy: "WITH REPLICATION;"),
+            Case(session: "54-error-base-backup-syntax", command: "BASE_BACKUP", code: .server, remedy: "pooler"),
+            Case(session: "55-error-base-backup-option", command: "BASE_BACKUP", code: .server, remedy: "pooler"),
+            Case(session: "56-error-base-backup-target", command: "BASE_BACKUP", code: .server, remedy: "pooler"),
+            Case(session: "57-error-base-backup-unclosed", command: "BASE_BACKUP", code: .server, remedy: "pooler"),
+            Case(session: "58-error-unknown-command", command: "IDENTIFY_SYSTEM", code: .server, remedy: "pooler"),
             Case(
                 session: "60-terminated-base-backup", command: "BASE_BACKUP", code: .connection,
-                cure: "administrator"),
+                remedy: "administrator"),
             Case(
                 session: "61-terminated-streaming", command: "START_REPLICATION", code: .connection,
-                cure: "administrator"),
+                remedy: "administrator"),
             Case(
-                session: "62-error-too-many-senders", command: nil, code: .server, cure: "Raise max_wal_senders"),
+                session: "62-error-too-many-senders", command: nil, code: .server, remedy: "Raise max_wal_senders"),
             Case(
-                session: "63-error-segment-removed", command: "START_REPLICATION", code: .wal, cure: "wal_keep_size"),
-            Case(session: "71-error-shutting-down", command: nil, code: .connection, cure: "shutting down"),
+                session: "63-error-segment-removed", command: "START_REPLICATION", code: .wal, remedy: "wal_keep_size"),
+            Case(session: "71-error-shutting-down", command: nil, code: .connection, remedy: "shutting down"),
         ]
     }
 
@@ -73,7 +76,7 @@ import UnderstudyTestSupport
     }
 
     @Test(arguments: Pair.all)
-    func `an error is passed on with its cure, and nothing is left`(pair: Pair) async throws {
+    func `an error is passed on with its remedy, and nothing is left`(pair: Pair) async throws {
         let what = pair.what
         let recording = try Recording(pair.version)
         let server = try recording.serve(
@@ -81,7 +84,7 @@ import UnderstudyTestSupport
             what.command.map { [$0: what.session] } ?? [:])
         let error = try await failure(server, recording)
         #expect(error.code == what.code, "\(error)")
-        #expect(error.hint?.contains(what.cure) == true, "\(error)")
+        #expect(error.hint?.contains(what.remedy) == true, "\(error)")
         let facts = try #require(recording.meta.transcripts.first { $0.name == what.session })
         for said in facts.errors ?? [] where said.severity != "WARNING" {
             #expect(error.message.contains(said.message), "\(error)")

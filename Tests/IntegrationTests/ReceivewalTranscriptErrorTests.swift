@@ -3,7 +3,7 @@ import Testing
 import Understudy
 import UnderstudyTestSupport
 
-/// Errors of recorded servers, as they come to an archiver: each with its cure, and nothing spoilt.
+/// Errors of recorded servers, as they come to an archiver: each with its remedy, and nothing spoilt.
 @Suite struct ReceivewalTranscriptErrorTests {
     /// An error, and how an archiver comes to it.
     struct Case: Sendable {
@@ -47,7 +47,7 @@ import UnderstudyTestSupport
     }
 
     @Test(arguments: Pair.all)
-    func `an error is passed on with its cure`(pair: Pair) throws {
+    func `an error is passed on with its remedy`(pair: Pair) throws {
         let what = pair.what, target = try WALTarget()
         let recording = try Recording(pair.version)
         let size = UInt64(recording.meta.segment_size)
@@ -68,7 +68,7 @@ import UnderstudyTestSupport
         let result = try target.run(server, ["-n", "--start-lsn", start.lsn] + what.arguments)
         expectRefused(result, hint: true)
         let words = result.errorOutput
-        for cure in what.cures { #expect(words.contains(cure), "\(result)") }
+        for remedy in what.cures { #expect(words.contains(remedy), "\(result)") }
         let facts = try #require(recording.meta.transcripts.first { $0.name == what.session })
         for said in facts.errors ?? [] where said.severity != "WARNING" && !what.session.hasPrefix("52") {
             #expect(words.contains(said.message), "\(result)")

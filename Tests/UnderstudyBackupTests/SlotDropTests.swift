@@ -15,6 +15,6 @@ struct SlotDropTests {
         ] as [(ConnectionError.Code, String?, Bool)])
     func mayPass(_ code: ConnectionError.Code, _ state: String?, _ mayPass: Bool) {
         let server = state.map { ServerMessage(severity: "FATAL", sqlState: $0, message: "m") }
-        #expect(SlotKeeper.mayPass(ConnectionError(code, "m", server: server)) == mayPass)
+        #expect(BackupSlot.mayPass(ConnectionError(code, "m", server: server)) == mayPass)
     }
 }

@@ -217,7 +217,7 @@ struct BackupErrorTests {
             (["1", "2", "3", "4", "5", "6"], "(pid 1, 2, 3, 4, 5, ...)"),
         ] as [([String], String)])
     func senders(_ processes: [String], _ words: String) {
-        let hint = BusySenders.hint(processes)
+        let hint = WALSendersInUse.hint(processes)
         #expect(hint.hasPrefix("Raise max_wal_senders on the primary (restart needed)"))
         #expect(hint.contains(words), "\(hint)")
     }

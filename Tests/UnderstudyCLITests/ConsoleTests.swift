@@ -97,7 +97,8 @@ struct ConsoleTests {
     func lastLine() {
         let recorder = Recorder()
         let reporter = ProgressReporter(
-            ProgressWriter(style: .terminal, pointsToFast: false), console: recorder.console(), columns: { 80 })
+            ProgressWriter(style: .terminal, suggestsFastCheckpoint: false), console: recorder.console(),
+            columns: { 80 })
         reporter.report(BackupProgress(phase: .connecting))
         reporter.report(BackupProgress(phase: .done, bytesDone: 2048, elapsed: .seconds(2)))
         #expect(reporter.end()?.phase == .done)

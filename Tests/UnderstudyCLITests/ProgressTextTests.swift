@@ -48,7 +48,7 @@ struct ProgressTextTests {
         ])
     func widths(columns: Int, text: String) {
         let line = ProgressText.terminalLine(
-            Self.copying, inPhase: .seconds(2), pointsToFast: true, columns: columns)
+            Self.copying, inPhase: .seconds(2), suggestsFastCheckpoint: true, columns: columns)
         #expect(line == text)
     }
 
@@ -69,7 +69,8 @@ struct ProgressTextTests {
             (BackupProgress(phase: .done, bytesDone: 4096, elapsed: .seconds(61)), 0, "4.0 kB  done in 1:01"),
         ] as [(BackupProgress, Int, String)])
     func unknowns(progress: BackupProgress, seconds: Int, text: String) {
-        let line = ProgressText.terminalLine(progress, inPhase: .seconds(seconds), pointsToFast: true, columns: 80)
+        let line = ProgressText.terminalLine(
+            progress, inPhase: .seconds(seconds), suggestsFastCheckpoint: true, columns: 80)
         #expect(line == text)
     }
 
@@ -82,9 +83,10 @@ struct ProgressTextTests {
             (5, true, 12, "waiting for"),
             (5, false, 80, "waiting for the checkpoint, 0:05"),
         ])
-    func checkpoint(seconds: Int, pointsToFast: Bool, columns: Int, text: String) {
+    func checkpoint(seconds: Int, suggestsFastCheckpoint: Bool, columns: Int, text: String) {
         let line = ProgressText.terminalLine(
-            BackupProgress(phase: .checkpoint), inPhase: .seconds(seconds), pointsToFast: pointsToFast,
+            BackupProgress(phase: .checkpoint), inPhase: .seconds(seconds),
+            suggestsFastCheckpoint: suggestsFastCheckpoint,
             columns: columns)
         #expect(line == text)
     }
@@ -92,7 +94,7 @@ struct ProgressTextTests {
     @Test("a log's line begins with the phase")
     func plain() {
         func line(_ progress: BackupProgress, _ seconds: Int = 0) -> String {
-            ProgressText.plainLine(progress, inPhase: .seconds(seconds), pointsToFast: true)
+            ProgressText.plainLine(progress, inPhase: .seconds(seconds), suggestsFastCheckpoint: true)
         }
         #expect(line(Self.copying) == "copying: 43%, 1.4 GB of 3.2 GB, 512.3 MB/s, 0:03 left")
         #expect(line(BackupProgress(phase: .copying)) == "copying")

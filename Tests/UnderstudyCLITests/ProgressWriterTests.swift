@@ -28,7 +28,7 @@ struct ProgressWriterTests {
     private func outputs(
         _ style: ProgressWriter.Style, _ run: [BackupProgress] = run
     ) -> [ProgressWriter.Output] {
-        var writer = ProgressWriter(style: style, pointsToFast: true)
+        var writer = ProgressWriter(style: style, suggestsFastCheckpoint: true)
         return run.map { writer.update($0, columns: 80) }.filter { $0 != .nothing }
     }
 

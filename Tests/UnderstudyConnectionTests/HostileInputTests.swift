@@ -238,7 +238,7 @@ struct HostileInputTests {
         var answer = ScriptedServer.Answer([])
         answer.pieces = sent.pieces(piece.bytes, .max)
         let session = try connect(to: server(answer))
-        session.patience = Patience(limit: .seconds(300), .failure)
+        session.patience = SilenceLimit(limit: .seconds(300), .failure)
         try session.send("IDENTIFY_SYSTEM")
         if isEmptyQuery { #expect(try session.nextResult() == .command) }
         // As if so much time had passed since the first answer was waited for.
@@ -260,7 +260,7 @@ struct HostileInputTests {
         bytes.complete("X")
         bytes.ready()
         let session = try connect(to: server(.init(bytes.bytes)))
-        session.patience = Patience(limit: .zero, .inquiry { () throws(ConnectionError) in })
+        session.patience = SilenceLimit(limit: .zero, .inquiry { () throws(ConnectionError) in })
         #expect(try session.run("X").isEmpty)
     }
 
@@ -312,7 +312,7 @@ struct HostileInputTests {
         let told = server.statuses.map(\.flushed)
         #expect(told.last == position)
         #expect(told.count == Int(position) - 1000)
-        #expect(session.toldFlushed.rawValue == position)
+        #expect(session.reportedFlushed.rawValue == position)
     }
 
     @Test("while the server does not read, no more is read ahead of what is taken than before")

@@ -33,13 +33,13 @@ private final class MarkPlace: Sendable {
 
     private let base: String
     private let user: UInt32
-    let trust: MarkTrust
+    let trust: TrustedUsers
     private static let run = "1a2b3c"
 
     private init() {
         base = "/tmp/understudy-fuzz-\(getpid())"
         user = geteuid() == 0 ? 65534 : geteuid()
-        trust = MarkTrust(owner: FileOwner(user: user, group: user))
+        trust = TrustedUsers(owner: FileOwner(user: user, group: user))
         _ = unsafe mkdir(base, 0o755)
         for name in ["target", "theirs", "precious"] { _ = unsafe mkdir(path(name), 0o755) }
         for name in ["theirs", "precious"] { put(name, "file", "x") }

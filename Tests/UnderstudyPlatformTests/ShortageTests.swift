@@ -20,7 +20,7 @@ struct ShortageTests {
             let error = #expect(throws: FileIOError.self) { _ = try OwnThread("wal writer") {} }
             #expect(error?.description.hasPrefix("could not start thread \"wal writer\": ") == true)
             #expect(error?.isShortage == true)
-            #expect(error?.cure?.contains("ulimit -u") == true)
+            #expect(error?.remedy?.contains("ulimit -u") == true)
         }
     }
 

@@ -76,7 +76,7 @@ struct CommandTests {
     func labels(_ label: String, _ literal: String) {
         var command = BaseBackupCommand(label: label)
         command.progress = false
-        #expect(command.text(for: .oldestServed) == "BASE_BACKUP LABEL \(literal)")
+        #expect(command.text(for: .oldestSupported) == "BASE_BACKUP LABEL \(literal)")
     }
 
     @Test(
@@ -134,7 +134,7 @@ struct CommandTests {
     func abilities() {
         let abilities: [(Int, (ServerVersion) -> Bool)] = [
             (90400, \.hasSlots), (90600, \.reservesWALOnSlotCreation), (100_000, \.hasTemporarySlots),
-            (90600, \.hasReceiverView), (150_000, \.readsSlots), (130_000, \.tellsSlotWALStatus),
+            (90600, \.hasReceiverView), (150_000, \.readsSlots), (130_000, \.reportsSlotWALStatus),
             (90400, \.limitsBackupRate), (110_000, \.verifiesPageChecksums), (130_000, \.hasManifest),
             (150_000, \.hasOptionLists), (100_000, \.showsSettings), (110_000, \.showsDirectoryMode),
             (100_000, { !$0.usesXlogName }),

@@ -187,8 +187,8 @@ struct StandbyProcessTests {
         try #require(PostmasterFile("1\n/d\n2\n\(Self.port)\n\(socketDirectory)\n\(address)\n"))
     }
 
-    private func place(_ socketDirectory: String, _ address: String, user: UInt32) throws -> StandbyPlace? {
-        StandbyPlace(try file(socketDirectory, address), user: user)
+    private func place(_ socketDirectory: String, _ address: String, user: UInt32) throws -> StandbyAddress? {
+        StandbyAddress(try file(socketDirectory, address), user: user)
     }
 
     @Test func `a socket counts where it and its directory are the server's, and else loopback alone`() throws {
@@ -221,7 +221,7 @@ struct StandbyProcessTests {
     ].map { ConnectionParameters.Setting(keyword: $0.0, value: $0.1) }
 
     @Test func `the login of the primary keeps its security, and loses its address`() throws {
-        let place = StandbyPlace.socket(directory: "/run/postgresql", peer: "postgres")
+        let place = StandbyAddress.socket(directory: "/run/postgresql", peer: "postgres")
         let found = try #require(place.parameters(Self.login, port: 5433) { _ in nil })
         #expect(
             Dictionary(uniqueKeysWithValues: found.settings.map { ($0.keyword, $0.value) }) == [
@@ -233,13 +233,13 @@ struct StandbyProcessTests {
             #expect(place.parameters(Self.login, port: 5433) { $0 == variable ? "10.0.0.1" : nil } == nil)
         }
         // Nothing tells who listens there.
-        #expect(StandbyPlace.loopback("127.0.0.1").parameters(Self.login, port: 5433) { _ in nil } == nil)
-        #expect(StandbyPlace.socket(directory: "/r", peer: nil).parameters(Self.login, port: 1) { _ in nil } == nil)
+        #expect(StandbyAddress.loopback("127.0.0.1").parameters(Self.login, port: 5433) { _ in nil } == nil)
+        #expect(StandbyAddress.socket(directory: "/r", peer: nil).parameters(Self.login, port: 1) { _ in nil } == nil)
         #expect(
             place.connectionString(port: 5433, database: "postgres")
                 == "host='/run/postgresql' port=5433 dbname=postgres requirepeer=postgres")
         #expect(
-            StandbyPlace.loopback("127.0.0.1").connectionString(port: 1, database: "d")
+            StandbyAddress.loopback("127.0.0.1").connectionString(port: 1, database: "d")
                 == "host=127.0.0.1 port=1 dbname=d")
     }
 

@@ -166,7 +166,7 @@ struct RetryTests {
         arguments: [.options, .passwordNeeded, .fileSystem, .target, .wal, .slotInvalidated, .cancelled]
             as [UnderstudyError.Code])
     func hopeless(_ code: UnderstudyError.Code) {
-        #expect(Retry.isHopeless(UnderstudyError(code, "wrong")))
+        #expect(Retry.isPermanent(UnderstudyError(code, "wrong")))
     }
 
     @Test(
@@ -174,7 +174,7 @@ struct RetryTests {
         arguments: [.connection, .server, .authentication, .slot, .protocolViolation, .noSpace]
             as [UnderstudyError.Code])
     func hopeful(_ code: UnderstudyError.Code) {
-        #expect(!Retry.isHopeless(UnderstudyError(code, "wrong")))
+        #expect(!Retry.isPermanent(UnderstudyError(code, "wrong")))
     }
 
     @Test(

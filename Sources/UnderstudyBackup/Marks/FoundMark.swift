@@ -7,7 +7,7 @@ final class FoundMark {
     let directory: ConfinedDirectory
     let record: UnfinishedRecord
     private let file: FileDescriptor
-    private let trust: MarkTrust
+    private let trust: TrustedUsers
     /// Whether only the user of this process can have written it. Root also accepts marks made by the owner that it
     /// names, but trusts them only with what that user could do without root.
     private let isOwn: Bool
@@ -22,7 +22,7 @@ final class FoundMark {
     /// Opens the mark of a directory; nil if there is none.
     ///
     /// - Parameter lock: How the mark is locked meanwhile: to look at it, or to act on it.
-    init?(_ path: String, trust: MarkTrust, lock: FileLock.Kind) throws(MarkFlaw) {
+    init?(_ path: String, trust: TrustedUsers, lock: FileLock.Kind) throws(MarkFlaw) {
         guard let directory = try? ConfinedDirectory(path: path) else { return nil }
         let name = UnfinishedMark.name
         let file: FileDescriptor
@@ -72,7 +72,7 @@ final class FoundMark {
 
     deinit {
         // A child process that has not executed its program yet would keep the lock.
-        if !isLocked { FileLock.giveBack(file.rawValue) }
+        if !isLocked { FileLock.release(file.rawValue) }
     }
 
     private func check() throws(MarkFlaw) {
@@ -100,19 +100,19 @@ final class FoundMark {
     func state() throws(MarkFlaw) -> UnfinishedDirectory.State {
         if isLocked { return .inUse }
         if record.stage == .made || record.stage == .emptied { return .abandoned }
-        if wasServed { return .served }
+        if wasUsedByServer { return .served }
         if record.stage == .complete { return .complete }
         return try record.data.map(state(by:)) ?? .abandoned
     }
 
     /// A server writes both at its start, and no base backup has either.
-    private var wasServed: Bool { directory.exists("postmaster.opts") || directory.exists("postmaster.pid") }
+    private var wasUsedByServer: Bool { directory.exists("postmaster.opts") || directory.exists("postmaster.pid") }
 
     /// The state of a directory other than the run's data directory, read from the data directory.
     ///
     /// While another directory of the run is marked, its data directory is, too: that mark is made first and removed
     /// last. A data directory without it holds a completed backup, or is a different directory by now.
-    private func state(by noted: NotedDirectory) throws(MarkFlaw) -> UnfinishedDirectory.State {
+    private func state(by noted: RecordedDirectory) throws(MarkFlaw) -> UnfinishedDirectory.State {
         let data: ConfinedDirectory, isEmpty: Bool, isTheSame: Bool
         do throws(FileIOError) {
             data = try ConfinedDirectory(path: noted.path)
@@ -135,7 +135,7 @@ final class FoundMark {
     func withOthers<Failure: Error>(_ body: (FoundMark) throws(Failure) -> Void) throws(Failure) {
         for path in record.others.reversed() {
             guard let other = try? FoundMark(path, trust: trust, lock: lock), !other.isLocked, other.isOwn == isOwn,
-                isOfThisRun(other.record), record.stage == .complete || !other.wasServed,
+                isOfThisRun(other.record), record.stage == .complete || !other.wasUsedByServer,
                 !other.directory.isNested(with: directory)
             else { continue }
             try body(other)

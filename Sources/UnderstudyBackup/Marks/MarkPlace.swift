@@ -29,7 +29,7 @@ package struct MarkPlace: Sendable, Equatable {
     }
 
     /// Which users control the directory.
-    package func hands(_ trust: MarkTrust) -> Hands {
+    package func hands(_ trust: TrustedUsers) -> Hands {
         guard let directory else { return .unknown }
         let user = directory.owner.user
         if directory.mode & 0o022 != 0 { return .shared }

@@ -12,7 +12,7 @@ extension OwnedDirectory {
         /// Creates the missing directories of a path; a failure removes them again.
         ///
         /// - Returns: The directory, and the directories that were created, outermost first.
-        func make(_ path: String) throws(FileIOError) -> (ConfinedDirectory, [NotedDirectory]) {
+        func make(_ path: String) throws(FileIOError) -> (ConfinedDirectory, [RecordedDirectory]) {
             var missing: [String] = []
             var place = path
             var info = stat()
@@ -20,7 +20,7 @@ extension OwnedDirectory {
                 missing.insert(place, at: 0)
                 place = place.parentPath
             }
-            var made: [NotedDirectory] = []
+            var made: [RecordedDirectory] = []
             var innermost: ConfinedDirectory?
             do throws(FileIOError) {
                 for place in missing {
@@ -28,7 +28,7 @@ extension OwnedDirectory {
                         .orThrow("could not create directory", place)
                     do throws(FileIOError) {
                         let directory = try ConfinedDirectory(path: place, owner: owner, followsLink: false)
-                        made.append(NotedDirectory(path: absolutePath(place), identity: try directory.identity()))
+                        made.append(RecordedDirectory(path: absolutePath(place), identity: try directory.identity()))
                         innermost = directory
                         // The umask clears bits: only bits beyond the owner's can be missing.
                         if mode & 0o077 != 0 { try directory.setMode(mode) }

@@ -8,7 +8,7 @@ extension OwnedDirectory {
     /// records that all files of the run are gone before mode and owner are restored, which may give others access.
     struct Undoing {
         let directory: ConfinedDirectory
-        let made: [NotedDirectory]
+        let made: [RecordedDirectory]
         /// Mode and owner of a directory that existed.
         let before: ModeAndOwner?
         /// Whether the device numbers in `made` are still valid: the machine has not restarted since.

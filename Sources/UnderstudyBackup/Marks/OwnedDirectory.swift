@@ -19,7 +19,7 @@ package final class OwnedDirectory: Sendable {
         package let path: String
         package let identity: FileIdentity
         /// The directories that were created, outermost first; empty if the directory existed.
-        fileprivate let made: [NotedDirectory]
+        fileprivate let made: [RecordedDirectory]
         /// Mode and owner of a directory that existed.
         fileprivate let before: ModeAndOwner?
         fileprivate let owner: FileOwner?
@@ -27,7 +27,7 @@ package final class OwnedDirectory: Sendable {
         fileprivate let record: UnfinishedRecord?
 
         /// Its record for a mark.
-        package var noted: NotedDirectory { NotedDirectory(path: absolutePath(path), identity: identity) }
+        package var noted: RecordedDirectory { RecordedDirectory(path: absolutePath(path), identity: identity) }
 
         /// Opens it. Throws if its path now leads to something else.
         package func open() throws(FileIOError) -> ConfinedDirectory {
@@ -63,7 +63,7 @@ package final class OwnedDirectory: Sendable {
     package let mark: UnfinishedMark?
 
     /// Checks whether the directory could be used, and touches nothing.
-    package static func check(_ path: String, trust: MarkTrust = MarkTrust()) throws(Refusal) {
+    package static func check(_ path: String, trust: TrustedUsers = TrustedUsers()) throws(Refusal) {
         var info = stat()
         if unsafe stat(path, &info) == 0 {
             guard info.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path) }
@@ -116,9 +116,9 @@ package final class OwnedDirectory: Sendable {
     ///   - adoption: What to change if it exists.
     package init(
         _ path: String, mode: UInt16 = 0o700, owner: FileOwner? = nil, run: UnfinishedRecord? = nil,
-        data: NotedDirectory? = nil, syncs: Bool = false, adoption: Adoption = [.mode, .owner]
+        data: RecordedDirectory? = nil, syncs: Bool = false, adoption: Adoption = [.mode, .owner]
     ) throws(Refusal) {
-        try Self.check(path, trust: MarkTrust(owner: owner))
+        try Self.check(path, trust: TrustedUsers(owner: owner))
         let making = Making(mode: mode, owner: owner, syncs: syncs, adoption: adoption)
         do throws(FileIOError) {
             let (directory, made) = try making.make(path)

@@ -2,7 +2,7 @@ import Glibc
 package import UnderstudyPlatform
 
 /// The users whose marks a run trusts.
-package struct MarkTrust: Sendable, Equatable {
+package struct TrustedUsers: Sendable, Equatable {
     /// The user of this process.
     package var user: UInt32
     /// A further user, named by root as the owner of its files.
@@ -57,7 +57,7 @@ package struct UnfinishedDirectory: Sendable, Equatable {
     package let state: State
 
     /// Reads the mark in a directory; nil if there is none.
-    package static func find(_ path: String, trust: MarkTrust = MarkTrust()) -> UnfinishedDirectory? {
+    package static func find(_ path: String, trust: TrustedUsers = TrustedUsers()) -> UnfinishedDirectory? {
         do throws(MarkFlaw) {
             guard let found = try FoundMark(path, trust: trust, lock: .look) else { return nil }
             return UnfinishedDirectory(path: path, record: found.record, state: try found.state())
@@ -67,7 +67,7 @@ package struct UnfinishedDirectory: Sendable, Equatable {
     }
 
     /// The other directories of the same run that still exist and have their marks.
-    package func others(trust: MarkTrust = MarkTrust()) -> [String] {
+    package func others(trust: TrustedUsers = TrustedUsers()) -> [String] {
         guard let found = try? FoundMark(path, trust: trust, lock: .look), found.record.run == record.run else {
             return []
         }
@@ -85,7 +85,7 @@ package struct UnfinishedDirectory: Sendable, Equatable {
     ///   - includesOthers: Whether the run's other directories are restored too.
     ///   - interrupt: Ends the removal between two files. The marks stay.
     package func remove(
-        trust: MarkTrust = MarkTrust(), includesOthers: Bool = true, interrupt: Interrupt? = nil
+        trust: TrustedUsers = TrustedUsers(), includesOthers: Bool = true, interrupt: Interrupt? = nil
     ) throws(FileIOError) {
         let found = try reopen(trust, .abandoned)
         if includesOthers { try found.withOthers { other throws(FileIOError) in try other.restore(interrupt) } }
@@ -93,13 +93,13 @@ package struct UnfinishedDirectory: Sendable, Equatable {
     }
 
     /// Removes the marks of a run that completed its directories, this directory's last.
-    package func removeMarks(trust: MarkTrust = MarkTrust(), includesOthers: Bool = true) throws(FileIOError) {
+    package func removeMarks(trust: TrustedUsers = TrustedUsers(), includesOthers: Bool = true) throws(FileIOError) {
         let found = try reopen(trust, .complete)
         if includesOthers { try found.withOthers { other throws(FileIOError) in try other.removeMark() } }
         try found.removeMark()
     }
 
-    private func reopen(_ trust: MarkTrust, _ expected: State) throws(FileIOError) -> FoundMark {
+    private func reopen(_ trust: TrustedUsers, _ expected: State) throws(FileIOError) -> FoundMark {
         let mark = "\(path)/\(UnfinishedMark.name)"
         let found: FoundMark?, state: State?
         do throws(MarkFlaw) {

@@ -38,7 +38,7 @@ package final class UnfinishedMark: Sendable {
 
     deinit {
         // The mark is left behind from here on, even if a child process still has its descriptor.
-        FileLock.giveBack(file.rawValue)
+        FileLock.release(file.rawValue)
     }
 
     /// Marks a directory that is not empty: the mark appears with its whole text, if the file system supports that.

@@ -43,7 +43,7 @@ extension UnfinishedRecord {
 
     static func stageLine(_ stage: Stage) -> String { line("stage", stage.rawValue) }
 
-    private static func line(_ key: String, _ noted: NotedDirectory) -> String {
+    private static func line(_ key: String, _ noted: RecordedDirectory) -> String {
         line(key, "\(noted.identity.device) \(noted.identity.inode) \(noted.path)")
     }
 
@@ -125,12 +125,12 @@ extension UnfinishedRecord {
         return true
     }
 
-    private static func noted(_ value: String) -> NotedDirectory? {
+    private static func noted(_ value: String) -> RecordedDirectory? {
         let words = value.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
         guard words.count == 3, let device = UInt64(words[0]), let inode = UInt64(words[1]) else { return nil }
         let path = String(words[2])
         guard path.isPlainPath else { return nil }
-        return NotedDirectory(path: path, identity: FileIdentity(device: device, inode: inode))
+        return RecordedDirectory(path: path, identity: FileIdentity(device: device, inode: inode))
     }
 
     private static func unescaped(_ text: Substring.UTF8View.SubSequence) -> String? {

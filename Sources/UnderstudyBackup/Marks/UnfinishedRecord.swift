@@ -42,11 +42,11 @@ package struct UnfinishedRecord: Sendable, Equatable {
     /// The marked directory.
     package var directory: FileIdentity?
     /// The directories that the run made, outermost first and the marked one last; empty if that one existed.
-    package var made: [NotedDirectory] = []
+    package var made: [RecordedDirectory] = []
     /// Mode and owner of the directory if it existed.
     package var before: ModeAndOwner?
     /// The data directory of the run, in the marks of its other directories.
-    package var data: NotedDirectory?
+    package var data: RecordedDirectory?
     /// Further directories that the run fills or was about to fill.
     package var others: [String] = []
     /// The slot that the run created.

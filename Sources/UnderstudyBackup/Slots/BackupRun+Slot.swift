@@ -17,7 +17,7 @@ extension BackupRun {
         case .none, .temporary, .create: return nil
         }
         guard session.serverVersion.invalidatesSlots else { return nil }
-        let look = try SlotLook.take(name, session, parameters, interrupt)
+        let look = try SlotReading.take(name, session, parameters, interrupt)
         if let invalidation = look.invalidation {
             throw UnderstudyError(
                 .slotInvalidated,
@@ -45,8 +45,8 @@ extension BackupRun {
         guard isLost, let slot, let name = slot.streamed else { return error }
         var explained = error
         let interrupt = Interrupt()
-        let found = LostSlot.find(name, parameters, interrupt) { session throws(UnderstudyError) in
-            try SlotLook.take(name, session, parameters, interrupt, heldWAL: slot.made == name, asksAlways: true)
+        let found = InvalidatedSlot.find(name, parameters, interrupt) { session throws(UnderstudyError) in
+            try SlotReading.take(name, session, parameters, interrupt, heldWAL: slot.made == name, asksAlways: true)
         }
         if let found {
             explained.code = .slotInvalidated

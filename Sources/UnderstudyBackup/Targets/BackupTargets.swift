@@ -23,7 +23,7 @@ final class BackupTargets {
     private let mode: UInt16
     private let syncs: Bool
     private let syncMethod: BaseBackup.SyncMethod
-    private let leftovers: Leftovers
+    private let leftovers: LeftoverPolicy
     private let interrupt: Interrupt?
     /// The record of this run, for its marks.
     private let run = UnfinishedRecord.ofNewRun()
@@ -38,7 +38,7 @@ final class BackupTargets {
     ///   - interrupt: Checked before each directory.
     init(
         path: String, mode: UInt16, owner: FileOwner?, syncs: Bool, syncMethod: BaseBackup.SyncMethod = .automatic,
-        leftovers: Leftovers = .refuse, slot: UnfinishedRecord.Slot? = nil, takesMode: Bool = true,
+        leftovers: LeftoverPolicy = .refuse, slot: UnfinishedRecord.Slot? = nil, takesMode: Bool = true,
         interrupt: Interrupt? = nil
     ) throws(UnderstudyError) {
         self.mode = mode
@@ -139,7 +139,7 @@ final class BackupTargets {
     }
 
     private func makeOther(
-        _ path: String, _ place: Leftovers.Place, isNamed: Bool
+        _ path: String, _ place: LeftoverPolicy.Place, isNamed: Bool
     ) throws(UnderstudyError) -> (directory: OwnedDirectory, syncsEachFile: Bool) {
         let what = place.rawValue
         try checkInterrupt()

@@ -74,7 +74,7 @@ struct DirectorySink: TarSink {
     /// The single directory at the top of a tablespace's archive.
     private var versionDirectory: [UInt8]?
     /// Files that are executable on the server but not here.
-    private(set) var executables = SomeOfMany()
+    private(set) var executables = TruncatedList()
     /// The number of archives whose directories may still be open because writes to them are pending.
     private var archivesUnderWay = 0
 

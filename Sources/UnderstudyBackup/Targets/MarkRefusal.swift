@@ -6,7 +6,7 @@ import UnderstudyPlatform
 /// Messages for untrusted marks. They never advise removing a directory that others can write to, or whose contents are
 /// not known to come from a base backup.
 extension UnderstudyError {
-    init(_ flaw: MarkFlaw, in path: String, what: String, place: MarkPlace, trust: MarkTrust) {
+    init(_ flaw: MarkFlaw, in path: String, what: String, place: MarkPlace, trust: TrustedUsers) {
         let mark = "\(path)/\(UnfinishedMark.name)"
         self.init(
             .target,
@@ -20,11 +20,11 @@ extension UnderstudyError {
 extension MarkFlaw {
     private static func shown(_ user: UInt32) -> String { userName(user).map { "\"\($0)\"" } ?? "\(user)" }
 
-    private static func believed(_ trust: MarkTrust) -> String {
+    private static func believed(_ trust: TrustedUsers) -> String {
         "user \(shown(trust.user))" + (trust.owner.map { " or, with --owner, \(shown($0))" } ?? "")
     }
 
-    fileprivate func reason(_ mark: String, _ place: MarkPlace, _ trust: MarkTrust) -> String {
+    fileprivate func reason(_ mark: String, _ place: MarkPlace, _ trust: TrustedUsers) -> String {
         switch self {
         case .notAFile: "\"\(mark)\" is not a regular file"
         case .hasOtherNames: "file \"\(mark)\" has further names (hard links)"
@@ -51,7 +51,7 @@ extension MarkFlaw {
     }
 
     /// How the leftovers of a base backup can still be removed.
-    fileprivate func remedy(_ place: MarkPlace, _ trust: MarkTrust, _ mark: String) -> String? {
+    fileprivate func remedy(_ place: MarkPlace, _ trust: TrustedUsers, _ mark: String) -> String? {
         switch self {
         case .belongs(let user) where trust.user != 0:
             return "If user \(Self.shown(user)) took that base backup, let that user remove it."

@@ -13,7 +13,7 @@ extension TablespaceLayout {
         if isGuarded { try Self.check(unmapped, Self.guardedPlaces(owner: options.owner?.user)) }
         logger.log(
             level: isGuarded ? .notice : .info,
-            "tablespaces without a mapping go where they are on the primary: \(SomeOfMany(unmapped.map { "\"\($0)\"" }).list)"
+            "tablespaces without a mapping go where they are on the primary: \(TruncatedList(unmapped.map { "\"\($0)\"" }).list)"
         )
     }
 
@@ -30,22 +30,22 @@ extension TablespaceLayout {
         guard !missing.isEmpty else { return }
         for (oid, path) in missing { try targets.makeTablespaceLink(oid, to: path) }
         logger.notice(
-            "server sent no links to tablespaces that it announced, as if they were dropped meanwhile; they are made: \(SomeOfMany(missing.map { "\($0.key)" }).list)"
+            "server sent no links to tablespaces that it announced, as if they were dropped meanwhile; they are made: \(TruncatedList(missing.map { "\($0.key)" }).list)"
         )
     }
 
-    private static func guardedPlaces(owner: UInt32?) -> GuardedPlaces {
+    private static func guardedPlaces(owner: UInt32?) -> ProtectedDirectories {
         // A directory service may know accounts that it does not list.
         let own = [geteuid(), owner].compactMap { $0.flatMap(Account.init(user:)) }
         let homes = (Account.all() + own).map {
-            GuardedPlaces.Home(user: $0.user, directory: $0.home, shell: $0.shell)
+            ProtectedDirectories.Home(user: $0.user, directory: $0.home, shell: $0.shell)
         }
-        return GuardedPlaces(homes: homes, service: owner ?? geteuid(), own: environmentVariable("HOME")) {
+        return ProtectedDirectories(homes: homes, service: owner ?? geteuid(), own: environmentVariable("HOME")) {
             realPath($0)
         }
     }
 
-    private static func check(_ places: [String], _ guarded: GuardedPlaces) throws(UnderstudyError) {
+    private static func check(_ places: [String], _ guarded: ProtectedDirectories) throws(UnderstudyError) {
         for path in places {
             guard let holder = guarded.holder(of: [path, realPathToBe(path)]) else { continue }
             throw UnderstudyError(

@@ -40,7 +40,7 @@ struct CopyReader: ~Copyable {
     }
 
     /// Files that are executable on the server but not here.
-    var executables: SomeOfMany { sink.executables }
+    var executables: TruncatedList { sink.executables }
 
     /// The OIDs of the tablespaces whose links have arrived.
     var linked: Set<UInt32> { sink.linked }
@@ -116,7 +116,7 @@ struct CopyReader: ~Copyable {
             case .data(let content): try take(content)
             // Status messages alone are no progress.
             case .progress:
-                do throws(ConnectionError) { try session.checkStandstill() } catch { throw UnderstudyError(error) }
+                do throws(ConnectionError) { try session.checkProgress() } catch { throw UnderstudyError(error) }
             case .manifest: try beginManifest()
             }
         } != .ended

@@ -28,7 +28,7 @@ enum Remains: Sendable {
                 console.notice(message, detail: detail, hint: hint)
                 return
             }
-            let places = SomeOfMany([path] + left.record.others).list
+            let places = TruncatedList([path] + left.record.others).list
             var detail = "What was written so far is left in \(places)."
             if let made = left.record.slot?.name { detail += " So is replication slot \"\(made)\"." }
             detail += servers(path)
@@ -42,7 +42,7 @@ enum Remains: Sendable {
         guard let directory = try? ConfinedDirectory(path: path), let own = RunningProcess(getpid()) else { return "" }
         let programs = RunningProcess.programs(ofServerIn: directory, since: own.began).map { "\($0.number)" }
         if !programs.isEmpty {
-            return " Processes of the server that was started there still run: \(SomeOfMany(programs).list)."
+            return " Processes of the server that was started there still run: \(TruncatedList(programs).list)."
         }
         return directory.exists("postmaster.pid") ? " A server that was started there may still run." : ""
     }

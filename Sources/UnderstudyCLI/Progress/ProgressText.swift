@@ -8,11 +8,11 @@ enum ProgressText {
     /// One line for a terminal: percentage, bytes, rate, time left, phase. It is shorter than `columns`, so that the
     /// cursor stays on the line; the least important figures are left out first.
     static func terminalLine(
-        _ progress: BackupProgress, inPhase: Duration, pointsToFast: Bool, columns: Int
+        _ progress: BackupProgress, inPhase: Duration, suggestsFastCheckpoint: Bool, columns: Int
     ) -> String {
         if progress.phase == .checkpoint {
             let room = max(0, columns - 1)
-            let wait = waiting(inPhase: inPhase, pointsToFast: pointsToFast)
+            let wait = waiting(inPhase: inPhase, suggestsFastCheckpoint: suggestsFastCheckpoint)
             return wait.full.count <= room ? wait.full : String(wait.brief.prefix(room))
         }
         var figures = figures(progress)
@@ -21,10 +21,10 @@ enum ProgressText {
     }
 
     /// One line for a log.
-    static func plainLine(_ progress: BackupProgress, inPhase: Duration, pointsToFast: Bool) -> String {
+    static func plainLine(_ progress: BackupProgress, inPhase: Duration, suggestsFastCheckpoint: Bool) -> String {
         switch progress.phase {
         case .checkpoint:
-            return waiting(inPhase: inPhase, pointsToFast: pointsToFast).full
+            return waiting(inPhase: inPhase, suggestsFastCheckpoint: suggestsFastCheckpoint).full
         case .copying:
             let figures = figures(progress).map(\.text).joined(separator: ", ")
             return figures.isEmpty ? "copying" : "copying: \(figures)"
@@ -76,9 +76,9 @@ enum ProgressText {
         return progress.phase == .copying || inPhase < .seconds(1) ? name : "\(name), \(Quantity.clock(inPhase))"
     }
 
-    private static func waiting(inPhase: Duration, pointsToFast: Bool) -> (brief: String, full: String) {
+    private static func waiting(inPhase: Duration, suggestsFastCheckpoint: Bool) -> (brief: String, full: String) {
         let brief = "waiting for the checkpoint, \(Quantity.clock(inPhase))"
-        guard pointsToFast, inPhase >= patience else { return (brief, brief) }
+        guard suggestsFastCheckpoint, inPhase >= patience else { return (brief, brief) }
         return (brief, brief + " (-c fast asks for one at once)")
     }
 }

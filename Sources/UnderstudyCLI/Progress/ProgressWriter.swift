@@ -27,15 +27,15 @@ struct ProgressWriter: Sendable {
 
     var style: Style
     /// Whether to suggest a fast checkpoint if the wait is long.
-    var pointsToFast: Bool
+    var suggestsFastCheckpoint: Bool
     private(set) var last: BackupProgress?
     private var phaseBegan = Duration.zero
     /// The second in which something was last shown.
     private var shown: Int64?
 
-    init(style: Style, pointsToFast: Bool) {
+    init(style: Style, suggestsFastCheckpoint: Bool) {
         self.style = style
-        self.pointsToFast = pointsToFast
+        self.suggestsFastCheckpoint = suggestsFastCheckpoint
     }
 
     mutating func update(_ progress: BackupProgress, columns: Int) -> Output {
@@ -52,7 +52,7 @@ struct ProgressWriter: Sendable {
             guard progress.phase != .failed, isDue(progress, every: interval, changed: changed) else { return .nothing }
             return .line(
                 ProgressText.plainLine(
-                    progress, inPhase: progress.elapsed - phaseBegan, pointsToFast: pointsToFast))
+                    progress, inPhase: progress.elapsed - phaseBegan, suggestsFastCheckpoint: suggestsFastCheckpoint))
         case .stock(let announcesCheckpoint):
             return stock(progress, previous: previous, announcesCheckpoint: announcesCheckpoint)
         case .json:
@@ -73,7 +73,8 @@ struct ProgressWriter: Sendable {
     private func terminal(_ progress: BackupProgress, columns: Int) -> Output {
         if progress.phase == .failed { return .status(nil) }
         let line = ProgressText.terminalLine(
-            progress, inPhase: progress.elapsed - phaseBegan, pointsToFast: pointsToFast, columns: columns)
+            progress, inPhase: progress.elapsed - phaseBegan, suggestsFastCheckpoint: suggestsFastCheckpoint,
+            columns: columns)
         return progress.phase == .done ? .line(line) : .status(line)
     }
 

@@ -2,7 +2,7 @@ import Glibc
 
 extension FileIOError {
     /// What the user can do about the error, as whole sentences.
-    package var cure: String? {
+    package var remedy: String? {
         switch number {
         case ENOSPC where lacksInodes:
             "The file system has bytes left, but no inode for a further file (df -i): remove files, or choose a target on another one."

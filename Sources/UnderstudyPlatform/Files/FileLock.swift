@@ -32,7 +32,7 @@ package enum FileLock {
         }
     }
 
-    package static func giveBack(_ descriptor: CInt) {
+    package static func release(_ descriptor: CInt) {
         _ = flock(descriptor, LOCK_UN)
     }
 }
@@ -48,6 +48,6 @@ extension ConfinedDirectory {
 
     /// Releases the lock, even if the directory stays open here or in a child that has not yet executed its program.
     package func unlock() {
-        FileLock.giveBack(rawDescriptor)
+        FileLock.release(rawDescriptor)
     }
 }

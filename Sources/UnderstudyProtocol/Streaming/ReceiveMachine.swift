@@ -102,7 +102,7 @@ package struct ReceiveMachine: Sendable {
     /// The server keeps WAL from this position on, so no lower flush position is reported.
     private let reserved: LSN
     /// The last flush position reported on this connection.
-    private var toldFlushed = LSN.invalid
+    private var reportedFlushed = LSN.invalid
     /// The timeline to follow once everything is synced. Until then there is no copy stream to send status updates on.
     private var leavingFor: NextTimeline?
 
@@ -188,7 +188,7 @@ package struct ReceiveMachine: Sendable {
         case .synchronous(let isSynchronous): policy.isSynchronous = isSynchronous
         case .flushLimit(let limit):
             policy.flushLimit = limit
-            if leavingFor == nil, status.flushed != toldFlushed { actions.append(acknowledge(now)) }
+            if leavingFor == nil, status.flushed != reportedFlushed { actions.append(acknowledge(now)) }
         case .endOfStream:
             if isFinished { return [] }
             guard policy.reconnects else {
@@ -225,11 +225,11 @@ package struct ReceiveMachine: Sendable {
         leavingFor = nil
         // The server sent WAL beyond the fork, and it was acknowledged. On the new timeline the flush position would go
         // back.
-        if toldFlushed > next.position {
+        if reportedFlushed > next.position {
             guard policy.reconnects else {
                 throw StreamError(
                     .endedEarly,
-                    "server's timeline \(timeline) ended at \(next.position), before \(toldFlushed), which was acknowledged"
+                    "server's timeline \(timeline) ended at \(next.position), before \(reportedFlushed), which was acknowledged"
                 )
             }
             return [.reconnect]
@@ -305,7 +305,7 @@ package struct ReceiveMachine: Sendable {
     private mutating func acknowledge(_ now: Duration, asking: Bool = false) -> Action {
         lastStatus = now
         var status = status
-        toldFlushed = status.flushed
+        reportedFlushed = status.flushed
         status.replyRequested = asking
         return .acknowledge(status)
     }

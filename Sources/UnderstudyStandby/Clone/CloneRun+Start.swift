@@ -87,7 +87,7 @@ extension CloneRun {
             guard case .ours(let postmaster, _) = standing else { throw ended(standing, server) }
             last = await watch.look(at: postmaster)
             if Task.isCancelled { throw UnderstudyError(.cancelled, "the clone was cancelled") }
-            try await StandbyEffect(server: server).check(last)
+            try await RecoveryCheck(server: server).check(last)
             if last.isStreaming && last.answersQueries {
                 return StandbyState(
                     processID: postmaster.processID, port: postmaster.port,

@@ -16,7 +16,7 @@ final class CloneRun: @unchecked Sendable {
     let backup: BackupRun
 
     // Set by `copy`, used by `start`.
-    var version = ServerVersion.oldestServed
+    var version = ServerVersion.oldestSupported
     var programs: ServerPrograms?
     var passwordFile: PasswordFile?
     var passfileOfServer: String?
@@ -45,7 +45,7 @@ final class CloneRun: @unchecked Sendable {
     func copy() throws(UnderstudyError) {
         try checkOptions()
         // With a start, the slot is not moved here: the standby moves it once it streams.
-        backup.mayBeUndone = options.start != nil
+        backup.callerMayRemove = options.start != nil
         do throws(UnderstudyError) {
             result = try backup.run(inspect: inspect, complete: complete)
         } catch {
@@ -89,7 +89,7 @@ final class CloneRun: @unchecked Sendable {
         } else {
             programs = try? ServerPrograms(version, given: nil)
         }
-        let look = try PrimaryLook(
+        let look = try PrimaryFacts(
             parameters, version: version, slot: options.slot, interrupt: interrupt,
             patience: options.backup.stallTimeout, logger: logger)
         if look.configurationIsInside == false && options.start != nil && !mayStartWithoutOwnConfiguration {

@@ -144,7 +144,7 @@ struct StandbyServer: Sendable {
 
     /// Runs a query as the server's own user, which Debian's and most other configurations let in by `peer`. Provides
     /// no password: the copy's pg_hba.conf determines where a requested password would go.
-    func query(_ text: String, at place: StandbyPlace, port: Int, database: String) async -> String? {
+    func query(_ text: String, at place: StandbyAddress, port: Int, database: String) async -> String? {
         let arguments = [
             "-X", "-A", "-t", "-q", "-w", "-d", place.connectionString(port: port, database: database), "-c", text,
         ]

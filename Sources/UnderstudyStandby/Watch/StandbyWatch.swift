@@ -35,7 +35,7 @@ struct StandbyWatch: Sendable {
     func look(at postmaster: PostmasterFile) async -> Look {
         var look = Look()
         var row: [String?]?
-        if let place = StandbyPlace(postmaster, user: server.owner?.user ?? geteuid()) {
+        if let place = StandbyAddress(postmaster, user: server.owner?.user ?? geteuid()) {
             row = await askByPsql(place, postmaster.port)
             // A role without pg_read_all_stats cannot see the receiver's status; the server's own user mostly can.
             if row?[2] == nil, let other = try? await askDirectly(place, postmaster.port), other.count == 4,
@@ -74,7 +74,7 @@ struct StandbyWatch: Sendable {
             """
     }
 
-    private func askDirectly(_ place: StandbyPlace, _ port: Int) async throws -> [String?]? {
+    private func askDirectly(_ place: StandbyAddress, _ port: Int) async throws -> [String?]? {
         guard let target = place.parameters(login, port: port, environment: environmentVariable) else {
             return nil
         }
@@ -89,7 +89,7 @@ struct StandbyWatch: Sendable {
         }
     }
 
-    private func askByPsql(_ place: StandbyPlace, _ port: Int) async -> [String?]? {
+    private func askByPsql(_ place: StandbyAddress, _ port: Int) async -> [String?]? {
         guard let output = await server.query(question, at: place, port: port, database: "postgres") else { return nil }
         let fields = output.lines.first.map {
             $0.split(separator: "|", omittingEmptySubsequences: false).map { Optional(String($0)) }

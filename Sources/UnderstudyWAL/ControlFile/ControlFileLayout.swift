@@ -34,24 +34,24 @@ extension ControlFileLayout {
             maxWorkerProcesses: 176, maxPreparedTransactions: 180, maxLocksPerTransaction: 184, blockSize: 200,
             walSegmentSize: 212, dataChecksumVersion: 236, checksum: 240, checksumKind: .legacy),
         // 9.5: adds commit timestamps; the version number is unchanged
-        tenLike(version: 942, levels: levelsBefore96, checksum: 256),
+        layoutOf10(version: 942, levels: levelsBefore96, checksum: 256),
         // 9.6
-        tenLike(version: 960, levels: levels, checksum: 256),
+        layoutOf10(version: 960, levels: levels, checksum: 256),
         // 10: adds the authentication nonce
-        tenLike(version: 1002, levels: levels, checksum: 288),
+        layoutOf10(version: 1002, levels: levels, checksum: 288),
         // 11: drops the previous checkpoint
         ControlFileLayout(
             version: 1100, walLevels: levels, walLevel: 164, walLogHints: 168, maxConnections: 172,
             maxWorkerProcesses: 176, maxPreparedTransactions: 180, maxLocksPerTransaction: 184,
             trackCommitTimestamp: 188, blockSize: 208, walSegmentSize: 220, dataChecksumVersion: 244, checksum: 280),
         // 12: 64-bit next transaction ID, and max_wal_senders
-        twelveLike(version: 1201, checksum: 288),
+        layoutOf12(version: 1201, checksum: 288),
         // 13 to 16
-        twelveLike(version: 1300, checksum: 288),
+        layoutOf12(version: 1300, checksum: 288),
         // 17
-        twelveLike(version: 1700, checksum: 288),
+        layoutOf12(version: 1700, checksum: 288),
         // 18: adds the signedness of char
-        twelveLike(version: 1800, checksum: 292),
+        layoutOf12(version: 1800, checksum: 292),
         // 19: a larger checkpoint, and slru_pages_per_segment
         ControlFileLayout(
             version: 1902, walLevels: levels, walLevel: 180, walLogHints: 184, maxConnections: 188,
@@ -59,7 +59,7 @@ extension ControlFileLayout {
             trackCommitTimestamp: 208, blockSize: 224, walSegmentSize: 240, dataChecksumVersion: 264, checksum: 304),
     ]
 
-    private static func tenLike(version: UInt32, levels: [WALLevel], checksum: Int) -> ControlFileLayout {
+    private static func layoutOf10(version: UInt32, levels: [WALLevel], checksum: Int) -> ControlFileLayout {
         ControlFileLayout(
             version: version, walLevels: levels, walLevel: 172, walLogHints: 176, maxConnections: 180,
             maxWorkerProcesses: 184, maxPreparedTransactions: 188, maxLocksPerTransaction: 192,
@@ -67,7 +67,7 @@ extension ControlFileLayout {
             checksum: checksum)
     }
 
-    private static func twelveLike(version: UInt32, checksum: Int) -> ControlFileLayout {
+    private static func layoutOf12(version: UInt32, checksum: Int) -> ControlFileLayout {
         ControlFileLayout(
             version: version, walLevels: levels, walLevel: 172, walLogHints: 176, maxConnections: 180,
             maxWorkerProcesses: 184, maxWALSenders: 188, maxPreparedTransactions: 192, maxLocksPerTransaction: 196,

@@ -112,7 +112,7 @@ struct ArchiveEnd {
     /// 10 on.
     private func isPrimary() throws(UnderstudyError) -> Bool {
         guard server.version.showsSettings else { return false }
-        let setting = server.version.tellsHotStandby ? "in_hot_standby" : "transaction_read_only"
+        let setting = server.version.hasInHotStandbySetting ? "in_hot_standby" : "transaction_read_only"
         do throws(UnderstudyError) { return try session.show(setting) == "off" } catch {
             guard error.code == .server else { throw error }
             return false

@@ -26,9 +26,9 @@ extension ArchiverRun {
                 state.tell(.slotInvalidated(slot: name, reason: invalidation.reason))
                 guard options.recreatesSlot else {
                     let held = holdings.next == nil ? nil : holdings.heldEnd(from: start, past)
-                    throw LostSlot.explain(invalidation, name, held, past) { try? available.oldest(from: start) }
+                    throw InvalidatedSlot.explain(invalidation, name, held, past) { try? available.oldest(from: start) }
                 }
-                logger.warning("\(LostSlot.message(invalidation, name))")
+                logger.warning("\(InvalidatedSlot.message(invalidation, name))")
             } else if slot.isEmpty {
                 logger.warning(
                     "replication slot \"\(name)\" holds no WAL: it was never used, or the server has invalidated it")
@@ -75,15 +75,15 @@ extension ArchiverRun {
 
     /// Logs the gaps of the archive, at every start.
     mutating func sayGaps(of holdings: WALHoldings, _ history: TimelineHistory?) {
-        for gap in holdings.gaps.prefix(SomeOfMany.shown) { say(gap, history) }
-        if holdings.gaps.count > SomeOfMany.shown {
-            logger.warning("\(holdings.gaps.count - SomeOfMany.shown) more gaps are noted in the archive")
+        for gap in holdings.gaps.prefix(TruncatedList.shown) { say(gap, history) }
+        if holdings.gaps.count > TruncatedList.shown {
+            logger.warning("\(holdings.gaps.count - TruncatedList.shown) more gaps are noted in the archive")
         }
-        for gap in holdings.missing.prefix(SomeOfMany.shown) {
+        for gap in holdings.missing.prefix(TruncatedList.shown) {
             say(gap, history, "is not in complete segments of \(place)", "A restore ends there.")
         }
-        if holdings.missing.count > SomeOfMany.shown {
-            logger.warning("WAL is missing in \(place) in \(holdings.missing.count - SomeOfMany.shown) more places")
+        if holdings.missing.count > TruncatedList.shown {
+            logger.warning("WAL is missing in \(place) in \(holdings.missing.count - TruncatedList.shown) more places")
         }
     }
 
@@ -104,7 +104,7 @@ extension ArchiverRun {
     }
 }
 
-extension LostSlot {
+extension InvalidatedSlot {
     static func message(_ invalidation: SlotInvalidation, _ name: String) -> String {
         "replication slot \"\(name)\" was invalidated by the server"
             + (invalidation.reason.map { " (\($0))" } ?? "")

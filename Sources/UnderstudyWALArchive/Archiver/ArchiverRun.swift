@@ -18,11 +18,11 @@ struct ArchiverRun {
     /// How far WAL was synced, over all connections.
     private var furthest: WALPosition?
     private var random = SystemRandomNumberGenerator()
-    private var complaints = Complaints()
+    private var complaints = RepeatedErrorFilter()
     private var lastTimeline: TimelineID?
     /// The end of the archive when the connection was made.
     private var archiveEnd: WALPosition?
-    var slotCare = SlotCare()
+    var slotCare = SlotTracker()
 
     var state: ArchiverState { archiver.state }
     var options: WALArchiver.Options { archiver.options }
@@ -42,7 +42,7 @@ struct ArchiverRun {
                 try pauseBeforeNext(UnderstudyError(.connection, "disconnected"))
             } catch {
                 // A stop may interrupt any wait.
-                if state.stopIsAsked && (error.code == .cancelled || !Retry.isHopeless(error)) { break }
+                if state.stopIsAsked && (error.code == .cancelled || !Retry.isPermanent(error)) { break }
                 try pauseBeforeNext(error)
             }
         }
@@ -78,7 +78,7 @@ struct ArchiverRun {
             return try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: state.interrupt,
                 patience: options.stallTimeout, notices: logger.passingOn())
-        } catch { throw BusySenders.explain(error, parameters, state.interrupt) }
+        } catch { throw WALSendersInUse.explain(error, parameters, state.interrupt) }
     }
 
     private mutating func checkSystem(_ server: ServerFacts) throws(UnderstudyError) {
@@ -134,7 +134,7 @@ struct ArchiverRun {
             "server's history left timeline \(divergence.fork.timeline) at \(divergence.fork.lsn), before the end of the archive",
             metadata: [
                 "detail":
-                    "These files hold WAL that the server does not have, and were set aside: \(SomeOfMany(divergence.names).list)."
+                    "These files hold WAL that the server does not have, and were set aside: \(TruncatedList(divergence.names).list)."
             ])
     }
 
@@ -169,7 +169,7 @@ struct ArchiverRun {
                 machine: ReceiveMachine(
                     start: start.lsn, timeline: start.timeline, segmentSize: server.segmentSize, held: durable,
                     reserved: min(slot.restart?.lsn ?? .invalid, server.identity.position), policy: policy),
-                bytesPerSecond: options.maxRate.map { UInt64($0) * 1024 }, wishesChanged: state.wishesChanged,
+                bytesPerSecond: options.maxRate.map { UInt64($0) * 1024 }, requestsChanged: state.requestsChanged,
                 wishes: { [end = options.endLSN] in
                     var wishes = state.wishes
                     // Stops beyond the position, not at it, like pg_receivewal.
@@ -266,7 +266,7 @@ struct ArchiverRun {
 
     private mutating func pauseBeforeNext(_ error: UnderstudyError) throws(UnderstudyError) {
         guard options.reconnects, hasStreamed || options.retriesFirstConnection || systemIdentifier != nil,
-            !Retry.isHopeless(error), hasStreamed || Retry.mayPass(error)
+            !Retry.isPermanent(error), hasStreamed || Retry.mayPass(error)
         else { throw error }
         let pause = backoff.pause(using: &random)
         state.change { status in
@@ -288,7 +288,7 @@ struct ArchiverRun {
 }
 
 /// Remembers the last error, so that it is logged once and not each time it occurs again.
-private struct Complaints {
+private struct RepeatedErrorFilter {
     private var last: String?
 
     mutating func isNew(_ error: UnderstudyError) -> Bool {

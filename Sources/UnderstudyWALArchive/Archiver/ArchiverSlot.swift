@@ -23,7 +23,7 @@ struct ArchiverSlot {
 
     init(
         _ slot: WALArchiver.Slot, _ session: Session, _ server: ServerFacts, parameters: ConnectionParameters,
-        recreates: Bool, care: inout SlotCare, state: ArchiverState, logger: Logger
+        recreates: Bool, care: inout SlotTracker, state: ArchiverState, logger: Logger
     ) throws(UnderstudyError) {
         name = slot.name
         guard case .permanent(let name, let createIfMissing) = slot else { return }

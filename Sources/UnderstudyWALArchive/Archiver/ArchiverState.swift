@@ -25,7 +25,7 @@ final class ArchiverState: Sendable {
     /// Interrupts every wait of a session.
     let interrupt = Interrupt()
     /// Raised when ``wishes`` has changed.
-    let wishesChanged = Interrupt()
+    let requestsChanged = Interrupt()
     /// Short enough that a signal is obeyed within 10 s, whatever the server does.
     private static let patienceAtStop = Duration.seconds(8)
 
@@ -41,7 +41,7 @@ final class ArchiverState: Sendable {
             values.stopIsAsked = true
             return values.isStreaming
         }
-        wishesChanged.raise()
+        requestsChanged.raise()
         if !isStreaming { interrupt.raise() }
     }
 
@@ -56,9 +56,9 @@ final class ArchiverState: Sendable {
 
     var stopIsAsked: Bool { values.read { $0.stopIsAsked } }
 
-    var wishes: StreamWishes {
+    var wishes: StreamRequests {
         values.read { values in
-            StreamWishes(
+            StreamRequests(
                 stop: values.stopIsAsked || values.endsWithSlot ? .invalid : nil,
                 endsWithoutRoom: values.stopIsAsked || values.endsWithSlot, isSynchronous: values.isSynchronous,
                 isUnlimited: values.slotInvalidation != nil)
@@ -70,7 +70,7 @@ final class ArchiverState: Sendable {
             defer { values.isSynchronous = isSynchronous }
             return values.isSynchronous != isSynchronous
         }
-        if hasChanged { wishesChanged.raise() }
+        if hasChanged { requestsChanged.raise() }
     }
 
     /// Notes that the server has invalidated the slot of the stream.
@@ -82,7 +82,7 @@ final class ArchiverState: Sendable {
             values.slotInvalidation = invalidation
             values.endsWithSlot = senderIsAlive
         }
-        wishesChanged.raise()
+        requestsChanged.raise()
     }
 
     /// Returns the invalidation that was noted, and clears it.

@@ -4,7 +4,7 @@ import UnderstudyCore
 /// Decides which failures are worth another attempt.
 enum Retry {
     /// Whether no attempt can help: the cause is on our side, or the loss is final.
-    static func isHopeless(_ error: UnderstudyError) -> Bool {
+    static func isPermanent(_ error: UnderstudyError) -> Bool {
         [.options, .passwordNeeded, .fileSystem, .target, .wal, .slotInvalidated, .cancelled].contains(error.code)
     }
 

@@ -26,7 +26,7 @@ struct ArchiveSurvey {
     /// A file that has the name of a complete segment but is incomplete.
     private var incomplete: ArchivedSegment?
     /// Files that cannot be used, of which there may be any number.
-    private var flaws = SomeOfMany()
+    private var flaws = TruncatedList()
 
     init(directory: ConfinedDirectory, origin: WALOrigin, size: WALSegmentSize, looksAtAll: Bool = true) {
         self.directory = directory

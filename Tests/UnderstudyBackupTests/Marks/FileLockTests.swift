@@ -62,7 +62,7 @@ struct FileLockTests {
         let other = try ConfinedDirectory(path: path).openFile(UnfinishedMark.name, flags: O_RDONLY)
         #expect(FileLock.take(.look, of: other.rawValue))
         #expect(UnfinishedDirectory.find(path)?.state == .abandoned)
-        FileLock.giveBack(other.rawValue)
+        FileLock.release(other.rawValue)
     }
 
     @Test("who looks keeps nobody from removing, for it is over in a moment")
@@ -75,7 +75,7 @@ struct FileLockTests {
         let raw = other.rawValue
         let thread = try OwnThread("looks") {
             usleep(50_000)
-            FileLock.giveBack(raw)
+            FileLock.release(raw)
         }
         try found.remove()
         thread.join()

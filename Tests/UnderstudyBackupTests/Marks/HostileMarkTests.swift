@@ -24,13 +24,13 @@ struct HostileMarkTests {
         _ = try owned.directory.createFile("file", mode: 0o600)
     }
 
-    private func state(_ path: String? = nil, _ trust: MarkTrust = MarkTrust()) -> UnfinishedDirectory.State? {
+    private func state(_ path: String? = nil, _ trust: TrustedUsers = TrustedUsers()) -> UnfinishedDirectory.State? {
         UnfinishedDirectory.find(path ?? target, trust: trust)?.state
     }
 
     /// Expects that the mark is seen, and that nothing is done on its word.
     private func expectRefused(
-        _ flaw: MarkFlaw, _ trust: MarkTrust = MarkTrust(), sourceLocation: SourceLocation = #_sourceLocation
+        _ flaw: MarkFlaw, _ trust: TrustedUsers = TrustedUsers(), sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         let before = FileTree.snapshot(base)
         let found = try #require(
@@ -102,7 +102,7 @@ struct HostileMarkTests {
         let run = UnfinishedRecord.ofNewRun()
         try abandon(base + "/none", run: run)
         do {
-            let other = NotedDirectory(path: "/srv/other", identity: FileIdentity(device: 1, inode: 2))
+            let other = RecordedDirectory(path: "/srv/other", identity: FileIdentity(device: 1, inode: 2))
             let owned = try OwnedDirectory("\(base)/false", run: run, data: other)
             _ = try owned.directory.createFile("precious", mode: 0o600)
         }
@@ -140,14 +140,14 @@ struct HostileMarkTests {
         try give(mark, Self.nobody)
         try expectRefused(.belongs(to: 65534))
         // Named as the owner, that user may have written anything; this directory is not that user's.
-        try expectRefused(.directoryBelongs(to: 0), MarkTrust(owner: Self.nobody))
+        try expectRefused(.directoryBelongs(to: 0), TrustedUsers(owner: Self.nobody))
         try give(target, Self.nobody)
         try expectRefused(.belongs(to: 65534))
-        try expectRefused(.belongs(to: 65534), MarkTrust(owner: Self.daemon))
-        #expect(state(nil, MarkTrust(owner: Self.nobody)) == .abandoned)
+        try expectRefused(.belongs(to: 65534), TrustedUsers(owner: Self.daemon))
+        #expect(state(nil, TrustedUsers(owner: Self.nobody)) == .abandoned)
         try give(mark, FileOwner(user: 0, group: 0))
         try expectRefused(.directoryBelongs(to: 65534))
-        #expect(state(nil, MarkTrust(owner: Self.nobody)) == .abandoned)
+        #expect(state(nil, TrustedUsers(owner: Self.nobody)) == .abandoned)
     }
 
     @Test(.enabled(if: Account.isRoot, "only root can give files away"))
@@ -167,7 +167,7 @@ struct HostileMarkTests {
         try TestDirectory.write(record.text, to: mark)
         try give(mark, Self.nobody)
         try give("\(base)/theirs", Self.daemon)
-        let trust = MarkTrust(owner: Self.nobody)
+        let trust = TrustedUsers(owner: Self.nobody)
         let found = try #require(UnfinishedDirectory.find(target, trust: trust))
         #expect(found.state == .abandoned)
         #expect(found.others(trust: trust) == [])
@@ -184,7 +184,7 @@ struct HostileMarkTests {
         try abandon(owner: Self.nobody)
         #expect(FileTree.snapshot(target).contains { $0.hasPrefix("file ") && $0.contains("65534:65534") })
         #expect(state() == .distrusted(.directoryBelongs(to: 65534)))
-        let trust = MarkTrust(owner: Self.nobody)
+        let trust = TrustedUsers(owner: Self.nobody)
         try #require(UnfinishedDirectory.find(target, trust: trust)).remove(trust: trust)
         #expect(FileTree.snapshot(base) == before)
     }

@@ -15,14 +15,14 @@ struct MarkRefusalTests {
             markUser: mark ?? user, directory: ModeAndOwner(mode: mode, owner: FileOwner(user: user, group: user)))
     }
 
-    private func trust(_ user: UInt32, owner: UInt32? = nil) -> MarkTrust {
-        var trust = MarkTrust()
+    private func trust(_ user: UInt32, owner: UInt32? = nil) -> TrustedUsers {
+        var trust = TrustedUsers()
         trust.user = user
         trust.owner = owner
         return trust
     }
 
-    private func refusal(_ flaw: MarkFlaw, _ place: MarkPlace, _ trust: MarkTrust) -> UnderstudyError {
+    private func refusal(_ flaw: MarkFlaw, _ place: MarkPlace, _ trust: TrustedUsers) -> UnderstudyError {
         UnderstudyError(flaw, in: Self.path, what: "directory", place: place, trust: trust)
     }
 
@@ -96,7 +96,7 @@ struct MarkRefusalTests {
 
     @Test("names the owner that helps, and never root")
     func owner() {
-        func names(_ flaw: MarkFlaw, _ place: MarkPlace, _ trust: MarkTrust) -> Bool {
+        func names(_ flaw: MarkFlaw, _ place: MarkPlace, _ trust: TrustedUsers) -> Bool {
             let hint = refusal(flaw, place, trust).hint ?? ""
             #expect(!hint.contains("--owner root"))
             return hint.contains("understudy clone --force-clean --owner daemon.")

@@ -17,8 +17,8 @@ struct UnfinishedDirectoryTests {
     /// What a killed run leaves: the lock goes with the object.
     @discardableResult
     private func abandon(
-        _ path: String, others: [String] = [], data: NotedDirectory? = nil, stage: UnfinishedRecord.Stage? = nil
-    ) throws -> NotedDirectory {
+        _ path: String, others: [String] = [], data: RecordedDirectory? = nil, stage: UnfinishedRecord.Stage? = nil
+    ) throws -> RecordedDirectory {
         let owned = try OwnedDirectory(path, run: run, data: data, syncs: true)
         for other in others { try owned.mark?.addOther(other) }
         if let stage { try owned.mark?.set(stage) }

@@ -8,8 +8,8 @@ import UnderstudyTestSupport
 @Suite("The record of an unfinished directory")
 struct UnfinishedRecordTests {
     private static let full: UnfinishedRecord = {
-        func noted(_ path: String, _ number: UInt64) -> NotedDirectory {
-            NotedDirectory(path: path, identity: FileIdentity(device: number, inode: .max - number))
+        func noted(_ path: String, _ number: UInt64) -> RecordedDirectory {
+            RecordedDirectory(path: path, identity: FileIdentity(device: number, inode: .max - number))
         }
         var record = UnfinishedRecord.ofNewRun()
         record.made = [

@@ -34,7 +34,7 @@ private struct Rig {
     var inSystem = Stream.start
     var settled = Stream.start
     /// The positions that the server was told last, on this connection and on this timeline.
-    var toldFlushed = LSN.invalid
+    var reportedFlushed = LSN.invalid
     var toldWritten = LSN.invalid
     /// Where the timeline ends that is to be left when all of it is synced.
     var fork: LSN?
@@ -72,8 +72,8 @@ private struct Rig {
                 #expect(fork == nil)
                 #expect(status.written <= max(inSystem, synced))
                 #expect(status.flushed <= synced && status.flushed <= status.written)
-                #expect(status.flushed >= toldFlushed && status.written >= toldWritten)
-                (toldFlushed, toldWritten) = (status.flushed, status.written)
+                #expect(status.flushed >= reportedFlushed && status.written >= toldWritten)
+                (reportedFlushed, toldWritten) = (status.flushed, status.written)
                 if !syncsToDisk { #expect(status.flushed == .invalid) }
                 lastStatus = now
             case .follow(let timeline, let position): follow(timeline, position)
@@ -90,7 +90,7 @@ private struct Rig {
     private mutating func follow(_ timeline: TimelineID, _ position: LSN) {
         #expect(timeline == machine.timeline && position == machine.received)
         #expect(position.isSegmentStart(segmentSize) && position <= written)
-        #expect(settled >= written && toldFlushed <= fork!)
+        #expect(settled >= written && reportedFlushed <= fork!)
         pending = []
         (written, sent, asked, settled) = (position, position, position, position)
         synced = min(synced, fork!)
@@ -104,7 +104,7 @@ private struct Rig {
         machine = ReceiveMachine(
             start: position, timeline: machine.timeline, segmentSize: segmentSize, policy: policy)
         (written, sent, asked, settled) = (position, position, position, position)
-        (synced, inSystem, toldFlushed, toldWritten) = (.invalid, position, .invalid, .invalid)
+        (synced, inSystem, reportedFlushed, toldWritten) = (.invalid, position, .invalid, .invalid)
         fork = nil
         pending = []
         lastStatus = nil

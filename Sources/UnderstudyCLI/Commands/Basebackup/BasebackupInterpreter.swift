@@ -25,7 +25,7 @@ struct BasebackupInterpreter {
         guard let directory = parsed[BasebackupOptions.pgdata], !directory.isEmpty else {
             throw misuse("no target directory specified")
         }
-        try refuseWhatIsMissing()
+        try refuseUnsupportedOptions()
         let slot = try slot(walMethod: walMethod)
         if let path = parsed[BasebackupOptions.waldir], !path.isAbsolutePath {
             throw misuse("WAL directory location must be an absolute path")
@@ -87,7 +87,7 @@ struct BasebackupInterpreter {
         }
     }
 
-    private func refuseWhatIsMissing() throws(UsageError) {
+    private func refuseUnsupportedOptions() throws(UsageError) {
         if parsed[BasebackupOptions.pgdata] == "-" {
             throw notYet(
                 "a backup to standard output is", hint: "Name a directory; one that is called \"-\" is \"./-\".")

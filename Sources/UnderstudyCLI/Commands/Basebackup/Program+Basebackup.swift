@@ -12,7 +12,8 @@ extension Program {
     private func basebackup(_ plan: BasebackupPlan, as personality: Personality) async -> Int32 {
         let console = Console(program: personality.program, verbose: plan.verbose, write: write)
         let reporter = ProgressReporter(
-            ProgressWriter(style: style(of: plan), pointsToFast: plan.options.checkpoint == .spread), console: console,
+            ProgressWriter(style: style(of: plan), suggestsFastCheckpoint: plan.options.checkpoint == .spread),
+            console: console,
             columns: { StandardStreams.columns })
         do throws(UnderstudyError) {
             let remains = Remains.copy(plan.directory, slot: plan.options.slot)

@@ -12,11 +12,11 @@ extension Program {
         output?.startQueue()
         for warning in plan.warnings { console.warning(warning.message, hint: warning.hint) }
         let reporter = ProgressReporter(
-            ProgressWriter(style: style(of: plan), pointsToFast: plan.options.backup.checkpoint == .spread),
+            ProgressWriter(style: style(of: plan), suggestsFastCheckpoint: plan.options.backup.checkpoint == .spread),
             console: console, columns: { StandardStreams.columns })
         do throws(UnderstudyError) {
             // Before the copy: a shortage at the start would come hours later.
-            if plan.options.start != nil { try SpareResources.check() }
+            if plan.options.start != nil { try StartResources.check() }
             let remains = Remains.copy(plan.directory, slot: plan.options.slot)
             let result = try await work(plan.connection, console: console, remains: remains) {
                 overrides throws(UnderstudyError) in

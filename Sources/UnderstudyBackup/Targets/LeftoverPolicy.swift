@@ -3,22 +3,22 @@ import UnderstudyCore
 import UnderstudyPlatform
 
 /// How to treat files that a killed run left.
-struct Leftovers: Sendable {
+struct LeftoverPolicy: Sendable {
     /// Whether they are removed; otherwise they are refused. Files are removed only at paths that the user named for
     /// this run, or that the mark of the target names.
     var removes: Bool
     /// Whether the user wants them removed where that is allowed.
     var isWanted = false
-    var trust = MarkTrust()
+    var trust = TrustedUsers()
     /// Ends a removal between two files.
     var interrupt: Interrupt?
     var logger: Logger
 
     /// Removes nothing.
-    static var refuse: Leftovers { Leftovers(removes: false, logger: .silent) }
+    static var refuse: LeftoverPolicy { LeftoverPolicy(removes: false, logger: .silent) }
 
     /// For a path that the server named: nothing is removed there.
-    var inPlaceOfServer: Leftovers {
+    var inPlaceOfServer: LeftoverPolicy {
         var leftovers = self
         leftovers.isWanted = removes
         leftovers.removes = false
@@ -69,7 +69,7 @@ struct Leftovers: Sendable {
     func clear(_ path: String, _ place: Place) throws(UnderstudyError) {
         guard let directory = try check(path, place) else { return }
         let others = place == .target ? directory.others(trust: trust) : []
-        let places = SomeOfMany(([directory.path] + others).map { "\"\($0)\"" }).list
+        let places = TruncatedList(([directory.path] + others).map { "\"\($0)\"" }).list
         logger.notice("removing the unfinished base backup in \(places)\(directory.record.origin)")
         if place != .target, let slot = directory.record.slot {
             logger.warning("replication slot \"\(slot.name)\", which that base backup made, is kept")

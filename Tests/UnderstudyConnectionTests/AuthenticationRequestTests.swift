@@ -25,7 +25,7 @@ struct PasswordQuestionTests {
             question(12) + question(0), notice + question(10), [UInt8(ascii: "E"), 0, 0], [UInt8(ascii: "S")],
         ])
     func harmless(_ bytes: [UInt8]) {
-        #expect(PasswordQuestion.isHarmless(bytes[...]))
+        #expect(AuthenticationRequest.isHarmless(bytes[...]))
     }
 
     @Test(
@@ -37,7 +37,7 @@ struct PasswordQuestionTests {
             [UInt8(ascii: "N"), 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0], [UInt8(ascii: "N"), 0, 0, 0, 0, 0, 0, 0, 0, 0],
         ])
     func harmful(_ bytes: [UInt8]) {
-        #expect(!PasswordQuestion.isHarmless(bytes[...]))
+        #expect(!AuthenticationRequest.isHarmless(bytes[...]))
     }
 
     @Test("is not answered with the password where that is not to be shown")

@@ -5,7 +5,7 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyStreaming
 
-extension SlotKeeper {
+extension BackupSlot {
     /// How long to wait for a server that does not answer: it may be restarting.
     private static let longestWait = Duration.seconds(60)
     /// The same if the run was cancelled from outside.

@@ -2,7 +2,7 @@ import UnderstudyCore
 import UnderstudyPlatform
 
 extension UnderstudyError {
-    init(_ directory: UnfinishedDirectory, what: String, trust: MarkTrust) {
+    init(_ directory: UnfinishedDirectory, what: String, trust: TrustedUsers) {
         let record = directory.record
         switch directory.state {
         case .inUse:
@@ -25,12 +25,12 @@ extension UnderstudyError {
         case .abandoned:
             let others = directory.others(trust: trust).map { "\"\($0)\"" }
             var traces: [String] = []
-            if !others.isEmpty { traces.append("filled \(SomeOfMany(others).list)") }
+            if !others.isEmpty { traces.append("filled \(TruncatedList(others).list)") }
             if let slot = record.slot { traces.append("made replication slot \"\(slot.name)\"") }
             self.init(
                 .target, "\(what) \"\(directory.path)\" holds an unfinished base backup\(record.origin)",
                 detail: traces.isEmpty ? nil : "It also \(traces.joined(separator: " and ")).",
-                hint: what == Leftovers.Place.target.rawValue
+                hint: what == LeftoverPolicy.Place.target.rawValue
                     ? "Use --force-clean to remove all that it left, or name another directory."
                     : "Use --force-clean to remove what it left there, or name another directory.")
         case .distrusted(let flaw):

@@ -4,7 +4,7 @@ package import UnderstudyProtocol
 
 /// What is known about a physical replication slot, from the replication connection (READ_REPLICATION_SLOT, from 15)
 /// and from an ordinary connection, if one is allowed.
-package struct SlotLook: Sendable, Equatable {
+package struct SlotReading: Sendable, Equatable {
     /// The answers of both connections.
     package struct Sources: Sendable, Equatable {
         package var version: ServerVersion
@@ -92,7 +92,7 @@ package struct SlotLook: Sendable, Equatable {
     package static func take(
         _ name: String, _ session: Session, _ parameters: ConnectionParameters, _ interrupt: Interrupt,
         heldWAL: Bool = false, asksAlways: Bool = false
-    ) throws(UnderstudyError) -> SlotLook {
+    ) throws(UnderstudyError) -> SlotReading {
         let version = session.serverVersion
         var sources = Sources(version: version, heldWAL: heldWAL)
         if version.readsSlots { sources.read = try read(name, session) }
@@ -106,7 +106,7 @@ package struct SlotLook: Sendable, Equatable {
                 }
             }
         }
-        return SlotLook(sources)
+        return SlotReading(sources)
     }
 
     private static func read(_ name: String, _ session: Session) throws(UnderstudyError) -> SlotState? {

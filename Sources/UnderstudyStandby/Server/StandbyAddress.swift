@@ -4,7 +4,7 @@ import UnderstudyConnection
 import UnderstudyPlatform
 
 /// Where to query a started standby: only on this machine.
-enum StandbyPlace: Equatable, Sendable {
+enum StandbyAddress: Equatable, Sendable {
     /// - Parameter peer: The name of the user that the server must run as, checked with the kernel (`requirepeer`).
     case socket(directory: String, peer: String?)
     /// An address of this machine on which the server listens, according to its file. No password is sent there: any

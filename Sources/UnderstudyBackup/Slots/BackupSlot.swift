@@ -6,7 +6,7 @@ import UnderstudyProtocol
 import UnderstudyWAL
 
 /// The replication slot of a run: created or taken over; a created slot is dropped again if the run fails.
-struct SlotKeeper {
+struct BackupSlot {
     /// The slot that outlives the run; nil for none.
     private(set) var permanent: String?
     /// The slot that the WAL stream uses, and advances unless ``keepsPosition``; nil for none.

@@ -3,7 +3,7 @@ import Glibc
 /// The authentication that a server requests, inspected before libpq answers.
 ///
 /// Source: PostgreSQL manual, "Message Formats", the Authentication messages.
-enum PasswordQuestion {
+enum AuthenticationRequest {
     /// No further authentication, MD5, and the three SASL messages: the answers to these do not reveal the password.
     private static let harmless: Set<UInt32> = [0, 5, 10, 11, 12]
     /// Long enough for everything that a server sends before the request.

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Places where no tablespace goes on a server's word")
 struct GuardedPlacesTests {
-    private static let homes: [GuardedPlaces.Home] = [
+    private static let homes: [ProtectedDirectories.Home] = [
         .init(user: 0, directory: "/root", shell: "/bin/bash"),
         .init(user: 1, directory: "/usr/sbin", shell: "/usr/sbin/nologin"),
         .init(user: 33, directory: "/var/www", shell: "/usr/sbin/nologin"),
@@ -20,7 +20,7 @@ struct GuardedPlacesTests {
 
     private func holder(_ paths: String..., service: UInt32? = nil, own: String? = nil) -> String? {
         let links = ["/people/ann": "/disk/1/ann", "/etc": "/private/etc"]
-        return GuardedPlaces(homes: Self.homes, service: service, own: own) { links[$0] ?? $0 }.holder(of: paths)
+        return ProtectedDirectories(homes: Self.homes, service: service, own: own) { links[$0] ?? $0 }.holder(of: paths)
     }
 
     @Test(

@@ -85,7 +85,7 @@ struct SlotLookTests {
     func verdict(_ test: Case) throws {
         for number in test.versions {
             let version = ServerVersion(number: number)
-            var sources = SlotLook.Sources(version: version, sizeLimit: test.limit, heldWAL: test.heldWAL)
+            var sources = SlotReading.Sources(version: version, sizeLimit: test.limit, heldWAL: test.heldWAL)
             if version.readsSlots, let position = test.read {
                 sources.read = SlotState(kind: test.kind, restartLSN: position.flatMap { LSN($0) })
             }
@@ -93,13 +93,13 @@ struct SlotLookTests {
                 let row = ["async", "0/9", "physical", sql[0], sql[1], nil, sql[2]]
                 sources.answer = try WatchQuery.Answer(ResultSet(columns: [], rows: [row]))
             }
-            let look = SlotLook(sources)
+            let look = SlotReading(sources)
             #expect(Self.verdict(look) == test.verdict, "\(number)")
             if case .lost = test.verdict { #expect(look.state?.restartLSN == nil, "\(number)") }
         }
     }
 
-    private static func verdict(_ look: SlotLook) -> Verdict {
+    private static func verdict(_ look: SlotReading) -> Verdict {
         if let invalidation = look.invalidation { return .lost(invalidation.reason) }
         if look.isUncertain { return .uncertain }
         guard let state = look.state else { return look.isKnown ? .absent : .unknown }
@@ -114,7 +114,7 @@ struct SlotLookTests {
         ] as [(Int, String?, Bool)])
     func question(_ number: Int, _ read: String?, _ asks: Bool) {
         let state = read.map { SlotState(kind: "physical", restartLSN: LSN($0)) }
-        #expect(SlotLook.needsAnswer(ServerVersion(number: number), read: state) == asks)
+        #expect(SlotReading.needsAnswer(ServerVersion(number: number), read: state) == asks)
     }
 }
 
@@ -134,11 +134,11 @@ struct UncertainSlotTests {
     }
 
     /// Says it twice.
-    private func said(_ sources: SlotLook.Sources, recreates: Bool) -> [String] {
+    private func said(_ sources: SlotReading.Sources, recreates: Bool) -> [String] {
         let log = Locked<[String]>([])
         let logger = Logger(label: "test") { _ in Handler(log: log) }
-        var care = SlotCare()
-        for _ in 1...2 { care.sayUncertain(SlotLook(sources), "arc", recreates: recreates, logger) }
+        var care = SlotTracker()
+        for _ in 1...2 { care.sayUncertain(SlotReading(sources), "arc", recreates: recreates, logger) }
         return log.withLock { $0 }
     }
 
@@ -177,7 +177,7 @@ struct SlotInUseTests {
 @Suite("An invalidated slot")
 struct LostSlotTests {
     private func explain(_ held: WALPosition?, _ oldest: WALPosition?) -> UnderstudyError {
-        LostSlot.explain(SlotInvalidation(reason: "wal_removed"), "arc", held, nil) { oldest }
+        InvalidatedSlot.explain(SlotInvalidation(reason: "wal_removed"), "arc", held, nil) { oldest }
     }
 
     @Test("is named with what is lost, and what goes on")

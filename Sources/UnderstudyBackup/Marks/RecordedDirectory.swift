@@ -3,7 +3,7 @@ import Glibc
 package import UnderstudyPlatform
 
 /// The recorded path and identity of a directory.
-package struct NotedDirectory: Sendable, Equatable {
+package struct RecordedDirectory: Sendable, Equatable {
     package var path: String
     package var identity: FileIdentity
 
@@ -21,7 +21,7 @@ extension ConfinedDirectory {
     /// - Parameters:
     ///   - made: Outermost first; the last one is this directory.
     ///   - mayRemove: Whether directories of a given user are removed.
-    func removeWithParents(_ made: [NotedDirectory], isSameBoot: Bool, mayRemove: (UInt32) -> Bool) {
+    func removeWithParents(_ made: [RecordedDirectory], isSameBoot: Bool, mayRemove: (UInt32) -> Bool) {
         var current = rawDescriptor
         var parents: [Parent] = []
         for (index, noted) in made.enumerated().reversed() {
@@ -47,7 +47,7 @@ extension ConfinedDirectory {
     /// Like ``removeWithParents(_:isSameBoot:mayRemove:)``, but by path, which needs no descriptor: rmdir(2) removes
     /// only empty directories.
     private static func removeEmpty(
-        _ made: ArraySlice<NotedDirectory>, isSameBoot: Bool, mayRemove: (UInt32) -> Bool
+        _ made: ArraySlice<RecordedDirectory>, isSameBoot: Bool, mayRemove: (UInt32) -> Bool
     ) {
         for noted in made.reversed() {
             var info = stat()

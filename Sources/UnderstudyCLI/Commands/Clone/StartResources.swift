@@ -6,7 +6,7 @@ import UnderstudyPlatform
 ///
 /// Swift's own threads run programs and wait for them. The library beneath ends the process if it cannot open a
 /// descriptor, and waits forever for a thread that cannot be created.
-enum SpareResources {
+enum StartResources {
     private static let threads = 8, descriptors = 24
 
     /// Checks that enough of both are available, and releases them.

@@ -7,7 +7,7 @@ import UnderstudyWAL
 
 /// A replication slot that an earlier run created before it was killed. By now a standby unrelated to that run may use
 /// it, so it is dropped only while it is where that run left it.
-struct LeftSlot {
+struct LeftoverSlot {
     /// The slot's current state on the server.
     struct Standing: Equatable {
         var isActive = false
@@ -60,7 +60,7 @@ extension BackupRun {
             )
             return
         }
-        let found = LeftSlot(
+        let found = LeftoverSlot(
             noted: slot.position.map { LSN(rawValue: $0) }, end: endOfWAL(in: left, server.segmentSize))
         let reason: String?
         do throws(ConnectionError) { reason = try drop(slot.name, found, session) } catch {
@@ -71,7 +71,7 @@ extension BackupRun {
     }
 
     private func keep(_ name: String, _ reason: String) {
-        guard reason != LeftSlot.inUse else {
+        guard reason != LeftoverSlot.inUse else {
             logger.warning(
                 "replication slot \"\(name)\" of the unfinished base backup is kept: \(reason)",
                 metadata: ["hint": "It serves somebody else by now, or that base backup is still running."])
@@ -83,7 +83,7 @@ extension BackupRun {
     }
 
     /// - Returns: Why the slot is kept; nil if it is gone.
-    private func drop(_ name: String, _ found: LeftSlot, _ session: Session) throws(ConnectionError) -> String? {
+    private func drop(_ name: String, _ found: LeftoverSlot, _ session: Session) throws(ConnectionError) -> String? {
         // A backup that has taken the slot over does not use it before the server has made its checkpoint.
         let ordinary = try? OrdinaryConnection.open(parameters, interrupt)
         var isBackupUnderWay = false
@@ -109,7 +109,7 @@ extension BackupRun {
             }
             if attempt < 50 { session.pause(.milliseconds(100)) }
         }
-        return isBackupUnderWay ? LeftSlot.mayBeTakenOver : LeftSlot.inUse
+        return isBackupUnderWay ? LeftoverSlot.mayBeTakenOver : LeftoverSlot.inUse
     }
 
     /// Whether the server is sending a base backup to any client; false if unknown.
@@ -122,10 +122,10 @@ extension BackupRun {
     /// The current state of a slot; nil if none has that name. Whether it is in use is known only before 15.
     private func standing(
         of name: String, _ session: Session, interrupt: Interrupt, patience: Duration?
-    ) throws(ConnectionError) -> LeftSlot.Standing? {
+    ) throws(ConnectionError) -> LeftoverSlot.Standing? {
         if session.serverVersion.readsSlots {
             return try session.answer(to: .readSlot(name), isShielded: true).map {
-                LeftSlot.Standing(position: $0.restartLSN)
+                LeftoverSlot.Standing(position: $0.restartLSN)
             }
         }
         // Only an ordinary connection can read the slot, and the role may be allowed none.
@@ -136,7 +136,7 @@ extension BackupRun {
             "SELECT active, restart_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = \(SQLText.literal(name))"
         )
         guard let row = rows.rows.first, row.count == 2 else { return nil }
-        return LeftSlot.Standing(isActive: row[0] != "f", position: row[1].flatMap { LSN($0) })
+        return LeftoverSlot.Standing(isActive: row[0] != "f", position: row[1].flatMap { LSN($0) })
     }
 
     /// The end of the last WAL page that an earlier run wrote into its directories.

@@ -7,7 +7,7 @@ import UnderstudyProtocol
 /// the given order, and one that refuses is queried over an ordinary connection with the same login.
 ///
 /// Source: PostgreSQL manual, "Parameter Key Words", target_session_attrs.
-struct HostChoice {
+struct TargetSessionSearch {
     let connector: Connector
     /// The parameters of a replication connection, with one host each.
     let hosts: [ConnectionParameters]
@@ -86,7 +86,7 @@ struct HostChoice {
     }
 }
 
-extension HostChoice {
+extension TargetSessionSearch {
     /// Whether a line of libpq's message reports a server of the wrong kind.
     static func isMismatch(_ line: Substring) -> Bool {
         [

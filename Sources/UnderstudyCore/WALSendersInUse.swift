@@ -4,7 +4,7 @@ import UnderstudyProtocol
 
 /// Explains error 53300, which refuses a connection because all WAL senders are in use. A run that was killed during
 /// the server's checkpoint may have left some behind.
-package enum BusySenders {
+package enum WALSendersInUse {
     private static let shown = 5
 
     /// The error for a failed connection. If no WAL sender was free and an ordinary connection is allowed, the hint

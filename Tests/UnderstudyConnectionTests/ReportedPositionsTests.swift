@@ -6,7 +6,7 @@ import UnderstudyWAL
 
 @Suite("The positions that a server is told on one connection")
 struct ToldPositionsTests {
-    private var told = ToldPositions()
+    private var told = ReportedPositions()
 
     private func status(_ written: UInt64, _ flushed: UInt64) -> StandbyStatus {
         StandbyStatus(written: LSN(rawValue: written), flushed: LSN(rawValue: flushed))

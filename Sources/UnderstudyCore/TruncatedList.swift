@@ -3,7 +3,7 @@ package import UnderstudyConnection
 import UnderstudyPlatform
 
 /// Messages of which there may be one per file: the first few are shown, the rest are counted.
-package struct SomeOfMany: Sendable, Equatable {
+package struct TruncatedList: Sendable, Equatable {
     package static let shown = 5
 
     /// The first messages, which are shown.

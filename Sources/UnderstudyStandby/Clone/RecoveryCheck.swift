@@ -2,7 +2,7 @@ import UnderstudyCore
 
 /// Checks that a started server is a standby that replays. Copied settings, a trigger file or an administrator may have
 /// changed that.
-struct StandbyEffect: Sendable {
+struct RecoveryCheck: Sendable {
     let server: StandbyServer
 
     /// Stops a server that has left recovery: it would be a second primary.

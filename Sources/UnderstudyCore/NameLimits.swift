@@ -4,7 +4,7 @@ import UnderstudyProtocol
 /// Checks names and values that a server would truncate or alter without an error, or refuse only later.
 ///
 /// Source: the server's NAMEDATALEN, MAXPGPATH and MAXCONNINFO, and ReplicationSlotValidateName.
-package enum KeptNames {
+package enum NameLimits {
     /// The longest name in bytes (max_identifier_length), unless the server was built otherwise.
     package static let usualLength = 63
     /// The longest backup label in bytes: MAXPGPATH.
@@ -59,20 +59,22 @@ package enum KeptNames {
 extension Session {
     /// Throws if this is not a valid slot name on this server, which truncates long names without an error.
     package func checkSlotName(_ name: String) throws(UnderstudyError) {
-        if let flaw = KeptNames.flaw(ofSlot: name, longest: try longestName(for: name)) { throw flaw }
+        if let flaw = NameLimits.flaw(ofSlot: name, longest: try longestName(for: name)) { throw flaw }
     }
 
     /// The application_name of this connection and how the server alters it, as a clause; nil if it keeps the name.
     package func flawOfApplicationName() throws(UnderstudyError) -> (name: String, clause: String)? {
         guard let name = effectiveSettings.first(where: { $0.keyword == "application_name" })?.value, !name.isEmpty,
-            let clause = KeptNames.flaw(ofApplicationName: name, longest: try longestName(for: name))
+            let clause = NameLimits.flaw(ofApplicationName: name, longest: try longestName(for: name))
         else { return nil }
         return (name, clause)
     }
 
     /// The longest name that this server keeps. Asks the server only about names that most servers truncate.
     private func longestName(for name: String) throws(UnderstudyError) -> Int {
-        guard name.utf8.count > KeptNames.usualLength, serverVersion.showsSettings else { return KeptNames.usualLength }
-        return Int(try show("max_identifier_length")) ?? KeptNames.usualLength
+        guard name.utf8.count > NameLimits.usualLength, serverVersion.showsSettings else {
+            return NameLimits.usualLength
+        }
+        return Int(try show("max_identifier_length")) ?? NameLimits.usualLength
     }
 }

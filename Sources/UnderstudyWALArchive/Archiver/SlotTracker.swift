@@ -7,7 +7,7 @@ import UnderstudyStreaming
 import UnderstudyWAL
 
 /// What a run remembers about its slot from one connection to the next.
-struct SlotCare {
+struct SlotTracker {
     /// The server on which the slot was seen to hold WAL: another server has another slot of that name.
     private struct Place: Equatable {
         var host: String
@@ -32,9 +32,9 @@ struct SlotCare {
     mutating func look(
         _ name: String, _ session: Session, _ server: ServerFacts, _ parameters: ConnectionParameters,
         _ interrupt: Interrupt, asksAlways: Bool = false
-    ) throws(UnderstudyError) -> SlotLook {
+    ) throws(UnderstudyError) -> SlotReading {
         let place = Place(session, server)
-        var look = try SlotLook.take(
+        var look = try SlotReading.take(
             name, session, parameters, interrupt, heldWAL: heldAt == place,
             asksAlways: asksAlways || noticed != nil)
         if look.state != nil, !look.isAnswered, let noticed { look.invalidation = look.invalidation ?? noticed }
@@ -46,7 +46,7 @@ struct SlotCare {
     /// Logs once that nothing shows whether the slot is invalidated.
     ///
     /// - Parameter recreates: Whether a slot that is known to be invalidated or missing is to be recreated.
-    mutating func sayUncertain(_ look: SlotLook, _ name: String, recreates: Bool, _ logger: Logger) {
+    mutating func sayUncertain(_ look: SlotReading, _ name: String, recreates: Bool, _ logger: Logger) {
         let leavesIt = recreates && !look.isAnswered && (look.isUncertain || !look.isKnown)
         guard look.isUncertain || leavesIt, look.invalidation == nil, !hasSaidUncertain else { return }
         hasSaidUncertain = true
@@ -103,7 +103,7 @@ struct SlotCare {
         // A server may be unable to say why it ends a connection if the client is not reading.
         let isLost = failure.sqlState == nil && failure.code == .connection && hasReceived && isLast
         if failure.sqlState == "57P01" || isLost, server.version.invalidatesSlots {
-            noticed = LostSlot.find(name, parameters, interrupt) { session throws(UnderstudyError) in
+            noticed = InvalidatedSlot.find(name, parameters, interrupt) { session throws(UnderstudyError) in
                 try look(name, session, server, parameters, interrupt, asksAlways: true)
             }
         }

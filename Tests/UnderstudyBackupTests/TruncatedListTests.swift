@@ -14,7 +14,7 @@ struct SomeOfManyTests {
             (7, "1, 2, 3, 4, 5 and 2 more", ["1", "2", "3", "4", "5", "2 more files"]),
         ] as [(Int, String, [String])])
     func texts(_ count: Int, _ list: String, _ lines: [String]) {
-        let some = SomeOfMany((0..<count).map { "\($0 + 1)" })
+        let some = TruncatedList((0..<count).map { "\($0 + 1)" })
         #expect(some.list == list)
         #expect(some.lines("files") == lines)
     }

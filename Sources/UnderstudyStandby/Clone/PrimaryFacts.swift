@@ -7,7 +7,7 @@ import UnderstudyProtocol
 
 /// Facts that only an ordinary connection to the primary provides. They are optional: a role or a pg_hba.conf that
 /// allows only replication is enough for a clone.
-struct PrimaryLook: Sendable {
+struct PrimaryFacts: Sendable {
     /// Whether postgresql.conf lies in the data directory; nil if unknown.
     var configurationIsInside: Bool?
 
@@ -45,7 +45,7 @@ struct PrimaryLook: Sendable {
 
     private static func checkSlot(_ name: String, _ session: Session, _ version: ServerVersion) throws(UnderstudyError)
     {
-        let status = version.tellsSlotWALStatus ? "wal_status" : "NULL"
+        let status = version.reportsSlotWALStatus ? "wal_status" : "NULL"
         let question = """
             SELECT slot_type, active, \(status) FROM pg_catalog.pg_replication_slots WHERE slot_name = \(SQLText.literal(name))
             """

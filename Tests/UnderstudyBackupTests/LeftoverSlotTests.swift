@@ -7,7 +7,7 @@ import UnderstudyWAL
 
 @Suite("The replication slot of a run that was killed")
 struct LeftSlotTests {
-    private static let slot = LeftSlot(noted: LSN("0/3000028"), end: LSN("0/5002000"))
+    private static let slot = LeftoverSlot(noted: LSN("0/3000028"), end: LSN("0/5002000"))
 
     @Test("is dropped where that run can have left it", arguments: ["0/3000028", "0/4000000", "0/5002000"])
     func asLeft(_ position: String) {
@@ -25,10 +25,10 @@ struct LeftSlotTests {
         let position = LSN("0/3000028")
         #expect(Self.slot.reasonToKeep(.init(isActive: true, position: position)) == "it is in use")
         #expect(Self.slot.reasonToKeep(.init()) == "it holds no WAL, so it cannot be told whose it is")
-        #expect(LeftSlot(noted: nil, end: LSN("0/5002000")).reasonToKeep(.init(position: position)) != nil)
+        #expect(LeftoverSlot(noted: nil, end: LSN("0/5002000")).reasonToKeep(.init(position: position)) != nil)
         // Without any WAL of that run, only where it began.
-        #expect(LeftSlot(noted: position).reasonToKeep(.init(position: position)) == nil)
-        #expect(LeftSlot(noted: position).reasonToKeep(.init(position: LSN("0/3000029"))) != nil)
+        #expect(LeftoverSlot(noted: position).reasonToKeep(.init(position: position)) == nil)
+        #expect(LeftoverSlot(noted: position).reasonToKeep(.init(position: LSN("0/3000029"))) != nil)
     }
 
     @Test func `the end of its WAL is that of the last page which was written`() throws {

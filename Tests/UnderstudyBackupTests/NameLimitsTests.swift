@@ -14,15 +14,15 @@ struct KeptNamesTests {
             ("a b", "contains a character"), ("käse", "contains a character"), ("a\"b", "contains a character"),
         ] as [(String, String?)])
     func slots(_ name: String, _ flaw: String?) {
-        let error = KeptNames.flaw(ofSlot: name)
+        let error = NameLimits.flaw(ofSlot: name)
         #expect((error == nil) == (flaw == nil))
         if let flaw { #expect(error?.message.hasPrefix("replication slot name \"\(name)\" \(flaw)") == true) }
     }
 
     @Test("of slots may be more, where the server was built so")
     func longer() {
-        #expect(KeptNames.flaw(ofSlot: Self.long(127), longest: 127) == nil)
-        #expect(KeptNames.flaw(ofSlot: Self.long(128), longest: 127)?.hint?.contains("1 to 127") == true)
+        #expect(NameLimits.flaw(ofSlot: Self.long(127), longest: 127) == nil)
+        #expect(NameLimits.flaw(ofSlot: Self.long(128), longest: 127)?.hint?.contains("1 to 127") == true)
     }
 
     @Test(
@@ -32,7 +32,7 @@ struct KeptNamesTests {
             ("käse", "not printable ASCII"), ("a\tb", "not printable ASCII"),
         ] as [(String, String?)])
     func clients(_ name: String, _ flaw: String?) {
-        let found = KeptNames.flaw(ofApplicationName: name)
+        let found = NameLimits.flaw(ofApplicationName: name)
         #expect((found == nil) == (flaw == nil))
         if let flaw { #expect(found?.contains(flaw) == true) }
     }
@@ -44,6 +44,6 @@ struct KeptNamesTests {
             ("a\r", false),
         ])
     func labels(_ label: String, _ isKept: Bool) {
-        #expect((KeptNames.flaw(ofLabel: label) == nil) == isKept)
+        #expect((NameLimits.flaw(ofLabel: label) == nil) == isKept)
     }
 }

@@ -4,7 +4,7 @@
 /// user. A service account that can log in, like PostgreSQL's on most systems (`/var/lib/postgresql`), keeps its data
 /// in its home; there only hidden files are guarded, above all `.ssh`. Homes that belong to nobody (`/`,
 /// `/nonexistent`, `/var/empty`, `/tmp`, `/srv`…) do not count.
-package struct GuardedPlaces: Sendable {
+package struct ProtectedDirectories: Sendable {
     /// A user's entry in the system's user database.
     package struct Home: Sendable, Equatable {
         package var user: UInt32

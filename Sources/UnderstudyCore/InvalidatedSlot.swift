@@ -3,7 +3,7 @@ package import UnderstudyPlatform
 package import UnderstudyProtocol
 
 /// Finds out whether a slot was invalidated after the server ended its WAL sender.
-package enum LostSlot {
+package enum InvalidatedSlot {
     /// The server ends the WAL sender first and invalidates the slot a moment later, so the slot is read repeatedly.
     private static let attempts = 10
     private static let pause = Duration.milliseconds(100)
@@ -14,7 +14,7 @@ package enum LostSlot {
     /// - Returns: nil if the slot was not invalidated, or if that cannot be determined.
     package static func find(
         _ name: String, _ parameters: ConnectionParameters, _ interrupt: Interrupt,
-        _ look: (Session) throws(UnderstudyError) -> SlotLook
+        _ look: (Session) throws(UnderstudyError) -> SlotReading
     ) -> SlotInvalidation? {
         var parameters = parameters
         if parameters["connect_timeout"] == nil { parameters["connect_timeout"] = "10" }
