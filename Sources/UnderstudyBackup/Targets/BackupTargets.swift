@@ -27,6 +27,9 @@ final class BackupTargets {
     private let interrupt: Interrupt?
     /// The record of this run, for its marks.
     private let run = UnfinishedRecord.ofNewRun()
+    /// For ``restore(keepingMark:)``, which opens each level of a tree.
+    private let reserve: DescriptorReserve
+    private static let reserved = 10
     /// Whether the mark of the data directory says that all is complete, or is gone.
     private var isComplete = false
 
@@ -47,6 +50,9 @@ final class BackupTargets {
         self.syncMethod = syncMethod
         self.leftovers = leftovers
         self.interrupt = interrupt
+        do throws(FileIOError) { reserve = try DescriptorReserve(Self.reserved, for: path) } catch {
+            throw UnderstudyError(error)
+        }
         try leftovers.clear(path, .target)
         var record = run
         record.slot = slot
@@ -240,6 +246,7 @@ final class BackupTargets {
     ///
     /// - Parameter keepingMark: Keeps only the data directory, with its mark; a second call removes both.
     func restore(keepingMark: Bool = false) -> [FileIOError] {
+        reserve.release()
         let mark = isComplete ? markAgain() : nil
         var failures: [FileIOError] = []
         // In reverse order of creation, so that parents are empty when their turn comes.
