@@ -44,8 +44,9 @@ struct InputMeasure {
     mutating func look(waiting: Int) {
         // libpq reads less than that by itself, in one call.
         if waiting >= Self.piece {
-            if hasGrown { isMeasured = true }
-            dataSize = ProcessData.size
+            let size = ProcessData.size
+            if size - dataSize >= Self.suspiciousGrowth { isMeasured = true }
+            dataSize = size
         }
         if taken >= Self.unmeasured { isMeasured = true }
     }

@@ -62,6 +62,7 @@ final class BackupTargets {
                 adoption: takesMode ? [.mode, .owner] : .owner)
         } catch { throw UnderstudyError(error, what: "directory") }
         do throws(UnderstudyError) { try remember(data) } catch {
+            reserve.release()
             try? data.restore()
             throw error
         }
