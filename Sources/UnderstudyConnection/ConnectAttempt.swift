@@ -55,13 +55,11 @@ struct ConnectAttempt {
             }
             let waiting = Int(understudy_bytes_waiting(unsafe PQsocket(connection)))
             taken += min(waiting, InputMeasure.piece)
-            guard max(taken, waiting) <= InputMeasure.longestLogin else {
-                throw violation(
-                    "sent more than \(InputMeasure.longestLogin) bytes before the login was complete", by: host)
-            }
             // All login messages fit into libpq's initial buffer.
-            if hasMadeRoom, max(taken, waiting) >= InputMeasure.piece {
-                throw violation("announced a message that no login has", by: host)
+            guard max(taken, waiting) < (hasMadeRoom ? InputMeasure.piece : InputMeasure.longestLogin) else {
+                throw violation(
+                    "sent or announced more than \(InputMeasure.longestLogin) bytes before the login was complete",
+                    by: host)
             }
             if unsafe !showsPassword && !AuthenticationRequest.isHarmless(PQsocket(connection)) {
                 throw ConnectionError(
