@@ -122,7 +122,7 @@ package final class WALReceiver: Sendable {
                 // The slot may have advanced over this connection already.
                 held: session.reportedFlushed, policy: policy),
             requestsChanged: requestsChanged,
-            wishes: { [state] in state.read { StreamRequests(stop: $0.stop, flushLimit: $0.flushLimit) } },
+            requests: { [state] in state.read { StreamRequests(stop: $0.stop, flushLimit: $0.flushLimit) } },
             observe: { _ in })
         _ = try loop.run(slot: start.slot)
     }

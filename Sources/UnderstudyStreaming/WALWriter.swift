@@ -4,24 +4,14 @@ package import UnderstudyWAL
 /// Writes WAL to a destination on its own thread, or on the network thread when a commit waits for a small piece and
 /// the writer is idle. Two threads that wake each other for every commit take longer.
 package final class WALWriter: Sendable {
-    typealias Piece = WriteCourse.Piece
+    typealias Piece = WriteSequence.Piece
 
     private struct State {
-        var jobs: [WriteCourse.Job] = []
+        var jobs: [WriteSequence.Job] = []
         /// nil while one of the threads performs a job.
-        var course: WriteCourse?
-        /// The sync that the network thread performs at the moment.
-        var errand: Errand?
-        /// Whether the writer thread is sending a status update in place of the network thread.
-        var isSpeaking = false
+        var sequence: WriteSequence?
         var isClosed = false
         var report = Report()
-    }
-
-    /// A sync on the network thread, which cannot talk to the server meanwhile.
-    private struct Errand {
-        var began: ContinuousClock.Instant
-        var speak: @Sendable () -> Void
     }
 
     /// What the writer reports to the network thread.
@@ -41,7 +31,7 @@ package final class WALWriter: Sendable {
         package internal(set) var failure: WALDestinationError?
 
         /// - Returns: Whether the network thread must read the report now.
-        fileprivate mutating func note(_ outcome: WriteCourse.Outcome) -> Bool {
+        fileprivate mutating func note(_ outcome: WriteSequence.Outcome) -> Bool {
             let wasStalled = stall != nil
             stall = nil
             switch outcome {
@@ -68,22 +58,19 @@ package final class WALWriter: Sendable {
     private let state: Monitor<State>
     private let destination: any WALDestination
     private let pool: BlockPool
-    private let clock = ContinuousClock()
     /// Raised when the report has changed.
     let progress = Interrupt()
+    /// Talks to the server while a sync blocks the network thread; the writer thread has the time for it.
+    let statusRepeater = StatusRepeater()
 
     /// Pieces end at multiples of this size, so that a piece that fills a block can be written past the page cache.
     package static let blockSize = 1 << 20
     private static let retryPause = Duration.milliseconds(500)
-    /// How often the writer thread checks whether a sync keeps the network thread from talking to the server. The
-    /// server hears nothing for at most one and a half times as long.
-    private static let lookInterval = Duration.seconds(2)
-
     /// - Parameter blocks: The number of 1 MB blocks that it may hold. WAL has its own blocks, so that base data on a
     ///   slow disk cannot starve it into wal_sender_timeout.
     package init(destination: any WALDestination, blocks: Int = 4) {
         self.destination = destination
-        state = Monitor(State(course: WriteCourse(destination)))
+        state = Monitor(State(sequence: WriteSequence(destination)))
         pool = BlockPool(blocks: blocks, blockSize: Self.blockSize)
     }
 
@@ -113,33 +100,19 @@ package final class WALWriter: Sendable {
 
     /// Like ``sync(after:)``, but done on return if the writer is idle and there is little to sync.
     ///
-    /// - Parameter speak: Sends the server a status update. Called on the writer thread, repeatedly, while the disk
-    ///   blocks the caller; never after the return.
     /// - Returns: Whether the network thread must read the report now.
-    func syncAtOnce(after piece: Piece?, speak: @escaping @Sendable () -> Void) -> Bool {
-        let errand = Errand(began: clock.now, speak: speak)
-        let idle = state.change { state -> WriteCourse? in
-            let size = (state.course?.unsynced ?? 0) + (piece?.block.count ?? 0)
-            guard state.jobs.isEmpty, state.report.failure == nil, size <= Self.blockSize,
-                let course = state.course.take()
-            else { return nil }
-            // Not earlier: the writer thread keeps calling it as long as it is set.
-            state.errand = errand
-            return course
+    func syncAtOnce(after piece: Piece?) -> Bool {
+        let idle = state.change { state -> WriteSequence? in
+            let size = (state.sequence?.unsynced ?? 0) + (piece?.block.count ?? 0)
+            guard state.jobs.isEmpty, state.report.failure == nil, size <= Self.blockSize else { return nil }
+            return state.sequence.take()
         }
-        guard var course = idle else {
+        guard var sequence = idle else {
             sync(after: piece)
             return false
         }
-        let jobs: [WriteCourse.Job] = (piece.map { [.write($0)] } ?? []) + [.sync]
-        defer {
-            let isSpeaking = state.change { state in
-                state.errand = nil
-                return state.isSpeaking
-            }
-            if isSpeaking { state.wait { $0.isSpeaking ? nil : () } }
-        }
-        return perform(jobs, &course)
+        let jobs: [WriteSequence.Job] = (piece.map { [.write($0)] } ?? []) + [.sync]
+        return perform(jobs, &sequence)
     }
 
     package func putHistory(_ timeline: TimelineID, _ bytes: [UInt8]) {
@@ -175,33 +148,30 @@ package final class WALWriter: Sendable {
         }
     }
 
-    /// Whether the writer thread may have to talk to the server in place of the network thread.
-    var hasErrand: Bool { state.read { $0.errand != nil } }
-
     // MARK: - On either thread
 
-    /// Performs the jobs in order, and then stores `course` again. If a job fails for lack of room, it and the rest are
+    /// Performs the jobs in order, and then stores `sequence` again. If a job fails for lack of room, it and the rest are
     /// put back at the front of the queue.
     ///
     /// - Returns: Whether the network thread must read the report now.
-    private func perform(_ jobs: [WriteCourse.Job], _ course: inout WriteCourse) -> Bool {
-        var isNews = false
+    private func perform(_ jobs: [WriteSequence.Job], _ sequence: inout WriteSequence) -> Bool {
+        var mustRead = false
         for (index, job) in jobs.enumerated() {
             do throws(WALDestinationError) {
                 let isLast = index == jobs.count - 1
-                let outcome = try course.perform(job, isBeforeSync: !isLast && jobs[index + 1].isSync)
+                let outcome = try sequence.perform(job, isBeforeSync: !isLast && jobs[index + 1].isSync)
                 if case .write(let piece) = job { pool.give(back: piece.block) }
-                let isWorthTelling = state.change { [course] state in
-                    if isLast { state.course = course }
+                let mustBeRead = state.change { [sequence] state in
+                    if isLast { state.sequence = sequence }
                     return state.report.note(outcome)
                 }
-                isNews = isNews || isWorthTelling
+                mustRead = mustRead || mustBeRead
             } catch {
-                state.update { [course] state in
+                state.update { [sequence] state in
                     if error.isTemporary {
                         state.report.stall = error
                         state.jobs.insert(contentsOf: jobs[index...], at: 0)
-                        state.course = course
+                        state.sequence = sequence
                     } else {
                         state.report.failure = state.report.failure ?? error
                     }
@@ -209,25 +179,25 @@ package final class WALWriter: Sendable {
                 return true
             }
         }
-        return isNews
+        return mustRead
     }
 
     // MARK: - On the writer thread
 
     private func run() {
         while let (job, next) = nextJob() {
-            var course = next
-            if perform([job], &course) { progress.raise() }
+            var sequence = next
+            if perform([job], &sequence) { progress.raise() }
             guard let stall = state.read({ $0.report.stall }) else { continue }
             // Retries until there is room, or until the writer is closed.
             if state.wait(timeout: Self.retryPause, until: { $0.isClosed ? true : nil }) ?? false {
                 fail(stall)
             }
         }
-        guard let course = state.change({ $0.report.failure == nil ? $0.course.take() : nil }) else { return }
+        guard let sequence = state.change({ $0.report.failure == nil ? $0.sequence.take() : nil }) else { return }
         do throws(WALDestinationError) {
             try destination.suspend()
-            state.change { $0.report.finished += course.finished }
+            state.change { $0.report.finished += sequence.finished }
             progress.raise()
         } catch { fail(error) }
     }
@@ -237,28 +207,28 @@ package final class WALWriter: Sendable {
         progress.raise()
     }
 
-    /// The next job, with the course; nil if there will be none.
-    private func nextJob() -> (WriteCourse.Job, WriteCourse)? {
+    /// The next job, with the sequence; nil if there will be none.
+    private func nextJob() -> (WriteSequence.Job, WriteSequence)? {
         while true {
-            let next = state.wait(timeout: Self.lookInterval) { state -> (WriteCourse.Job, WriteCourse)?? in
+            let next = state.wait(timeout: StatusRepeater.interval) { state -> (WriteSequence.Job, WriteSequence)?? in
                 if state.report.failure != nil { return .some(nil) }
-                guard let course = state.course else { return nil }
+                guard let sequence = state.sequence else { return nil }
                 while let job = state.jobs.first {
                     state.jobs.removeFirst()
                     if case .sync = job, Self.isSyncedLater(state.jobs) { continue }
-                    state.course = nil
-                    return (job, course)
+                    state.sequence = nil
+                    return (job, sequence)
                 }
                 return state.isClosed ? .some(nil) : nil
             }
             if let next { return next }
-            speakInstead()
+            statusRepeater.sendIfDue()
         }
     }
 
     /// Whether a later sync covers this one. A sync after the end of the timeline does not: it reports nothing about
     /// this timeline any more.
-    private static func isSyncedLater(_ rest: [WriteCourse.Job]) -> Bool {
+    private static func isSyncedLater(_ rest: [WriteSequence.Job]) -> Bool {
         for job in rest {
             switch job {
             case .sync: return true
@@ -267,18 +237,5 @@ package final class WALWriter: Sendable {
             }
         }
         return false
-    }
-
-    /// Sends a status update while the disk blocks the network thread.
-    private func speakInstead() {
-        let now = clock.now
-        let speak = state.change { state -> (@Sendable () -> Void)? in
-            guard let errand = state.errand, now - errand.began >= Self.lookInterval / 2 else { return nil }
-            state.isSpeaking = true
-            return errand.speak
-        }
-        guard let speak else { return }
-        speak()
-        state.update { $0.isSpeaking = false }
     }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 import UnderstudyPlatform
+import UnderstudyProtocol
 import UnderstudyTestSupport
 import UnderstudyWAL
 
@@ -19,7 +20,7 @@ struct WALWriterAtOnceTests {
     }
 
     private func syncAtOnce(_ piece: WALWriter.Piece?) -> Bool {
-        rig.writer.syncAtOnce(after: piece) {}
+        rig.writer.syncAtOnce(after: piece)
     }
 
     @Test("writes and syncs before it returns, without its thread, and wakes nobody for it")
@@ -70,8 +71,6 @@ struct WALWriterAtOnceTests {
         let thread = try rig.writer.start()
         try rig.destination.wait(for: .sync)
         #expect(!syncAtOnce(try piece([2], at: 1)))
-        // What was to be said meanwhile is old by the time that its thread is idle again, and is never said.
-        #expect(!rig.writer.hasErrand)
         rig.destination.release()
         _ = try rig.report { $0.settled == rig.lsn(3, 2) }
         rig.writer.close()
@@ -141,22 +140,31 @@ struct WALWriterAtOnceTests {
         #expect(rig.destination.calls.count == count)
     }
 
-    @Test("speaks to the server while a sync lasts long, and not after it")
-    func speaking() throws {
+    @Test("repeats the status while a sync lasts long, and not after it")
+    func status() throws {
         let thread = try rig.writer.start()
-        let log = Monitor<[String]>([])
+        let sender = SlowSender(destination: rig.destination)
         rig.destination.hold(.sync)
         let piece = try piece([1], at: 0)
-        #expect(
-            rig.writer.syncAtOnce(after: piece) {
-                rig.destination.release()
-                for _ in 0..<1000 { sched_yield() }
-                log.change { $0.append("spoken") }
-            })
-        log.change { $0.append("returned") }
-        #expect(!rig.writer.hasErrand)
-        #expect(log.read { $0 } == ["spoken", "returned"])
+        let status = StandbyStatus(written: rig.lsn(3, 1), flushed: rig.lsn(3, 0), replyRequested: false)
+        #expect(rig.writer.statusRepeater.lend(sender, status) { rig.writer.syncAtOnce(after: piece) })
+        sender.log.change { $0.append("returned") }
+        #expect(sender.log.read { $0 } == ["sent \(status.flushed)", "returned"])
+        rig.writer.statusRepeater.sendIfDue()
+        #expect(sender.log.read { $0.count } == 2)
         rig.writer.close()
         thread.join()
+    }
+}
+
+/// Ends the sync as soon as it is asked to send, and is slow to send.
+private struct SlowSender: StatusSender {
+    let destination: TestDestination
+    let log = Monitor<[String]>([])
+
+    func sendLent(_ status: StandbyStatus) {
+        destination.release()
+        for _ in 0..<1000 { sched_yield() }
+        log.change { $0.append("sent \(status.flushed)") }
     }
 }

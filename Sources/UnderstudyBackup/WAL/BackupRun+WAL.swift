@@ -23,7 +23,7 @@ extension BackupRun {
             session: session, writer: writer, segmentSize: server.segmentSize,
             policy: .init(
                 statusInterval: options.statusInterval == .zero ? nil : options.statusInterval,
-                silenceLimit: options.stallTimeout, quietLimit: .seconds(2),
+                silenceLimit: options.stallTimeout,
                 flushLimit: movesSlot ? server.identity.position : .invalid)
         ) { interrupt.raise() }
         do throws(FileIOError) {

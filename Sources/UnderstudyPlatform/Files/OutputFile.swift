@@ -41,9 +41,8 @@ package struct OutputFile: ~Copyable {
     /// Direct writes need memory aligned to ``Block/alignment``; only the last piece may have a length that is not a
     /// multiple of it.
     package mutating func write(_ bytes: RawSpan) throws(FileIOError) {
-        let tail = bytes.byteCount % Block.alignment
-        if isDirect && tail != 0 {
-            let aligned = bytes.byteCount - tail
+        let aligned = Block.whole(bytes.byteCount)
+        if isDirect && aligned < bytes.byteCount {
             if aligned > 0 { try put(bytes.extracting(..<aligned)) }
             try leaveDirect()
             try put(bytes.extracting(aligned...))

@@ -48,7 +48,7 @@ package struct SyncedTail {
             block.clear()
             throw error
         }
-        let whole = end - end % Block.alignment
+        let whole = Block.whole(end)
         spare.clear()
         _ = spare.append(block.bytes.extracting(whole..<end))
         block.clear()

@@ -14,7 +14,7 @@ import Glibc
     /// - Parameter capacity: In bytes; rounded down to a multiple of ``alignment``.
     /// - Throws: If there is not enough memory.
     package init(capacity: Int) throws(FileIOError) {
-        self.capacity = capacity - capacity % Self.alignment
+        self.capacity = Self.whole(capacity)
         // aligned_alloc requires a size that is a multiple of the alignment. Swift's own allocation would end the
         // process if memory is short.
         guard let memory = unsafe aligned_alloc(Self.alignment, max(Self.alignment, self.capacity)) else {
@@ -26,6 +26,9 @@ import Glibc
     deinit {
         unsafe free(memory)
     }
+
+    /// The largest multiple of ``alignment`` up to `count`: where the part ends that can be written with O_DIRECT.
+    package static func whole(_ count: Int) -> Int { count - count % alignment }
 
     package var room: Int { capacity - count }
 

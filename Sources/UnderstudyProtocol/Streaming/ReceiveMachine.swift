@@ -24,6 +24,7 @@ package struct ReceiveMachine: Sendable {
         /// The longest time without a status update while a slow disk keeps us from reading, whatever the status
         /// interval; nil for no limit. Must be less than half of the server's wal_sender_timeout.
         package var quietLimit: Duration?
+        package static let usualQuietLimit = Duration.seconds(2)
         /// Whether to reconnect when the server ends the stream. If not, that is an error.
         package var reconnects: Bool
         /// The highest position reported as flushed or written. While it is invalid, no flush position is reported and
@@ -37,7 +38,7 @@ package struct ReceiveMachine: Sendable {
         package init(
             statusInterval: Duration? = .seconds(10), syncBytes: UInt64 = 16 << 20,
             syncInterval: Duration = .seconds(1), isSynchronous: Bool = false, silenceLimit: Duration? = nil,
-            quietLimit: Duration? = nil, reconnects: Bool = false, flushLimit: LSN = .unlimited
+            quietLimit: Duration? = usualQuietLimit, reconnects: Bool = false, flushLimit: LSN = .unlimited
         ) {
             self.flushLimit = flushLimit
             self.silenceLimit = silenceLimit

@@ -170,11 +170,11 @@ struct ArchiverRun {
                     start: start.lsn, timeline: start.timeline, segmentSize: server.segmentSize, held: durable,
                     reserved: min(slot.restart?.lsn ?? .invalid, server.identity.position), policy: policy),
                 bytesPerSecond: options.maxRate.map { UInt64($0) * 1024 }, requestsChanged: state.requestsChanged,
-                wishes: { [end = options.endLSN] in
-                    var wishes = state.wishes
+                requests: { [end = options.endLSN] in
+                    var requests = state.requests
                     // Stops beyond the position, not at it, like pg_receivewal.
-                    wishes.stop = wishes.stop ?? end?.advanced(by: 1)
-                    return wishes
+                    requests.stop = requests.stop ?? end?.advanced(by: 1)
+                    return requests
                 },
                 observe: { event in observer.handle(event) })
             loop.pageCheck = FirstPageCheck(systemIdentifier: server.identity.systemIdentifier)
@@ -251,14 +251,10 @@ struct ArchiverRun {
     /// The number of 1 MB blocks between network and disk.
     private static let blocks = 16
 
-    /// How often the server hears from us, whatever its wal_sender_timeout, while the disk or a rate limit keeps us
-    /// from reading.
-    private static let quiet = Duration.seconds(2)
-
     private var policy: ReceiveMachine.Policy {
         ReceiveMachine.Policy(
             statusInterval: options.statusInterval, syncBytes: 64 << 20, syncInterval: .milliseconds(200),
-            isSynchronous: options.synchronous, silenceLimit: options.stallTimeout, quietLimit: Self.quiet,
+            isSynchronous: options.synchronous, silenceLimit: options.stallTimeout,
             reconnects: true)
     }
 

@@ -24,7 +24,7 @@ final class ArchiverState: Sendable {
     private let values: Monitor<Values>
     /// Interrupts every wait of a session.
     let interrupt = Interrupt()
-    /// Raised when ``wishes`` has changed.
+    /// Raised when ``requests`` has changed.
     let requestsChanged = Interrupt()
     /// Short enough that a signal is obeyed within 10 s, whatever the server does.
     private static let patienceAtStop = Duration.seconds(8)
@@ -56,7 +56,7 @@ final class ArchiverState: Sendable {
 
     var stopIsAsked: Bool { values.read { $0.stopIsAsked } }
 
-    var wishes: StreamRequests {
+    var requests: StreamRequests {
         values.read { values in
             StreamRequests(
                 stop: values.stopIsAsked || values.endsWithSlot ? .invalid : nil,

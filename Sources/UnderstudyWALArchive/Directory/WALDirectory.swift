@@ -166,7 +166,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         }
         try current?.sync()
         try syncNames()
-        let isLive = sinceSync < WALDirectory.liveLimit
+        let isLive = sinceSync < WALWriter.blockSize
         sinceSync = 0
         guard let current else { return finished }
         if isLive, let opened, let plain = current as? PlainSegment {
@@ -187,9 +187,6 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         if hasUnsettledNames, current?.isHeldBack == false { return finished }
         return current.map { LSN(rawValue: $0.segment.start.rawValue + UInt64($0.inFile)) } ?? finished
     }
-
-    /// A stream that brings less than this between two syncs counts as caught up.
-    private static let liveLimit = 1 << 20
 
     public func finish(_ segment: WALSegment) throws(WALDestinationError) {
         guard let current, let opened else { return }

@@ -3,7 +3,7 @@ import UnderstudyWAL
 
 /// Calls a destination in the right order, and remembers what was done: the next job continues from there. If a job
 /// failed for lack of room, doing it again repeats only the call that failed.
-struct WriteCourse: Sendable {
+struct WriteSequence: Sendable {
     /// A piece of WAL on its way to the disk.
     struct Piece: Sendable {
         var block: Block
