@@ -40,19 +40,14 @@ extension BaseBackup.Owner {
 
 /// Refuses options that are invalid, alone or together.
 enum BackupOptionRules {
-    static func check(_ options: BaseBackup.Options, dataDirectory: String) throws(UnderstudyError) {
+    /// For any target.
+    static func check(_ options: BaseBackup.Options) throws(UnderstudyError) {
         if let rate = options.maxRate, !(32...1_048_576).contains(rate) {
             throw UnderstudyError(
                 .options, "transfer rate \(rate) is out of range",
                 hint: "Choose from 32 to 1048576 kilobytes per second.")
         }
         if let flaw = NameLimits.flaw(ofLabel: options.label) { throw flaw }
-        for mapping in options.tablespaceMappings where mapping.new.utf8.count > NameLimits.longestTablespacePath {
-            throw UnderstudyError(
-                .options,
-                "tablespace directory \"\(mapping.new)\" is too long: it has \(mapping.new.utf8.count) bytes, and a server takes \(NameLimits.longestTablespacePath)",
-                hint: "Choose a shorter path.")
-        }
         if options.wal != .stream {
             switch options.slot {
             case .none, .temporary: break
@@ -61,6 +56,16 @@ enum BackupOptionRules {
                     .options, "a replication slot can be used only when WAL is streamed",
                     hint: "Choose WAL method stream, or leave the slot out.")
             }
+        }
+    }
+
+    /// For a target that is a directory: the places of tablespaces and of the WAL directory.
+    static func checkPlaces(_ options: BaseBackup.Options, dataDirectory: String) throws(UnderstudyError) {
+        for mapping in options.tablespaceMappings where mapping.new.utf8.count > NameLimits.longestTablespacePath {
+            throw UnderstudyError(
+                .options,
+                "tablespace directory \"\(mapping.new)\" is too long: it has \(mapping.new.utf8.count) bytes, and a server takes \(NameLimits.longestTablespacePath)",
+                hint: "Choose a shorter path.")
         }
         var findings = Preflight.tablespaceMappings(
             options.moves, dataDirectory: dataDirectory, walDirectory: options.walDirectory)

@@ -11,7 +11,7 @@ extension BackupRun {
     func rootCause(_ error: UnderstudyError) -> UnderstudyError {
         guard error.code == .cancelled else { return error }
         // An interrupted writer is not a cause.
-        do throws(UnderstudyError) { try pool?.throwFailure() } catch { if error.code != .cancelled { return error } }
+        if let failure = target.failure, failure.code != .cancelled { return failure }
         if let failure = receiver?.failure {
             let cause = UnderstudyError(failure)
             if cause.code != .cancelled { return cause }
@@ -29,7 +29,7 @@ extension BackupRun {
             self.receiver = nil
         }
         if error.code == .damagedPages || !options.cleanUp {
-            if targets != nil { logger.notice("directory \"\(path)\" is kept") }
+            if target.isMade { logger.notice("\(target.name) is kept") }
             if options.cleanUp {
                 _ = slot?.dropMade(
                     parameters, patience: options.stallTimeout, hurry: hurry, note: nil,
@@ -47,26 +47,26 @@ extension BackupRun {
 
     /// Removes a backup, complete or not, and drops the slot that was created for it.
     ///
-    /// A mark records the slot until it is dropped, so the next run finds it if this one cannot drop it or is killed.
+    /// The target keeps a record of the slot until it is dropped, so the next run finds it if this one cannot drop it or is killed.
     package func undo() {
         // Files first: if the server does not answer, the connection that drops the slot may wait for a while.
-        let said = removeTargets(keepingMark: slot?.made != nil)
+        let said = removeTarget(keepingRecord: slot?.made != nil)
         guard let slot, slot.made != nil else { return }
-        let note = targets?.hasMark == true ? path : nil
         if slot.dropMade(
-            parameters, patience: options.stallTimeout, hurry: hurry, note: note, logger: logger)
+            parameters, patience: options.stallTimeout, hurry: hurry, note: target.recordPlace,
+            logger: logger)
         {
-            removeTargets(keepingMark: false, said: said)
+            removeTarget(keepingRecord: false, said: said)
         }
     }
 
     /// - Parameter said: Failures that are already logged.
     /// - Returns: All failures.
     @discardableResult
-    private func removeTargets(keepingMark: Bool, said: [String] = []) -> [String] {
-        guard let targets else { return [] }
-        if keepingMark || slot?.made == nil { logger.info("removing what was written to \"\(path)\"") }
-        let failures = targets.restore(keepingMark: keepingMark).map { "could not clean up: \($0)" }
+    private func removeTarget(keepingRecord: Bool, said: [String] = []) -> [String] {
+        guard target.isMade else { return [] }
+        if keepingRecord || slot?.made == nil { logger.info("removing what was written to \(target.name)") }
+        let failures = target.undo(keepingRecord: keepingRecord).map { "could not clean up: \($0)" }
         let news = TruncatedList(failures.filter { !said.contains($0) })
         for line in news.lines("directories could not be cleaned up") { logger.warning("\(line)") }
         return failures

@@ -23,19 +23,6 @@ extension BackupRun {
         }
     }
 
-    /// Warns if an existing target keeps a mode with which no server starts in it.
-    func warnOfMode(_ targets: BackupTargets, _ server: ServerFacts) {
-        let refused: UInt16 = server.version.showsDirectoryMode ? 0o027 : 0o077
-        guard !options.takesTargetMode, let mode = try? targets.directory.modeAndOwner().mode, mode & refused != 0
-        else {
-            return
-        }
-        let wanted = String(server.directoryMode, radix: 8)
-        logger.warning(
-            "directory \"\(path)\" keeps its mode 0\(String(mode & 0o777, radix: 8)), with which no server starts in it",
-            metadata: ["hint": "Before a start: chmod 0\(wanted) \(ShellText.pasted(path))."])
-    }
-
     /// Refuses settings that a standby could not keep. For a copy that becomes a standby.
     ///
     /// - Parameter passfile: The password file for the standby.

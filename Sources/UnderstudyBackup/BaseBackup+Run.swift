@@ -23,16 +23,17 @@ extension BaseBackup {
                 "backup", interrupt: interrupt, also: hurry, failure: { UnderstudyError($0) }
             ) {
                 () throws(UnderstudyError) in
+                let target = DirectoryTarget(path: path, options: options, interrupt: interrupt, logger: logger)
                 let run = BackupRun(
-                    options: options, path: path, parameters: try parameters(), interrupt: interrupt, hurry: hurry,
-                    meter: meter,
-                    logger: logger)
+                    options: options, target: target, parameters: try parameters(), interrupt: interrupt,
+                    hurry: hurry, meter: meter, logger: logger)
                 return try run.run { session, _ throws(UnderstudyError) in
                     // With `writeRecoverySettings` such a name was refused already.
                     try run.warnOfName(session)
-                } complete: { completed throws(UnderstudyError) in
+                } addFiles: { facts throws(UnderstudyError) in
                     guard options.writeRecoverySettings else { return }
-                    let recovery = RecoveryFiles(completed, parameters: try parameters(), overridesCopied: false)
+                    let recovery = RecoveryFiles(
+                        facts, target: target, parameters: try parameters(), overridesCopied: false)
                     recovery.warn(logger)
                     try recovery.write()
                 }

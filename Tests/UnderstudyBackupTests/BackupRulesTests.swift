@@ -12,7 +12,8 @@ struct BackupOptionRulesTests {
     private func check(_ change: (inout BaseBackup.Options) -> Void) throws(UnderstudyError) {
         var options = BaseBackup.Options()
         change(&options)
-        try BackupOptionRules.check(options, dataDirectory: "/srv/data")
+        try BackupOptionRules.check(options)
+        try BackupOptionRules.checkPlaces(options, dataDirectory: "/srv/data")
     }
 
     @Test("that make sense pass")
@@ -165,7 +166,7 @@ struct TablespaceLayoutTests {
     @Test("to directories that are made, one for each")
     func roots() throws {
         let base = try TestDirectory.make("layout")
-        let targets = try BackupTargets(path: "\(base)/data", mode: 0o750, owner: nil, syncs: true)
+        let targets = try TargetDirectories(path: "\(base)/data", mode: 0o750, owner: nil, syncs: true)
         let announced = [
             AnnouncedArchive(oid: 1, location: "/primary/ts", size: nil),
             AnnouncedArchive(oid: 2, location: "pg_tblspc/2", size: nil),
@@ -188,7 +189,7 @@ struct TablespaceLayoutTests {
         let base = try TestDirectory.make("layout")
         try TestDirectory.make(at: "\(base)/ts")
         try TestDirectory.write("precious", to: "\(base)/ts/file")
-        let targets = try BackupTargets(path: "\(base)/data", mode: 0o700, owner: nil, syncs: true)
+        let targets = try TargetDirectories(path: "\(base)/data", mode: 0o700, owner: nil, syncs: true)
         let announced = [
             AnnouncedArchive(oid: 1, location: "\(base)/ts", size: nil),
             AnnouncedArchive(oid: nil, location: nil, size: nil),
@@ -207,9 +208,10 @@ struct TablespaceLayoutTests {
 @Suite("Room on the disk")
 struct SpaceCheckTests {
     private func check(_ sizes: [UInt64?]) throws {
-        let targets = try BackupTargets(path: TestDirectory.freshPath("space"), mode: 0o700, owner: nil, syncs: true)
+        let targets = try TargetDirectories(
+            path: TestDirectory.freshPath("space"), mode: 0o700, owner: nil, syncs: true)
         let plans = sizes.map { size in
-            CopyReader.ArchivePlan(
+            PlacedArchive(
                 announced: AnnouncedArchive(oid: nil, location: nil, size: size),
                 root: targets.root(targets.data, prefix: nil))
         }

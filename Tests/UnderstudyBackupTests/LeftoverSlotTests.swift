@@ -34,7 +34,7 @@ struct LeftSlotTests {
     @Test func `the end of its WAL is that of the last page which was written`() throws {
         let size = try #require(WALSegmentSize(bytes: 1 << 20))
         let directory = try ConfinedDirectory(path: TestDirectory.make("wal"))
-        #expect(BackupRun.endOfWAL(in: directory, size) == nil)
+        #expect(LeftoverBackup.endOfWAL(in: directory, size) == nil)
         func page(_ address: UInt64) -> [UInt8] {
             [0x10, 0xD1, 0, 0, 1, 0, 0, 0] + (0..<8).map { UInt8(truncatingIfNeeded: address >> (8 * $0)) }
         }
@@ -51,10 +51,10 @@ struct LeftSlotTests {
             try unsafe file.write(page(0x10_0000).span.bytes, at: 3 * 8192, path: name)
         }
         _ = try directory.createFile("archive_status", mode: 0o600)
-        #expect(BackupRun.endOfWAL(in: directory, size) == LSN(rawValue: 0x40_4000))
+        #expect(LeftoverBackup.endOfWAL(in: directory, size) == LSN(rawValue: 0x40_4000))
         // One that was only made.
         let empty = try directory.createFile("000000010000000000000005", mode: 0o600)
         try empty.fillWithZeros(0..<8192, path: "")
-        #expect(BackupRun.endOfWAL(in: directory, size) == LSN(rawValue: 0x40_4000))
+        #expect(LeftoverBackup.endOfWAL(in: directory, size) == LSN(rawValue: 0x40_4000))
     }
 }

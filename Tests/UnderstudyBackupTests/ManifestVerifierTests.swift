@@ -89,7 +89,7 @@ struct ManifestVerifierTests {
         end: (String, UInt32) = ("0/3000100", 1)
     ) throws -> Int {
         var verifier = try ManifestVerifier(
-            directory: directory, mode: 0o640, ledger: ledger,
+            output: ManifestFileOutput(in: directory, mode: 0o640, syncs: true), ledger: ledger,
             expected: .init(
                 version: ServerVersion(number: version), systemIdentifier: "7711123260964962612", algorithm: algorithm))
         for start in stride(from: 0, to: bytes.count, by: piece) {
@@ -97,7 +97,7 @@ struct ManifestVerifierTests {
             try verifier.take(bytes.rawSpan.extracting(start..<end))
         }
         return try verifier.finish(
-            from: position("0/3000028", 1), to: position(end.0, end.1), sync: true)
+            from: position("0/3000028", 1), to: position(end.0, end.1))
     }
 
     @Test("agrees, and the manifest is kept byte for byte under its temporary name", arguments: [1, 17, 100_000])

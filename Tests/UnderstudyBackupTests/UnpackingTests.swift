@@ -90,7 +90,7 @@ struct UnpackingTests {
         try unpacking.drain()
         #expect(try FileTree.mode("\(unpacking.path)/dir") == 0o750)
         #expect(try FileTree.mode("\(unpacking.path)/dir/file") == 0o640)
-        #expect(unpacking.sink.executables.list == "\"dir/file\"")
+        #expect(unpacking.executables.list == "\"dir/file\"")
     }
 
     @Test("everything is gone again after a failure, and what was there is not")

@@ -1,6 +1,6 @@
 import Logging
 import UnderstudyConnection
-import UnderstudyCore
+package import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyWAL
@@ -62,4 +62,19 @@ extension BackupRun {
 
     private static let raiseLimit =
         "Raise max_slot_wal_keep_size on the primary, or take the backup when it writes less WAL, and try again."
+
+    /// Keeps a complete backup and moves its slot to its end. For a caller that could have removed the backup.
+    package func keep() throws(UnderstudyError) {
+        try moveSlotToEnd(nil, isForGood: true)
+    }
+
+    func moveSlotToEnd(_ session: Session?, isForGood: Bool) throws(UnderstudyError) {
+        guard let slot, slot.permanent != nil, let (end, server) = completed else { return }
+        try slot.moveToEnd(end, segmentSize: server.segmentSize, isForGood: isForGood, logger: logger) {
+            () throws(UnderstudyError) in
+            if let session { return session }
+            // A short limit, so that a problem of the standby is reported soon.
+            return try connect(patience: .seconds(10))
+        }
+    }
 }

@@ -51,9 +51,9 @@ extension BackupRun {
     /// Drops the slot of an earlier run if this server has it and it is as that run left it. Otherwise logs the command
     /// that drops it.
     func dropSlot(
-        of left: UnfinishedDirectory, _ session: Session, _ server: ServerFacts
+        of left: LeftoverBackup, _ session: Session, _ server: ServerFacts
     ) throws(UnderstudyError) {
-        guard let slot = left.record.slot else { return }
+        guard let slot = left.slot else { return }
         guard slot.systemIdentifier == server.identity.systemIdentifier else {
             logger.warning(
                 "the unfinished base backup is of another server, where replication slot \"\(slot.name)\" holds WAL until it is dropped: \(SlotSQL.drop(slot.name))"
@@ -61,7 +61,7 @@ extension BackupRun {
             return
         }
         let found = LeftoverSlot(
-            noted: slot.position.map { LSN(rawValue: $0) }, end: endOfWAL(in: left, server.segmentSize))
+            noted: slot.position.map { LSN(rawValue: $0) }, end: left.endOfWAL(server.segmentSize))
         let reason: String?
         do throws(ConnectionError) { reason = try drop(slot.name, found, session) } catch {
             if error.code == .interrupted { throw UnderstudyError(error) }
@@ -137,42 +137,5 @@ extension BackupRun {
         )
         guard let row = rows.rows.first, row.count == 2 else { return nil }
         return LeftoverSlot.Standing(isActive: row[0] != "f", position: row[1].flatMap { LSN($0) })
-    }
-
-    /// The end of the last WAL page that an earlier run wrote into its directories.
-    private func endOfWAL(in left: UnfinishedDirectory, _ size: WALSegmentSize) -> LSN? {
-        var end: LSN?
-        func look(_ directory: ConfinedDirectory?) {
-            guard let directory, let found = Self.endOfWAL(in: directory, size) else { return }
-            end = max(end ?? .invalid, found)
-        }
-        if let data = try? ConfinedDirectory(path: left.path) {
-            for name: RelativePath in ["pg_wal", "pg_xlog"] { look(try? data.openDirectory(name)) }
-        }
-        // A separate WAL directory is one of the others. There may be thousands of them.
-        for path in left.others(trust: leftovers.trust) { look(try? ConfinedDirectory(path: path)) }
-        return end
-    }
-
-    static func endOfWAL(in directory: ConfinedDirectory, _ size: WALSegmentSize) -> LSN? {
-        var segments: [WALSegmentName] = []
-        try? directory.forEachEntry { entry throws(FileIOError) in
-            if entry.kind == .file, let name = WALSegmentName("\(entry.name)", size: size) { segments.append(name) }
-            return true
-        }
-        segments.sort { $0.number > $1.number }
-        let page: UInt64 = 8192
-        for segment in segments {
-            guard let file = try? directory.openFile(RelativePath("\(segment)"), flags: 0) else { continue }
-            // Unwritten pages are zero; the header of a page has its address.
-            for index in (0..<size.bytes / page).reversed() {
-                let start = segment.startLSN.rawValue + index * page
-                guard let head = try? file.read(from: Int64(index * page), atMost: 16, path: ""), head.count == 16
-                else { continue }
-                let address = head[8..<16].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-                if address == start, head[0] != 0 || head[1] != 0 { return LSN(rawValue: start + page) }
-            }
-        }
-        return nil
     }
 }

@@ -1,5 +1,5 @@
 import UnderstudyBackupFormat
-import UnderstudyCore
+package import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
 
@@ -45,190 +45,66 @@ struct MemberRoot: Sendable {
     }
 }
 
-/// Writes the members of the archives into directories: the plain format.
-///
-/// Nothing outside of the roots is touched, whatever the server sends. Symbolic links are created only as
-/// `pg_tblspc/OID`, for announced tablespaces, and lead to the directories chosen here.
-struct DirectorySink: TarSink {
-    typealias Failure = UnderstudyError
-
-    private let dataRoot: MemberRoot.Open
+/// Where the members of each archive go, and what is refused.
+struct DirectoryLayout: Sendable {
+    var data: MemberRoot
     /// Where the members below pg_wal go, if not into the data directory.
-    private let walRoot: MemberRoot.Open?
-    private let walName: StaticString
-    private let rules: MemberRules
-    /// The server's data_directory_mode.
-    private let directoryMode: UInt16
-    private let fileMode: UInt16
-    private let premade: Set<String>
-    /// The link target of each announced tablespace, by OID.
-    private let tablespaceLinks: [UInt32: String]
+    var wal: MemberRoot?
+    /// The directory of each tablespace, by OID.
+    var tablespaces: [UInt32: MemberRoot]
+    /// The link target of each tablespace outside of the data directory, by OID.
+    var links: [UInt32: String]
+    /// Directories in the data directory that were made before the archive that contains them arrives.
+    var premade: Set<String>
+    var version: ServerVersion
+    /// The members that the server never sends.
+    var rules: MemberRules
+    /// 0700 or 0750: the permissions that directories may have; files may have the same without x.
+    var directoryMode: UInt16
+
+    var walName: StaticString { version.usesXlogName ? "pg_xlog" : "pg_wal" }
+}
+
+/// What the feeders of a sink noticed.
+final class MemberNotes: Sendable {
+    private let state = Monitor((linked: Set<UInt32>(), executables: TruncatedList()))
+
+    func noteLink(_ oid: UInt32) {
+        state.change { _ = $0.linked.insert(oid) }
+    }
+
+    func noteExecutable(_ name: String) {
+        state.change { $0.executables.note(name) }
+    }
 
     /// The OIDs of the tablespaces whose links have arrived.
-    private(set) var linked: Set<UInt32> = []
+    var linked: Set<UInt32> { state.read { $0.linked } }
 
-    /// The root of the current archive.
-    private var root: MemberRoot.Open
-    private var filler: BatchFiller
-    private var isFile = false
-    /// The single directory at the top of a tablespace's archive.
-    private var versionDirectory: [UInt8]?
     /// Files that are executable on the server but not here.
-    private(set) var executables = TruncatedList()
-    /// The number of archives whose directories may still be open because writes to them are pending.
-    private var archivesUnderWay = 0
+    var executables: TruncatedList { state.read { $0.executables } }
+}
 
-    private static let mostArchivesUnderWay = 8
+/// The plain format: feeders share the writers and their blocks.
+package final class DirectorySink: BackupSink {
+    private let layout: DirectoryLayout
+    private let pool: WritePool<DirectoryOutput>
+    private let writers: [OwnThread]
+    let notes = MemberNotes()
 
-    /// - Parameters:
-    ///   - rules: The members that the server never sends.
-    ///   - directoryMode: 0700 or 0750: the permissions that directories may have; files may have the same without x.
-    init(
-        dataRoot: MemberRoot, walRoot: MemberRoot?, premade: Set<String>, version: ServerVersion, rules: MemberRules,
-        directoryMode: UInt16, tablespaceLinks: [UInt32: String], filler: BatchFiller
-    ) throws(UnderstudyError) {
-        self.dataRoot = try dataRoot.open()
-        self.walRoot = if let walRoot { try walRoot.open() } else { nil }
-        walName = version.usesXlogName ? "pg_xlog" : "pg_wal"
-        self.rules = rules
-        self.directoryMode = directoryMode
-        fileMode = directoryMode & 0o666
-        self.premade = premade
-        self.tablespaceLinks = tablespaceLinks
-        root = self.dataRoot
-        self.filler = filler
+    init(_ layout: DirectoryLayout, pool: WritePool<DirectoryOutput>) throws(UnderstudyError) {
+        self.layout = layout
+        self.pool = pool
+        writers = try pool.start()
     }
 
-    /// Begins an archive: the members that follow go to `root`.
-    mutating func beginArchive(_ root: MemberRoot) throws(UnderstudyError) {
-        if archivesUnderWay == Self.mostArchivesUnderWay {
-            try filler.drain()
-            archivesUnderWay = 0
-        }
-        archivesUnderWay += 1
-        versionDirectory = nil
-        self.root = try root.open()
+    package var needsServerOrder: Bool { false }
+
+    package func makeFeeder() throws(UnderstudyError) -> some MemberFeeder {
+        try DirectoryFeeder(layout, notes: notes, filler: BatchFiller(pool: pool))
     }
 
-    mutating func drain() throws(UnderstudyError) {
-        try filler.drain()
-    }
-
-    func failure(_ error: BackupFormatError) -> UnderstudyError {
-        UnderstudyError(error)
-    }
-
-    mutating func begin(_ entry: TarEntry) throws(UnderstudyError) {
-        isFile = false
-        try check(entry)
-        switch entry.kind {
-        case .file:
-            isFile = true
-            try filler.open(file(entry))
-        case .directory:
-            do throws(FileIOError) { try makeDirectory(entry) } catch { throw UnderstudyError(error) }
-        case .symbolicLink:
-            guard root.manifestPrefix == nil, let place = tablespacePlace(entry.path), place.isItself,
-                let target = tablespaceLinks[place.oid]
-            else {
-                throw UnderstudyError(
-                    .protocolViolation, "server sent symbolic link \"\(entry.path)\", which is no tablespace",
-                    detail: "Symbolic links are made only for the tablespaces that the server has announced.")
-            }
-            do throws(FileIOError) {
-                try dataRoot.directory.makeSymbolicLink(RelativePath(bytes: entry.path.bytes), to: target)
-            } catch { throw UnderstudyError(error) }
-            linked.insert(place.oid)
-        }
-    }
-
-    mutating func content(_ bytes: RawSpan) throws(UnderstudyError) {
-        try filler.append(bytes)
-    }
-
-    mutating func end() throws(UnderstudyError) {
-        if isFile { filler.close() }
-    }
-
-    // MARK: - Checks
-
-    private mutating func check(_ entry: TarEntry) throws(UnderstudyError) {
-        let isOfTablespace = root.manifestPrefix != nil
-        if let flaw = rules.flaw(of: entry.path, entry.kind, in: isOfTablespace ? .tablespace : .data) {
-            throw UnderstudyError(.protocolViolation, "server sent \"\(entry.path)\" unasked", detail: flaw)
-        }
-        guard isOfTablespace else { return try checkLink(entry) }
-        let directory = rules.versionDirectory(of: entry.path)
-        if let versionDirectory, versionDirectory != directory {
-            throw UnderstudyError(
-                .protocolViolation,
-                "server sent \"\(entry.path)\" in the archive of a tablespace that has directory \"\(MemberPath.escaped(versionDirectory))\"",
-                detail: "A server sends its own directory of a tablespace alone.")
-        }
-        versionDirectory = directory
-    }
-
-    /// At the path of a tablespace that lies elsewhere, only its link may come; at that of an in-place one, its
-    /// directory.
-    private func checkLink(_ entry: TarEntry) throws(UnderstudyError) {
-        guard let (oid, isAtPlace) = tablespacePlace(entry.path) else { return }
-        if tablespaceLinks[oid] != nil {
-            if isAtPlace, case .symbolicLink = entry.kind { return }
-        } else if premade.contains("pg_tblspc/\(oid)") {
-            if isAtPlace, entry.kind == .directory { return }
-        } else {
-            return
-        }
-        throw UnderstudyError(
-            .protocolViolation, "server sent \"\(entry.path)\" in the place of tablespace \(oid)",
-            detail: "There stands the link to a tablespace, or its directory.")
-    }
-
-    // MARK: - Where members go
-
-    private func makeDirectory(_ entry: TarEntry) throws(FileIOError) {
-        if root.manifestPrefix == nil, let path = entry.path.string, premade.contains(path) { return }
-        let (root, relative) = route(entry.path)
-        guard let relative else { return }
-        try root.directory.makeDirectory(relative, mode: entry.mode & directoryMode)
-    }
-
-    private mutating func file(_ entry: TarEntry) throws(UnderstudyError) -> FileToWrite {
-        let (root, relative) = route(entry.path)
-        guard let relative else {
-            throw UnderstudyError(.protocolViolation, "server sent a file in place of directory \"\(entry.path)\"")
-        }
-        let path = root.manifestPrefix.map { $0.appending(entry.path) } ?? entry.path
-        if entry.mode & 0o100 != 0 { executables.note("\"\(path)\"") }
-        return FileToWrite(
-            directory: root.directory, relative: relative, manifestPath: path,
-            // Set-user-ID bits and permissions for others do not belong in a data directory.
-            mode: entry.mode & fileMode, size: entry.size, sync: root.syncsEachFile)
-    }
-
-    /// The root and the path in it; nil for the root itself.
-    private func route(_ path: MemberPath) -> (MemberRoot.Open, RelativePath?) {
-        guard root.manifestPrefix == nil, let walRoot, isOfWALDirectory(path) else {
-            return (root, RelativePath(bytes: path.bytes))
-        }
-        let rest = path.bytes.dropFirst(walName.utf8CodeUnitCount + 1)
-        return (walRoot, rest.isEmpty ? nil : RelativePath(bytes: rest))
-    }
-
-    private func isOfWALDirectory(_ path: MemberPath) -> Bool {
-        root.manifestPrefix == nil && (path.isBeneath(walName) || path.string == "\(walName)")
-    }
-
-    /// The OID if the path is `pg_tblspc/OID` or beneath it, and whether it is that path itself.
-    private func tablespacePlace(_ path: MemberPath) -> (oid: UInt32, isItself: Bool)? {
-        let parent = "pg_tblspc" as StaticString
-        guard path.isBeneath(parent) else { return nil }
-        let rest = path.bytes.dropFirst(parent.utf8CodeUnitCount + 1)
-        let name = rest.prefix { $0 != UInt8(ascii: "/") }
-        // Only in the server's spelling.
-        guard let oid = UInt32(String(decoding: name, as: UTF8.self)), "\(oid)".utf8.elementsEqual(name) else {
-            return nil
-        }
-        return (oid, name.count == rest.count)
+    package func close() {
+        pool.close()
+        for writer in writers { writer.join() }
     }
 }

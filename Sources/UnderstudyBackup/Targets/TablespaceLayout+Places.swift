@@ -24,7 +24,7 @@ extension TablespaceLayout {
     ///
     /// - Parameter linked: The OIDs of the tablespaces whose links have arrived.
     func makeMissingLinks(
-        _ linked: Set<UInt32>, _ targets: BackupTargets, _ logger: Logger
+        _ linked: Set<UInt32>, _ targets: TargetDirectories, _ logger: Logger
     ) throws(UnderstudyError) {
         let missing = links.filter { !linked.contains($0.key) }.sorted { $0.key < $1.key }
         guard !missing.isEmpty else { return }

@@ -36,11 +36,11 @@ struct TablespaceLayout {
         self.unmapped = unmapped
     }
 
-    /// Creates the directories, and returns the directory for each archive.
+    /// Makes the directories, and returns the one of each archive.
     func makeRoots(
-        _ targets: BackupTargets, _ announced: [AnnouncedArchive]
-    ) throws(UnderstudyError) -> [CopyReader.ArchivePlan] {
-        var plans: [CopyReader.ArchivePlan] = []
+        _ targets: TargetDirectories, _ announced: [AnnouncedArchive]
+    ) throws(UnderstudyError) -> [PlacedArchive] {
+        var plans: [PlacedArchive] = []
         let unmapped = Set(unmapped)
         for archive in announced {
             var root = targets.root(targets.data, prefix: nil)
@@ -55,13 +55,13 @@ struct TablespaceLayout {
                     throw UnderstudyError(.protocolViolation, "tablespace \(oid): \(error.rawValue)")
                 }
             }
-            plans.append(CopyReader.ArchivePlan(announced: archive, root: root))
+            plans.append(PlacedArchive(announced: archive, root: root))
         }
         return plans
     }
 
     private func makeTablespace(
-        _ path: String, isNamed: Bool, _ targets: BackupTargets
+        _ path: String, isNamed: Bool, _ targets: TargetDirectories
     ) throws(UnderstudyError) -> MemberRoot {
         do throws(UnderstudyError) { return try targets.makeTablespace(at: path, isNamed: isNamed) } catch {
             var error = error
@@ -73,9 +73,15 @@ struct TablespaceLayout {
     }
 }
 
+/// An announced archive and its directory here.
+struct PlacedArchive {
+    var announced: AnnouncedArchive
+    var root: MemberRoot
+}
+
 /// Checks that the file systems have room for the announced archives.
 enum SpaceCheck {
-    static func check(_ plans: [CopyReader.ArchivePlan]) throws(UnderstudyError) {
+    static func check(_ plans: [PlacedArchive]) throws(UnderstudyError) {
         var needed: [UInt64: (bytes: UInt64, free: UInt64, path: String)] = [:]
         for plan in plans {
             guard let size = plan.announced.size else { continue }

@@ -1,22 +1,14 @@
 import UnderstudyBackupFormat
 import UnderstudyCore
-import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// Writes the backup manifest to a file with a temporary name as it arrives, and compares every file that it lists with
-/// the data received.
+/// Passes the backup manifest to its output as it arrives, and compares every file that it lists with the data received.
 struct ManifestVerifier: ~Copyable {
     private var reader: ManifestReader
     private var comparison: Comparison
     private let expected: Expected
-    private let file: FileDescriptor
-    private let path: String
-    private var offset: Int64 = 0
-
-    /// Every server leaves names with this prefix out of a base backup, so no file of the copy can have this name.
-    static let temporaryName: RelativePath = "pgsql_tmp.understudy.backup_manifest"
-    static let name: RelativePath = "backup_manifest"
+    private let output: any ManifestOutput
 
     /// The values that the manifest of this backup must have.
     struct Expected: Sendable {
@@ -31,33 +23,15 @@ struct ManifestVerifier: ~Copyable {
     }
 
     /// - Parameter ledger: Must be complete: every writer is done.
-    init(
-        directory: ConfinedDirectory, mode: UInt16, ledger: Ledger, expected: Expected
-    ) throws(UnderstudyError) {
-        let reader = try Self.makeReader()
-        let file = try Self.makeFile(directory, mode)
+    init(output: any ManifestOutput, ledger: Ledger, expected: Expected) throws(UnderstudyError) {
+        do throws(BackupFormatError) { reader = try ManifestReader() } catch { throw UnderstudyError(error) }
         comparison = Comparison(ledger: ledger, algorithm: expected.algorithm)
         self.expected = expected
-        path = directory.fullPath(Self.temporaryName)
-        self.reader = reader
-        self.file = file
-    }
-
-    private static func makeReader() throws(UnderstudyError) -> ManifestReader {
-        do throws(BackupFormatError) { return try ManifestReader() } catch { throw UnderstudyError(error) }
-    }
-
-    private static func makeFile(_ directory: ConfinedDirectory, _ mode: UInt16) throws(UnderstudyError)
-        -> FileDescriptor
-    {
-        do throws(FileIOError) { return try directory.createFile(temporaryName, mode: mode) } catch {
-            throw UnderstudyError(error)
-        }
+        self.output = output
     }
 
     mutating func take(_ bytes: RawSpan) throws(UnderstudyError) {
-        do throws(FileIOError) { try file.write(bytes, at: offset, path: path) } catch { throw UnderstudyError(error) }
-        offset += Int64(bytes.byteCount)
+        try output.write(bytes)
         try reader.consume(bytes, into: &comparison)
     }
 
@@ -66,10 +40,8 @@ struct ManifestVerifier: ~Copyable {
     /// - Parameters:
     ///   - start: The start of the backup, as the server reported it.
     ///   - end: Its end.
-    ///   - sync: Whether the manifest must be on stable storage when this returns.
     /// - Returns: The number of files that match.
-    consuming func finish(from start: BackupPosition, to end: BackupPosition, sync: Bool) throws(UnderstudyError) -> Int
-    {
+    consuming func finish(from start: BackupPosition, to end: BackupPosition) throws(UnderstudyError) -> Int {
         do throws(BackupFormatError) { try reader.finish() } catch { throw UnderstudyError(error) }
         if reader.version != expected.manifestVersion {
             comparison.note(
@@ -82,11 +54,7 @@ struct ManifestVerifier: ~Copyable {
         }
         if let flaw = comparison.wal.flaw(from: start, to: end) { comparison.note(flaw) }
         let verified = try comparison.finish()
-        let path = path
-        do throws(FileIOError) {
-            if sync { try file.sync(path: path) }
-            try file.close(path: path)
-        } catch { throw UnderstudyError(error) }
+        try output.close()
         return verified
     }
 
@@ -174,19 +142,5 @@ struct ManifestWAL {
                 "Its WAL ranges are not the WAL from \(start.lsn) on timeline \(start.timeline) to \(end.lsn) on timeline \(end.timeline)."
         }
         return nil
-    }
-}
-
-/// Holds the verifier, which cannot be copied, between the copy and the end of the backup.
-final class VerifierBox {
-    private var verifier: ManifestVerifier?
-
-    init(_ verifier: consuming ManifestVerifier?) {
-        self.verifier = verifier
-    }
-
-    /// The number of files that match; nil without a manifest.
-    func finish(from start: BackupPosition, to end: BackupPosition, sync: Bool) throws(UnderstudyError) -> Int? {
-        try verifier.take()?.finish(from: start, to: end, sync: sync)
     }
 }

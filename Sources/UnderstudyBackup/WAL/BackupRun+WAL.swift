@@ -8,19 +8,41 @@ import UnderstudyWAL
 
 /// Streams WAL during the copy.
 extension BackupRun {
-    /// - Parameter movesSlot: Whether no commit waited for a standby, so that the stream may advance its slot: see
-    ///   ``FlushLimit``.
+    /// The connection that streams WAL, and its slot.
+    struct WALConnection {
+        var session: Session
+        /// The record of a permanent slot that was made, for the next run if this one is killed.
+        var madeSlot: UnfinishedRecord.Slot?
+        /// Whether no commit waits for a standby, so that the stream may advance its slot: see ``FlushLimit``.
+        var movesSlot = false
+    }
+
+    /// Makes the second connection and the slot, before anything is made here: a server without a free WAL sender
+    /// refuses it now.
+    ///
+    /// - Returns: nil if WAL is not streamed.
+    func prepareWAL(_ server: ServerFacts) throws(UnderstudyError) -> WALConnection? {
+        guard options.wal == .stream else { return nil }
+        var wal = WALConnection(session: try connect())
+        try checkSameServer(wal.session, server)
+        let position = try checkHolds(wal.session)
+        if options.slot != .none { wal.movesSlot = try wal.session.commitsWaitForNobody() }
+        slot = try BackupSlot(
+            options.slot, session: wal.session, identity: server.identity, segmentSize: server.segmentSize,
+            holds: position, mayMove: wal.movesSlot, logger: logger)
+        if let name = slot?.made { wal.madeSlot = leftSlot(name, wal.session, server) }
+        return wal
+    }
+
     func startWAL(
-        _ session: Session, _ server: ServerFacts, into directory: ConfinedDirectory, at position: BackupPosition,
-        movesSlot: Bool
+        _ wal: WALConnection, _ server: ServerFacts, into destination: any WALDestination, at position: BackupPosition
     ) throws(UnderstudyError) {
-        let movesSlot = movesSlot && slot?.keepsPosition != true
+        let movesSlot = wal.movesSlot && slot?.keepsPosition != true
         logger.info("starting background WAL receiver")
-        let writer = WALWriter(
-            destination: BackupWALDirectory(directory: directory, fileMode: server.fileMode, syncs: options.sync))
+        let writer = WALWriter(destination: destination)
         let interrupt = interrupt
         let receiver = WALReceiver(
-            session: session, writer: writer, segmentSize: server.segmentSize,
+            session: wal.session, writer: writer, segmentSize: server.segmentSize,
             policy: .init(
                 statusInterval: options.statusInterval == .zero ? nil : options.statusInterval,
                 silenceLimit: options.stallTimeout,

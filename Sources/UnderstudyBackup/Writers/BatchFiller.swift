@@ -2,19 +2,19 @@ import UnderstudyCore
 import UnderstudyPlatform
 
 /// Fills batches for the writers on the network thread: content is copied once, into their blocks.
-struct BatchFiller {
-    private let pool: WritePool
-    private var batch: Batch?
+struct BatchFiller<Output: MemberOutput & ~Copyable> {
+    private let pool: WritePool<Output>
+    private var batch: WriteBatch<Output.Place>?
 
-    init(pool: WritePool) {
+    init(pool: WritePool<Output>) {
         self.pool = pool
     }
 
     /// Begins a file. A large one begins a new batch, so that its pieces stay aligned for direct writes.
-    mutating func open(_ file: FileToWrite) throws(UnderstudyError) {
+    mutating func open(_ file: FileToWrite<Output.Place>) throws(UnderstudyError) {
         if let batch,
             file.size >= OutputFile.directThreshold || file.size > UInt64(batch.block.room)
-                || batch.commands.count >= Batch.mostCommands
+                || batch.commands.count >= WriteBatch<Output.Place>.mostCommands
         {
             submit(batch)
         }
@@ -55,7 +55,7 @@ struct BatchFiller {
         batch = try pool.nextBatch(for: full.writer)
     }
 
-    private mutating func submit(_ full: Batch) {
+    private mutating func submit(_ full: WriteBatch<Output.Place>) {
         pool.submit(full)
         batch = nil
     }

@@ -2,42 +2,14 @@ import UnderstudyBackupFormat
 import UnderstudyCore
 import UnderstudyPlatform
 
-/// One step of a writer's work on a batch.
-enum WriteCommand: Sendable {
-    case open(FileToWrite)
-    /// Bytes of the batch's block for the open file.
-    case data(Range<Int>)
-    case close
-}
-
-/// A file to be written.
-struct FileToWrite: Sendable {
-    var directory: ConfinedDirectory
-    var relative: RelativePath
-    /// Its path in the backup manifest, relative to the data directory.
-    var manifestPath: MemberPath
-    var mode: UInt16
-    var size: UInt64
-    /// Whether it must be on stable storage before it is closed.
-    var sync: Bool
-}
-
-/// A block and the commands for its bytes. Many small files share a block; a large file continues in the next.
-struct Batch: Sendable {
-    var block: Block
-    var commands: [WriteCommand] = []
-    var writer: Int
-
-    /// Empty files take no space in the block: this bounds the list.
-    static let mostCommands = 1024
-}
-
-/// The writer threads of the base data: they create the files, compute their checksums, and write them.
+/// The writer threads of the base data: they compute the checksums of files and pass them to their outputs.
 ///
 /// All batches of one file go to the same writer. After a failure, writers only return the blocks of batches.
-final class WritePool: Sendable {
+final class WritePool<Output: MemberOutput & ~Copyable>: Sendable {
+    typealias Batch = WriteBatch<Output.Place>
+
     private struct Lane {
-        var batches: [Batch] = []
+        var batches: [WriteBatch<Output.Place>] = []
         var isBusy = false
 
         var load: Int { batches.count + (isBusy ? 1 : 0) }
@@ -51,25 +23,28 @@ final class WritePool: Sendable {
 
     private let state: Monitor<State>
     private let blocks: BlockPool
-    private let ledger: Ledger
-    private let algorithm: ChecksumAlgorithm?
+    private let observer: MemberObserver
+    private let makeOutput: @Sendable () -> Output
     private let interrupt: Interrupt?
     private let onFailure: @Sendable () -> Void
 
     /// 24 MiB: two blocks for each writer, and the rest to fill meanwhile.
-    private static let blockCount = 12
-    private static let blockSize = 2 << 20
-    static let writers = 2
+    private let blockCount = 12
+    private let blockSize = 2 << 20
+    private let writerCount = 2
 
-    /// - Parameter interrupt: Checked before each file.
+    /// - Parameters:
+    ///   - observer: Sees every file on its way to the output.
+    ///   - makeOutput: The output of one writer, made on its thread.
+    ///   - interrupt: Checked before each file.
     init(
-        ledger: Ledger, algorithm: ChecksumAlgorithm?, interrupt: Interrupt? = nil,
+        observer: MemberObserver, makeOutput: @escaping @Sendable () -> Output, interrupt: Interrupt? = nil,
         onFailure: @escaping @Sendable () -> Void
     ) {
-        state = Monitor(State(lanes: Array(repeating: Lane(), count: Self.writers)))
-        blocks = BlockPool(blocks: Self.blockCount, blockSize: Self.blockSize)
-        self.ledger = ledger
-        self.algorithm = algorithm
+        state = Monitor(State(lanes: Array(repeating: Lane(), count: writerCount)))
+        blocks = BlockPool(blocks: blockCount, blockSize: blockSize)
+        self.observer = observer
+        self.makeOutput = makeOutput
         self.interrupt = interrupt
         self.onFailure = onFailure
     }
@@ -80,10 +55,10 @@ final class WritePool: Sendable {
     func start() throws(UnderstudyError) -> [OwnThread] {
         var writers: [OwnThread] = []
         do throws(FileIOError) {
-            for lane in 0..<Self.writers { writers.append(try OwnThread("writer") { self.run(lane) }) }
+            for lane in 0..<writerCount { writers.append(try OwnThread("writer") { self.run(lane) }) }
         } catch {
             if writers.isEmpty { throw UnderstudyError(error) }
-            state.update { $0.lanes.removeLast(Self.writers - writers.count) }
+            state.update { $0.lanes.removeLast(writerCount - writers.count) }
         }
         return writers
     }
@@ -136,15 +111,19 @@ final class WritePool: Sendable {
         state.update { $0.isClosed = true }
     }
 
-    func throwFailure() throws(UnderstudyError) {
-        if let failure = state.read({ $0.failure }) { throw failure }
+    /// Why a writer failed, if one did.
+    var failure: UnderstudyError? { state.read { $0.failure } }
+
+    private func throwFailure() throws(UnderstudyError) {
+        if let failure { throw failure }
     }
 
     // MARK: - On a writer thread
 
     private func run(_ lane: Int) {
         do throws(BackupFormatError) {
-            var writer = FileWriter(digest: try FileDigest(algorithm), ledger: ledger, interrupt: interrupt)
+            var writer = FileWriter(
+                digest: try observer.makeDigest(), output: makeOutput(), interrupt: interrupt)
             while let batch = next(lane) {
                 if state.read({ $0.failure == nil }) {
                     do throws(UnderstudyError) { try writer.perform(batch) } catch { fail(error) }
@@ -171,58 +150,5 @@ final class WritePool: Sendable {
             }
             return state.isClosed ? .some(nil) : nil
         } ?? nil
-    }
-}
-
-/// A writer's open file and its running checksum.
-private struct FileWriter: ~Copyable {
-    private var digest: FileDigest
-    private let ledger: Ledger
-    private let interrupt: Interrupt?
-    private var file: OutputFile?
-    private var target: FileToWrite?
-
-    init(digest: consuming FileDigest, ledger: Ledger, interrupt: Interrupt?) {
-        self.digest = digest
-        self.ledger = ledger
-        self.interrupt = interrupt
-    }
-
-    mutating func perform(_ batch: Batch) throws(UnderstudyError) {
-        do throws(FileIOError) {
-            // A batch may have a thousand files, and syncing each may take a while.
-            try checkInterrupt()
-            for command in batch.commands {
-                switch command {
-                case .open(let target):
-                    try checkInterrupt()
-                    file = try OutputFile(
-                        in: target.directory, target.relative, mode: target.mode, size: target.size)
-                    self.target = target
-                    digest.reset()
-                case .data(let range):
-                    let bytes = batch.block.bytes.extracting(range)
-                    digest.update(bytes)
-                    try file?.write(bytes)
-                case .close:
-                    try close()
-                }
-            }
-        } catch { throw UnderstudyError(error) }
-    }
-
-    private func checkInterrupt() throws(FileIOError) {
-        if let interrupt, interrupt.isRaised { throw .interrupted(target?.directory.path ?? "") }
-    }
-
-    private mutating func close() throws(FileIOError) {
-        guard let target else { return }
-        try checkInterrupt()
-        try file.take()?.finish(sync: target.sync)
-        let checksum: FileChecksum?
-        // Without a checksum, the file will not match the manifest.
-        checksum = try? digest.finish()
-        ledger.record(target.manifestPath, size: target.size, checksum: checksum)
-        self.target = nil
     }
 }

@@ -12,7 +12,7 @@ extension CloneRun {
         guard let result else { throw UnderstudyError(.start, "there is no copy to start") }
         let server = StandbyServer(
             programs: programs ?? ServerPrograms(unchecked: nil),
-            directory: backup.path, configFile: options.configFile.map(absolutePath),
+            directory: target.path, configFile: options.configFile.map(absolutePath),
             owner: options.backup.owner, passfile: passfileOfServer)
         var done = StandbyClone.Result(
             backup: result, slot: options.slot, slotWasMade: slotWasMade, startCommand: server.startCommand,
@@ -30,7 +30,7 @@ extension CloneRun {
         guard isStartable else {
             var error = Self.noConfiguration(code: .start)
             error.message =
-                "the copy in \"\(backup.path)\" is complete, but cannot be started: it has no postgresql.conf"
+                "the copy in \"\(target.path)\" is complete, but cannot be started: it has no postgresql.conf"
             await keep()
             throw error
         }
@@ -39,7 +39,7 @@ extension CloneRun {
             done.standby = try await bringUp(server, start, meter)
         } catch  where error.code == .cancelled {
             guard await server.stopImmediately() else {
-                logger.warning("the standby in \"\(backup.path)\" could not be stopped, so its files are kept")
+                logger.warning("the standby in \"\(target.path)\" could not be stopped, so its files are kept")
                 throw error
             }
             guard options.backup.cleanUp else { throw error }
@@ -110,7 +110,7 @@ extension CloneRun {
                 "is not known to run: its postmaster.pid names process \(process), which is not known to be the one that was started, and is left alone"
             }
         return UnderstudyError(
-            .start, "the standby in \"\(backup.path)\" \(what)",
+            .start, "the standby in \"\(target.path)\" \(what)",
             hint: "Its log \"\(server.logPath)\" says why. The copy is complete and kept.")
     }
 
@@ -119,7 +119,7 @@ extension CloneRun {
     ) -> UnderstudyError {
         let what = look.isStreaming ? "answer queries" : "stream"
         return UnderstudyError(
-            .start, "the standby in \"\(backup.path)\" runs, but did not \(what) within \(start.wait)",
+            .start, "the standby in \"\(target.path)\" runs, but did not \(what) within \(start.wait)",
             hint:
                 "It is left running. Its log \"\(server.logPath)\" says what it waits for; give --wait more time if it is still replaying WAL."
         )

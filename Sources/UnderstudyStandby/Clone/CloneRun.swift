@@ -13,6 +13,7 @@ final class CloneRun: @unchecked Sendable {
     let options: StandbyClone.Options
     let interrupt: Interrupt
     let logger: Logger
+    let target: DirectoryTarget
     let backup: BackupRun
 
     // Set by `copy`, used by `start`.
@@ -28,11 +29,13 @@ final class CloneRun: @unchecked Sendable {
     var settings: [ConnectionParameters.Setting] = []
 
     init(
-        options: StandbyClone.Options, interrupt: Interrupt, logger: Logger, backup: BackupRun
+        options: StandbyClone.Options, interrupt: Interrupt, logger: Logger, target: DirectoryTarget,
+        backup: BackupRun
     ) {
         self.options = options
         self.interrupt = interrupt
         self.logger = logger
+        self.target = target
         self.backup = backup
     }
 
@@ -47,7 +50,7 @@ final class CloneRun: @unchecked Sendable {
         // With a start, the slot is not moved here: the standby moves it once it streams.
         backup.callerMayRemove = options.start != nil
         do throws(UnderstudyError) {
-            result = try backup.run(inspect: inspect, complete: complete)
+            result = try backup.run(inspect: inspect, addFiles: addFiles)
         } catch {
             if error.code != .damagedPages && options.backup.cleanUp { passwordFile?.restore() }
             throw error
@@ -112,17 +115,18 @@ final class CloneRun: @unchecked Sendable {
 
     // MARK: - Settings
 
-    private func complete(_ completed: BackupRun.Completed) throws(UnderstudyError) {
-        slotWasMade = completed.slotWasMade
+    private func addFiles(_ facts: BackupRun.Facts) throws(UnderstudyError) {
+        slotWasMade = facts.slotWasMade
         var login = parameters
-        for setting in completed.settings where ["user", "password", "passfile"].contains(setting.keyword) {
+        for setting in facts.settings where ["user", "password", "passfile"].contains(setting.keyword) {
             login[setting.keyword] = setting.value
         }
         self.login = login
-        settings = completed.settings.filter { $0.keyword != "dbname" }
+        settings = facts.settings.filter { $0.keyword != "dbname" }
         if let database = parameters["dbname"] { settings.append(.init(keyword: "dbname", value: database)) }
         var recovery = RecoveryFiles(
-            completed, parameters: parameters, configFile: options.configFile.map(absolutePath), overridesCopied: true)
+            facts, target: target, parameters: parameters, configFile: options.configFile.map(absolutePath),
+            overridesCopied: true)
         recovery.port = options.port
         recovery.passfile = passwordFile?.path
         let connection = recovery.connection
@@ -133,8 +137,8 @@ final class CloneRun: @unchecked Sendable {
         }
         recovery.warn(logger)
         try writePasswordFile(recovery, connection)
-        if options.generateConfig { try generateConfiguration(completed) }
-        hasConfiguration = completed.directory.exists("postgresql.conf")
+        if options.generateConfig { try generateConfiguration() }
+        hasConfiguration = target.directory?.exists("postgresql.conf") == true
         for edit in try recovery.write() {
             logger.warning(
                 "there is no \(edit.name) in the data directory; put these lines into the standby's configuration: \(edit.content)"
@@ -160,9 +164,10 @@ final class CloneRun: @unchecked Sendable {
         }
     }
 
-    private func generateConfiguration(_ completed: BackupRun.Completed) throws(UnderstudyError) {
+    private func generateConfiguration() throws(UnderstudyError) {
+        guard let directory = target.directory else { return }
         let bytes: [UInt8]
-        do throws(FileIOError) { bytes = try completed.directory.read("global/pg_control", atMost: 8192) } catch {
+        do throws(FileIOError) { bytes = try directory.read("global/pg_control", atMost: 8192) } catch {
             throw UnderstudyError(error)
         }
         let control: ControlFile
@@ -172,11 +177,11 @@ final class CloneRun: @unchecked Sendable {
         var configuration = GeneratedConfiguration(serverVersion: version.number, controlFile: control)
         configuration.port = options.port
         for edit in configuration.files {
-            guard !completed.directory.exists(RelativePath(edit.name)) else {
+            guard !directory.exists(RelativePath(edit.name)) else {
                 logger.notice("\(edit.name) came with the copy and is kept")
                 continue
             }
-            _ = try RecoveryFiles.apply(edit, in: completed.directory, mode: completed.server.fileMode)
+            _ = try target.add(edit)
         }
     }
 }

@@ -26,10 +26,12 @@ extension StandbyClone {
             let parameters = try ConnectionParameters(reading: primary, overrides: overrides)
             var backupOptions = options.backup
             backupOptions.slot = options.slot.map { .createOrTakeOver($0) } ?? .temporary
+            let target = DirectoryTarget(
+                path: directory, options: backupOptions, interrupt: interrupt, logger: logger)
             let clone = CloneRun(
-                options: options, interrupt: interrupt, logger: logger,
+                options: options, interrupt: interrupt, logger: logger, target: target,
                 backup: BackupRun(
-                    options: backupOptions, path: directory, parameters: parameters, interrupt: interrupt,
+                    options: backupOptions, target: target, parameters: parameters, interrupt: interrupt,
                     hurry: hurry, meter: meter, logger: logger))
             try await OwnThread.run("clone", interrupt: interrupt, also: hurry, failure: { UnderstudyError($0) }) {
                 () throws(UnderstudyError) in try clone.copy()

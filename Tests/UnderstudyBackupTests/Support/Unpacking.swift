@@ -13,14 +13,14 @@ final class Unpacking {
     let base: String
     /// The data directory, beneath `base`.
     let path: String
-    let targets: BackupTargets
+    let targets: TargetDirectories
     let ledger = Ledger()
-    let pool: WritePool
+    let pool: WritePool<DirectoryOutput>
     /// How often a writer has said that it failed.
     let failures = Interrupt()
 
-    private(set) var sink: DirectorySink
-    private let writers: [OwnThread]
+    private let sink: DirectorySink
+    private var feeder: DirectoryFeeder
 
     struct Layout {
         var version = ServerVersion(number: 150_000)
@@ -47,7 +47,7 @@ final class Unpacking {
     init(_ layout: Layout = Layout()) throws {
         base = try layout.base ?? TestDirectory.make("unpack")
         path = "\(base)/data"
-        targets = try BackupTargets(path: path, mode: 0o700, owner: nil, syncs: true)
+        targets = try TargetDirectories(path: path, mode: 0o700, owner: nil, syncs: true)
         if layout.hasWALDirectory {
             _ = try targets.makeWALDirectory(named: layout.version.walDirectoryName, at: "\(base)/wal")
         }
@@ -59,39 +59,44 @@ final class Unpacking {
         for oid in layout.inPlaceTablespaces { roots[oid] = try targets.makeInPlaceTablespace(oid) }
         for oid in roots.keys { roots[oid]!.manifestPrefix = try MemberPath("pg_tblspc/\(oid)") }
         let failures = failures
-        pool = WritePool(ledger: ledger, algorithm: layout.algorithm) { failures.raise() }
-        writers = try pool.start()
-        sink = try DirectorySink(
-            dataRoot: targets.root(targets.data, prefix: nil),
-            walRoot: targets.wal.map { [targets] in targets.root($0, prefix: nil) }, premade: targets.premade,
-            version: layout.version,
+        pool = WritePool(
+            observer: MemberObserver(ledger: ledger, algorithm: layout.algorithm), makeOutput: { DirectoryOutput() }
+        ) { failures.raise() }
+        let places = DirectoryLayout(
+            data: targets.root(targets.data, prefix: nil),
+            wal: targets.wal.map { [targets] in targets.root($0, prefix: nil) }, tablespaces: roots, links: links,
+            premade: targets.premade, version: layout.version,
             rules: MemberRules(version: layout.version, includesWAL: layout.includesWAL),
-            directoryMode: layout.directoryMode, tablespaceLinks: links, filler: BatchFiller(pool: pool))
+            directoryMode: layout.directoryMode)
+        sink = try DirectorySink(places, pool: pool)
+        feeder = try DirectoryFeeder(places, notes: sink.notes, filler: BatchFiller(pool: pool))
     }
 
     deinit {
-        pool.close()
-        for writer in writers { writer.join() }
+        sink.close()
     }
 
     /// Unpacks one archive; nil is the one of the data directory.
     func unpack(_ archive: TarBytes, tablespace: UInt32? = nil, piece: Int = 32768) throws {
-        try sink.beginArchive(tablespace.map { roots[$0]! } ?? targets.root(targets.data, prefix: nil))
+        try feeder.beginArchive(AnnouncedArchive(oid: tablespace, location: nil, size: nil))
         var reader = TarReader()
         for start in stride(from: 0, to: archive.bytes.count, by: piece) {
             let end = min(archive.bytes.count, start + piece)
-            try reader.consume(archive.bytes.rawSpan.extracting(start..<end), into: &sink)
+            try reader.consume(archive.bytes.rawSpan.extracting(start..<end), into: &feeder)
         }
         try reader.finish()
     }
 
     /// Waits until everything is written, or says what has failed.
     func drain() throws {
-        try sink.drain()
+        try feeder.drain()
     }
 
     /// The tablespaces whose links have come.
-    var linked: Set<UInt32> { sink.linked }
+    var linked: Set<UInt32> { sink.notes.linked }
+
+    /// The files that are executable in the archive and not here.
+    var executables: TruncatedList { sink.notes.executables }
 
     /// Unpacks an archive that must fail, and waits for that.
     func failure(_ make: (inout TarBytes) -> Void) -> UnderstudyError? {

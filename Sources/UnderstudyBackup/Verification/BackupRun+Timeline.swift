@@ -1,8 +1,6 @@
 import UnderstudyConnection
 import UnderstudyCore
-import UnderstudyPlatform
 import UnderstudyProtocol
-import UnderstudyStreaming
 import UnderstudyWAL
 
 /// Checks the timeline on which a backup ends.
@@ -13,11 +11,10 @@ extension BackupRun {
     /// Only a standby that follows another server to a new timeline ends the backup on that one. Then the timeline's
     /// history must show a switch between start and end, and the received WAL must include it.
     func checkTimeline(
-        _ session: Session, _ targets: BackupTargets, _ version: ServerVersion, from start: BackupPosition,
-        to end: BackupPosition
+        _ session: Session, from start: BackupPosition, to end: BackupPosition
     ) throws(UnderstudyError) {
         guard end.timeline != start.timeline else { return }
-        let kept = options.wal == .none ? nil : try history(of: end.timeline, targets, version)
+        let kept = options.wal == .none ? nil : try target.history(of: end.timeline)
         let bytes: [UInt8]
         do throws(ConnectionError) {
             bytes = if let kept { kept } else { try session.history(of: end.timeline) }
@@ -41,19 +38,5 @@ extension BackupRun {
         UnderstudyError(
             .protocolViolation,
             "server began the backup on timeline \(start.timeline) and ended it on timeline \(end.timeline): \(reason)")
-    }
-
-    /// The history file that came with the WAL; nil if none did.
-    private func history(
-        of timeline: TimelineID, _ targets: BackupTargets, _ version: ServerVersion
-    ) throws(UnderstudyError) -> [UInt8]? {
-        let name = RelativePath(timeline.historyFileName)
-        do throws(FileIOError) {
-            let directory =
-                if let wal = targets.wal {
-                    wal.directory
-                } else { try targets.directory.openDirectory(RelativePath(version.walDirectoryName)) }
-            return directory.exists(name) ? try directory.read(name, atMost: TimelineHistory.longestFile) : nil
-        } catch { throw UnderstudyError(error) }
     }
 }

@@ -5,53 +5,36 @@ import UnderstudyProtocol
 
 /// Reads the copy data of BASE_BACKUP into archives and manifest: one copy stream for each before 15, a single stream
 /// from 15 on.
-struct CopyReader: ~Copyable {
+struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
     private let session: Session
-    private let archives: [ArchivePlan]
+    private let archives: [AnnouncedArchive]
     private let meter: ProgressMeter
-    private let makeVerifier: (inout DirectorySink) throws(UnderstudyError) -> ManifestVerifier
-    private var sink: DirectorySink
-    private var verifier: ManifestVerifier?
+    private let verification: BackupVerification
+    private var feeder: Feeder
     private var tar: TarReader?
     private var begun: Set<Int> = []
     /// The index of each archive by its name on servers from 15.
     private let numbers: [String: Int]
 
-    /// An announced archive and its directory here.
-    struct ArchivePlan {
-        var announced: AnnouncedArchive
-        var root: MemberRoot
-    }
-
-    /// - Parameter makeVerifier: Called when the manifest begins; waits until everything before it is written.
     init(
-        session: Session, archives: [ArchivePlan], sink: DirectorySink, meter: ProgressMeter,
-        makeVerifier: @escaping (inout DirectorySink) throws(UnderstudyError) -> ManifestVerifier
+        session: Session, archives: [AnnouncedArchive], feeder: Feeder, verification: BackupVerification,
+        meter: ProgressMeter
     ) {
         self.session = session
         self.archives = archives
-        self.sink = sink
+        self.feeder = feeder
+        self.verification = verification
         self.meter = meter
-        self.makeVerifier = makeVerifier
         // No OID occurs twice.
         numbers = Dictionary(
-            archives.enumerated().map { ($1.announced.oid.map { "\($0).tar" } ?? "base.tar", $0) },
+            archives.enumerated().map { ($1.oid.map { "\($0).tar" } ?? "base.tar", $0) },
             uniquingKeysWith: { first, _ in first })
     }
 
-    /// Files that are executable on the server but not here.
-    var executables: TruncatedList { sink.executables }
-
-    /// The OIDs of the tablespaces whose links have arrived.
-    var linked: Set<UInt32> { sink.linked }
-
     /// Reads everything up to the row with the stop position.
-    ///
-    /// - Parameter expectsManifest: Whether a manifest was requested.
-    /// - Returns: The verifier with the whole manifest, still to be finished; nil if none was requested.
-    mutating func read(expectsManifest: Bool) throws(UnderstudyError) -> ManifestVerifier? {
+    mutating func read() throws(UnderstudyError) {
         do throws(UnderstudyError) {
-            return try readAll(expectsManifest)
+            try readAll()
         } catch  where error.code == .protocolViolation {
             // A server that fails during the copy also ends the copy: then its error is the cause.
             do throws(ConnectionError) { _ = try session.nextResult() } catch { throw UnderstudyError(error) }
@@ -59,7 +42,7 @@ struct CopyReader: ~Copyable {
         }
     }
 
-    private mutating func readAll(_ expectsManifest: Bool) throws(UnderstudyError) -> ManifestVerifier? {
+    private mutating func readAll() throws(UnderstudyError) {
         if session.serverVersion.hasOptionLists {
             try expectCopy()
             while try takeMessage() {}
@@ -71,7 +54,7 @@ struct CopyReader: ~Copyable {
                 while try takeRaw() {}
                 try endArchive()
             }
-            if expectsManifest {
+            if verification.expectsManifest {
                 try expectCopy()
                 try beginManifest()
                 while try takeRaw() {}
@@ -81,13 +64,7 @@ struct CopyReader: ~Copyable {
             throw UnderstudyError(
                 .protocolViolation, "server announced \(archives.count) archives and sent \(begun.count)")
         }
-        if verifier == nil { try sink.drain() }
-        guard (verifier != nil) == expectsManifest else {
-            throw UnderstudyError(
-                .protocolViolation,
-                expectsManifest ? "server sent no backup manifest" : "server sent a backup manifest unasked")
-        }
-        return verifier.take()
+        if !verification.hasBegun { try feeder.drain() }
     }
 
     private func expectCopy() throws(UnderstudyError) {
@@ -125,10 +102,10 @@ struct CopyReader: ~Copyable {
     private mutating func take(_ bytes: RawSpan) throws(UnderstudyError) {
         // An empty message is no progress.
         if bytes.byteCount > 0 { session.noteProgress() }
-        if verifier != nil {
-            try verifier!.take(bytes)
+        if verification.hasBegun {
+            try verification.take(bytes)
         } else if tar != nil {
-            try tar!.consume(bytes, into: &sink)
+            try tar!.consume(bytes, into: &feeder)
             meter.count(bytes: bytes.byteCount)
         } else {
             throw UnderstudyError(.protocolViolation, "server sent data that belongs to no archive")
@@ -143,7 +120,7 @@ struct CopyReader: ~Copyable {
             throw UnderstudyError(
                 .protocolViolation, "server sent archive \"\(name)\", expected one that ends in .tar")
         }
-        guard let index = numbers[name], (archives[index].announced.location ?? "") == location else {
+        guard let index = numbers[name], (archives[index].location ?? "") == location else {
             throw UnderstudyError(
                 .protocolViolation, "server sent archive \"\(name)\" for \"\(location)\", which it had not announced")
         }
@@ -152,11 +129,11 @@ struct CopyReader: ~Copyable {
 
     private mutating func begin(_ index: Int) throws(UnderstudyError) {
         try endArchive()
-        guard verifier == nil, begun.insert(index).inserted else {
+        guard !verification.hasBegun, begun.insert(index).inserted else {
             throw UnderstudyError(.protocolViolation, "server sent an archive twice, or behind the manifest")
         }
         tar = TarReader(expectsTrailer: session.serverVersion.hasOptionLists)
-        try sink.beginArchive(archives[index].root)
+        try feeder.beginArchive(archives[index])
     }
 
     private mutating func endArchive() throws(UnderstudyError) {
@@ -168,8 +145,8 @@ struct CopyReader: ~Copyable {
 
     private mutating func beginManifest() throws(UnderstudyError) {
         try endArchive()
-        guard verifier == nil else { throw UnderstudyError(.protocolViolation, "server sent two backup manifests") }
         meter.enter(.verifying)
-        verifier = try makeVerifier(&sink)
+        try feeder.drain()
+        try verification.begin()
     }
 }

@@ -8,7 +8,7 @@ import UnderstudyProtocol
 /// The directories that a backup fills: the data directory, the WAL directory if it is separate, the tablespaces.
 ///
 /// The data and WAL directories stay open. Tablespaces, of which there may be thousands, are open only while in use.
-final class BackupTargets {
+final class TargetDirectories {
     let data: OwnedDirectory
     private var others: [OwnedDirectory.Closed] = []
     private(set) var wal: OwnedDirectory?

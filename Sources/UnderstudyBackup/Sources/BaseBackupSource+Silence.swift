@@ -1,0 +1,34 @@
+import UnderstudyConnection
+
+/// Distinguishes a server that has a reason to be silent from one that is gone.
+extension BaseBackupSource {
+    /// For phases in which the server may have a reason to be silent: a checkpoint, or waiting for WAL to be archived.
+    func expectSilence() {
+        guard let limit = context.options.stallTimeout else { return context.session.patience = nil }
+        // The session must not hold the source, which holds the session.
+        let parameters = context.parameters, interrupt = context.interrupt
+        context.session.patience = SilenceLimit(
+            limit: limit,
+            .inquiry { () throws(ConnectionError) in
+                do throws(ConnectionError) {
+                    // Any answer, even a refusal, shows that the server is alive.
+                    _ = try Session.connect(
+                        parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
+                        patience: limit)
+                } catch {
+                    switch error.code {
+                    case .interrupted: throw error
+                    case .timedOut, .unreachable:
+                        var stalled = ConnectionError.stalled(for: limit)
+                        stalled.message += ", and a new connection could not be made: \(error.message)"
+                        throw stalled
+                    default: break
+                    }
+                }
+            })
+    }
+
+    func expectNoSilence() {
+        context.session.patience = context.options.stallTimeout.map { SilenceLimit(limit: $0, .failure) }
+    }
+}

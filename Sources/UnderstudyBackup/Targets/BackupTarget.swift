@@ -1,0 +1,117 @@
+package import UnderstudyBackupFormat
+package import UnderstudyConfiguration
+package import UnderstudyCore
+package import UnderstudyPlatform
+package import UnderstudyProtocol
+package import UnderstudyStreaming
+package import UnderstudyWAL
+
+/// Where a base backup goes: a directory, an archive on standard output, an object store.
+///
+/// Used on the run's thread. First `check`; once the server has begun the backup `prepare`, and then the sink and the
+/// destination of WAL. After the members `finishMembers`, and at the end `makeDurable`. `undo` may follow at any point.
+package protocol BackupTarget: AnyObject, Sendable {
+    associatedtype Sink: BackupSink
+
+    /// Names the target in messages: `directory "/srv/standby"`.
+    var name: String { get }
+
+    /// Checks what needs no server. Makes nothing.
+    ///
+    /// - Returns: What an earlier run left here that ``prepare(_:)`` will remove, if anything.
+    func check() throws(UnderstudyError) -> LeftoverBackup?
+
+    /// Makes everything that must exist before the first byte, and checks that there is room.
+    func prepare(_ plan: BackupPlan) throws(UnderstudyError)
+
+    /// Whether ``prepare(_:)`` has made something.
+    var isMade: Bool { get }
+
+    /// The sink for the members. The caller closes it.
+    ///
+    /// - Parameter observer: Sees every file on its way.
+    func makeSink(_ observer: MemberObserver) throws(UnderstudyError) -> Sink
+
+    /// The destination of WAL that is streamed meanwhile.
+    func makeWALDestination() throws(UnderstudyError) -> any WALDestination
+
+    /// The output of the manifest.
+    func makeManifestOutput() throws(UnderstudyError) -> any ManifestOutput
+
+    /// All members have come.
+    func finishMembers() throws(UnderstudyError)
+
+    /// The history file that came with the WAL; nil if none did.
+    func history(of timeline: TimelineID) throws(UnderstudyError) -> [UInt8]?
+
+    /// Whether edits must be added before the members come, because they are made on the way.
+    var takesEditsFirst: Bool { get }
+
+    /// The data directory, if its files can be read before the backup ends.
+    var directory: ConfinedDirectory? { get }
+
+    /// Makes one change to a file of the data directory.
+    ///
+    /// - Returns: False if the change is for an existing file, and there is none.
+    func add(_ edit: StandbyConfiguration.FileEdit) throws(UnderstudyError) -> Bool
+
+    /// Puts everything on stable storage, and declares the backup complete.
+    ///
+    /// - Parameter hasManifest: Whether a manifest was written.
+    func makeDurable(hasManifest: Bool) throws(UnderstudyError)
+
+    /// The failure that raised the run's interrupt, if this target did.
+    var failure: UnderstudyError? { get }
+
+    /// Removes what was made, complete or not.
+    ///
+    /// - Parameter keepingRecord: Whether the record of the slot stays for the next run; a second call removes it.
+    /// - Returns: What could not be removed.
+    func undo(keepingRecord: Bool) -> [FileIOError]
+
+    /// Where the record of the slot is still kept; nil if it is not.
+    var recordPlace: String? { get }
+}
+
+/// What a target needs to know about the backup before the first byte.
+package struct BackupPlan {
+    package var server: ServerFacts
+    package var archives: [AnnouncedArchive]
+    /// A permanent slot that the run made, recorded in case it is killed.
+    package var slot: UnfinishedRecord.Slot?
+}
+
+/// What takes the members of a base backup.
+package protocol BackupSink: Sendable {
+    associatedtype Feeder: MemberFeeder
+
+    /// Whether all members must come through one feeder, in the server's order.
+    var needsServerOrder: Bool { get }
+
+    /// A way in. Each is used by one thread; several may be used at once.
+    func makeFeeder() throws(UnderstudyError) -> Feeder
+
+    /// Ends the sink once everything that it was given is written.
+    func close()
+}
+
+/// Feeds members into a sink: those of one archive after another.
+package protocol MemberFeeder: TarSink where Failure == UnderstudyError {
+    /// Begins an archive, or continues it: the members that follow belong to it.
+    mutating func beginArchive(_ archive: AnnouncedArchive) throws(UnderstudyError)
+
+    /// Waits until everything that this feeder was given is written.
+    mutating func drain() throws(UnderstudyError)
+}
+
+extension MemberFeeder {
+    package func failure(_ error: BackupFormatError) -> UnderstudyError {
+        UnderstudyError(error)
+    }
+}
+
+/// Where the manifest of a backup is written.
+package protocol ManifestOutput: AnyObject {
+    func write(_ bytes: RawSpan) throws(UnderstudyError)
+    func close() throws(UnderstudyError)
+}

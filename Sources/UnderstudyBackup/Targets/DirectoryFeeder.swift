@@ -1,0 +1,170 @@
+import UnderstudyBackupFormat
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+
+/// Writes the members of the archives into directories: the plain format.
+///
+/// Nothing outside of the roots is touched, whatever the server sends. Symbolic links are created only as
+/// `pg_tblspc/OID`, for announced tablespaces, and lead to the directories chosen here.
+struct DirectoryFeeder: MemberFeeder {
+    typealias Failure = UnderstudyError
+
+    private let layout: DirectoryLayout
+    private let dataRoot: MemberRoot.Open
+    /// Where the members below pg_wal go, if not into the data directory.
+    private let walRoot: MemberRoot.Open?
+    private let notes: MemberNotes
+
+    /// The root of the current archive.
+    private var root: MemberRoot.Open
+    private var filler: BatchFiller<DirectoryOutput>
+    private var isFile = false
+    /// The single directory at the top of a tablespace's archive.
+    private var versionDirectory: [UInt8]?
+    /// The number of archives whose directories may still be open because writes to them are pending.
+    private var archivesUnderWay = 0
+
+    private static let mostArchivesUnderWay = 8
+
+    init(
+        _ layout: DirectoryLayout, notes: MemberNotes, filler: BatchFiller<DirectoryOutput>
+    ) throws(UnderstudyError) {
+        self.layout = layout
+        dataRoot = try layout.data.open()
+        walRoot = if let wal = layout.wal { try wal.open() } else { nil }
+        self.notes = notes
+        root = dataRoot
+        self.filler = filler
+    }
+
+    mutating func beginArchive(_ archive: AnnouncedArchive) throws(UnderstudyError) {
+        if archivesUnderWay == Self.mostArchivesUnderWay {
+            try filler.drain()
+            archivesUnderWay = 0
+        }
+        archivesUnderWay += 1
+        versionDirectory = nil
+        root = if let oid = archive.oid { try layout.tablespaces[oid]!.open() } else { dataRoot }
+    }
+
+    mutating func drain() throws(UnderstudyError) {
+        try filler.drain()
+    }
+
+    mutating func begin(_ entry: TarEntry) throws(UnderstudyError) {
+        isFile = false
+        try check(entry)
+        switch entry.kind {
+        case .file:
+            isFile = true
+            try filler.open(file(entry))
+        case .directory:
+            do throws(FileIOError) { try makeDirectory(entry) } catch { throw UnderstudyError(error) }
+        case .symbolicLink:
+            guard root.manifestPrefix == nil, let place = tablespacePlace(entry.path), place.isItself,
+                let target = layout.links[place.oid]
+            else {
+                throw UnderstudyError(
+                    .protocolViolation, "server sent symbolic link \"\(entry.path)\", which is no tablespace",
+                    detail: "Symbolic links are made only for the tablespaces that the server has announced.")
+            }
+            do throws(FileIOError) {
+                try dataRoot.directory.makeSymbolicLink(RelativePath(bytes: entry.path.bytes), to: target)
+            } catch { throw UnderstudyError(error) }
+            notes.noteLink(place.oid)
+        }
+    }
+
+    mutating func content(_ bytes: RawSpan) throws(UnderstudyError) {
+        try filler.append(bytes)
+    }
+
+    mutating func end() throws(UnderstudyError) {
+        if isFile { filler.close() }
+    }
+
+    // MARK: - Checks
+
+    private mutating func check(_ entry: TarEntry) throws(UnderstudyError) {
+        let isOfTablespace = root.manifestPrefix != nil
+        if let flaw = layout.rules.flaw(of: entry.path, entry.kind, in: isOfTablespace ? .tablespace : .data) {
+            throw UnderstudyError(.protocolViolation, "server sent \"\(entry.path)\" unasked", detail: flaw)
+        }
+        guard isOfTablespace else { return try checkLink(entry) }
+        let directory = layout.rules.versionDirectory(of: entry.path)
+        if let versionDirectory, versionDirectory != directory {
+            throw UnderstudyError(
+                .protocolViolation,
+                "server sent \"\(entry.path)\" in the archive of a tablespace that has directory \"\(MemberPath.escaped(versionDirectory))\"",
+                detail: "A server sends its own directory of a tablespace alone.")
+        }
+        versionDirectory = directory
+    }
+
+    /// At the path of a tablespace that lies elsewhere, only its link may come; at that of an in-place one, its
+    /// directory.
+    private func checkLink(_ entry: TarEntry) throws(UnderstudyError) {
+        guard let (oid, isAtPlace) = tablespacePlace(entry.path) else { return }
+        if layout.links[oid] != nil {
+            if isAtPlace, case .symbolicLink = entry.kind { return }
+        } else if layout.premade.contains("pg_tblspc/\(oid)") {
+            if isAtPlace, entry.kind == .directory { return }
+        } else {
+            return
+        }
+        throw UnderstudyError(
+            .protocolViolation, "server sent \"\(entry.path)\" in the place of tablespace \(oid)",
+            detail: "There stands the link to a tablespace, or its directory.")
+    }
+
+    // MARK: - Where members go
+
+    private func makeDirectory(_ entry: TarEntry) throws(FileIOError) {
+        if root.manifestPrefix == nil, let path = entry.path.string, layout.premade.contains(path) { return }
+        let (root, relative) = route(entry.path)
+        guard let relative else { return }
+        try root.directory.makeDirectory(relative, mode: entry.mode & layout.directoryMode)
+    }
+
+    private mutating func file(_ entry: TarEntry) throws(UnderstudyError) -> FileToWrite<DirectoryOutput.Place> {
+        let (root, relative) = route(entry.path)
+        guard let relative else {
+            throw UnderstudyError(.protocolViolation, "server sent a file in place of directory \"\(entry.path)\"")
+        }
+        let path = root.manifestPrefix.map { $0.appending(entry.path) } ?? entry.path
+        if entry.mode & 0o100 != 0 { notes.noteExecutable("\"\(path)\"") }
+        return FileToWrite(
+            manifestPath: path, size: entry.size,
+            // Set-user-ID bits and permissions for others do not belong in a data directory.
+            place: .init(
+                directory: root.directory, relative: relative, mode: entry.mode & layout.directoryMode & 0o666,
+                sync: root.syncsEachFile))
+    }
+
+    /// The root and the path in it; nil for the root itself.
+    private func route(_ path: MemberPath) -> (MemberRoot.Open, RelativePath?) {
+        guard root.manifestPrefix == nil, let walRoot, isOfWALDirectory(path) else {
+            return (root, RelativePath(bytes: path.bytes))
+        }
+        let rest = path.bytes.dropFirst(layout.walName.utf8CodeUnitCount + 1)
+        return (walRoot, rest.isEmpty ? nil : RelativePath(bytes: rest))
+    }
+
+    private func isOfWALDirectory(_ path: MemberPath) -> Bool {
+        root.manifestPrefix == nil && (path.isBeneath(layout.walName) || path.string == "\(layout.walName)")
+    }
+
+    /// The OID if the path is `pg_tblspc/OID` or beneath it, and whether it is that path itself.
+    private func tablespacePlace(_ path: MemberPath) -> (oid: UInt32, isItself: Bool)? {
+        let parent = "pg_tblspc" as StaticString
+        guard path.isBeneath(parent) else { return nil }
+        let rest = path.bytes.dropFirst(parent.utf8CodeUnitCount + 1)
+        let name = rest.prefix { $0 != UInt8(ascii: "/") }
+        // Only in the server's spelling.
+        guard let oid = UInt32(String(decoding: name, as: UTF8.self)), "\(oid)".utf8.elementsEqual(name) else {
+            return nil
+        }
+        return (oid, name.count == rest.count)
+    }
+}

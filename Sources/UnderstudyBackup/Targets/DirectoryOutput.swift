@@ -1,0 +1,62 @@
+import UnderstudyCore
+import UnderstudyPlatform
+
+/// Writes files into directories.
+struct DirectoryOutput: MemberOutput, ~Copyable {
+    struct Place: Sendable {
+        var directory: ConfinedDirectory
+        var relative: RelativePath
+        var mode: UInt16
+        /// Whether the file must be on stable storage before it is closed.
+        var sync: Bool
+    }
+
+    private var file: OutputFile?
+    private var sync = false
+
+    mutating func open(_ place: Place, size: UInt64) throws(FileIOError) {
+        file = try OutputFile(in: place.directory, place.relative, mode: place.mode, size: size)
+        sync = place.sync
+    }
+
+    mutating func write(_ bytes: RawSpan) throws(FileIOError) {
+        try file?.write(bytes)
+    }
+
+    mutating func close() throws(FileIOError) {
+        try file.take()?.finish(sync: sync)
+    }
+}
+
+/// The manifest of a backup in a directory, under a temporary name.
+final class ManifestFileOutput: ManifestOutput {
+    private var file: FileDescriptor?
+    private let path: String
+    private let syncs: Bool
+    private var offset: Int64 = 0
+
+    /// Every server leaves names with this prefix out of a base backup, so no file of the copy can have this name.
+    static let temporaryName: RelativePath = "pgsql_tmp.understudy.backup_manifest"
+    static let name: RelativePath = "backup_manifest"
+
+    init(in directory: ConfinedDirectory, mode: UInt16, syncs: Bool) throws(UnderstudyError) {
+        path = directory.fullPath(Self.temporaryName)
+        self.syncs = syncs
+        do throws(FileIOError) { file = try directory.createFile(Self.temporaryName, mode: mode) } catch {
+            throw UnderstudyError(error)
+        }
+    }
+
+    func write(_ bytes: RawSpan) throws(UnderstudyError) {
+        do throws(FileIOError) { try file!.write(bytes, at: offset, path: path) } catch { throw UnderstudyError(error) }
+        offset += Int64(bytes.byteCount)
+    }
+
+    func close() throws(UnderstudyError) {
+        guard let file = file.take() else { return }
+        do throws(FileIOError) {
+            if syncs { try file.sync(path: path) }
+            try file.close(path: path)
+        } catch { throw UnderstudyError(error) }
+    }
+}

@@ -1,0 +1,191 @@
+package import Logging
+package import UnderstudyConfiguration
+package import UnderstudyCore
+package import UnderstudyPlatform
+import UnderstudyProtocol
+package import UnderstudyStreaming
+package import UnderstudyWAL
+
+/// A base backup as a data directory: the plain format, with the tablespaces and perhaps the WAL directory apart.
+package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
+    // Sendable: used by one thread at a time, as the run is.
+    /// The data directory, as an absolute path.
+    package let path: String
+    private let options: BaseBackup.Options
+    private let interrupt: Interrupt
+    private let logger: Logger
+    private var made: Made?
+    private var pool: WritePool<DirectoryOutput>?
+    private var sink: DirectorySink?
+
+    /// What ``prepare(_:)`` makes.
+    private struct Made {
+        var directories: TargetDirectories
+        var server: ServerFacts
+        var tablespaces: TablespaceLayout
+        var archives: [PlacedArchive] = []
+        var wal: ConfinedDirectory?
+    }
+
+    package init(path: String, options: BaseBackup.Options, interrupt: Interrupt, logger: Logger) {
+        self.path = absolutePath(path)
+        self.options = options
+        self.interrupt = interrupt
+        self.logger = logger
+    }
+
+    package var name: String { "directory \"\(path)\"" }
+    package var isMade: Bool { made != nil }
+    package var takesEditsFirst: Bool { false }
+    package var directory: ConfinedDirectory? { made?.directories.directory }
+    package var failure: UnderstudyError? { pool?.failure }
+    package var recordPlace: String? { made?.directories.hasMark == true ? path : nil }
+
+    private var leftovers: LeftoverPolicy {
+        LeftoverPolicy(
+            removes: options.forceClean, trust: TrustedUsers(owner: options.owner?.fileOwner), interrupt: interrupt,
+            logger: logger)
+    }
+
+    package func check() throws(UnderstudyError) -> LeftoverBackup? {
+        try BackupOptionRules.checkPlaces(options, dataDirectory: path)
+        let left = try leftovers.check(path, .target)
+        if let wal = options.walDirectory { try leftovers.check(wal, .wal) }
+        for mapping in options.tablespaceMappings { try leftovers.check(mapping.new, .tablespace) }
+        return left.map { LeftoverBackup(directory: $0, trust: leftovers.trust) }
+    }
+
+    package func prepare(_ plan: BackupPlan) throws(UnderstudyError) {
+        let server = plan.server
+        let tablespaces = try TablespaceLayout(plan.archives, options: options, dataDirectory: path)
+        try tablespaces.checkUnmapped(options, logger)
+        let directories = try TargetDirectories(
+            path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
+            syncMethod: options.syncMethod, leftovers: leftovers, slot: plan.slot, takesMode: options.takesTargetMode,
+            interrupt: interrupt)
+        made = Made(directories: directories, server: server, tablespaces: tablespaces)
+        warnOfMode(directories, server)
+        let archives = try tablespaces.makeRoots(directories, plan.archives)
+        made!.archives = archives
+        try SpaceCheck.check(archives)
+        guard options.wal == .stream || options.walDirectory != nil else { return }
+        made!.wal = try directories.makeWALDirectory(
+            named: server.version.walDirectoryName, at: options.walDirectory)
+        // WAL is acknowledged from here on, so a crash must not lose the names that lead to it.
+        if options.sync { try directories.syncNames() }
+    }
+
+    /// Warns if an existing target keeps a mode with which no server starts in it.
+    private func warnOfMode(_ directories: TargetDirectories, _ server: ServerFacts) {
+        let refused: UInt16 = server.version.showsDirectoryMode ? 0o027 : 0o077
+        guard !options.takesTargetMode, let mode = try? directories.directory.modeAndOwner().mode, mode & refused != 0
+        else { return }
+        let wanted = String(server.directoryMode, radix: 8)
+        logger.warning(
+            "\(name) keeps its mode 0\(String(mode & 0o777, radix: 8)), with which no server starts in it",
+            metadata: ["hint": "Before a start: chmod 0\(wanted) \(ShellText.pasted(path))."])
+    }
+
+    // MARK: - Members and WAL
+
+    /// After ``prepare(_:)``.
+    private var prepared: Made { made! }
+
+    package func makeSink(_ observer: MemberObserver) throws(UnderstudyError) -> DirectorySink {
+        let directories = prepared.directories, server = prepared.server, interrupt = interrupt
+        let pool = WritePool(observer: observer, makeOutput: { DirectoryOutput() }, interrupt: interrupt) {
+            interrupt.raise()
+        }
+        self.pool = pool
+        let archives = prepared.archives.compactMap { placed in placed.announced.oid.map { ($0, placed.root) } }
+        let sink = try DirectorySink(
+            DirectoryLayout(
+                data: directories.root(directories.data, prefix: nil),
+                wal: directories.wal.map { directories.root($0, prefix: nil) },
+                tablespaces: Dictionary(uniqueKeysWithValues: archives), links: prepared.tablespaces.links,
+                premade: directories.premade, version: server.version,
+                rules: MemberRules(version: server.version, includesWAL: options.wal == .fetch),
+                directoryMode: server.directoryMode),
+            pool: pool)
+        self.sink = sink
+        return sink
+    }
+
+    package func makeWALDestination() throws(UnderstudyError) -> any WALDestination {
+        BackupWALDirectory(directory: prepared.wal!, fileMode: prepared.server.fileMode, syncs: options.sync)
+    }
+
+    package func makeManifestOutput() throws(UnderstudyError) -> any ManifestOutput {
+        try ManifestFileOutput(
+            in: prepared.directories.directory, mode: prepared.server.fileMode, syncs: options.sync)
+    }
+
+    package func finishMembers() throws(UnderstudyError) {
+        guard let notes = sink?.notes else { return }
+        if notes.executables.count > 0 {
+            logger.notice("files that are executable on the primary are not so here: \(notes.executables.list)")
+        }
+        try prepared.tablespaces.makeMissingLinks(notes.linked, prepared.directories, logger)
+    }
+
+    package func history(of timeline: TimelineID) throws(UnderstudyError) -> [UInt8]? {
+        let name = RelativePath(timeline.historyFileName)
+        do throws(FileIOError) {
+            let wal =
+                if let wal = prepared.directories.wal {
+                    wal.directory
+                } else {
+                    try prepared.directories.directory.openDirectory(
+                        RelativePath(prepared.server.version.walDirectoryName))
+                }
+            return wal.exists(name) ? try wal.read(name, atMost: TimelineHistory.longestFile) : nil
+        } catch { throw UnderstudyError(error) }
+    }
+
+    // MARK: - The end
+
+    package func add(_ edit: StandbyConfiguration.FileEdit) throws(UnderstudyError) -> Bool {
+        do throws(FileIOError) {
+            return try edit.apply(in: prepared.directories.directory, mode: prepared.server.fileMode)
+        } catch { throw UnderstudyError(error) }
+    }
+
+    package func makeDurable(hasManifest: Bool) throws(UnderstudyError) {
+        let directories = prepared.directories
+        if options.sync {
+            logger.info("syncing data to disk ...")
+            try directories.sync()
+        }
+        if hasManifest {
+            // The stock tool's wording for this step, which callers may look for.
+            logger.info("renaming backup_manifest.tmp to backup_manifest")
+            do throws(FileIOError) {
+                try directories.directory.rename(ManifestFileOutput.temporaryName, to: ManifestFileOutput.name)
+                if options.sync { try directories.directory.sync() }
+            } catch { throw UnderstudyError(error) }
+        }
+        try directories.removeMarks()
+    }
+
+    package func undo(keepingRecord: Bool) -> [FileIOError] {
+        made?.directories.restore(keepingMark: keepingRecord) ?? []
+    }
+}
+
+extension StandbyConfiguration.FileEdit {
+    /// Makes the change; false if it is for an existing file, and there is none.
+    func apply(in directory: ConfinedDirectory, mode: UInt16) throws(FileIOError) -> Bool {
+        let name = RelativePath(name), bytes = Array(content.utf8)
+        let isThere = directory.exists(name)
+        if isThere && kind != .create {
+            try directory.append(bytes, to: name)
+            return true
+        }
+        guard kind != .appendIfPresent else { return false }
+        if isThere { try directory.remove(name) }
+        let file = try directory.createFile(name, mode: mode)
+        try unsafe file.write(bytes.span.bytes, at: 0, path: directory.fullPath(name))
+        try file.sync(path: directory.fullPath(name))
+        return true
+    }
+}

@@ -1,0 +1,56 @@
+import UnderstudyBackupFormat
+import UnderstudyCore
+import UnderstudyPlatform
+
+/// The second stage of a writer, behind the checksum: where the bytes of files go. Used by one thread.
+protocol MemberOutput: ~Copyable, SendableMetatype {
+    /// What the output must know about a file besides its size.
+    associatedtype Place: Sendable
+
+    mutating func open(_ place: Place, size: UInt64) throws(FileIOError)
+    mutating func write(_ bytes: RawSpan) throws(FileIOError)
+    /// Ends the open file.
+    mutating func close() throws(FileIOError)
+}
+
+/// One writer: passes files through both stages.
+struct FileWriter<Output: MemberOutput & ~Copyable>: ~Copyable {
+    private var digest: MemberDigest
+    private var output: Output
+    private let interrupt: Interrupt?
+    private var file: FileToWrite<Output.Place>?
+
+    init(digest: consuming MemberDigest, output: consuming Output, interrupt: Interrupt?) {
+        self.digest = digest
+        self.output = output
+        self.interrupt = interrupt
+    }
+
+    mutating func perform(_ batch: WriteBatch<Output.Place>) throws(UnderstudyError) {
+        do throws(FileIOError) {
+            // A batch may have a thousand files, and syncing each may take a while.
+            try checkInterrupt()
+            for command in batch.commands {
+                switch command {
+                case .open(let file):
+                    try checkInterrupt()
+                    try output.open(file.place, size: file.size)
+                    self.file = file
+                    digest.begin()
+                case .data(let range):
+                    let bytes = batch.block.bytes.extracting(range)
+                    digest.update(bytes)
+                    try output.write(bytes)
+                case .close:
+                    try checkInterrupt()
+                    try output.close()
+                    if let file = file.take() { digest.end(file.manifestPath, size: file.size) }
+                }
+            }
+        } catch { throw UnderstudyError(error) }
+    }
+
+    private func checkInterrupt() throws(FileIOError) {
+        if let interrupt, interrupt.isRaised { throw .interrupted(file.map { "\($0.manifestPath)" } ?? "") }
+    }
+}
