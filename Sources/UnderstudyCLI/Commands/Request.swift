@@ -3,15 +3,24 @@ enum Request<Plan: Sendable>: Sendable {
     case help, version
     case run(Plan)
 
-    /// - Parameter plan: Gives the options their meaning.
+    /// Reads a command line by the stock tools' rules.
+    ///
+    /// - Parameter plan: Gives the options, whose values are still text, their meaning.
     static func read(
         _ words: [String], of command: Command, as personality: Personality,
         plan: (OptionValues, _ operands: [String]) throws(UsageError) -> Plan
     ) throws(UsageError) -> Request {
-        switch try StockCommandLine.read(words, of: command, as: personality.line(of: command)) {
-        case .help: .help
-        case .version: .version
-        case .options(let values, let operands): .run(try plan(values, operands))
+        let normalised: StockArguments.Normalised
+        do throws(StockArguments.Complaint) {
+            normalised = try StockArguments(command.options).normalise(words)
+        } catch {
+            throw UsageError(error, see: personality.line(of: command))
+        }
+        // The first of the two ends the reading, as it does with the stock tools.
+        return switch normalised.options.first(where: { $0 == "--help" || $0 == "--version" }) {
+        case "--help": .help
+        case "--version": .version
+        default: .run(try plan(OptionValues(normalised.options), normalised.operands))
         }
     }
 }
