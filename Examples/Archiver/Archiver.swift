@@ -8,14 +8,14 @@ struct Archiver {
     static func main() async throws {
         let logger = Logger(label: "archiver")
         let archiver = WALArchiver(
-            source: CommandLine.arguments[1],
-            slot: .permanent("archive", createIfMissing: true),
+            source: ConnectionString(CommandLine.arguments[1]),
+            slot: .createIfMissing("archive"),
             destination: .directory(CommandLine.arguments[2], compression: .zstd(level: 3)),
             logger: logger)
 
         // Listening does not slow the stream down, however slow the listener is.
         let listening = Task {
-            for await event in archiver.events {
+            for await event in archiver.events() {
                 guard case .segmentFinished(let segment) = event else { continue }
                 print("finished \(segment.name), \(archiver.status.lagBytes) bytes behind the server")
             }

@@ -11,7 +11,7 @@ extension BaseBackup.Options {
         command.fastCheckpoint = checkpoint == .fast
         command.includeWAL = wal == .fetch
         command.noWaitForArchive = wal != .none
-        command.maxRate = maxRate
+        command.maxRate = maxRate?.kilobytesPerSecond
         command.verifyChecksums = verifyServerChecksums
         command.manifestChecksum = manifest ? manifestChecksum.rawValue : nil
         command.manifestForceEncode = manifestForceEncode
@@ -42,7 +42,7 @@ extension BaseBackup.Owner {
 enum BackupOptionRules {
     /// For any target.
     static func check(_ options: BaseBackup.Options) throws(UnderstudyError) {
-        if let rate = options.maxRate, !(32...1_048_576).contains(rate) {
+        if let rate = options.maxRate?.kilobytesPerSecond, !(32...1_048_576).contains(rate) {
             throw UnderstudyError(
                 .options, "transfer rate \(rate) is out of range",
                 hint: "Choose from 32 to 1048576 kilobytes per second.")
@@ -51,7 +51,7 @@ enum BackupOptionRules {
         if options.wal != .stream {
             switch options.slot {
             case .none, .temporary: break
-            case .existing, .create, .createOrTakeOver:
+            case .existing, .create, .createIfMissing:
                 throw UnderstudyError(
                     .options, "a replication slot can be used only when WAL is streamed",
                     hint: "Choose WAL method stream, or leave the slot out.")

@@ -10,7 +10,7 @@ extension BackupRun {
     func checkNames(_ session: Session) throws(UnderstudyError) {
         switch options.slot {
         case .none, .temporary: break
-        case .existing(let name), .create(let name), .createOrTakeOver(let name):
+        case .existing(let name), .create(let name), .createIfMissing(let name):
             if session.serverVersion.hasSlots { try session.checkSlotName(name) }
         }
         if options.writeRecoverySettings { try checkPrimaryConnInfo(session, passfile: nil) }

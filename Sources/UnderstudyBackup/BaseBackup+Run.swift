@@ -25,7 +25,8 @@ extension BaseBackup {
                 () throws(UnderstudyError) in
                 let target = DirectoryTarget(path: path, options: options, interrupt: interrupt, logger: logger)
                 let run = BackupRun(
-                    options: options, target: target, parameters: try parameters(), interrupt: interrupt,
+                    options: options, target: target, parameters: try ConnectionParameters(reading: source),
+                    interrupt: interrupt,
                     hurry: hurry, meter: meter, logger: logger)
                 return try run.run { session, _ throws(UnderstudyError) in
                     // With `writeRecoverySettings` such a name was refused already.
@@ -33,7 +34,8 @@ extension BaseBackup {
                 } addFiles: { facts throws(UnderstudyError) in
                     guard options.writeRecoverySettings else { return }
                     let recovery = RecoveryFiles(
-                        facts, target: target, parameters: try parameters(), overridesCopied: false)
+                        facts, target: target, parameters: try ConnectionParameters(reading: source),
+                        overridesCopied: false)
                     recovery.warn(logger)
                     try recovery.write()
                 }
@@ -44,9 +46,5 @@ extension BaseBackup {
             meter.finish(.failed)
             throw error
         }
-    }
-
-    private func parameters() throws(UnderstudyError) -> ConnectionParameters {
-        try ConnectionParameters(reading: source, overrides: overrides)
     }
 }

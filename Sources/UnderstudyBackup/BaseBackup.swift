@@ -14,15 +14,12 @@ public import UnderstudyWAL
 ///
 /// Source: PostgreSQL manual, "Streaming Replication Protocol", BASE_BACKUP.
 public struct BaseBackup: Sendable {
-    /// A libpq connection string: `keyword=value …` or a `postgresql://` URI.
-    public var source: String
-    /// libpq keywords and values that override those in `source`: `["host": "10.0.0.1"]`.
-    public var overrides: [String: String] = [:]
+    public var source: ConnectionString
     public var options: Options
     public var logger: Logger
 
     /// - Parameter logger: Receives events at level `info`; warnings, including the server's, at level `warning`.
-    public init(source: String, options: Options = .init(), logger: Logger = .silent) {
+    public init(source: ConnectionString, options: Options = .init(), logger: Logger = .silent) {
         self.source = source
         self.options = options
         self.logger = logger
@@ -31,7 +28,8 @@ public struct BaseBackup: Sendable {
 
 extension BaseBackup {
     /// How the backup gets the WAL that it needs.
-    public enum WALMethod: String, Sendable, CaseIterable {
+    @nonexhaustive
+    public enum WALMethod: String, Sendable, CaseIterable, Codable {
         /// Not at all: the server's archive must provide it.
         case none
         /// At the end of the backup, over the backup connection.
@@ -40,26 +38,14 @@ extension BaseBackup {
         case stream
     }
 
-    public enum Checkpoint: String, Sendable, CaseIterable {
+    @nonexhaustive
+    public enum Checkpoint: String, Sendable, CaseIterable, Codable {
         case fast, spread
     }
 
-    /// The replication slot that the WAL stream uses. Servers before 9.4 have none.
-    public enum Slot: Sendable, Equatable {
-        /// No slot: the server may remove WAL that the stream still needs.
-        case none
-        /// A temporary slot for the duration of the backup, if the server supports it (from 10); else none.
-        case temporary
-        /// An existing slot.
-        case existing(String)
-        /// A new permanent slot; an error if it exists. Dropped again if the backup fails.
-        case create(String)
-        /// A new permanent slot, or an existing one if it is physical and inactive, and its WAL is still there.
-        case createOrTakeOver(String)
-    }
-
     /// The checksum algorithm of the manifest, named as in the server's option MANIFEST_CHECKSUMS.
-    public enum ManifestChecksum: String, Sendable, CaseIterable {
+    @nonexhaustive
+    public enum ManifestChecksum: String, Sendable, CaseIterable, Codable {
         case none = "NONE"
         case crc32c = "CRC32C"
         case sha224 = "SHA224"
@@ -68,7 +54,7 @@ extension BaseBackup {
         case sha512 = "SHA512"
     }
 
-    public struct TablespaceMapping: Sendable, Equatable {
+    public struct TablespaceMapping: Sendable, Equatable, Codable {
         /// The tablespace's directory on the primary.
         public var old: String
         /// Its directory on this machine.
@@ -81,7 +67,8 @@ extension BaseBackup {
     }
 
     /// Which paths are accepted for tablespaces without a mapping: they go to the path that the server reports.
-    public enum UnmappedTablespaces: Sendable, Equatable {
+    @nonexhaustive
+    public enum UnmappedTablespaces: String, Sendable, CaseIterable, Codable {
         /// The paths are logged before the copy. One in `/etc`, `/usr` and the like, `/home`, `/root`, `/var/spool` or
         /// a user's home directory is refused unless it is mapped to itself.
         case guarded
@@ -90,7 +77,8 @@ extension BaseBackup {
     }
 
     /// How files are put on stable storage.
-    public enum SyncMethod: String, Sendable, CaseIterable {
+    @nonexhaustive
+    public enum SyncMethod: String, Sendable, CaseIterable, Codable {
         /// syncfs(2) where the file system is known to report every failure, else fsync(2) of each file.
         case automatic
         /// fsync(2) of each file and directory.
@@ -100,7 +88,7 @@ extension BaseBackup {
     }
 
     /// The owner of the files; needs root.
-    public struct Owner: Sendable, Equatable {
+    public struct Owner: Sendable, Equatable, Codable {
         public var user: UInt32
         public var group: UInt32
 
@@ -110,60 +98,86 @@ extension BaseBackup {
         }
     }
 
-    public struct Options: Sendable {
+    public struct Options: Sendable, Equatable, Codable {
         /// The label that the server writes into backup_label.
-        public var label = "understudy base backup"
-        public var wal = WALMethod.stream
-        public var checkpoint = Checkpoint.spread
-        public var slot = Slot.temporary
-        /// The most kilobytes (1024 bytes) per second that the server sends, 32 to 1048576; nil for no limit.
-        public var maxRate: Int?
-        public var tablespaceMappings: [TablespaceMapping] = []
+        public var label: String
+        public var wal: WALMethod
+        public var checkpoint: Checkpoint
+        public var slot: ReplicationSlot
+        /// The most that the server sends: 32 kB/s to 1 GB/s, and nil for no limit.
+        public var maxRate: TransferRate?
+        public var tablespaceMappings: [TablespaceMapping]
         /// Which paths are accepted for tablespaces without a mapping.
-        public var unmappedTablespaces = UnmappedTablespaces.guarded
+        public var unmappedTablespaces: UnmappedTablespaces
         /// Whether an existing target gets the mode of the server's data directory, without which no server starts in
         /// it. If not, it keeps its mode, as with the stock tool.
-        public var takesTargetMode = true
+        public var takesTargetMode: Bool
         /// An absolute path outside of the target for the WAL directory, or nil.
         public var walDirectory: String?
         /// Whether the server verifies page checksums as it sends (servers from 11).
-        public var verifyServerChecksums = true
+        public var verifyServerChecksums: Bool
         /// Whether the server makes a backup manifest (servers from 13). Without one, nothing is verified on arrival.
-        public var manifest = true
-        public var manifestChecksum = ManifestChecksum.crc32c
+        public var manifest: Bool
+        public var manifestChecksum: ManifestChecksum
         /// Whether all file names in the manifest are hex-encoded.
-        public var manifestForceEncode = false
+        public var manifestForceEncode: Bool
         /// Whether the server estimates the size first; without it, progress has no fraction and no remaining time.
-        public var estimateSize = true
+        public var estimateSize: Bool
         /// Whether the backup is on stable storage when `run` returns. If not, a slot advances as WAL is written.
-        public var sync = true
-        public var syncMethod = SyncMethod.automatic
+        public var sync: Bool
+        public var syncMethod: SyncMethod
         /// Whether a failed run removes what it made.
-        public var cleanUp = true
+        public var cleanUp: Bool
         /// Whether to first remove what a killed run left in the target: its files, identified by its mark, in all
         /// directories that it filled, and the slot that it created. Nothing else is removed.
-        public var forceClean = false
+        public var forceClean: Bool
         /// How often the WAL stream reports its position to the server; zero to report only when asked.
-        public var statusInterval = Duration.seconds(10)
+        public var statusInterval: Duration
         /// How long the server may be silent before the run gives up; nil for no limit. If it may have a reason (a
         /// checkpoint, WAL to be archived), it is first asked over another connection whether it is alive.
-        public var stallTimeout: Duration? = .seconds(300)
+        public var stallTimeout: Duration?
         public var owner: Owner?
         /// Whether to write the settings that make the copy a standby of its source (`-R`).
-        public var writeRecoverySettings = false
+        public var writeRecoverySettings: Bool
 
+        /// Each parameter is the property of its name.
         public init(
             label: String = "understudy base backup", wal: WALMethod = .stream, checkpoint: Checkpoint = .spread,
-            slot: Slot = .temporary
+            slot: ReplicationSlot = .temporary, maxRate: TransferRate? = nil,
+            tablespaceMappings: [TablespaceMapping] = [], unmappedTablespaces: UnmappedTablespaces = .guarded,
+            takesTargetMode: Bool = true, walDirectory: String? = nil, verifyServerChecksums: Bool = true,
+            manifest: Bool = true, manifestChecksum: ManifestChecksum = .crc32c, manifestForceEncode: Bool = false,
+            estimateSize: Bool = true, sync: Bool = true, syncMethod: SyncMethod = .automatic, cleanUp: Bool = true,
+            forceClean: Bool = false, statusInterval: Duration = .seconds(10), stallTimeout: Duration? = .seconds(300),
+            owner: Owner? = nil, writeRecoverySettings: Bool = false
         ) {
             self.label = label
             self.wal = wal
             self.checkpoint = checkpoint
             self.slot = slot
+            self.maxRate = maxRate
+            self.tablespaceMappings = tablespaceMappings
+            self.unmappedTablespaces = unmappedTablespaces
+            self.takesTargetMode = takesTargetMode
+            self.walDirectory = walDirectory
+            self.verifyServerChecksums = verifyServerChecksums
+            self.manifest = manifest
+            self.manifestChecksum = manifestChecksum
+            self.manifestForceEncode = manifestForceEncode
+            self.estimateSize = estimateSize
+            self.sync = sync
+            self.syncMethod = syncMethod
+            self.cleanUp = cleanUp
+            self.forceClean = forceClean
+            self.statusInterval = statusInterval
+            self.stallTimeout = stallTimeout
+            self.owner = owner
+            self.writeRecoverySettings = writeRecoverySettings
         }
     }
 
     /// The destination of a backup.
+    @nonexhaustive
     public enum Target: Sendable, Equatable {
         /// A directory in plain format: absent, or empty. Missing parents are created.
         case directory(String)
@@ -171,8 +185,9 @@ extension BaseBackup {
 }
 
 /// The progress of a backup.
-public struct BackupProgress: Sendable, Equatable {
-    public enum Phase: String, Sendable, CaseIterable {
+public struct BackupProgress: Sendable, Equatable, Codable {
+    @nonexhaustive
+    public enum Phase: String, Sendable, CaseIterable, Codable {
         case connecting, checkpoint, copying, finishingWAL, verifying, syncing, configuring, starting
         case done, failed
     }
@@ -213,7 +228,7 @@ public struct BackupProgress: Sendable, Equatable {
 }
 
 /// The result of a finished backup.
-public struct BackupResult: Sendable, Equatable {
+public struct BackupResult: Sendable, Equatable, Codable {
     public var startLSN: LSN
     public var endLSN: LSN
     public var timeline: TimelineID

@@ -182,7 +182,7 @@ public struct WALHoldings: Sendable, Equatable {
 }
 
 /// A position on a timeline.
-public struct WALPosition: Hashable, Sendable {
+public struct WALPosition: Hashable, Sendable, Codable {
     public var timeline: TimelineID
     public var lsn: LSN
 
@@ -193,7 +193,7 @@ public struct WALPosition: Hashable, Sendable {
 }
 
 /// WAL that the server removed before it was received. A restore cannot get past it.
-public struct WALGap: Hashable, Sendable {
+public struct WALGap: Hashable, Sendable, Codable {
     /// The position after the last byte held before the gap: within a segment if a partial file holds some of it.
     public var start: WALPosition
     /// Where the archive continues: a segment's start.

@@ -42,8 +42,24 @@ extension LSN: LosslessStringConvertible {
     }
 }
 
+/// Encoded as text: `"16/B374D848"`.
+extension LSN: Codable {
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer(), text = try container.decode(String.self)
+        guard let position = LSN(text) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "\"\(text)\" is no WAL position")
+        }
+        self = position
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
 /// A timeline number; 1 for a cluster that was never promoted.
-public struct TimelineID: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
+public struct TimelineID: RawRepresentable, Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     public var rawValue: UInt32
 
     public init(rawValue: UInt32) {

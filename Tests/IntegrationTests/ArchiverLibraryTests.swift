@@ -24,8 +24,9 @@ struct ArchiverLibraryTests {
         let cluster = try Cluster(installation)
         let memory = MemoryDestination()
         let archiver = WALArchiver(
-            source: cluster.connectionString(), slot: .permanent("archive", createIfMissing: true), destination: memory)
-        let events = archiver.events
+            source: ConnectionString(cluster.connectionString()), slot: .createIfMissing("archive"), destination: memory
+        )
+        let events = archiver.events()
         let running = Task { try await archiver.run() }
         var finished: [WALSegment] = []
         for await event in events {
@@ -47,6 +48,8 @@ struct ArchiverLibraryTests {
         running.cancel()
         try await running.value
         #expect(archiver.status.phase == .stopped)
+        let again = await #expect(throws: UnderstudyError.self) { try await archiver.run() }
+        #expect(again?.message == "this archiver has run already")
         #expect(
             try cluster.holds("SELECT restart_lsn >= '\(end)' FROM pg_replication_slots WHERE slot_name = 'archive'"))
     }
@@ -92,7 +95,7 @@ struct ArchiverLibraryTests {
     @Test("a stream hands out messages, and acknowledges what the program says")
     func stream() async throws {
         let cluster = try Cluster(.newest)
-        let client = ReplicationClient(source: cluster.connectionString())
+        let client = ReplicationClient(source: ConnectionString(cluster.connectionString()))
         try await client.createSlot("s1")
         let system = try await client.identifySystem()
         let slot = try #require(try await client.slot("s1"))
@@ -100,7 +103,8 @@ struct ArchiverLibraryTests {
         let size = UInt64(system.segmentSize)
         let start = LSN(rawValue: try #require(slot.restartLSN).rawValue / size * size)
         let stream = try await WALStream.connect(
-            source: cluster.connectionString(), from: WALPosition(timeline: system.timeline, lsn: start), slot: "s1")
+            source: ConnectionString(cluster.connectionString()),
+            from: WALPosition(timeline: system.timeline, lsn: start), slot: "s1")
         try write(segments: 2, on: cluster)
         var content: [UInt8] = []
         for try await message in stream {
@@ -120,10 +124,30 @@ struct ArchiverLibraryTests {
             Array(content.prefix(Int(size))) == (try FileTree.bytes("\(cluster.directory)/pg_wal/\(name)")))
     }
 
+    @Test("a slot that is to be created must be new, and must outlive the connection")
+    func slots() async throws {
+        let cluster = try Cluster(.newest)
+        func run(_ slot: ReplicationSlot) async throws {
+            var options = WALArchiver.Options(endLSN: LSN(rawValue: 1))
+            options.retriesFirstConnection = false
+            let archiver = WALArchiver(
+                source: ConnectionString(cluster.connectionString()), slot: slot, destination: MemoryDestination(),
+                options: options)
+            try await archiver.run()
+        }
+        try await run(.create("s1"))
+        #expect(try cluster.holds("SELECT restart_lsn IS NOT NULL FROM pg_replication_slots WHERE slot_name = 's1'"))
+        let twice = await #expect(throws: UnderstudyError.self) { try await run(.create("s1")) }
+        #expect(twice?.message == "replication slot \"s1\" already exists")
+        try await run(.createIfMissing("s1"))
+        let temporary = await #expect(throws: UnderstudyError.self) { try await run(.temporary) }
+        #expect(temporary?.code == .options)
+    }
+
     @Test("commands are plain functions, and say what is wrong")
     func commands() async throws {
         let cluster = try Cluster(.newest)
-        let client = ReplicationClient(source: cluster.connectionString())
+        let client = ReplicationClient(source: ConnectionString(cluster.connectionString()))
         #expect(try await client.slot("s1") == nil)
         try await client.createSlot("s1", reserveWAL: false)
         let unused = try #require(try await client.slot("s1"))

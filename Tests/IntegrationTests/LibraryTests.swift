@@ -12,7 +12,8 @@ import UnderstudyTestSupport
         let target = TestDirectory.freshPath("backup")
         let told = Locked<[BackupProgress]>([])
         var backup = BaseBackup(
-            source: cluster.connectionString(), options: .init(label: "nightly", wal: .stream, checkpoint: .fast))
+            source: ConnectionString(cluster.connectionString()),
+            options: .init(label: "nightly", wal: .stream, checkpoint: .fast))
         // The stock tool, which looks at the result, runs as another user than this test where that is root's.
         backup.options.owner = Account.postgres.map { .init(user: $0.user, group: $0.group) }
         let result = try await backup.run(into: .directory(target)) { progress in
@@ -38,8 +39,8 @@ import UnderstudyTestSupport
         let cluster = try Cluster(.newest)
         let parent = try TestDirectory.make("parent")
         var options = BaseBackup.Options(checkpoint: .fast, slot: .create("mine"))
-        options.maxRate = 32
-        let backup = BaseBackup(source: cluster.connectionString(), options: options)
+        options.maxRate = .kilobytesPerSecond(32)
+        let backup = BaseBackup(source: ConnectionString(cluster.connectionString()), options: options)
         let (phases, continuation) = AsyncStream.makeStream(of: BackupProgress.Phase.self)
         let running = Task {
             try await backup.run(into: .directory("\(parent)/deep/target")) { continuation.yield($0.phase) }
@@ -57,9 +58,10 @@ import UnderstudyTestSupport
         let target = TestDirectory.freshPath("standby")
         var options = StandbyClone.Options()
         options.backup.checkpoint = .fast
-        options.slot = "standby1"
+        options.slot = .createIfMissing("standby1")
         options.port = 5999
-        let result = try await StandbyClone(primary: cluster.connectionString(), options: options).run(into: target)
+        let result = try await StandbyClone(source: ConnectionString(cluster.connectionString()), options: options).run(
+            into: target)
         #expect(result.slotWasMade)
         #expect(result.startCommand.contains("-D \(target)"))
         #expect(result.standby == nil)

@@ -19,21 +19,21 @@ struct BackupOptionRulesTests {
     @Test("that make sense pass")
     func sound() throws {
         try check { _ in }
-        try check { $0.maxRate = 32 }
-        try check { $0.maxRate = 1_048_576 }
+        try check { $0.maxRate = .kilobytesPerSecond(32) }
+        try check { $0.maxRate = .megabytesPerSecond(1024) }
         try check { $0.walDirectory = "/srv/wal" }
         try check {
             $0.wal = .none
             $0.slot = .none
         }
         try check { $0.wal = .fetch }
-        try check { $0.slot = .createOrTakeOver("s") }
+        try check { $0.slot = .createIfMissing("s") }
         try check { $0.tablespaceMappings = [.init(from: "/a", to: "/b"), .init(from: "/c", to: "/d")] }
     }
 
     @Test("a rate out of range is refused", arguments: [31, 0, -1, 1_048_577, Int.max])
     func rate(_ rate: Int) {
-        let error = #expect(throws: UnderstudyError.self) { try check { $0.maxRate = rate } }
+        let error = #expect(throws: UnderstudyError.self) { try check { $0.maxRate = .kilobytesPerSecond(rate) } }
         #expect(error?.code == .options)
         #expect(error?.message == "transfer rate \(rate) is out of range")
         #expect(error?.hint == "Choose from 32 to 1048576 kilobytes per second.")
@@ -41,7 +41,7 @@ struct BackupOptionRulesTests {
 
     @Test("a slot needs a stream", arguments: [BaseBackup.WALMethod.none, .fetch])
     func slot(_ method: BaseBackup.WALMethod) {
-        for slot in [.existing("s"), .create("s"), .createOrTakeOver("s")] as [BaseBackup.Slot] {
+        for slot in [.existing("s"), .create("s"), .createIfMissing("s")] as [ReplicationSlot] {
             let error = #expect(throws: UnderstudyError.self) {
                 try check {
                     $0.wal = method
@@ -73,7 +73,7 @@ struct BackupOptionRulesTests {
     @Test("become the command that the server gets")
     func command() {
         var options = BaseBackup.Options(label: "l", wal: .fetch, checkpoint: .fast)
-        options.maxRate = 100
+        options.maxRate = .kilobytesPerSecond(100)
         options.verifyServerChecksums = false
         options.manifestChecksum = .sha512
         options.manifestForceEncode = true

@@ -22,9 +22,9 @@ struct BasebackupPlanTests {
         #expect(plan.options.wal == .fetch)
         #expect(plan.options.slot == .none)
         #expect(plan.progress && plan.verbose)
-        #expect(plan.connection.source == "")
+        #expect(plan.connection.source.text == "")
         #expect(
-            plan.connection.overrides == [
+            plan.connection.source.overrides == [
                 "fallback_application_name": "understudy", "host": "10.0.0.1", "user": "r",
             ])
         #expect(plan.connection.password == .onDemand)
@@ -59,7 +59,7 @@ struct BasebackupPlanTests {
         #expect(options.writeRecoverySettings)
         #expect(options.slot == .create("s1"))
         #expect(options.syncMethod == .fsync)
-        #expect(options.maxRate == 2048)
+        #expect(options.maxRate == .megabytesPerSecond(2))
         #expect(options.tablespaceMappings == [.init(from: "/a", to: "/b"), .init(from: "/c", to: "/d")])
         #expect(options.walDirectory == "/w")
         #expect(options.checkpoint == .fast)
@@ -68,8 +68,8 @@ struct BasebackupPlanTests {
         #expect(options.statusInterval == .zero)
         #expect(!options.verifyServerChecksums)
         #expect(options.manifestChecksum == .sha256 && options.manifestForceEncode)
-        #expect(plan.connection.source == "service=x")
-        #expect(plan.connection.overrides["port"] == "5433")
+        #expect(plan.connection.source.text == "service=x")
+        #expect(plan.connection.source.overrides["port"] == "5433")
         #expect(try !self.plan("-D d --no-manifest").options.manifest)
         #expect(try !self.plan("-D d --no-estimate-size").options.estimateSize)
         #expect(try self.plan("-D d -S s1").options.slot == .existing("s1"))

@@ -22,11 +22,11 @@ struct ClonePlanTests {
     @Test("without options it is a copy with a spread checkpoint that is not started")
     func defaults() throws {
         let plan = try plan("--primary host=h_user=r -D d --no-slot")
-        #expect(plan.connection.source == "host=h user=r")
-        #expect(plan.connection.overrides == ["fallback_application_name": "understudy"])
+        #expect(plan.connection.source.text == "host=h user=r")
+        #expect(plan.connection.source.overrides == ["fallback_application_name": "understudy"])
         #expect(plan.directory == "d")
         #expect(plan.progress == .auto)
-        #expect(plan.options.slot == nil)
+        #expect(plan.options.slot == .none)
         #expect(plan.options.start == nil)
         #expect(plan.options.passfile == nil && plan.options.port == nil && plan.options.configFile == nil)
         #expect(!plan.options.generateConfig)
@@ -45,23 +45,23 @@ struct ClonePlanTests {
             --progress=json
             """, users: Self.root)
         let options = plan.options
-        #expect(plan.connection.source == "")
+        #expect(plan.connection.source.text == "")
         #expect(
-            plan.connection.overrides == [
+            plan.connection.source.overrides == [
                 "fallback_application_name": "understudy", "host": "h", "port": "5433", "user": "r",
             ])
         #expect(plan.connection.password == .never)
         #expect(options.backup.tablespaceMappings == [.init(from: "/a", to: "/b")])
         #expect(options.backup.walDirectory == "/w")
         #expect(options.backup.owner == Self.postgres)
-        #expect(options.slot == "s1")
+        #expect(options.slot == .createIfMissing("s1"))
         #expect(options.passfile == "pf")
         #expect(options.port == 5434)
         #expect(options.configFile == "c")
         #expect(options.binDirectory == "b")
         #expect(options.start?.wait == .seconds(120))
         #expect(options.backup.checkpoint == .fast)
-        #expect(options.backup.maxRate == 1024)
+        #expect(options.backup.maxRate == .kilobytesPerSecond(1024))
         #expect(options.backup.label == "label")
         #expect(!options.backup.cleanUp && !options.backup.sync && !options.backup.verifyServerChecksums)
         #expect(plan.verbose)

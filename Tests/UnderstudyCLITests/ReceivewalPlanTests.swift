@@ -36,7 +36,7 @@ struct ReceivewalPlanTests {
         #expect(options.reconnects)
         #expect(!options.retriesFirstConnection)
         #expect(!plan.progress && !plan.verbose)
-        #expect(plan.connection.overrides == ["fallback_application_name": "pg_receivewal"])
+        #expect(plan.connection.source.overrides == ["fallback_application_name": "pg_receivewal"])
         #expect(plan.connection.password == .onDemand)
     }
 
@@ -48,9 +48,9 @@ struct ReceivewalPlanTests {
                 "--directory=/srv/barman/pg/streaming", "--slot=barman", "--synchronous",
             ], as: .receiveWAL)
         #expect(plan.action == directory("/srv/barman/pg/streaming"))
-        #expect(plan.slot == .permanent("barman", createIfMissing: false))
+        #expect(plan.slot == .existing("barman"))
         #expect(plan.options.synchronous && !plan.options.reconnects && plan.verbose)
-        #expect(plan.connection.source == "host=pg user=barman replication=true")
+        #expect(plan.connection.source.text == "host=pg user=barman replication=true")
         #expect(plan.connection.password == .never)
     }
 
@@ -62,7 +62,7 @@ struct ReceivewalPlanTests {
             --recreate-slot --max-lag 10GB -r 2M --stall-timeout=30s -P
             """)
         #expect(plan.action == directory("d", .lz4(level: 5), sync: false))
-        #expect(plan.slot == .permanent("s1", createIfMissing: false))
+        #expect(plan.slot == .existing("s1"))
         let options = plan.options
         #expect(options.startLSN == LSN("1/0"))
         #expect(options.endLSN == LSN("1/2A"))
@@ -70,12 +70,12 @@ struct ReceivewalPlanTests {
         #expect(options.statusInterval == .seconds(3))
         #expect(options.maxLag == 10 << 30)
         #expect(options.recreatesSlot)
-        #expect(options.maxRate == 2048)
+        #expect(options.maxRate == .megabytesPerSecond(2))
         #expect(options.stallTimeout == .seconds(30))
         #expect(plan.progress && plan.verbose)
-        #expect(plan.connection.source == "service=x")
+        #expect(plan.connection.source.text == "service=x")
         #expect(
-            plan.connection.overrides == [
+            plan.connection.source.overrides == [
                 "fallback_application_name": "understudy", "host": "h", "port": "5433", "user": "r",
             ])
         #expect(plan.connection.password == .always)
@@ -158,7 +158,7 @@ struct ReceivewalPlanTests {
     func emptyValues() throws {
         let plan = try plan(words: ["-D", "", "--host=", "-Z", "", "-d", ""])
         #expect(plan.action == directory(""))
-        #expect(plan.connection.overrides["host"] == "")
+        #expect(plan.connection.source.overrides["host"] == "")
         #expect(throws: UsageError.self) { try self.plan(words: ["-D", "d", "-E", ""]) }
     }
 

@@ -12,7 +12,7 @@ struct ValueTests {
             ("1024M", 1_048_576), ("1e3", 1000), ("0.5M", 512), ("32.9", 32), ("+40", 40),
         ])
     func rate(text: String, expected: Int) throws {
-        #expect(try TransferRate.parse(text) == expected)
+        #expect(try RateArgument.parse(text) == .kilobytesPerSecond(expected))
     }
 
     @Test(
@@ -33,7 +33,7 @@ struct ValueTests {
             ("1e", "invalid --max-rate unit: \"e\""),
         ])
     func badRate(text: String, message: String) {
-        let error = #expect(throws: UsageError.self) { try TransferRate.parse(text) }
+        let error = #expect(throws: UsageError.self) { try RateArgument.parse(text) }
         #expect(error?.message == message)
     }
 

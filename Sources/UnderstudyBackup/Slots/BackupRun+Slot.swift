@@ -13,7 +13,7 @@ extension BackupRun {
     func checkHolds(_ session: Session) throws(UnderstudyError) -> LSN? {
         let name: String
         switch options.slot {
-        case .existing(let wanted), .createOrTakeOver(let wanted): name = wanted
+        case .existing(let wanted), .createIfMissing(let wanted): name = wanted
         case .none, .temporary, .create: return nil
         }
         guard session.serverVersion.invalidatesSlots else { return nil }

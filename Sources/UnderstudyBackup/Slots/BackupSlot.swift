@@ -26,7 +26,7 @@ struct BackupSlot {
     ///   - holds: The position from which an existing slot holds WAL, read over an ordinary connection (before 15).
     ///   - mayMove: Whether a flush position may be reported: see ``FlushLimit``.
     init(
-        _ wanted: BaseBackup.Slot, session: Session, identity: SystemIdentity, segmentSize: WALSegmentSize,
+        _ wanted: ReplicationSlot, session: Session, identity: SystemIdentity, segmentSize: WALSegmentSize,
         holds: LSN?, mayMove: Bool, logger: Logger
     ) throws(UnderstudyError) {
         let version = session.serverVersion
@@ -45,13 +45,13 @@ struct BackupSlot {
             permanent = name
             streamed = name
             if position == nil { try reserve(name, session, identity, segmentSize, mayMove: mayMove, logger) }
-        case .create(let name), .createOrTakeOver(let name):
+        case .create(let name), .createIfMissing(let name):
             try Self.requireSlots(version)
             permanent = name
             streamed = name
             do throws(UnderstudyError) {
                 try session.makeSlot(name, temporary: false, reserveWAL: true)
-            } catch  where error.sqlState == "42710" && wanted == .createOrTakeOver(name) {
+            } catch  where error.sqlState == "42710" && wanted == .createIfMissing(name) {
                 let position = try Self.probe(name, session, identity, segmentSize) ?? holds
                 logger.notice("taking over replication slot \"\(name)\"")
                 // The slot holds all WAL that this run needs. If the run fails, it must still hold what it held before,

@@ -1,3 +1,5 @@
+import Understudy
+
 /// When to ask the user for a password.
 enum PasswordPolicy: Sendable, Equatable {
     /// `-w`
@@ -10,24 +12,22 @@ enum PasswordPolicy: Sendable, Equatable {
 
 /// The server to connect to: the connection string, and the keywords that override it.
 struct ConnectionRequest: Sendable, Equatable {
-    /// The argument of `-d`; the library parses it, so that URIs, services and the environment work as in libpq.
-    var source: String
-    var overrides: [String: String]
+    /// The argument of `-d`, which the library parses, so that URIs, services and the environment work as in libpq.
+    var source: ConnectionString
     var password: PasswordPolicy
 
     /// `-h`, `-p` and `-U` override the connection string, as with the stock tools.
     init(source: String?, host: String?, port: String?, user: String?, password: PasswordPolicy, program: String) {
-        self.source = source ?? ""
+        self.source = ConnectionString(source ?? "", overrides: ["fallback_application_name": program])
+        self.source.overrides["host"] = host
+        self.source.overrides["port"] = port
+        self.source.overrides["user"] = user
         self.password = password
-        overrides = ["fallback_application_name": program]
-        overrides["host"] = host
-        overrides["port"] = port
-        overrides["user"] = user
     }
 
-    func overrides(password: String?) -> [String: String] {
-        var result = overrides
-        if let password { result["password"] = password }
+    func source(password: String?) -> ConnectionString {
+        var result = source
+        if let password { result.overrides["password"] = password }
         return result
     }
 }

@@ -92,11 +92,11 @@ public struct Program: Sendable {
     ///
     /// - Parameters:
     ///   - remains: What is left where the process ends at once.
-    ///   - operation: Gets the connection keywords that beat the connection string.
+    ///   - operation: Gets the connection string with the password.
     func work<Result: Sendable>(
         _ connection: ConnectionRequest, console: Console, ending: Interruption.Ending = .cleaningUp,
         remains: Remains,
-        operation: @escaping @Sendable (_ overrides: [String: String]) async throws(UnderstudyError) -> Result
+        operation: @escaping @Sendable (_ source: ConnectionString) async throws(UnderstudyError) -> Result
     ) async throws(UnderstudyError) -> Result {
         let signals: SignalFeed
         try AddressSpace.check()
@@ -122,7 +122,7 @@ public struct Program: Sendable {
                     return try await PasswordPrompt.ask()
                 },
                 attempt: { password throws(UnderstudyError) in
-                    try await operation(connection.overrides(password: password))
+                    try await operation(connection.source(password: password))
                 })
         }
     }

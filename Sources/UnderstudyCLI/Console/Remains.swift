@@ -48,10 +48,10 @@ enum Remains: Sendable {
     }
 
     /// For a `basebackup` command line.
-    static func copy(_ directory: String, slot: BaseBackup.Slot) -> Remains {
+    static func copy(_ directory: String, slot: ReplicationSlot) -> Remains {
         switch slot {
         case .none, .temporary, .existing: .copy(directory, slot: nil)
-        case .create(let name), .createOrTakeOver(let name): .copy(directory, slot: name)
+        case .create(let name), .createIfMissing(let name): .copy(directory, slot: name)
         }
     }
 

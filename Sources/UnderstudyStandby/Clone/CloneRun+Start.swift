@@ -15,7 +15,7 @@ extension CloneRun {
             directory: target.path, configFile: options.configFile.map(absolutePath),
             owner: options.backup.owner, passfile: passfileOfServer)
         var done = StandbyClone.Result(
-            backup: result, slot: options.slot, slotWasMade: slotWasMade, startCommand: server.startCommand,
+            backup: result, slot: options.slot.name, slotWasMade: slotWasMade, startCommand: server.startCommand,
             standby: nil)
         let isStartable = hasConfiguration || options.configFile != nil
         guard let start = options.start else {

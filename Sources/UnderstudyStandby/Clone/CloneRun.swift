@@ -93,7 +93,7 @@ final class CloneRun: @unchecked Sendable {
             programs = try? ServerPrograms(version, given: nil)
         }
         let look = try PrimaryFacts(
-            parameters, version: version, slot: options.slot, interrupt: interrupt,
+            parameters, version: version, slot: options.slot.name, interrupt: interrupt,
             patience: options.backup.stallTimeout, logger: logger)
         if look.configurationIsInside == false && options.start != nil && !mayStartWithoutOwnConfiguration {
             throw Self.noConfiguration(code: .options)

@@ -23,9 +23,9 @@ extension StandbyClone {
         let meter = ProgressMeter(progress)
         meter.start()
         do throws(UnderstudyError) {
-            let parameters = try ConnectionParameters(reading: primary, overrides: overrides)
+            let parameters = try ConnectionParameters(reading: source)
             var backupOptions = options.backup
-            backupOptions.slot = options.slot.map { .createOrTakeOver($0) } ?? .temporary
+            backupOptions.slot = options.slot.name == nil ? .temporary : options.slot
             let target = DirectoryTarget(
                 path: directory, options: backupOptions, interrupt: interrupt, logger: logger)
             let clone = CloneRun(

@@ -5,24 +5,22 @@ public import UnderstudyCore
 /// Creates a standby of a running primary: a base backup with a permanent slot, recovery settings for the server's
 /// version, and, if asked, a started server that streams.
 public struct StandbyClone: Sendable {
-    /// A libpq connection string of the primary.
-    public var primary: String
-    /// libpq keywords and values that override those in `primary`.
-    public var overrides: [String: String] = [:]
+    /// The primary.
+    public var source: ConnectionString
     public var options: Options
     public var logger: Logger
 
-    public init(primary: String, options: Options = .init(), logger: Logger = .silent) {
-        self.primary = primary
+    public init(source: ConnectionString, options: Options = .init(), logger: Logger = .silent) {
+        self.source = source
         self.options = options
         self.logger = logger
     }
 
-    public struct Options: Sendable {
+    public struct Options: Sendable, Equatable, Codable {
         /// The options of the base backup. The clone sets its slot and recovery settings.
-        public var backup = BaseBackup.Options(label: "understudy clone")
-        /// The permanent slot that the standby uses, or nil for none.
-        public var slot: String?
+        public var backup: BaseBackup.Options
+        /// The permanent slot that the standby uses, or none.
+        public var slot: ReplicationSlot
         /// A password file to write, instead of the password in primary_conninfo.
         public var passfile: String?
         /// The port that the standby listens on; nil for the primary's.
@@ -30,16 +28,30 @@ public struct StandbyClone: Sendable {
         /// A postgresql.conf outside the data directory, as on Debian.
         public var configFile: String?
         /// Whether to create minimal configuration files if the copy has none.
-        public var generateConfig = false
+        public var generateConfig: Bool
         /// The directory of pg_ctl; nil to search the usual places for the primary's major version.
         public var binDirectory: String?
         /// If not nil, starts the standby and waits until it streams.
         public var start: Start?
 
-        public init() {}
+        /// Each parameter is the property of its name.
+        public init(
+            backup: BaseBackup.Options = .init(label: "understudy clone"), slot: ReplicationSlot = .none,
+            passfile: String? = nil, port: Int? = nil, configFile: String? = nil, generateConfig: Bool = false,
+            binDirectory: String? = nil, start: Start? = nil
+        ) {
+            self.backup = backup
+            self.slot = slot
+            self.passfile = passfile
+            self.port = port
+            self.configFile = configFile
+            self.generateConfig = generateConfig
+            self.binDirectory = binDirectory
+            self.start = start
+        }
     }
 
-    public struct Start: Sendable {
+    public struct Start: Sendable, Equatable, Codable {
         /// How long to wait until the standby streams.
         public var wait = Duration.seconds(60)
 
@@ -48,7 +60,7 @@ public struct StandbyClone: Sendable {
         }
     }
 
-    public struct Result: Sendable {
+    public struct Result: Sendable, Equatable, Codable {
         public var backup: BackupResult
         /// The slot, and whether the clone created it.
         public var slot: String?
@@ -72,7 +84,7 @@ public struct StandbyClone: Sendable {
 }
 
 /// A started standby.
-public struct StandbyState: Sendable {
+public struct StandbyState: Sendable, Equatable, Codable {
     public var processID: Int32
     public var port: Int
     public var socketDirectory: String?

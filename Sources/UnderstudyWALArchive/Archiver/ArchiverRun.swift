@@ -23,6 +23,8 @@ struct ArchiverRun {
     /// The end of the archive when the connection was made.
     private var archiveEnd: WALPosition?
     var slotCare = SlotTracker()
+    /// A slot is created once; later connections find it.
+    private var slot: ReplicationSlot
 
     var state: ArchiverState { archiver.state }
     var options: WALArchiver.Options { archiver.options }
@@ -30,7 +32,8 @@ struct ArchiverRun {
 
     init(_ archiver: WALArchiver) throws(UnderstudyError) {
         self.archiver = archiver
-        parameters = try ConnectionParameters(reading: archiver.source, overrides: archiver.options.overrides)
+        slot = archiver.slot
+        parameters = try ConnectionParameters(reading: archiver.source)
     }
 
     mutating func run() throws(UnderstudyError) {
@@ -56,8 +59,9 @@ struct ArchiverRun {
         try checkSystem(server)
         try slotCare.checkName(session, logger)
         var slot = try ArchiverSlot(
-            archiver.slot, session, server, parameters: parameters, recreates: options.recreatesSlot, care: &slotCare,
+            self.slot, session, server, parameters: parameters, recreates: options.recreatesSlot, care: &slotCare,
             state: state, logger: logger)
+        if case .create(let name) = self.slot { self.slot = .existing(name) }
         let history = try readHistory(session, server)
         let holdings = try open(server, history, slot)
         defer { archiver.destination.close() }
@@ -169,7 +173,7 @@ struct ArchiverRun {
                 machine: ReceiveMachine(
                     start: start.lsn, timeline: start.timeline, segmentSize: server.segmentSize, held: durable,
                     reserved: min(slot.restart?.lsn ?? .invalid, server.identity.position), policy: policy),
-                bytesPerSecond: options.maxRate.map { UInt64($0) * 1024 }, requestsChanged: state.requestsChanged,
+                bytesPerSecond: options.maxRate?.bytesPerSecond, requestsChanged: state.requestsChanged,
                 requests: { [end = options.endLSN] in
                     var requests = state.requests
                     // Stops beyond the position, not at it, like pg_receivewal.

@@ -22,11 +22,17 @@ struct ArchiverSlot {
     private(set) var isUncertain = false
 
     init(
-        _ slot: WALArchiver.Slot, _ session: Session, _ server: ServerFacts, parameters: ConnectionParameters,
+        _ slot: ReplicationSlot, _ session: Session, _ server: ServerFacts, parameters: ConnectionParameters,
         recreates: Bool, care: inout SlotTracker, state: ArchiverState, logger: Logger
     ) throws(UnderstudyError) {
         name = slot.name
-        guard case .permanent(let name, let createIfMissing) = slot else { return }
+        guard slot != .temporary else {
+            throw UnderstudyError(
+                .options, "an archiver has no temporary slot: the server would remove WAL while it is away",
+                hint: "Use a permanent slot.")
+        }
+        guard let name = slot.name else { return }
+        let isWanted = slot == .create(name) || slot == .createIfMissing(name)
         guard server.version.hasSlots else {
             throw UnderstudyError(
                 .options, "server version \(server.version) has no replication slots",
@@ -36,11 +42,16 @@ struct ArchiverSlot {
         let look = try care.look(name, session, server, parameters.pinned(to: session), state.interrupt)
         var found = look.state
         if let found, found.kind != "physical" { throw Self.notPhysical(name, found.kind) }
-        if found == nil, createIfMissing {
+        if case .create = slot, found != nil {
+            throw UnderstudyError(
+                .slot, "replication slot \"\(name)\" already exists",
+                hint: "Choose another name, or use the slot that exists.", sqlState: "42710")
+        }
+        if found == nil, isWanted {
             do throws(UnderstudyError) {
                 try session.makeSlot(name, temporary: false, reserveWAL: true)
                 logger.info("created replication slot \"\(name)\"")
-            } catch  where error.sqlState == "42710" && !look.isKnown {
+            } catch  where error.sqlState == "42710" && !look.isKnown && slot != .create(name) {
                 // It existed, which nothing had shown.
                 care.sayUncertain(look, name, recreates: recreates && server.version.invalidatesSlots, logger)
             }

@@ -9,6 +9,7 @@ final class ArchiverState: Sendable {
     struct Values: Sendable {
         var status = WALArchiver.Status()
         var behindSince: ContinuousClock.Instant?
+        var hasBegun = false
         var stopIsAsked = false
         var isStreaming = false
         var isSynchronous: Bool
@@ -33,7 +34,15 @@ final class ArchiverState: Sendable {
         values = Monitor(Values(isSynchronous: isSynchronous))
     }
 
-    // MARK: - Wishes
+    /// - Returns: False for all calls but the first.
+    func begin() -> Bool {
+        values.update { values in
+            defer { values.hasBegun = true }
+            return !values.hasBegun
+        }
+    }
+
+    // MARK: - Requests
 
     /// Ends the run in order: what was received is synced and acknowledged first.
     func stop() {

@@ -11,7 +11,7 @@ public import UnderstudyWAL
 /// ```swift
 /// let archiver = WALArchiver(
 ///     source: "host=db1,db2 user=archiver target_session_attrs=read-write",
-///     slot: .permanent("archive", createIfMissing: true),
+///     slot: .createIfMissing("archive"),
 ///     destination: .directory("/srv/wal", compression: .zstd(level: 3)),
 ///     logger: logger)
 /// try await ServiceGroup(services: [archiver], gracefulShutdownSignals: [.sigterm], logger: logger).run()
@@ -23,64 +23,67 @@ public import UnderstudyWAL
 ///
 /// Source: the server commands START_REPLICATION, IDENTIFY_SYSTEM, TIMELINE_HISTORY and READ_REPLICATION_SLOT.
 public final class WALArchiver: Service {
-    public enum Slot: Sendable, Equatable {
-        /// No slot: the server may remove WAL before it has been received.
-        case none
-        /// An existing slot, or with `createIfMissing` a new one that holds WAL from its creation on.
-        case permanent(String, createIfMissing: Bool)
-
-        var name: String? {
-            switch self {
-            case .none: nil
-            case .permanent(let name, _): name
-            }
-        }
-    }
-
-    public struct Options: Sendable {
-        /// libpq keywords and values that override those in the connection string.
-        public var overrides: [String: String] = [:]
+    public struct Options: Sendable, Equatable, Codable {
         /// Where to begin (rounded down to a segment's start), unless the destination already goes further.
         public var startLSN: LSN?
         /// The stream ends successfully once it has passed this position.
         public var endLSN: LSN?
         /// Syncs and acknowledges received WAL at once, as a synchronous standby should. This also applies while the
         /// server lists the archiver as one, if an ordinary connection is allowed.
-        public var synchronous = false
+        public var synchronous: Bool
         /// How often to send a status update unasked; nil to send one only when something changes or the server asks.
-        public var statusInterval: Duration? = .seconds(10)
+        public var statusInterval: Duration?
         /// Recreates a slot that the server has invalidated, and creates a missing one. The stream continues where the
         /// server still has WAL; a gap before that is reported to the destination and to the listeners. Otherwise
         /// ``run()`` throws ``UnderstudyError/Code/slotInvalidated``. A slot that is in use, or that may still hold
         /// WAL, is never dropped.
-        public var recreatesSlot = false
-        /// The most kilobytes (1024 bytes) of WAL per second; nil for no limit.
-        public var maxRate: Int?
+        public var recreatesSlot: Bool
+        /// The most WAL that is received; nil for no limit.
+        public var maxRate: TransferRate?
         /// Warns when more than this many bytes of the server's WAL are not acknowledged; nil for never.
         public var maxLag: UInt64?
         /// How long the server may be silent before the connection is dropped; nil for no limit.
-        public var stallTimeout: Duration? = .seconds(300)
+        public var stallTimeout: Duration?
         /// Whether to reconnect after a connection is lost. Otherwise ``run()`` throws.
-        public var reconnects = true
+        public var reconnects: Bool
         /// Whether to retry the very first connection, too.
-        public var retriesFirstConnection = true
+        public var retriesFirstConnection: Bool
 
-        public init() {}
+        /// Each parameter is the property of its name.
+        public init(
+            startLSN: LSN? = nil, endLSN: LSN? = nil, synchronous: Bool = false,
+            statusInterval: Duration? = .seconds(10), recreatesSlot: Bool = false, maxRate: TransferRate? = nil,
+            maxLag: UInt64? = nil, stallTimeout: Duration? = .seconds(300), reconnects: Bool = true,
+            retriesFirstConnection: Bool = true
+        ) {
+            self.startLSN = startLSN
+            self.endLSN = endLSN
+            self.synchronous = synchronous
+            self.statusInterval = statusInterval
+            self.recreatesSlot = recreatesSlot
+            self.maxRate = maxRate
+            self.maxLag = maxLag
+            self.stallTimeout = stallTimeout
+            self.reconnects = reconnects
+            self.retriesFirstConnection = retriesFirstConnection
+        }
     }
 
-    let source: String
-    let slot: Slot
+    let source: ConnectionString
+    let slot: ReplicationSlot
     let destination: any WALDestination
     let options: Options
     let logger: Logger
     let state: ArchiverState
 
     /// - Parameters:
-    ///   - source: A libpq connection string: `keyword=value …` or a `postgresql://` URI, with one host or several.
+    ///   - source: The server, or several of which one is the primary.
+    ///   - slot: An existing slot, or one to create; an archiver has no temporary one.
     ///   - logger: Gets events in the words of pg_receivewal at level `info`, and temporary problems at levels
     ///     `warning` and `error`.
     public init(
-        source: String, slot: Slot = .none, destination: some WALDestination, options: Options = .init(),
+        source: ConnectionString, slot: ReplicationSlot = .none, destination: some WALDestination,
+        options: Options = .init(),
         logger: Logger = .silent
     ) {
         self.source = source
@@ -92,11 +95,15 @@ public final class WALArchiver: Service {
     }
 
     /// Runs until the service is shut down gracefully, the task is cancelled, `endLSN` is passed, or something fails
-    /// that a retry cannot fix. An archiver runs once.
+    /// that a retry cannot fix. An archiver runs once: a second call throws.
     ///
     /// In the first three cases, returns after everything received was synced and acknowledged. Otherwise throws an
     /// ``UnderstudyError``.
     public func run() async throws {
+        guard state.begin() else {
+            throw UnderstudyError(
+                .options, "this archiver has run already", hint: "Make a new one: an archiver runs once.")
+        }
         let archiving = self
         let state = state
         let result: Result<Void, UnderstudyError> = await withTaskCancellationHandler {
@@ -132,7 +139,8 @@ public final class WALArchiver: Service {
 extension WALArchiver {
     /// A snapshot of what an archiver is doing.
     public struct Status: Sendable, Equatable {
-        public enum Phase: String, Sendable, CaseIterable {
+        @nonexhaustive
+        public enum Phase: String, Sendable, CaseIterable, Codable {
             /// Not running: not yet, or no longer.
             case stopped
             case connecting
@@ -171,6 +179,7 @@ extension WALArchiver {
     }
 
     /// An event in an archiver's work.
+    @nonexhaustive
     public enum Event: Sendable, Equatable {
         case connected(host: String, port: String, start: WALPosition)
         case segmentFinished(WALSegment)
@@ -197,5 +206,5 @@ extension WALArchiver {
     public static let bufferedEvents = 256
 
     /// A new sequence of the events from now on. It ends when ``run()`` returns.
-    public var events: AsyncStream<Event> { state.listen() }
+    public func events() -> AsyncStream<Event> { state.listen() }
 }

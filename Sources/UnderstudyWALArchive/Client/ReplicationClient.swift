@@ -16,20 +16,16 @@ public import UnderstudyWAL
 ///
 /// Cancelling the task ends the wait for the server.
 public struct ReplicationClient: Sendable {
-    /// A libpq connection string: `keyword=value …` or a `postgresql://` URI.
-    public var source: String
-    /// libpq keywords and values that override those in `source`.
-    public var overrides: [String: String]
+    public var source: ConnectionString
     public var logger: Logger
 
-    public init(source: String, overrides: [String: String] = [:], logger: Logger = .silent) {
+    public init(source: ConnectionString, logger: Logger = .silent) {
         self.source = source
-        self.overrides = overrides
         self.logger = logger
     }
 
     /// What a server reports about itself.
-    public struct System: Sendable, Equatable {
+    public struct System: Sendable, Equatable, Codable {
         /// Equal for a primary and all its standbys.
         public var identifier: String
         public var timeline: TimelineID
@@ -39,6 +35,14 @@ public struct ReplicationClient: Sendable {
         public var serverVersion: Int
         /// Bytes in a WAL segment.
         public var segmentSize: Int
+
+        public init(identifier: String, timeline: TimelineID, position: LSN, serverVersion: Int, segmentSize: Int) {
+            self.identifier = identifier
+            self.timeline = timeline
+            self.position = position
+            self.serverVersion = serverVersion
+            self.segmentSize = segmentSize
+        }
     }
 
     /// Identifies the server: IDENTIFY_SYSTEM, and SHOW wal_segment_size.
@@ -54,12 +58,18 @@ public struct ReplicationClient: Sendable {
     }
 
     /// A replication slot.
-    public struct SlotState: Sendable, Equatable {
+    public struct SlotState: Sendable, Equatable, Codable {
         /// `physical` or `logical`.
         public var kind: String
         /// The server keeps WAL from here on; nil for a slot that was never used, or that the server has invalidated.
         public var restartLSN: LSN?
         public var restartTimeline: TimelineID?
+
+        public init(kind: String, restartLSN: LSN? = nil, restartTimeline: TimelineID? = nil) {
+            self.kind = kind
+            self.restartLSN = restartLSN
+            self.restartTimeline = restartTimeline
+        }
     }
 
     /// Reads a slot's state, nil if there is no such slot: READ_REPLICATION_SLOT. Servers from 15.
@@ -118,7 +128,7 @@ public struct ReplicationClient: Sendable {
         let interrupt = Interrupt()
         return try await OwnThread.run("replication", interrupt: interrupt, failure: { UnderstudyError($0) }) {
             () throws(UnderstudyError) in
-            let parameters = try ConnectionParameters(reading: source, overrides: overrides)
+            let parameters = try ConnectionParameters(reading: source)
             let session: Session
             let logger = logger
             do throws(ConnectionError) {

@@ -25,6 +25,7 @@ public import UnderstudyWAL
 ///
 /// Source: the server command START_REPLICATION; libpq's PQgetCopyData.
 public final class WALStream: AsyncSequence, Sendable {
+    @nonexhaustive
     public enum Message: Sendable, Equatable {
         /// WAL that begins at `start`; `serverEnd` is the end of the server's own WAL.
         case data(start: LSN, bytes: [UInt8], serverEnd: LSN)
@@ -66,7 +67,7 @@ public final class WALStream: AsyncSequence, Sendable {
     ///   - start: The position and the timeline to begin with.
     ///   - slot: An existing physical slot, or nil.
     public static func connect(
-        source: String, overrides: [String: String] = [:], from start: WALPosition, slot: String? = nil,
+        source: ConnectionString, from start: WALPosition, slot: String? = nil,
         logger: Logger = .silent
     ) async throws(UnderstudyError) -> WALStream {
         let stream = WALStream()
@@ -74,7 +75,7 @@ public final class WALStream: AsyncSequence, Sendable {
         try await OwnThread.run("wal connect", interrupt: stream.interrupt, failure: { UnderstudyError($0) }) {
             () throws(UnderstudyError) in
             try pump.connect(
-                try ConnectionParameters(reading: source, overrides: overrides), start, slot, logger)
+                try ConnectionParameters(reading: source), start, slot, logger)
         }
         let state = stream.state
         let receive: @Sendable () -> Void = {

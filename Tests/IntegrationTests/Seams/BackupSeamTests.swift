@@ -17,7 +17,7 @@ struct BackupSeamTests {
     ) throws(UnderstudyError) -> BackupResult {
         let run = BackupRun(
             options: options, target: target,
-            parameters: try ConnectionParameters(reading: cluster.connectionString(), overrides: [:]),
+            parameters: try ConnectionParameters(reading: ConnectionString(cluster.connectionString())),
             interrupt: Interrupt(), hurry: Interrupt(), meter: ProgressMeter { _ in }, logger: .silent,
             makeSource: makeSource)
         return try run.run { _, _ in

@@ -11,7 +11,7 @@ struct BasebackupInterpreter {
         let walMethod = try walMethod()
         let checkpoint = try parsed[BasebackupOptions.checkpoint].map(CheckpointArgument.parse)
         try checkFormat()
-        let maxRate = try parsed[CommonOptions.maxRate].map(TransferRate.parse)
+        let maxRate = try parsed[CommonOptions.maxRate].map(RateArgument.parse)
         var mappings: [BaseBackup.TablespaceMapping] = []
         for text in parsed.all(BasebackupOptions.tablespaceMapping) {
             mappings.append(try TablespaceArgument.parse(text))
@@ -116,7 +116,7 @@ struct BasebackupInterpreter {
         UsageError("\(what) not supported yet", hint: hint)
     }
 
-    private func slot(walMethod: BaseBackup.WALMethod) throws(UsageError) -> BaseBackup.Slot {
+    private func slot(walMethod: BaseBackup.WALMethod) throws(UsageError) -> ReplicationSlot {
         if parsed[BasebackupOptions.slot] != nil, walMethod != .stream {
             throw misuse("replication slots can only be used with WAL streaming")
         }

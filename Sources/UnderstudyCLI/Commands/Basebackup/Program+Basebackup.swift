@@ -18,9 +18,8 @@ extension Program {
         do throws(UnderstudyError) {
             let remains = Remains.copy(plan.directory, slot: plan.options.slot)
             _ = try await work(plan.connection, console: console, remains: remains) {
-                overrides throws(UnderstudyError) in
-                var backup = BaseBackup(source: plan.connection.source, options: plan.options, logger: console.logger)
-                backup.overrides = overrides
+                source throws(UnderstudyError) in
+                let backup = BaseBackup(source: source, options: plan.options, logger: console.logger)
                 return try await backup.run(into: .directory(plan.directory), progress: reporter.report)
             }
             _ = reporter.end()

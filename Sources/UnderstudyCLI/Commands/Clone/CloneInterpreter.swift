@@ -49,7 +49,7 @@ struct CloneInterpreter {
         var options = StandbyClone.Options().backup
         if let label = parsed[CloneOptions.label] { options.label = label }
         options.checkpoint = try parsed[CloneOptions.checkpoint].map(CheckpointArgument.parse) ?? .spread
-        options.maxRate = try parsed[CloneOptions.maxRate].map(TransferRate.parse)
+        options.maxRate = try parsed[CloneOptions.maxRate].map(RateArgument.parse)
         for text in parsed.all(CloneOptions.tablespaceMapping) {
             options.tablespaceMappings.append(try TablespaceArgument.parse(text))
         }
@@ -66,11 +66,11 @@ struct CloneInterpreter {
         return options
     }
 
-    private func slot() throws(UsageError) -> String? {
+    private func slot() throws(UsageError) -> ReplicationSlot {
         if parsed.has(CloneOptions.noSlot), parsed[CloneOptions.slot] != nil {
             throw misuse("--no-slot cannot be used with slot name")
         }
-        return parsed[CloneOptions.slot]
+        return parsed[CloneOptions.slot].map { .createIfMissing($0) } ?? .none
     }
 
     private func owner(_ name: String) throws(UsageError) -> BaseBackup.Owner {

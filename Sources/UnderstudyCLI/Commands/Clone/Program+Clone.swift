@@ -19,10 +19,8 @@ extension Program {
             if plan.options.start != nil { try StartResources.check() }
             let remains = Remains.copy(plan.directory, slot: plan.options.slot)
             let result = try await work(plan.connection, console: console, remains: remains) {
-                overrides throws(UnderstudyError) in
-                var clone = StandbyClone(
-                    primary: plan.connection.source, options: plan.options, logger: console.logger)
-                clone.overrides = overrides
+                source throws(UnderstudyError) in
+                let clone = StandbyClone(source: source, options: plan.options, logger: console.logger)
                 return try await clone.run(into: plan.directory, progress: reporter.report)
             }
             let last = reporter.end()

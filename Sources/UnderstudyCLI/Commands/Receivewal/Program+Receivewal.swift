@@ -19,8 +19,8 @@ extension Program {
         do throws(UnderstudyError) {
             try await work(
                 plan.connection, console: console, ending: .finishing, remains: .of(plan.action)
-            ) { overrides throws(UnderstudyError) in
-                try await perform(plan, overrides: overrides, console: console)
+            ) { source throws(UnderstudyError) in
+                try await perform(plan, source: source, console: console)
             }
             return ExitStatus.success
         } catch {
@@ -46,22 +46,20 @@ extension Program {
     }
 
     private func perform(
-        _ plan: ReceivewalPlan, overrides: [String: String], console: Console
+        _ plan: ReceivewalPlan, source: ConnectionString, console: Console
     ) async throws(UnderstudyError) {
-        let client = ReplicationClient(source: plan.connection.source, overrides: overrides, logger: console.logger)
+        let client = ReplicationClient(source: source, logger: console.logger)
         switch plan.action {
         case .createSlot(let name, let ifNotExists):
             try await client.createSlot(name, reserveWAL: false, ifNotExists: ifNotExists)
         case .dropSlot(let name):
             try await client.dropSlot(name)
         case .receive(let directory):
-            var options = plan.options
-            options.overrides = overrides
             let archiver = WALArchiver(
-                source: plan.connection.source, slot: plan.slot,
+                source: source, slot: plan.slot,
                 destination: .directory(
                     directory.path, compression: directory.compression, sync: directory.sync),
-                options: options, logger: console.logger)
+                options: plan.options, logger: console.logger)
             let reporter = ReceiveProgressReporter(
                 style: style(of: plan), console: console, columns: { StandardStreams.columns })
             try await reporter.show({ archiver.status }) { () throws(UnderstudyError) in

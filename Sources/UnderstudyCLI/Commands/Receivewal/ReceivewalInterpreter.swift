@@ -13,7 +13,7 @@ struct ReceivewalInterpreter {
         }
         return ReceivewalPlan(
             action: try action(),
-            slot: parsed[ReceivewalOptions.slot].map { .permanent($0, createIfMissing: false) } ?? .none,
+            slot: parsed[ReceivewalOptions.slot].map { .existing($0) } ?? .none,
             options: options,
             connection: parsed.connection(program: personality.program),
             progress: parsed.has(ReceivewalOptions.progress), verbose: parsed.has(CommonOptions.verbose))
@@ -37,7 +37,7 @@ struct ReceivewalInterpreter {
             let seconds = try NumberArgument.integer(text, option: "-s/--status-interval", in: 0...2_147_483)
             options.statusInterval = seconds == 0 ? nil : .seconds(seconds)
         }
-        options.maxRate = try parsed[ReceivewalOptions.maxRate].map(TransferRate.parse)
+        options.maxRate = try parsed[ReceivewalOptions.maxRate].map(RateArgument.parse)
         if let text = parsed[ReceivewalOptions.maxLag] { options.maxLag = try LagArgument.parse(text) }
         if let text = parsed[ReceivewalOptions.stallTimeout] { options.stallTimeout = try StallArgument.parse(text) }
         options.reconnects = !parsed.has(ReceivewalOptions.noLoop)

@@ -16,7 +16,7 @@ struct ReceivewalPlan: Sendable {
     }
 
     var action: Action
-    var slot: WALArchiver.Slot
+    var slot: ReplicationSlot
     var options: WALArchiver.Options
     var connection: ConnectionRequest
     var progress: Bool

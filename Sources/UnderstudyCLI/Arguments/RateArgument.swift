@@ -1,9 +1,11 @@
+import Understudy
+
 /// The value of `--max-rate`: kilobytes per second, with the stock tool's suffixes `k` and `M`.
-enum TransferRate {
+enum RateArgument {
     /// The range that the server accepts for MAX_RATE.
     static let allowed = 32.0...1_048_576.0
 
-    static func parse(_ text: String) throws(UsageError) -> Int {
+    static func parse(_ text: String) throws(UsageError) -> TransferRate {
         let trimmed = text.drop { $0.isWhitespace }
         let digits = numeral(trimmed)
         guard let number = Double(String(digits)) else {
@@ -23,7 +25,7 @@ enum TransferRate {
                 "transfer rate \"\(text)\" is out of range",
                 hint: "The rate must be between 32 kB/s and 1 GB/s, which is 1024M.")
         }
-        return Int(rate)
+        return .kilobytesPerSecond(Int(rate))
     }
 
     /// The longest prefix that is a decimal number by strtod's rules.
