@@ -102,19 +102,20 @@ import UnderstudyConfiguration
 
     @Test("any number of tablespaces is compared, and each that overlaps another one is named once")
     func many() {
-        let apart = (0..<100_000).map { "/ts/\($0 % 10)/\($0)" }
+        // The most that a server may announce.
+        let apart = (0..<10_000).map { "/ts/\($0 % 10)/\($0)" }
         #expect(Preflight.tablespaces(apart, mappings: [], dataDirectory: "/data", walDirectory: "/wal").isEmpty)
         let moves = apart.map { TablespaceMove(from: $0, to: "/new\($0)") }
         #expect(Preflight.tablespaceMappings(moves, dataDirectory: "/data").isEmpty)
         #expect(Preflight.tablespaces(apart, mappings: moves, dataDirectory: "/data").isEmpty)
         // All in the first one, and one in the last.
-        let nested = ["/ts/"] + apart + ["/ts/9/99999/x", "/tsx", "/ts-"]
+        let nested = ["/ts/"] + apart + ["/ts/9/9999/x", "/tsx", "/ts-"]
         let findings = Preflight.tablespaces(nested, mappings: [], dataDirectory: "/data")
-        #expect(findings.count == 100_001)
+        #expect(findings.count == 10_001)
         #expect(findings.first?.message == #"tablespace directory "/ts/0/0" overlaps the tablespace directory "/ts/""#)
         #expect(
             findings.last?.message
-                == #"tablespace directory "/ts/9/99999/x" overlaps the tablespace directory "/ts/9/99999""#)
+                == #"tablespace directory "/ts/9/9999/x" overlaps the tablespace directory "/ts/9/9999""#)
         let same = Preflight.tablespaces(Array(repeating: "/ts", count: 1000), mappings: [], dataDirectory: "/data")
         #expect(same.count == 999)
     }
