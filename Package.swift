@@ -6,6 +6,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Understudy", targets: ["Understudy"]),
+        .library(name: "UnderstudyTestKit", targets: ["UnderstudyTestKit"]),
         .executable(name: "understudy", targets: ["UnderstudyMain"]),
     ],
     dependencies: [
@@ -97,7 +98,14 @@ let package = Package(
             ]),
         .executableTarget(name: "UnderstudyMain", dependencies: ["UnderstudyCLI"]),
 
-        // The program of the article "Embed a WAL archiver"; the tests run it.
+        // For those who write a destination of their own; no test framework, so that it works under any.
+        .target(name: "UnderstudyTestKit", dependencies: ["UnderstudyStreaming", "UnderstudyWAL"]),
+
+        // MARK: Tests
+
+        .target(name: "UnderstudyTestSupport", path: "Tests/UnderstudyTestSupport"),
+        // The examples are a package of their own (Examples/Package.swift), which sees public names only. They are
+        // compiled here as well, for the tests that run them.
         .executableTarget(
             name: "UnderstudyArchiverExample",
             dependencies: [
@@ -108,10 +116,6 @@ let package = Package(
         .target(
             name: "UnderstudyMemoryDestinationExample", dependencies: ["Understudy"],
             path: "Examples/MemoryDestination"),
-
-        // MARK: Tests
-
-        .target(name: "UnderstudyTestSupport", path: "Tests/UnderstudyTestSupport"),
         // A server that lies, and who watches the program meanwhile: scripts/lies runs it.
         .executableTarget(
             name: "UnderstudyLies", dependencies: ["CUnderstudyCrypto", "UnderstudyTestSupport"],
@@ -152,7 +156,7 @@ let package = Package(
             dependencies: [
                 "UnderstudyWALArchive", "UnderstudyCompression", "UnderstudyPlatform",
                 "UnderstudyMemoryDestinationExample", "UnderstudyProtocol", "UnderstudyStreaming", "UnderstudyCore",
-                "UnderstudyTestSupport", "UnderstudyWAL",
+                "UnderstudyTestKit", "UnderstudyTestSupport", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
@@ -161,6 +165,9 @@ let package = Package(
                 "UnderstudyStandby", "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyConnection",
                 "UnderstudyPlatform", "UnderstudyProtocol", "UnderstudyCore", "UnderstudyTestSupport", "UnderstudyWAL",
             ]),
+        .testTarget(
+            name: "UnderstudyTestKitTests",
+            dependencies: ["UnderstudyTestKit", "UnderstudyPlatform", "UnderstudyStreaming", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyCLITests", dependencies: ["UnderstudyCLI", "UnderstudyPlatform"]),
         .testTarget(
             name: "IntegrationTests",

@@ -1,6 +1,7 @@
 import Foundation
 import UnderstudyCompression
 import UnderstudyStreaming
+import UnderstudyTestKit
 import UnderstudyTestSupport
 import UnderstudyWAL
 
@@ -10,8 +11,9 @@ import UnderstudyWAL
 struct TestArchive {
     let path: String
 
-    static let size = WALSegmentSize(bytes: 1 << 20)!
-    static let systemIdentifier = "7380000000000000001"
+    static let sample = SampleWAL()
+    static var size: WALSegmentSize { sample.size }
+    static var systemIdentifier: String { sample.systemIdentifier }
 
     init(_ path: String? = nil) throws {
         self.path = try path ?? TestDirectory.make("archive")
@@ -29,9 +31,8 @@ struct TestArchive {
     }
 
     static func history(_ forks: [UInt32: UInt64]) -> [UInt8] {
-        let lines = forks.sorted { $0.key < $1.key }
-            .map { "\($0.key)\t\(LSN(rawValue: $0.value))\tno recovery target specified\n" }
-        return Array(lines.joined().utf8)
+        SampleWAL.history(
+            Dictionary(uniqueKeysWithValues: forks.map { (TimelineID(rawValue: $0), LSN(rawValue: $1)) }))
     }
 
     // MARK: - Files
@@ -100,8 +101,7 @@ struct TestArchive {
 
 /// A segment of 1 MB.
 func segment(_ number: UInt64, timeline: UInt32 = 1) -> WALSegment {
-    WALSegment(
-        WALSegmentName(timeline: TimelineID(rawValue: timeline), number: number, size: TestArchive.size)!)
+    TestArchive.sample.segment(number, timeline: TimelineID(rawValue: timeline))
 }
 
 func position(_ timeline: UInt32, _ lsn: UInt64) -> WALPosition {
@@ -114,46 +114,12 @@ func file(_ number: UInt64, _ suffix: String = "", timeline: UInt32 = 1) -> Stri
 }
 
 extension [UInt8] {
-    /// The content of a segment: the headers of its pages, between them bytes of which no two stretches are equal and that no
-    /// method makes much smaller.
-    static func wal(
-        of segment: WALSegment, system: String = TestArchive.systemIdentifier, size: Int? = nil
-    ) -> [UInt8] {
-        var bytes = noise
-        let shift = Int(segment.start.rawValue >> 20 & 0xFF)
-        bytes[40] = UInt8(shift)
-        bytes[500_000] = UInt8(shift)
-        bytes[1_000_000] = UInt8(shift)
-        func put<Number: FixedWidthInteger>(_ number: Number, at offset: Int) {
-            for index in 0..<Number.bitWidth / 8 {
-                bytes[offset + index] = UInt8(truncatingIfNeeded: number >> Number(8 * index))
-            }
-        }
-        for page in stride(from: 0, to: bytes.count, by: 8192) {
-            put(0xD118 as UInt16, at: page)
-            put(page == 0 ? 0x0002 as UInt16 : 0, at: page + 2)
-            put(segment.timeline.rawValue, at: page + 4)
-            put(segment.start.rawValue + UInt64(page), at: page + 8)
-            put(0 as UInt64, at: page + 16)
-        }
-        put(UInt64(system)!, at: 24)
-        put(UInt32(size ?? segment.size), at: 32)
-        put(8192 as UInt32, at: 36)
-        return bytes
+    /// The content of a segment as a server sends it.
+    static func wal(of segment: WALSegment, system: String? = nil, size: Int? = nil) -> [UInt8] {
+        var sample = TestArchive.sample
+        if let system { sample.systemIdentifier = system }
+        return sample.content(of: segment, headerSize: size)
     }
-
-    private static let noise: [UInt8] = {
-        var state: UInt64 = 0x9e37_79b9_7f4a_7c15
-        var bytes: [UInt8] = []
-        for _ in 0..<1 << 17 {
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            // No zero among them: those are what nothing has been written to.
-            for byte in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: state >> UInt64(8 * byte)) | 1) }
-        }
-        return bytes
-    }()
 
     /// Whether these are the first bytes of `other`, and whatever follows there is zeros. Says less than `==` where it
     /// fails: a megabyte of bytes tells nothing.
