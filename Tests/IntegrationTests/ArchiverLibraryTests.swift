@@ -82,7 +82,9 @@ struct ArchiverLibraryTests {
 
     @Test(
         "the article shows programs that are compiled",
-        arguments: ["Archiver/Archiver", "MemoryDestination/MemoryDestination"])
+        arguments: [
+            "Archiver/Archiver", "MemoryDestination/MemoryDestination", "CheckDestination/CheckDestination",
+        ])
     func article(file: String) throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
