@@ -193,6 +193,11 @@ if Context.environment["UNDERSTUDY_FUZZ"] != nil {
             ], path: "Tests/UnderstudyFuzz"))
 }
 
+// The pages of documentation: scripts/docs alone needs the plugin that builds them.
+if Context.environment["UNDERSTUDY_DOCS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+}
+
 // The example is compiled as a user's program is: with none of these.
 let isOurs = { (target: Target) in
     ![.system, .plugin].contains(target.type) && !target.name.hasPrefix("CUnderstudy")

@@ -30,6 +30,7 @@ public struct StandbyConfiguration: Sendable, Equatable {
 
     /// A change to one file of the data directory.
     public struct FileEdit: Sendable, Equatable {
+        /// What happens to the file.
         @nonexhaustive
         public enum Kind: Sendable, Equatable {
             /// Creates the file, replacing an existing one.

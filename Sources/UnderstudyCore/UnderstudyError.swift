@@ -3,6 +3,7 @@
 /// `message` has PostgreSQL's form: lower case, no full stop, objects quoted. `detail` and `hint` are whole
 /// sentences, and the hint says what to do. No description ever holds a password.
 public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What kind of failure it is, for programs that decide by it. More codes may come.
     public struct Code: Hashable, Sendable {
         private enum Value: Hashable, Sendable {
             case options, target, connection, authentication, passwordNeeded, server, protocolViolation, slot, wal,

@@ -163,6 +163,7 @@ public struct WALHoldings: Sendable, Equatable {
     /// Other gaps between the first segment and the position where the stream continues. Needed once per run.
     public var missing: [WALGap] = []
 
+    /// Where the server's history leaves that of the WAL held, and what was set aside for that.
     public struct Divergence: Sendable, Equatable {
         /// The timeline and position at which the server's history leaves that of the archive.
         public var fork: WALPosition

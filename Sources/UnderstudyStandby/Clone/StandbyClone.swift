@@ -16,6 +16,7 @@ public struct StandbyClone: Sendable {
         self.logger = logger
     }
 
+    /// What may be set. By default the standby has no slot, and is not started.
     public struct Options: Sendable, Equatable, Codable {
         /// The options of the base backup. The clone sets its slot and recovery settings.
         public var backup: BaseBackup.Options
@@ -51,6 +52,7 @@ public struct StandbyClone: Sendable {
         }
     }
 
+    /// How a standby is started.
     public struct Start: Sendable, Equatable, Codable {
         /// How long to wait until the standby streams.
         public var wait = Duration.seconds(60)
@@ -60,6 +62,7 @@ public struct StandbyClone: Sendable {
         }
     }
 
+    /// What has come of a clone.
     public struct Result: Sendable, Equatable, Codable {
         public var backup: BackupResult
         /// The slot, and whether the clone created it.

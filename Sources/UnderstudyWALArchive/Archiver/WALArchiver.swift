@@ -23,6 +23,7 @@ public import UnderstudyWAL
 ///
 /// Source: the server commands START_REPLICATION, IDENTIFY_SYSTEM, TIMELINE_HISTORY and READ_REPLICATION_SLOT.
 public final class WALArchiver: Service {
+    /// What may be set; each has a default that suits most servers.
     public struct Options: Sendable, Equatable, Codable {
         /// Where to begin (rounded down to a segment's start), unless the destination already goes further.
         public var startLSN: LSN?
@@ -139,15 +140,18 @@ public final class WALArchiver: Service {
 extension WALArchiver {
     /// A snapshot of what an archiver is doing.
     public struct Status: Sendable, Equatable {
+        /// What the archiver is doing.
         @nonexhaustive
         public enum Phase: String, Sendable, CaseIterable, Codable {
             /// Not running: not yet, or no longer.
             case stopped
+            /// Connecting, and comparing the archive with the server.
             case connecting
             /// Pausing before the next attempt, after a connection was lost or could not be made.
             case waiting
             /// More than a segment behind the server.
             case catchingUp
+            /// At most a segment behind the server.
             case streaming
             /// The destination has no room.
             case stalled

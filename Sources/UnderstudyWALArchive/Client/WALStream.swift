@@ -25,10 +25,12 @@ public import UnderstudyWAL
 ///
 /// Source: the server command START_REPLICATION; libpq's PQgetCopyData.
 public final class WALStream: AsyncSequence, Sendable {
+    /// What a server sends in a stream.
     @nonexhaustive
     public enum Message: Sendable, Equatable {
         /// WAL that begins at `start`; `serverEnd` is the end of the server's own WAL.
         case data(start: LSN, bytes: [UInt8], serverEnd: LSN)
+        /// Sent when there is no WAL; `serverEnd` is the end of the server's own WAL.
         case keepalive(serverEnd: LSN)
     }
 
@@ -122,6 +124,7 @@ public final class WALStream: AsyncSequence, Sendable {
 
     public func makeAsyncIterator() -> Iterator { Iterator(stream: self) }
 
+    /// Hands out the messages in the order in which they arrive; nil once the stream has ended.
     public struct Iterator: AsyncIteratorProtocol {
         fileprivate let stream: WALStream
         private var batch: [Message].SubSequence = []
