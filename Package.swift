@@ -9,6 +9,7 @@ let package = Package(
         .library(name: "UnderstudyTestKit", targets: ["UnderstudyTestKit"]),
         .executable(name: "understudy", targets: ["UnderstudyMain"]),
     ],
+    // A library that only some need comes under a trait: docs/decisions/0006-packages.md.
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
