@@ -11,7 +11,7 @@ import UnderstudyTestSupport
         try Workload.prepare(cluster)
         let unlogged = try cluster.makeUnloggedTable("unlogged")
         let load = try Workload(on: cluster)
-        let target = TestDirectory.freshPath("backup")
+        let target = TestDirectory.freshPathOnDisk("backup")
         let result = try basebackup(cluster, to: target, ["-X", method])
         try load.stop()
         try #require(result.status == 0, "\(result)")

@@ -16,7 +16,7 @@ struct DiskFaultTests {
         fault: DiskFault, syncing: Syncing
     ) throws {
         for count in 1...1000 {
-            let run = try FaultyRun(["--sync-method", syncing.rawValue])
+            let run = try FaultyRun(["--sync-method", syncing.rawValue], onDisk: true)
             let (result, trace) = try run.result(
                 fault.injection(at: count), on: fault.isMadeElsewhere ? run.directories : [])
             guard trace.contains("(INJECTED)") else {
@@ -41,7 +41,7 @@ struct DiskFaultTests {
         "wal/000000010000000000000003",
     ])
     func `a close that fails ends a run without syncs, too`(file: String) throws {
-        let run = try FaultyRun(["--no-sync"])
+        let run = try FaultyRun(["--no-sync"], onDisk: true)
         let (result, trace) = try run.result(
             ["trace=close", "inject=close:error=ENOSPC"], on: ["\(run.parent)/\(file)"])
         let comment: Comment = "\(result)\n\(trace)"
@@ -51,7 +51,7 @@ struct DiskFaultTests {
     }
 
     @Test func `what cannot be removed is named`() throws {
-        let run = try FaultyRun()
+        let run = try FaultyRun(["--sync-method", "syncfs"], onDisk: true)
         // The last of the small files fails the run, and then nothing can be unlinked.
         let (result, trace) = try run.result([
             "trace=unlinkat,fdatasync,syncfs", "inject=syncfs:error=EIO", "inject=unlinkat:error=EIO",
@@ -119,12 +119,12 @@ struct FaultyRun {
     private let server: ScriptedServer
     private let before: [String]
 
-    init(_ options: [String] = []) throws {
+    init(_ options: [String] = [], onDisk: Bool = false) throws {
         var played = PlayedServer(.v16)
         // Modes that the umask may change have to be set.
         played.directoryMode = [["0750"]]
         server = try played.serve()
-        parent = try TestDirectory.make("parent")
+        parent = onDisk ? try TestDirectory.makeOnDisk("parent") : try TestDirectory.make("parent")
         try TestDirectory.make(at: "\(parent)/mapped", mode: 0o755)
         before = FileTree.snapshot(parent)
         arguments =

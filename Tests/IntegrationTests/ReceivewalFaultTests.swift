@@ -37,7 +37,7 @@ struct ReceivewalFaultTests {
     private func run(_ fault: DiskFault, at count: Int, endsFirst: Bool = false) throws -> (
         ProgramResult, ScriptedServer, WALTarget, trace: String
     ) {
-        let server = try Self.server(endsFirst: endsFirst), target = try WALTarget()
+        let server = try Self.server(endsFirst: endsFirst), target = try WALTarget(onDisk: true)
         let trace = TestDirectory.freshPath("trace")
         let source = "host=127.0.0.1 port=\(server.port) user=r sslmode=disable gssencmode=disable"
         let result = try Program.run(

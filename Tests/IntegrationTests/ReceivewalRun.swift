@@ -9,8 +9,8 @@ struct WALTarget {
     var directory: String { "\(parent)/wal" }
     private let before: [String]
 
-    init() throws {
-        parent = try TestDirectory.make("parent")
+    init(onDisk: Bool = false) throws {
+        parent = onDisk ? try TestDirectory.makeOnDisk("parent") : try TestDirectory.make("parent")
         for name in ["wal", "outside"] { try TestDirectory.make(at: "\(parent)/\(name)") }
         try TestDirectory.write("precious", to: "\(parent)/outside/file")
         before = FileTree.snapshot("\(parent)/outside")

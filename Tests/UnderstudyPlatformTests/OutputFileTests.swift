@@ -34,7 +34,7 @@ struct OutputFileTests {
 
     @Test("have the bytes that were written, whatever the size", arguments: sizes, [1 << 16, 2 << 20])
     func roundTrip(_ size: Int, _ blockSize: Int) throws {
-        try roundTrip(size, blockSize: blockSize, in: TestDirectory.make("output"))
+        try roundTrip(size, blockSize: blockSize, in: TestDirectory.makeOnDisk("output"))
     }
 
     @Test(
@@ -97,7 +97,7 @@ struct OutputFileTests {
 
     @Test("preallocated space reads as zeros, and is all there")
     func preallocation() throws {
-        let directory = try ConfinedDirectory(path: TestDirectory.make("output"))
+        let directory = try ConfinedDirectory(path: TestDirectory.makeOnDisk("output"))
         let file = try directory.createFile("file", mode: 0o600)
         if try file.preallocate(100_000, path: "file") {
             #expect(try directory.read("file", atMost: 200_000) == [UInt8](repeating: 0, count: 100_000))

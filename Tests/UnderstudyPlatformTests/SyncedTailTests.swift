@@ -10,7 +10,7 @@ struct SyncedTailTests {
 
     @Test("follow each other, whatever is written in another way between them", arguments: 0..<8)
     func pieces(_ seed: Int) throws {
-        let path = try TestDirectory.make("tail"), directory = try ConfinedDirectory(path: path)
+        let path = try TestDirectory.makeOnDisk("tail"), directory = try ConfinedDirectory(path: path)
         try directory.createFile("file", mode: 0o600).fillWithZeros(0..<Int64(Self.size), path: path)
         let file = try directory.openFile("file", flags: O_RDWR)
         guard let direct = try directory.openDirect("file") else { return }
@@ -37,7 +37,7 @@ struct SyncedTailTests {
 
     @Test("are left to others where they are too long")
     func long() throws {
-        let path = try TestDirectory.make("tail"), directory = try ConfinedDirectory(path: path)
+        let path = try TestDirectory.makeOnDisk("tail"), directory = try ConfinedDirectory(path: path)
         let file = try directory.createFile("file", mode: 0o600)
         guard let direct = try directory.openDirect("file") else { return }
         var tail = try SyncedTail()

@@ -2,17 +2,28 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// The one directory that holds all that a run of the tests makes: clusters, targets, logs.
+/// The directory that holds all that a run of the tests makes: clusters, targets, logs. A second one is for what needs the
+/// file system of a disk.
 ///
-/// It lies in `UNDERSTUDY_TEST_TMP` or /tmp (socket paths have to be short), belongs to the user that servers run
-/// as, and is removed, servers in it stopped, when the process ends. What an earlier run left behind because it was
-/// killed is removed when the next one begins.
+/// Each belongs to the user that servers run as, and is removed, servers in it stopped, when the process ends. What an
+/// earlier run left behind because it was killed is removed when the next one begins.
 package enum TestDirectory {
-    package static let root: String = {
-        let parent = ProcessInfo.processInfo.environment["UNDERSTUDY_TEST_TMP"] ?? "/tmp"
+    /// In `UNDERSTUDY_TEST_TMP`, often in memory, or in /tmp.
+    package static let root = makeRoot(in: ProcessInfo.processInfo.environment["UNDERSTUDY_TEST_TMP"] ?? "/tmp")
+
+    /// In `UNDERSTUDY_TEST_DISK`, or the first of /var/tmp and /tmp that is not in memory.
+    private static let diskRoot: String = {
+        let given = ProcessInfo.processInfo.environment["UNDERSTUDY_TEST_DISK"].map { [$0] }
+        let parent = (given ?? ["/var/tmp", "/tmp"]).first { !isInMemory($0) }
+        return parent.map(makeRoot) ?? root
+    }()
+
+    private static func makeRoot(in parent: String) -> String {
         removeLeftovers(in: parent)
         let path = "\(parent)/\(prefix)\(getpid())"
-        precondition(path.utf8.count <= 60, "UNDERSTUDY_TEST_TMP is too long for the path of a socket")
+        if roots.withLock({ $0.contains(path) }) { return path }
+        // A socket's path has 107 bytes at most.
+        precondition(path.utf8.count <= 60, "\"\(parent)\" is too long for the path of a socket")
         do {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
@@ -20,11 +31,24 @@ package enum TestDirectory {
         } catch {
             fatalError("could not make the directory of the tests: \(error)")
         }
-        atexit { TestDirectory.removeTree(TestDirectory.root) }
+        let isFirst = roots.withLock { roots in
+            roots.append(path)
+            return roots.count == 1
+        }
+        if isFirst {
+            atexit { for root in TestDirectory.roots.withLock({ $0 }) { TestDirectory.removeTree(root) } }
+        }
         return path
-    }()
+    }
+
+    /// Whether a file system is tmpfs or ramfs, which know no disk.
+    private static func isInMemory(_ path: String) -> Bool {
+        let type = try? Program.run("/usr/bin/stat", ["-f", "-c", "%T", path], asCaller: true).output
+        return ["tmpfs\n", "ramfs\n"].contains(type)
+    }
 
     private static let prefix = "understudy-test-"
+    private static let roots = Locked<[String]>([])
     private static let counter = Atomic(0)
 
     /// A path in the root that nobody else uses. Nothing is there yet.
@@ -36,6 +60,19 @@ package enum TestDirectory {
     package static func make(_ name: String, mode: Int = 0o700) throws -> String {
         let path = freshPath(name)
         try make(at: path, mode: mode)
+        return path
+    }
+
+    /// A path on the file system of a disk that nobody else uses: for what is done there alone, or otherwise, such as
+    /// syncfs and direct writes.
+    package static func freshPathOnDisk(_ name: String) -> String {
+        "\(diskRoot)/\(name)\(counter.add(1, ordering: .relaxed).newValue)"
+    }
+
+    /// A new empty directory on the file system of a disk.
+    package static func makeOnDisk(_ name: String) throws -> String {
+        let path = freshPathOnDisk(name)
+        try make(at: path)
         return path
     }
 

@@ -12,7 +12,8 @@ struct WALDestinationConformanceTests {
     @Test("in a directory keeps every promise", arguments: WALCompression.each, [true, false])
     func directory(_ compression: WALCompression, _ sync: Bool) {
         let suite = WALDestinationSuite {
-            DirectoryStore(archive: try TestArchive(), compression: compression, sync: sync)
+            let archive = try TestArchive(TestDirectory.makeOnDisk("archive"))
+            return DirectoryStore(archive: archive, compression: compression, sync: sync)
         }
         #expect(suite.violations() == [])
     }
