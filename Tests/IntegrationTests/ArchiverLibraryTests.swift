@@ -81,15 +81,16 @@ struct ArchiverLibraryTests {
     }
 
     @Test(
-        "the article shows programs that are compiled",
+        "the articles show programs that are compiled",
         arguments: [
-            "Archiver/Archiver", "MemoryDestination/MemoryDestination", "CheckDestination/CheckDestination",
+            ("Understudy/Understudy.docc/EmbedAWALArchiver", "Archiver/Archiver"),
+            ("Understudy/Understudy.docc/EmbedAWALArchiver", "MemoryDestination/MemoryDestination"),
+            ("UnderstudyTestKit/UnderstudyTestKit.docc/UnderstudyTestKit", "CheckDestination/CheckDestination"),
         ])
-    func article(file: String) throws {
+    func article(page: String, file: String) throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        let article = try FileTree.text(
-            root.appending(path: "Sources/Understudy/Understudy.docc/EmbedAWALArchiver.md").path)
+        let article = try FileTree.text(root.appending(path: "Sources/\(page).md").path)
         let source = try FileTree.text(root.appending(path: "Examples/\(file).swift").path)
         #expect(article.contains("```swift\n\(source)```"))
     }
