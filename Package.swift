@@ -154,6 +154,7 @@ let package = Package(
                 "UnderstudyMemoryDestinationExample", "UnderstudyProtocol", "UnderstudyStreaming", "UnderstudyCore",
                 "UnderstudyTestSupport", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
             ]),
         .testTarget(
             name: "UnderstudyStandbyTests",
@@ -168,6 +169,8 @@ let package = Package(
                 "Understudy", "UnderstudyConnection", "UnderstudyTestSupport", "UnderstudyMain",
                 "UnderstudyArchiverExample", "UnderstudyMemoryDestinationExample",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
     ]

@@ -1,4 +1,5 @@
 public import Logging
+import Metrics
 public import ServiceLifecycle
 import UnderstudyConnection
 public import UnderstudyCore
@@ -38,6 +39,9 @@ public final class WALArchiver: Service {
     }
 
     public struct Options: Sendable {
+        /// The value of the dimension `archiver` of all metrics, which tells the archivers of one process apart. If nil,
+        /// the name of the slot; without a slot, the `application_name` of the connection string, or `understudy`.
+        public var name: String?
         /// libpq keywords and values that override those in the connection string.
         public var overrides: [String: String] = [:]
         /// Where to begin (rounded down to a segment's start), unless the destination already goes further.
@@ -99,6 +103,8 @@ public final class WALArchiver: Service {
     public func run() async throws {
         let archiving = self
         let state = state
+        // On this task, which may have a factory of its own.
+        let factory = MetricsSystem.factory
         let result: Result<Void, UnderstudyError> = await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await withCheckedContinuation { continuation in
@@ -106,7 +112,7 @@ public final class WALArchiver: Service {
                         try state.boundStop()
                         _ = try OwnThread("wal archiver") {
                             let result = Result { () throws(UnderstudyError) in
-                                var run = try ArchiverRun(archiving)
+                                var run = try ArchiverRun(archiving, metrics: factory)
                                 try run.run()
                             }
                             state.end()
