@@ -38,8 +38,13 @@ public protocol WALDestination: Sendable {
     ///
     /// - Returns: The position up to which all WAL since `open` survives a crash; nil if nothing does. The archiver
     ///   reports it to the server as flushed. A destination that was configured not to sync, but to let a slot advance
-    ///   all the same, returns what it has written.
+    ///   all the same, returns what it has written. After a change of timeline, WAL of the old one counts only up to
+    ///   where the new one begins.
     func sync() throws(WALDestinationError) -> LSN?
+
+    /// Announces that ``sync()`` would return more, for a destination that stores WAL after a call has returned, as an
+    /// upload does; nil if each call does all it can. Always the same object.
+    var progress: WALProgress? { get }
 
     /// The position up to which all WAL since `open` was passed to the operating system, so that it survives the end of
     /// this process; nil if nothing is known beyond what ``sync()`` has returned. The archiver reports it to the server
@@ -65,6 +70,7 @@ public protocol WALDestination: Sendable {
 }
 
 extension WALDestination {
+    public var progress: WALProgress? { nil }
     public var written: LSN? { nil }
 
     public func writeToSync(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {

@@ -58,6 +58,37 @@ struct ArchiverLibraryTests {
             try cluster.holds("SELECT restart_lsn >= '\(end)' FROM pg_replication_slots WHERE slot_name = 'archive'"))
     }
 
+    @Test("acknowledges what a destination has stored later, while the server is quiet")
+    func late() async throws {
+        let cluster = try Cluster(.newest)
+        let destination = LateDestination()
+        var options = WALArchiver.Options()
+        // Nothing is sent but for a reason.
+        options.statusInterval = nil
+        let archiver = WALArchiver(
+            source: cluster.connectionString(), slot: .permanent("archive", createIfMissing: true),
+            destination: destination, options: options)
+        let events = archiver.events
+        let running = Task { try await archiver.run() }
+        await connection(events)
+        try write(segments: 1, on: cluster)
+        let end = try #require(LSN(cluster.sql("SELECT pg_current_wal_flush_lsn()")))
+        try eventually("a sync of all WAL") { destination.settled.map { $0 >= end } ?? false }
+        #expect(archiver.status.acknowledged < end)
+        #expect(try cluster.holds("SELECT restart_lsn < '\(end)' FROM pg_replication_slots"))
+        // WAL of the server's own, which would lead to a sync, may come at the same time.
+        try eventually("a sync without new WAL") {
+            destination.store(upTo: end)
+            return destination.quietSyncs > 0
+        }
+        try eventually("the acknowledgement of \(end)") {
+            try cluster.holds("SELECT restart_lsn >= '\(end)' FROM pg_replication_slots")
+        }
+        #expect(archiver.status.acknowledged == end && archiver.status.synced == end)
+        running.cancel()
+        try await running.value
+    }
+
     @Test("metrics tell archivers apart, have no position before it is known, and count no end in order")
     func metrics() async throws {
         let cluster = try Cluster(.newest)
