@@ -81,27 +81,6 @@ extension WALDestination {
     public func close() {}
 }
 
-/// One segment of the write-ahead log.
-public struct WALSegment: Hashable, Sendable {
-    public let timeline: TimelineID
-    /// The position of its first byte, a multiple of `size`.
-    public let start: LSN
-    /// The position after its last byte.
-    public let end: LSN
-    /// The name of its file, 24 hexadecimal digits: `000000010000000000000003`.
-    public let name: String
-
-    /// Its length in bytes: 16 MB unless the cluster was initialized with another size.
-    public var size: Int { Int(end.rawValue - start.rawValue) }
-
-    package init(_ name: WALSegmentName) {
-        timeline = name.timeline
-        start = name.startLSN
-        end = name.endLSN
-        self.name = name.description
-    }
-}
-
 /// The server that WAL comes from.
 public struct WALOrigin: Sendable {
     /// The system identifier from IDENTIFY_SYSTEM, equal for a primary and all its standbys.
@@ -184,30 +163,6 @@ public struct WALHoldings: Sendable, Equatable {
     public init(next: WALPosition? = nil, isDurable: Bool = false) {
         self.next = next
         self.isDurable = isDurable
-    }
-}
-
-/// A position on a timeline.
-public struct WALPosition: Hashable, Sendable {
-    public var timeline: TimelineID
-    public var lsn: LSN
-
-    public init(timeline: TimelineID, lsn: LSN) {
-        self.timeline = timeline
-        self.lsn = lsn
-    }
-}
-
-/// WAL that the server removed before it was received. A restore cannot get past it.
-public struct WALGap: Hashable, Sendable {
-    /// The position after the last byte held before the gap: within a segment if a partial file holds some of it.
-    public var start: WALPosition
-    /// Where the archive continues: a segment's start.
-    public var end: WALPosition
-
-    public init(start: WALPosition, end: WALPosition) {
-        self.start = start
-        self.end = end
     }
 }
 

@@ -1,6 +1,6 @@
 import UnderstudyPlatform
 public import UnderstudyStreaming
-import UnderstudyWAL
+public import UnderstudyWAL
 
 /// The file in an archive that records which WAL is missing because the server had removed it: `NAME.missing`, named
 /// after the first incomplete segment. No program takes it for a segment.
