@@ -2,7 +2,7 @@
 /// holds, as far as names tell.
 ///
 /// ```swift
-/// let listing = ArchiveListing(names: objects.map(\.name), segmentSize: .default)
+/// let listing = ArchiveListing(objects.map { .init($0.name, size: $0.size) }, segmentSize: .default)
 /// let plan = listing.plan(for: history)
 /// for file in plan.diverged { move(file.fileName, to: "diverged/") }
 /// return WALHoldings(next: plan.next)
@@ -11,23 +11,42 @@
 /// Names are those that pg_receivewal gives: `000000010000000000000003` for a complete segment, with `.partial` for an
 /// incomplete one, `00000002.history`, each with `.gz`, `.lz4` or `.zst` if it is compressed.
 public struct ArchiveListing: Sendable {
+    /// A file or an object.
+    public struct File: Sendable, Hashable {
+        /// Without directories.
+        public var name: String
+        /// In bytes, as it is stored; nil if that was not looked up.
+        public var size: UInt64?
+
+        public init(_ name: String, size: UInt64? = nil) {
+            self.name = name
+            self.size = size
+        }
+    }
+
     public let segmentSize: WALSegmentSize
     /// The segment files, newest first.
     public let segments: [ArchivedSegment]
+    /// Segment files of no use, because an intact one cannot have their size. Not among `segments`.
+    public let missized: [ArchivedSegment]
     /// The history files, in no order.
     public let histories: Set<ArchivedHistory>
     /// A file that is named like a segment of another size, if no file is a segment of this size.
     public let otherSize: String?
 
-    /// - Parameter names: The names of all files, without directories. Other names are skipped.
-    public init(names: some Sequence<String>, segmentSize: WALSegmentSize) {
+    /// - Parameter files: All files. Other names than those of segments and histories are skipped.
+    public init(_ files: some Sequence<File>, segmentSize: WALSegmentSize) {
         self.segmentSize = segmentSize
         var segments: [ArchivedSegment] = []
+        var missized: [ArchivedSegment] = []
         var histories: Set<ArchivedHistory> = []
         var otherSize: String?
-        for name in names {
+        for file in files {
+            let name = file.name
             if let segment = ArchivedSegment(fileName: name, size: segmentSize) {
-                segments.append(segment)
+                // Of a compressed file, the size tells nothing.
+                let isSound = segment.compression != .none || file.size.map(segment.canHold) ?? true
+                if isSound { segments.append(segment) } else { missized.append(segment) }
             } else if let history = ArchivedHistory(fileName: name) {
                 histories.insert(history)
             } else if otherSize == nil, ArchivedSegment.isFileName(name) {
@@ -36,7 +55,13 @@ public struct ArchiveListing: Sendable {
         }
         self.segments = segments.sorted { $0.isNewer(than: $1) }
         self.histories = histories
-        self.otherSize = segments.isEmpty ? otherSize : nil
+        self.missized = missized
+        self.otherSize = segments.isEmpty && missized.isEmpty ? otherSize : nil
+    }
+
+    /// - Parameter names: The names of all files, without directories.
+    public init(names: some Sequence<String>, segmentSize: WALSegmentSize) {
+        self.init(names.lazy.map { File($0) }, segmentSize: segmentSize)
     }
 
     /// The history file of a timeline, an uncompressed one first; nil if there is none.

@@ -53,6 +53,12 @@ public struct ArchivedSegment: Hashable, Sendable {
         isPartial ? segment.startLSN : segment.endLSN
     }
 
+    /// Whether the file can hold this many bytes, without compression: a complete file has the segment's size, a partial
+    /// one at most that.
+    public func canHold(_ bytes: UInt64) -> Bool {
+        isPartial ? bytes <= segment.size.bytes : bytes == segment.size.bytes
+    }
+
     /// Whether this file is further along in the log than `other`: by segment number, then timeline, then completeness.
     public func isNewer(than other: ArchivedSegment) -> Bool {
         if segment.number != other.segment.number { return segment.number > other.segment.number }

@@ -28,6 +28,22 @@ struct ArchiveListingTests {
         #expect(listing(["x"]).otherSize == nil)
     }
 
+    @Test("do not count if an intact file cannot have its size")
+    func sizes() {
+        let size = ArchiveFiles.size.bytes
+        let files: [(String, UInt64?)] = [
+            (file(1), size), (file(2), size - 1), (file(3), nil), (file(4), size + 1), (file(5, ".gz"), 1),
+            (file(6, ".partial"), 0), (file(7, ".partial"), size), (file(8, ".partial"), size + 1),
+        ]
+        let listing = ArchiveListing(
+            files.map { ArchiveListing.File($0.0, size: $0.1) }, segmentSize: ArchiveFiles.size)
+        #expect(listing.missized.map(\.fileName) == [file(2), file(4), file(8, ".partial")])
+        #expect(
+            listing.segments.map(\.fileName) == [
+                file(7, ".partial"), file(6, ".partial"), file(5, ".gz"), file(3), file(1),
+            ])
+    }
+
     @Test("fill a gap if all its segments are complete")
     func fills() {
         let gap = WALGap(start: position(1, 0x350000), end: position(2, 0x500000))

@@ -159,10 +159,15 @@ struct ArchivePlanGapTests {
     @Test("are on the timelines of the server's history, and what is beyond a fork fills none")
     mutating func forks() throws {
         let names = [file(2), file(3), file(4, timeline: 2)]
-        let plan = try files.plan(names, timeline: 2, forks: [1: 0x350000])
+        var plan = try files.plan(names, timeline: 2, forks: [1: 0x350000])
         #expect(
             try plan.gaps(reading: &files) == [
                 WALGap(start: position(2, 0x350000), end: position(2, 0x400000))
+            ])
+        plan = try files.plan([file(1), file(4, timeline: 2)], timeline: 2, forks: [1: 0x350000])
+        #expect(
+            try plan.gaps(reading: &files) == [
+                WALGap(start: position(1, 0x200000), end: position(2, 0x400000))
             ])
     }
 }
