@@ -159,6 +159,7 @@ let package = Package(
                 "UnderstudyMemoryDestinationExample", "UnderstudyProtocol", "UnderstudyStreaming", "UnderstudyCore",
                 "UnderstudyTestKit", "UnderstudyTestSupport", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
             ]),
         .testTarget(
             name: "UnderstudyStandbyTests",
@@ -176,6 +177,8 @@ let package = Package(
                 "Understudy", "UnderstudyConnection", "UnderstudyTestSupport", "UnderstudyMain",
                 "UnderstudyArchiverExample", "UnderstudyMemoryDestinationExample",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
     ]

@@ -38,8 +38,13 @@ public protocol WALDestination: Sendable {
     ///
     /// - Returns: The position up to which all WAL since `open` survives a crash; nil if nothing does. The archiver
     ///   reports it to the server as flushed. A destination that was configured not to sync, but to let a slot advance
-    ///   all the same, returns what it has written.
+    ///   all the same, returns what it has written. After a change of timeline, WAL of the old one counts only up to
+    ///   where the new one begins.
     func sync() throws(WALDestinationError) -> LSN?
+
+    /// Announces that ``sync()`` would return more, for a destination that stores WAL after a call has returned, as an
+    /// upload does; nil if each call does all it can. Always the same object.
+    var progress: WALProgress? { get }
 
     /// The position up to which all WAL since `open` was passed to the operating system, so that it survives the end of
     /// this process; nil if nothing is known beyond what ``sync()`` has returned. The archiver reports it to the server
@@ -65,6 +70,7 @@ public protocol WALDestination: Sendable {
 }
 
 extension WALDestination {
+    public var progress: WALProgress? { nil }
     public var written: LSN? { nil }
 
     public func writeToSync(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
@@ -73,27 +79,6 @@ extension WALDestination {
 
     public func noteGap(_ gap: WALGap) {}
     public func close() {}
-}
-
-/// One segment of the write-ahead log.
-public struct WALSegment: Hashable, Sendable {
-    public let timeline: TimelineID
-    /// The position of its first byte, a multiple of `size`.
-    public let start: LSN
-    /// The position after its last byte.
-    public let end: LSN
-    /// The name of its file, 24 hexadecimal digits: `000000010000000000000003`.
-    public let name: String
-
-    /// Its length in bytes: 16 MB unless the cluster was initialized with another size.
-    public var size: Int { Int(end.rawValue - start.rawValue) }
-
-    package init(_ name: WALSegmentName) {
-        timeline = name.timeline
-        start = name.startLSN
-        end = name.endLSN
-        self.name = name.description
-    }
 }
 
 /// The server that WAL comes from.
@@ -179,30 +164,6 @@ public struct WALHoldings: Sendable, Equatable {
     public init(next: WALPosition? = nil, isDurable: Bool = false) {
         self.next = next
         self.isDurable = isDurable
-    }
-}
-
-/// A position on a timeline.
-public struct WALPosition: Hashable, Sendable, Codable {
-    public var timeline: TimelineID
-    public var lsn: LSN
-
-    public init(timeline: TimelineID, lsn: LSN) {
-        self.timeline = timeline
-        self.lsn = lsn
-    }
-}
-
-/// WAL that the server removed before it was received. A restore cannot get past it.
-public struct WALGap: Hashable, Sendable, Codable {
-    /// The position after the last byte held before the gap: within a segment if a partial file holds some of it.
-    public var start: WALPosition
-    /// Where the archive continues: a segment's start.
-    public var end: WALPosition
-
-    public init(start: WALPosition, end: WALPosition) {
-        self.start = start
-        self.end = end
     }
 }
 

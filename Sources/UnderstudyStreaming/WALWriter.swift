@@ -75,7 +75,9 @@ package final class WALWriter: Sendable {
     }
 
     package func start() throws(FileIOError) -> OwnThread {
-        try OwnThread("wal writer") { self.run() }
+        let thread = try OwnThread("wal writer") { self.run() }
+        destination.progress?.attach { [weak self] in self?.syncAgain() }
+        return thread
     }
 
     // MARK: - For the network thread
@@ -115,6 +117,16 @@ package final class WALWriter: Sendable {
         return perform(jobs, &sequence)
     }
 
+    /// Queues a sync because the destination has announced progress: its result is reported even if nothing was written
+    /// since the last one.
+    private func syncAgain() {
+        state.update { state in
+            // One that is still queued will have the result, too.
+            guard !state.isClosed, state.jobs.last?.isSync != true else { return }
+            state.jobs.append(.sync)
+        }
+    }
+
     package func putHistory(_ timeline: TimelineID, _ bytes: [UInt8]) {
         state.update { $0.jobs.append(.history(timeline, bytes)) }
     }
@@ -137,6 +149,7 @@ package final class WALWriter: Sendable {
 
     /// Marks the end of the jobs: the thread ends when the last one is done, or cannot be done for lack of room.
     package func close() {
+        destination.progress?.detach()
         state.update { $0.isClosed = true }
     }
 

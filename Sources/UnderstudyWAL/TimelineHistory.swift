@@ -1,16 +1,22 @@
 /// The ancestors of a timeline and the positions at which they ended: the content of a history file.
 ///
+/// ```swift
+/// let history = try TimelineHistory(parsing: bytes, of: 3)
+/// history.timeline(of: LSN("0/3000000")!)  // the timeline to read that position from
+/// history.switchLSN(of: 2)                 // where timeline 2 ended
+/// ```
+///
 /// Source: PostgreSQL manual, "Timelines", and the server command TIMELINE_HISTORY.
-package struct TimelineHistory: Hashable, Sendable {
+public struct TimelineHistory: Hashable, Sendable {
     /// An ancestor, and where it ended.
-    package struct Entry: Hashable, Sendable {
-        package var timeline: TimelineID
+    public struct Entry: Hashable, Sendable {
+        public var timeline: TimelineID
         /// The first position that no longer belongs to the ancestor.
-        package var switchLSN: LSN
+        public var switchLSN: LSN
         /// Why the timeline was switched there, in the server's words.
-        package var reason: String
+        public var reason: String
 
-        package init(timeline: TimelineID, switchLSN: LSN, reason: String) {
+        public init(timeline: TimelineID, switchLSN: LSN, reason: String) {
             self.timeline = timeline
             self.switchLSN = switchLSN
             self.reason = reason
@@ -21,12 +27,12 @@ package struct TimelineHistory: Hashable, Sendable {
     package static let longestFile = 1 << 20
 
     /// The timeline that this history belongs to.
-    package let timeline: TimelineID
+    public let timeline: TimelineID
     /// The ancestors, oldest first.
-    package let ancestors: [Entry]
+    public let ancestors: [Entry]
 
     /// The history of a timeline without ancestors, such as timeline 1.
-    package init(root timeline: TimelineID) {
+    public init(root timeline: TimelineID) {
         self.timeline = timeline
         ancestors = []
     }
@@ -36,9 +42,12 @@ package struct TimelineHistory: Hashable, Sendable {
     /// Comments and blank lines are skipped. Switch positions need not ascend: a server that recovered to a point
     /// before an ancestor's switch writes such a history.
     ///
+    /// - Parameters:
+    ///   - bytes: The whole file, uncompressed.
+    ///   - timeline: The timeline that the file is named after.
     /// - Throws: If no server writes such a file. This includes a file without entries and one cut off within an entry,
     ///   since a missing entry would lead to the wrong WAL.
-    package init(parsing bytes: [UInt8], of timeline: TimelineID) throws(TimelineHistoryError) {
+    public init(parsing bytes: [UInt8], of timeline: TimelineID) throws(TimelineHistoryError) {
         var ancestors: [Entry] = []
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() {
@@ -65,7 +74,7 @@ package struct TimelineHistory: Hashable, Sendable {
 
     /// The timeline from which to read `position` on the way to this timeline. A switch position belongs to the younger
     /// timeline.
-    package func timeline(of position: LSN) -> TimelineID {
+    public func timeline(of position: LSN) -> TimelineID {
         // From the youngest back, as the server searches: if switch positions do not ascend, the younger timeline wins.
         var child = timeline
         for ancestor in ancestors.reversed() {
@@ -76,20 +85,22 @@ package struct TimelineHistory: Hashable, Sendable {
     }
 
     /// The position at which an ancestor ended. Nil for this timeline itself, and for one not in its history.
-    package func switchLSN(of ancestor: TimelineID) -> LSN? {
+    public func switchLSN(of ancestor: TimelineID) -> LSN? {
         ancestors.first { $0.timeline == ancestor }?.switchLSN
     }
 
     /// Whether `other` is this timeline or an ancestor of it.
-    package func contains(_ other: TimelineID) -> Bool {
+    public func contains(_ other: TimelineID) -> Bool {
         other == timeline || switchLSN(of: other) != nil
     }
 }
 
 /// Why a history file cannot be used.
-package struct TimelineHistoryError: Error, Equatable, CustomStringConvertible {
-    package var message: String
-    package var detail: String
+public struct TimelineHistoryError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What is wrong, and in which file: lower case, no full stop.
+    public var message: String
+    /// A whole sentence.
+    public var detail: String
 
     init(timeline: TimelineID, line: Int?, detail: String) {
         let place = line.map { "line \($0) of " } ?? ""
@@ -97,7 +108,7 @@ package struct TimelineHistoryError: Error, Equatable, CustomStringConvertible {
         self.detail = detail
     }
 
-    package var description: String {
+    public var description: String {
         "\(message)\nDETAIL:  \(detail)"
     }
 }

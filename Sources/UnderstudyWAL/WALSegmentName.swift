@@ -3,16 +3,22 @@
 /// The text form is 24 upper-case hexadecimal digits, `TTTTTTTTXXXXXXXXYYYYYYYY`: the timeline, the 4 GB group, and the
 /// segment within the group. The range of the log that a name stands for depends on the segment size.
 ///
+/// ```swift
+/// let name = WALSegmentName("0000000A00000016000000B3", size: .default)!
+/// name.timeline  // 10
+/// name.startLSN  // 16/B3000000
+/// ```
+///
 /// Source: PostgreSQL manual, "Write-Ahead Log Internals".
-package struct WALSegmentName: Hashable, Sendable {
-    package let timeline: TimelineID
+public struct WALSegmentName: Hashable, Sendable {
+    public let timeline: TimelineID
     /// The segment's number, counted from the start of the log. Always less than `size.segmentCount`, so `endLSN`
     /// exists.
-    package let number: UInt64
-    package let size: WALSegmentSize
+    public let number: UInt64
+    public let size: WALSegmentSize
 
     /// Nil if the segment would end beyond the last LSN.
-    package init?(timeline: TimelineID, number: UInt64, size: WALSegmentSize) {
+    public init?(timeline: TimelineID, number: UInt64, size: WALSegmentSize) {
         guard number < size.segmentCount else { return nil }
         self.timeline = timeline
         self.number = number
@@ -20,12 +26,12 @@ package struct WALSegmentName: Hashable, Sendable {
     }
 
     /// The segment that contains `position`. A position on a boundary belongs to the segment that begins there.
-    package init?(containing position: LSN, timeline: TimelineID, size: WALSegmentSize) {
+    public init?(containing position: LSN, timeline: TimelineID, size: WALSegmentSize) {
         self.init(timeline: timeline, number: position.segmentNumber(size), size: size)
     }
 
     /// Parses a file name without suffix. Lower-case digits are refused, as by servers.
-    package init?(_ name: some StringProtocol, size: WALSegmentSize) {
+    public init?(_ name: some StringProtocol, size: WALSegmentSize) {
         guard let parts = Self.parts(name), parts[2] < size.segmentsPerGroup else { return nil }
         self.init(
             timeline: TimelineID(rawValue: UInt32(parts[0])), number: parts[1] * size.segmentsPerGroup + parts[2],
@@ -33,25 +39,27 @@ package struct WALSegmentName: Hashable, Sendable {
     }
 
     /// Whether a name has the form of a segment file's name, for any segment size.
-    package static func isSegmentName(_ name: some StringProtocol) -> Bool {
+    public static func isSegmentName(_ name: some StringProtocol) -> Bool {
         parts(name) != nil
     }
 
-    package var startLSN: LSN {
+    /// The position of its first byte.
+    public var startLSN: LSN {
         LSN(rawValue: number * size.bytes)
     }
 
     /// The first position after this segment.
-    package var endLSN: LSN {
+    public var endLSN: LSN {
         LSN(rawValue: (number + 1) * size.bytes)
     }
 
     /// The next segment on the same timeline; nil at the end of the address space.
-    package var next: WALSegmentName? {
+    public var next: WALSegmentName? {
         WALSegmentName(timeline: timeline, number: number + 1, size: size)
     }
 
-    package func contains(_ position: LSN) -> Bool {
+    /// Whether a position is one of this segment's bytes.
+    public func contains(_ position: LSN) -> Bool {
         startLSN <= position && position < endLSN
     }
 
@@ -73,7 +81,7 @@ package struct WALSegmentName: Hashable, Sendable {
 }
 
 extension WALSegmentName: CustomStringConvertible {
-    package var description: String {
+    public var description: String {
         eightHexDigits(UInt64(timeline.rawValue)) + eightHexDigits(number / size.segmentsPerGroup)
             + eightHexDigits(number % size.segmentsPerGroup)
     }
@@ -81,9 +89,21 @@ extension WALSegmentName: CustomStringConvertible {
 
 extension TimelineID {
     /// The name of the timeline's history file: `00000002.history`. Timeline 1 has no such file.
-    package var historyFileName: String {
-        eightHexDigits(UInt64(rawValue)) + ".history"
+    public var historyFileName: String {
+        eightHexDigits(UInt64(rawValue)) + Self.historySuffix
     }
+
+    /// The timeline that a history file without compression suffix is named after; nil if the name is not that of such
+    /// a file.
+    public init?(historyFileName name: some StringProtocol) {
+        guard name.hasSuffix(Self.historySuffix),
+            let timeline = UInt32(name.dropLast(Self.historySuffix.count), radix: 16)
+        else { return nil }
+        self.init(rawValue: timeline)
+        guard historyFileName == name else { return nil }
+    }
+
+    private static let historySuffix = ".history"
 }
 
 private func eightHexDigits(_ value: UInt64) -> String {

@@ -1,22 +1,23 @@
 /// The size of a cluster's WAL segment files: a power of two from 1 MB to 1 GB, as initdb accepts it.
-package struct WALSegmentSize: Hashable, Sendable {
-    package let bytes: UInt64
+public struct WALSegmentSize: Hashable, Sendable {
+    /// A power of two from 1 MB to 1 GB.
+    public let bytes: UInt64
 
     /// 16 MB. Before 11 this is the only size, unless the server was built with another.
-    package static let `default` = WALSegmentSize(valid: 16 << 20)
+    public static let `default` = WALSegmentSize(valid: 16 << 20)
 
     private init(valid bytes: UInt64) {
         self.bytes = bytes
     }
 
     /// Nil if no server can have segments of this size.
-    package init?(bytes: UInt64) {
+    public init?(bytes: UInt64) {
         guard (1 << 20...1 << 30).contains(bytes), bytes & (bytes - 1) == 0 else { return nil }
         self.init(valid: bytes)
     }
 
     /// Parses the output of `SHOW wal_segment_size`: a whole number with its unit, `16MB`.
-    package init?(showText: String) {
+    public init?(showText: String) {
         let digits = showText.prefix { ("0"..."9").contains($0) }
         guard let number = UInt64(digits) else { return nil }
         let shift: UInt64

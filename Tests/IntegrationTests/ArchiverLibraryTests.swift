@@ -1,6 +1,8 @@
 import Foundation
 import Glibc
 import Logging
+import Metrics
+import MetricsTestKit
 import ServiceLifecycle
 import Testing
 import Understudy
@@ -15,6 +17,11 @@ struct ArchiverLibraryTests {
         for _ in 0..<segments {
             try cluster.sql("CREATE TABLE IF NOT EXISTS t (a int); INSERT INTO t VALUES (1); SELECT pg_switch_wal()")
         }
+    }
+
+    /// Waits for the first connection.
+    private func connection(_ events: AsyncStream<WALArchiver.Event>) async {
+        for await event in events { if case .connected = event { return } }
     }
 
     @Test(
@@ -52,6 +59,82 @@ struct ArchiverLibraryTests {
         #expect(again?.message == "this archiver has run already")
         #expect(
             try cluster.holds("SELECT restart_lsn >= '\(end)' FROM pg_replication_slots WHERE slot_name = 'archive'"))
+    }
+
+    @Test("acknowledges what a destination has stored later, while the server is quiet")
+    func late() async throws {
+        let cluster = try Cluster(.newest)
+        let destination = LateDestination()
+        var options = WALArchiver.Options()
+        // Nothing is sent but for a reason.
+        options.statusInterval = nil
+        let archiver = WALArchiver(
+            source: ConnectionString(cluster.connectionString()), slot: .createIfMissing("archive"),
+            destination: destination, options: options)
+        let events = archiver.events()
+        let running = Task { try await archiver.run() }
+        await connection(events)
+        try write(segments: 1, on: cluster)
+        let end = try #require(LSN(cluster.sql("SELECT pg_current_wal_flush_lsn()")))
+        try eventually("a sync of all WAL") { destination.settled.map { $0 >= end } ?? false }
+        #expect(archiver.status.acknowledged < end)
+        #expect(try cluster.holds("SELECT restart_lsn < '\(end)' FROM pg_replication_slots"))
+        // WAL of the server's own, which would lead to a sync, may come at the same time.
+        try eventually("a sync without new WAL") {
+            destination.store(upTo: end)
+            return destination.quietSyncs > 0
+        }
+        try eventually("the acknowledgement of \(end)") {
+            try cluster.holds("SELECT restart_lsn >= '\(end)' FROM pg_replication_slots")
+        }
+        #expect(archiver.status.acknowledged == end && archiver.status.synced == end)
+        running.cancel()
+        try await running.value
+    }
+
+    @Test("metrics tell archivers apart, have no position before it is known, and count no end in order")
+    func metrics() async throws {
+        let cluster = try Cluster(.newest)
+        let backend = TestMetrics()
+        var options = WALArchiver.Options()
+        options.name = "second"
+        let archivers = [
+            WALArchiver(
+                source: ConnectionString(cluster.connectionString()), slot: .createIfMissing("first"),
+                destination: MemoryDestination()),
+            WALArchiver(
+                source: ConnectionString(cluster.connectionString()), destination: MemoryDestination(), options: options
+            ),
+        ]
+        let events = archivers.map{ $0.events() }
+        let running = Task {
+            try await withMetricsFactory(backend) {
+                try await withThrowingTaskGroup { group in
+                    for archiver in archivers { group.addTask { try await archiver.run() } }
+                    try await group.waitForAll()
+                }
+            }
+        }
+        let names = ["first", "second"]
+        func total(_ name: String, _ label: String) -> Int64 {
+            backend.counterTotal(label: "understudy_wal_\(label)_total", dimensions: [("archiver", name)])
+        }
+        for events in events { await connection(events) }
+        try write(segments: 2, on: cluster)
+        try eventually("the segments") { names.allSatisfy { total($0, "segments_finished") >= 2 } }
+        try cluster.restart()
+        try eventually("the end of the connections") { names.allSatisfy { total($0, "disconnections") == 1 } }
+        try eventually("new streams") { archivers.allSatisfy { $0.status.connectedSince != nil } }
+        running.cancel()
+        try await running.value
+        for name in names {
+            #expect(total(name, "disconnections") == 1)
+            let connected = try backend.expectGauge("understudy_wal_connected", [("archiver", name)])
+            #expect(connected.values == [0, 1, 0, 1, 0])
+        }
+        for gauge in backend.recorders where !gauge.label.hasSuffix("connected") && !gauge.label.hasSuffix("stalled") {
+            #expect(gauge.label.hasSuffix("lag_bytes") || !gauge.values.contains(0), "\(gauge.label)")
+        }
     }
 
     @Test("the article's program archives compressed segments until SIGTERM, and acknowledges all before it ends")

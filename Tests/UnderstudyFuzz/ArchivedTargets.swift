@@ -21,6 +21,19 @@ func fuzzArchived(_ bytes: [UInt8]) {
             }
         }
     }
+    for size in [1 << 20, 16 << 20, 1 << 30].compactMap({ WALSegmentSize(bytes: $0) }) {
+        let names = bytes.split(separator: UInt8(ascii: "\n")).prefix(8).map { String(decoding: $0, as: UTF8.self) }
+        let listing = ArchiveListing(names: names, segmentSize: size)
+        var reader = TrustedNames()
+        let kept = try? TimelineHistory(parsing: bytes, of: 9)
+        for history in [TimelineHistory(root: 1), kept].compactMap(\.self) {
+            let plan = listing.plan(timeline: history.timeline, history: history, kept: [], reading: &reader)
+            precondition(plan.next?.lsn.isSegmentStart(size) ?? true, "a stream begins within a segment")
+            precondition(plan.ahead == nil || plan.next == nil, "a server that is behind is followed")
+            for gap in plan.gaps(reading: &reader) { precondition(gap.start.lsn < gap.end.lsn, "a gap is empty") }
+            _ = plan.stale
+        }
+    }
     if let header = WALPageHeader(bytes) {
         precondition(UInt64(header.systemIdentifier) != nil && header.segmentSize <= UInt64(UInt32.max))
     }

@@ -110,6 +110,45 @@ import UnderstudyWAL
     }
 }
 
+@Suite struct WALSegmentTests {
+    @Test("a segment is made from its place or from its name")
+    func made() throws {
+        let start = LSN(rawValue: 0x300_0000)
+        let segment = try #require(WALSegment(timeline: 2, start: start, size: 16 << 20))
+        #expect(segment.name == "000000020000000000000003")
+        #expect(segment.timeline == 2 && segment.start == start && segment.size == 16 << 20)
+        #expect(segment.end.description == "0/4000000")
+        #expect(WALSegment(name: "000000020000000000000003", size: 16 << 20) == segment)
+        #expect(WALSegment(name: "000000020000000000000003", size: 1 << 20) != segment)
+    }
+
+    @Test(
+        "no segment begins elsewhere, has another size, or ends beyond the log",
+        arguments: [
+            (0x300_0001, 16 << 20), (0x310_0000, 16 << 20), (0x300_0000, 0), (0x300_0000, -1), (0x300_0000, 3 << 20),
+            (.max, 16 << 20), (.max - 0xFF_FFFF, 16 << 20),
+        ] as [(UInt64, Int)])
+    func refused(start: UInt64, size: Int) {
+        #expect(WALSegment(timeline: 1, start: LSN(rawValue: start), size: size) == nil)
+    }
+
+    @Test("no segment has another name", arguments: [("00000001000000000000000a", 16 << 20), ("", 0)])
+    func refusedName(name: String, size: Int) {
+        #expect(WALSegment(name: name, size: size) == nil)
+    }
+
+    @Test(
+        "a timeline is read from the name of its history file",
+        arguments: [
+            ("00000002.history", 2), ("FFFFFFFF.history", .max), ("0000000A.history", 10), ("2.history", nil),
+            ("0000000a.history", nil), ("00000002.history.gz", nil), ("+0000002.history", nil), (".history", nil),
+            ("000000002.history", nil),
+        ] as [(String, UInt32?)])
+    func timeline(name: String, timeline: UInt32?) {
+        #expect(TimelineID(historyFileName: name)?.rawValue == timeline)
+    }
+}
+
 @Suite struct LSNArithmeticTests {
     @Test("positions advance, and stop being positions beyond the end of the log")
     func advances() {

@@ -175,7 +175,9 @@ package struct ReceiveMachine: Sendable {
             }
             actions += try checkSilence(now)
         case .synced(let position):
-            settled = max(settled, position)
+            // A destination that stores later may return a position of the timeline before, which means nothing here.
+            settled = max(settled, min(position, received))
+            let position = min(position, max(received, flushed))
             if position > flushed {
                 flushed = position
                 if leavingFor == nil { actions.append(acknowledge(now)) }

@@ -2,51 +2,96 @@ import Metrics
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// The archiver's metrics, for swift-metrics. Their names are documented, and do not change.
-struct ArchiverMetrics {
-    private let receivedBytes = Counter(label: "understudy_wal_received_bytes_total")
-    private let finishedSegments = Counter(label: "understudy_wal_segments_finished_total")
-    private let disconnections = Counter(label: "understudy_wal_disconnections_total")
-    private let receivedLSN = Gauge(label: "understudy_wal_received_lsn")
-    private let flushLSN = Gauge(label: "understudy_wal_flush_lsn")
-    private let serverLSN = Gauge(label: "understudy_wal_server_lsn")
-    private let lagBytes = Gauge(label: "understudy_wal_lag_bytes")
-    private let timeline = Gauge(label: "understudy_wal_timeline")
-    private let connected = Gauge(label: "understudy_wal_connected")
-    private let stalled = Gauge(label: "understudy_wal_stalled")
+/// An archiver's metrics, for swift-metrics: made once for a run, so that counts go on over all its connections. Their
+/// names are documented, and do not change. Used only by the archiver's thread.
+final class ArchiverMetrics {
+    /// Tells the archivers of one process apart.
+    static let dimension = "archiver"
 
-    private var last: StreamPositions?
+    private let receivedBytes, finishedSegments, disconnections, gaps: Counter
+    private let connected, stalled: Gauge
+    private var receivedLSN, flushLSN, serverLSN, lagBytes, timeline: LateGauge
+    /// How far the stream has come; nil without one.
+    private var received: WALPosition?
 
-    mutating func note(_ positions: StreamPositions) {
-        guard positions != last else { return }
+    /// - Parameter name: The value of the dimension.
+    init(_ name: String, factory: any MetricsFactory) {
+        let dimensions = [(Self.dimension, name)]
+        func counter(_ label: String) -> Counter { Counter(label: label, dimensions: dimensions, factory: factory) }
+        func gauge(_ label: String) -> Gauge { Gauge(label: label, dimensions: dimensions, factory: factory) }
+        func late(_ label: String) -> LateGauge { LateGauge { gauge(label) } }
+        receivedBytes = counter("understudy_wal_received_bytes_total")
+        finishedSegments = counter("understudy_wal_segments_finished_total")
+        disconnections = counter("understudy_wal_disconnections_total")
+        gaps = counter("understudy_wal_gaps_total")
+        connected = gauge("understudy_wal_connected")
+        stalled = gauge("understudy_wal_stalled")
+        receivedLSN = late("understudy_wal_received_lsn")
+        flushLSN = late("understudy_wal_flush_lsn")
+        serverLSN = late("understudy_wal_server_lsn")
+        lagBytes = late("understudy_wal_lag_bytes")
+        timeline = late("understudy_wal_timeline")
+        connected.record(0)
+        stalled.record(0)
+    }
+
+    func beginStream(at start: WALPosition) {
+        connected.record(1)
+        note(received: start)
+    }
+
+    func note(_ positions: StreamPositions) {
+        note(received: WALPosition(timeline: positions.timeline, lsn: positions.received))
+        serverLSN.record(positions.server)
+        // The server may have been told nothing on this connection.
+        guard positions.acknowledged > .invalid else { return }
+        flushLSN.record(positions.acknowledged)
+        lagBytes.record(positions.acknowledged.distance(to: positions.server) ?? 0)
+    }
+
+    private func note(received position: WALPosition) {
         // After a timeline switch the stream begins again, a little earlier.
-        if let count = last?.received.distance(to: positions.received), last?.timeline == positions.timeline {
+        if let before = received, before.timeline == position.timeline,
+            let count = before.lsn.distance(to: position.lsn), count > 0
+        {
             receivedBytes.increment(by: Int64(clamping: count))
         }
-        // A gauge traps on values that do not fit Int64, and a server may report any position.
-        receivedLSN.record(Int64(clamping: positions.received.rawValue))
-        flushLSN.record(Int64(clamping: positions.acknowledged.rawValue))
-        serverLSN.record(Int64(clamping: positions.server.rawValue))
-        if positions.acknowledged > .invalid {
-            lagBytes.record(Int64(clamping: positions.acknowledged.distance(to: positions.server) ?? 0))
-        }
-        timeline.record(positions.timeline.rawValue)
-        last = positions
+        received = position
+        receivedLSN.record(position.lsn)
+        timeline.record(UInt64(position.timeline.rawValue))
     }
 
-    mutating func beginStream(at positions: StreamPositions) {
-        last = positions
-        connected.record(1)
-    }
-
-    func endStream() {
+    /// - Parameter inOrder: Whether the stream ended because the archiver wanted that.
+    func endStream(inOrder: Bool) {
+        received = nil
         connected.record(0)
-        disconnections.increment()
+        stalled.record(0)
+        if !inOrder { disconnections.increment() }
     }
 
-    static func countGap() { Counter(label: "understudy_wal_gaps_total").increment() }
-
+    func noteGap() { gaps.increment() }
     func noteFinishedSegment() { finishedSegments.increment() }
-
     func note(isStalled: Bool) { stalled.record(isStalled ? 1 : 0) }
+}
+
+/// A gauge that is made with its first value: a backend may report 0 for one that has none yet.
+private struct LateGauge {
+    let make: () -> Gauge
+    private var gauge: Gauge?
+
+    init(make: @escaping () -> Gauge) {
+        self.make = make
+    }
+
+    /// Records a position, if it is known.
+    mutating func record(_ position: LSN) {
+        if position != .invalid { record(position.rawValue) }
+    }
+
+    mutating func record(_ value: UInt64) {
+        let gauge = gauge ?? make()
+        self.gauge = gauge
+        // A gauge traps on values that do not fit Int64, and a server may report any position.
+        gauge.record(Int64(clamping: value))
+    }
 }

@@ -62,7 +62,7 @@ extension ArchiverRun {
                 throw UnderstudyError(error)
             }
             state.tell(.gap(gap))
-            ArchiverMetrics.countGap()
+            metrics.noteGap()
             say(gap, history)
         }
         return oldest

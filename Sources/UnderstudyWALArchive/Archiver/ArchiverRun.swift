@@ -1,4 +1,5 @@
 import Logging
+import Metrics
 import UnderstudyConnection
 import UnderstudyCore
 import UnderstudyPlatform
@@ -10,6 +11,7 @@ import UnderstudyWAL
 struct ArchiverRun {
     let archiver: WALArchiver
     let parameters: ConnectionParameters
+    let metrics: ArchiverMetrics
     /// The cluster of the first connection; no other one may follow.
     private var systemIdentifier: String?
     private var segmentSize: WALSegmentSize?
@@ -30,10 +32,13 @@ struct ArchiverRun {
     var options: WALArchiver.Options { archiver.options }
     var logger: Logger { archiver.logger }
 
-    init(_ archiver: WALArchiver) throws(UnderstudyError) {
+    init(_ archiver: WALArchiver, metrics factory: any MetricsFactory) throws(UnderstudyError) {
         self.archiver = archiver
         slot = archiver.slot
         parameters = try ConnectionParameters(reading: archiver.source)
+        metrics = ArchiverMetrics(
+            archiver.options.name ?? archiver.slot.name ?? parameters["application_name"] ?? Self.applicationName,
+            factory: factory)
     }
 
     mutating func run() throws(UnderstudyError) {
@@ -76,11 +81,14 @@ struct ArchiverRun {
         return try stream(session, server, slot, history, from: start, durable: durable)
     }
 
+    /// The application_name, unless the connection string has another.
+    private static let applicationName = "understudy"
+
     private func connect() throws(UnderstudyError) -> Session {
         let logger = logger
         do throws(ConnectionError) {
             return try Session.connect(
-                parameters, kind: .replication, applicationName: "understudy", interrupt: state.interrupt,
+                parameters, kind: .replication, applicationName: Self.applicationName, interrupt: state.interrupt,
                 patience: options.stallTimeout, notices: logger.passingOn())
         } catch { throw WALSendersInUse.explain(error, parameters, state.interrupt) }
     }
@@ -159,7 +167,8 @@ struct ArchiverRun {
             return true
         }
         let observer = StreamObserver(
-            archiver, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize, from: lastTimeline)
+            archiver, metrics, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize,
+            from: lastTimeline)
         let watch = ServerWatch(
             parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
             slot: archiver.slot.name, archiver: archiver)
@@ -204,7 +213,7 @@ struct ArchiverRun {
         }
         let report = writer.report()
         for segment in report.finished { observer.handle(.segmentFinished(segment)) }
-        observer.ended()
+        observer.ended(inOrder: isDone || state.stopIsAsked)
         hasStreamed = hasStreamed || observer.hasBegun
         // Receiving the same bytes again and again is not progress.
         if observer.synced.isBeyond(furthest ?? start) {
@@ -285,16 +294,4 @@ struct ArchiverRun {
         }
         state.pause(pause)
     }
-}
-
-/// Remembers the last error, so that it is logged once and not each time it occurs again.
-private struct RepeatedErrorFilter {
-    private var last: String?
-
-    mutating func isNew(_ error: UnderstudyError) -> Bool {
-        defer { last = error.message }
-        return last != error.message
-    }
-
-    mutating func reset() { last = nil }
 }

@@ -13,7 +13,7 @@ final class StreamObserver {
     /// The slot's position when the stream began; invalid if it is not known.
     private let reserved: LSN
     private(set) var timeline: TimelineID
-    private var metrics = ArchiverMetrics()
+    private let metrics: ArchiverMetrics
     private var lag: LagWarning
     private var last: StreamPositions
     private var hasNotedSegment = false
@@ -22,10 +22,11 @@ final class StreamObserver {
     private var logger: Logger { archiver.logger }
 
     init(
-        _ archiver: WALArchiver, start: WALPosition, reserved: LSN?, segmentSize: WALSegmentSize,
-        from before: TimelineID?
+        _ archiver: WALArchiver, _ metrics: ArchiverMetrics, start: WALPosition, reserved: LSN?,
+        segmentSize: WALSegmentSize, from before: TimelineID?
     ) {
         self.archiver = archiver
+        self.metrics = metrics
         self.reserved = reserved ?? .invalid
         self.segmentSize = segmentSize
         self.start = start
@@ -52,7 +53,7 @@ final class StreamObserver {
     var received: WALPosition { WALPosition(timeline: last.timeline, lsn: last.received) }
 
     func connected(_ session: Session, _ start: WALPosition) {
-        metrics.beginStream(at: last)
+        metrics.beginStream(at: start)
         state.change { status in
             status.phase = .streaming
             status.timeline = start.timeline
@@ -100,8 +101,9 @@ final class StreamObserver {
         }
     }
 
-    func ended() {
-        metrics.endStream()
+    /// - Parameter inOrder: Whether the archiver wanted the stream to end.
+    func ended(inOrder: Bool) {
+        metrics.endStream(inOrder: inOrder)
         if last.received > start.lsn || last.timeline != start.timeline { notePartial(at: last.received) }
     }
 

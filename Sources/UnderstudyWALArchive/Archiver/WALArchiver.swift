@@ -1,4 +1,5 @@
 public import Logging
+import Metrics
 public import ServiceLifecycle
 import UnderstudyConnection
 public import UnderstudyCore
@@ -25,6 +26,9 @@ public import UnderstudyWAL
 public final class WALArchiver: Service {
     /// What may be set; each has a default that suits most servers.
     public struct Options: Sendable, Equatable, Codable {
+        /// The value of the dimension `archiver` of all metrics, which tells the archivers of one process apart. If nil,
+        /// the name of the slot; without a slot, the `application_name` of the connection string, or `understudy`.
+        public var name: String?
         /// Where to begin (rounded down to a segment's start), unless the destination already goes further.
         public var startLSN: LSN?
         /// The stream ends successfully once it has passed this position.
@@ -52,11 +56,12 @@ public final class WALArchiver: Service {
 
         /// Each parameter is the property of its name.
         public init(
-            startLSN: LSN? = nil, endLSN: LSN? = nil, synchronous: Bool = false,
+            name: String? = nil, startLSN: LSN? = nil, endLSN: LSN? = nil, synchronous: Bool = false,
             statusInterval: Duration? = .seconds(10), recreatesSlot: Bool = false, maxRate: TransferRate? = nil,
             maxLag: UInt64? = nil, stallTimeout: Duration? = .seconds(300), reconnects: Bool = true,
             retriesFirstConnection: Bool = true
         ) {
+            self.name = name
             self.startLSN = startLSN
             self.endLSN = endLSN
             self.synchronous = synchronous
@@ -107,6 +112,8 @@ public final class WALArchiver: Service {
         }
         let archiving = self
         let state = state
+        // On this task, which may have a factory of its own.
+        let factory = MetricsSystem.factory
         let result: Result<Void, UnderstudyError> = await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await withCheckedContinuation { continuation in
@@ -114,7 +121,7 @@ public final class WALArchiver: Service {
                         try state.boundStop()
                         _ = try OwnThread("wal archiver") {
                             let result = Result { () throws(UnderstudyError) in
-                                var run = try ArchiverRun(archiving)
+                                var run = try ArchiverRun(archiving, metrics: factory)
                                 try run.run()
                             }
                             state.end()

@@ -3,7 +3,6 @@ import UnderstudyConnection
 public import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
-public import UnderstudyStreaming
 public import UnderstudyWAL
 
 /// WAL as a sequence of messages, for programs that need more than a destination: one connection, one timeline, nothing

@@ -5,23 +5,8 @@ import UnderstudyWAL
 
 /// Handles files whose content does not match their names.
 extension ArchiveSurvey {
-    /// Whether the first page matches the file's name; a partial file may have no page yet.
-    func hasItsName(_ contents: ArchivedContents, _ history: TimelineHistory?) throws(WALDestinationError) -> Bool {
-        let segment = contents.segment.segment
-        guard let header = try contents.header() else {
-            guard contents.segment.isPartial else { return false }
-            let behindHeader = segment.startLSN.advanced(by: UInt64(WALPageHeader.byteCount)) ?? segment.startLSN
-            return try !contents.hasContent(from: behindHeader)
-        }
-        // The segment in which a timeline begins starts with pages of the previous timeline.
-        let beginning = history.map { $0.beginning(of: segment.timeline) ?? .invalid }
-        return header.mismatch(
-            with: segment, ofSystem: origin.systemIdentifier,
-            beginsTimeline: history?.contains(segment.timeline) == true ? beginning! > segment.startLSN : true) == nil
-    }
-
     /// Sets the misnamed files aside: the stream and a restore need their names for the right segments.
-    mutating func setMisnamedAside() throws(WALDestinationError) {
+    mutating func setMisnamedAside(_ misnamed: [ArchivedSegment]) throws(WALDestinationError) {
         guard !misnamed.isEmpty else { return }
         var names: [String] = []
         for segment in misnamed { names.append(try setAside(segment)) }
@@ -59,11 +44,10 @@ extension ArchiveSurvey {
     /// Compares every file's first page with its name, and finds what is missing between the first file and the
     /// position where the stream continues.
     ///
-    /// - Parameter past: The files from the one on where the stream continues, newest first.
-    mutating func lookAtAll(_ past: [ArchivedSegment], _ history: TimelineHistory?) throws(WALDestinationError) {
+    mutating func lookAtAll(_ plan: ArchivePlan, _ reader: inout SurveyReader) throws(WALDestinationError) {
         var wrong: Set<ArchivedSegment> = []
-        for segment in past.dropFirst().prefix(Self.mostFiles) where !segment.isPartial {
-            if try !hasItsName(ArchivedContents(segment, in: directory), history) { wrong.insert(segment) }
+        for file in plan.past.map(\.file).dropFirst().prefix(Self.mostFiles) where !file.isPartial {
+            if try !reader.hasItsName(file) { wrong.insert(file) }
         }
         if !wrong.isEmpty {
             let names = wrong.map(\.fileName).sorted()
@@ -71,20 +55,9 @@ extension ArchiveSurvey {
                 "\(files(names.count)) in \"\(directory.path)\" \(names.count == 1 ? "does" : "do") not hold the WAL that the name says: \(Self.few(names))"
             )
         }
-        guard let next = found.next else { return }
-        let gaps = try ArchiveGaps(of: past.filter { !wrong.contains($0) }, before: next, history: history) {
-            file throws(WALDestinationError) in
-            let contents = ArchivedContents(file, in: directory)
-            guard try hasItsName(contents, history) else { return nil }
-            return try contents.end()
-        }
-        let size = size
-        // A gap that was recorded is reported as such.
-        found.missing = gaps.ranges.filter { gap in
-            !found.gaps.contains {
-                $0.start.lsn.segmentStart(size) == gap.start.lsn.segmentStart(size) && $0.end.lsn == gap.end.lsn
-            }
-        }
+        var right = plan
+        right.past.removeAll { wrong.contains($0.file) }
+        found.missing = try right.gaps(except: found.gaps, reading: &reader)
     }
 
     private static let mostNamed = 5
@@ -100,15 +73,10 @@ extension ArchiveSurvey {
 
     /// Removes partial files of complete segments once it is certain that they hold nothing more. Such files are left
     /// when the compression is changed.
-    mutating func removeStale(_ past: [ArchivedSegment]) throws(WALDestinationError) {
-        var complete: [WALSegmentName: ArchivedSegment] = [:]
-        for segment in past where !segment.isPartial && segment != past.first { complete[segment.segment] = segment }
-        if let newest = past.first, !newest.isPartial, found.next?.lsn == newest.segment.endLSN {
-            complete[newest.segment] = newest
-        }
+    mutating func removeStale(_ plan: ArchivePlan) throws(WALDestinationError) {
         var isChanged = false
-        for partial in past where partial.isPartial {
-            guard let whole = complete[partial.segment], try holdsNoMore(partial, than: whole) else { continue }
+        for (partial, whole) in plan.stale {
+            guard try holdsNoMore(partial, than: whole) else { continue }
             try syncing { () throws(FileIOError) in
                 // The complete file may never have been synced.
                 let name = RelativePath(whole.fileName)

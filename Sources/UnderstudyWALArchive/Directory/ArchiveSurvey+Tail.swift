@@ -9,22 +9,13 @@ extension ArchiveSurvey {
     /// How many segments are read at most: one may hold next to nothing.
     private static let mostPieces = 4
 
-    /// - Parameter past: The files from the one on where the stream continues, newest first.
-    mutating func readTail(
-        _ past: [(ArchivedSegment, ArchivedSegment.Relation)]
-    ) throws(WALDestinationError) {
+    mutating func readTail(_ past: [ArchivePlan.Past]) throws(WALDestinationError) {
         var left = Self.tailSize
         var complete: Set<WALSegmentName> = []
-        for (file, relation) in past where left > 0 && found.tail.count < Self.mostPieces {
-            let name = file.segment
+        for past in past where left > 0 && found.tail.count < Self.mostPieces {
+            let (file, limit) = (past.file, past.limit), name = file.segment
             // A partial file beside a complete one adds nothing.
             if complete.contains(name) { continue }
-            var limit = name.endLSN
-            switch relation {
-            case .past: break
-            case .pastUpTo(let fork): limit = fork
-            case .diverged, .future: continue
-            }
             let contents = ArchivedContents(file, in: directory)
             guard let extent = try contents.extent() else { continue }
             let end = min(limit, LSN(rawValue: name.startLSN.rawValue + UInt64(extent.end)))

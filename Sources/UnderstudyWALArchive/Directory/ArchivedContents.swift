@@ -16,7 +16,6 @@ struct ArchivedContents {
 
     /// Why a file cannot be what its name says; nil if it can. A partial file may have any size up to a whole segment.
     func flaw() throws(WALDestinationError) -> String? {
-        let wanted = segment.segment.size.bytes
         let found: UInt64
         if segment.compression == .none {
             found = UInt64(try writing { () throws(FileIOError) in try directory.sizeAndMode(of: name).size })
@@ -27,8 +26,7 @@ struct ArchivedContents {
             guard decoded.isComplete else { return "is damaged or incomplete" }
             found = decoded.bytes
         }
-        if segment.isPartial { return found <= wanted ? nil : "has incorrect size \(found)" }
-        return found == wanted ? nil : "has incorrect size \(found)"
+        return segment.canHold(found) ? nil : "has incorrect size \(found)"
     }
 
     /// The header of its first page; nil if it has none.

@@ -1,9 +1,15 @@
 import Glibc
 import UnderstudyPlatform
+import UnderstudyStreaming
 
 extension ConfinedDirectory {
     /// The directory for files that are in the way of the archive. They are never removed or overwritten.
     static let asideName = "diverged"
+
+    /// The names of the files, without those of directories.
+    func fileNames() throws(WALDestinationError) -> [String] {
+        try writing { () throws(FileIOError) in try entries() }.filter { $0.kind == .file }.map { "\($0.name)" }
+    }
 
     /// Moves a file into `diverged`, durably, and appends the time to its name.
     ///

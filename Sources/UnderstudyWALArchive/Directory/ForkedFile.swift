@@ -16,9 +16,9 @@ struct ForkedFile {
     private static let wholeName: RelativePath = ".understudy-aside"
     private static let step = 1 << 20
 
-    init(_ file: ArchivedSegment, upTo end: LSN, in directory: ConfinedDirectory, mode: UInt16) {
-        self.file = file
-        self.end = end
+    init(_ forked: ArchivePlan.Past, in directory: ConfinedDirectory, mode: UInt16) {
+        file = forked.file
+        end = forked.limit
         self.directory = directory
         self.mode = mode
     }

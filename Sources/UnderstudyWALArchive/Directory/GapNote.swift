@@ -1,6 +1,6 @@
 import UnderstudyPlatform
 public import UnderstudyStreaming
-import UnderstudyWAL
+public import UnderstudyWAL
 
 /// The file in an archive that records which WAL is missing because the server had removed it: `NAME.missing`, named
 /// after the first incomplete segment. No program takes it for a segment.
@@ -10,22 +10,17 @@ enum GapNote {
     static let suffix = ".missing"
 
     /// The recorded gaps that were not filled since, oldest first.
-    static func read(in directory: ConfinedDirectory, size: WALSegmentSize) throws(WALDestinationError) -> [WALGap] {
-        let names = try writing { () throws(FileIOError) in try directory.entries() }
-            .filter { $0.kind == .file }.map { "\($0.name)" }
+    static func read(
+        _ names: [String], _ listing: ArchiveListing, in directory: ConfinedDirectory
+    ) throws(WALDestinationError) -> [WALGap] {
         let notes = names.filter { $0.hasSuffix(suffix) && WALSegmentName.isSegmentName($0.dropLast(suffix.count)) }
-        guard !notes.isEmpty else { return [] }
-        let complete = Set(
-            names.compactMap { ArchivedSegment(fileName: $0, size: size) }.filter { !$0.isPartial }
-                .map(\.segment.number))
         var gaps: [WALGap] = []
         for name in notes.sorted() {
             let bytes = try writing { () throws(FileIOError) in try directory.read(RelativePath(name), atMost: 4096) }
             guard let gap = WALGap(noted: String(decoding: bytes, as: UTF8.self)), gap.start.lsn < gap.end.lsn else {
                 continue
             }
-            let isFilled = gap.segments(size).allSatisfy(complete.contains)
-            if !isFilled { gaps.append(gap) }
+            if !listing.fills(gap) { gaps.append(gap) }
         }
         return gaps
     }
@@ -58,12 +53,6 @@ extension WALDirectory {
 }
 
 extension WALGap {
-    /// The numbers of the segments that are missing.
-    func segments(_ size: WALSegmentSize) -> Range<UInt64> {
-        let first = start.lsn.segmentNumber(size)
-        return first..<max(first, end.lsn.segmentNumber(size))
-    }
-
     fileprivate var note: String {
         """
         # WAL that is missing from this archive: the server had removed it before it was received.

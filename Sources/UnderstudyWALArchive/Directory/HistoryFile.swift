@@ -6,37 +6,29 @@ import UnderstudyWAL
 
 /// A timeline history file of an archive. In a compressed archive it is compressed too, as pg_receivewal does.
 struct HistoryFile {
-    let timeline: TimelineID
-    private let compression: ArchivedSegment.Compression
+    private let file: ArchivedHistory
     private let level: WALCompression?
     private let directory: ConfinedDirectory
 
     init(_ timeline: TimelineID, compression: WALCompression, in directory: ConfinedDirectory) {
-        self.init(timeline, compression.kind, compression, directory)
-    }
-
-    private init(
-        _ timeline: TimelineID, _ compression: ArchivedSegment.Compression, _ level: WALCompression?,
-        _ directory: ConfinedDirectory
-    ) {
-        self.timeline = timeline
-        self.compression = compression
-        self.level = level
+        file = ArchivedHistory(timeline: timeline, compression: compression.kind)
+        level = compression
         self.directory = directory
     }
 
-    /// Finds the file of a timeline, whatever its compression; nil if there is none.
-    static func find(_ timeline: TimelineID, in directory: ConfinedDirectory) -> HistoryFile? {
-        ArchivedSegment.Compression.allCases.lazy
-            .map { HistoryFile(timeline, $0, nil, directory) }.first { directory.exists($0.name) }
+    /// A file to read, or to set aside.
+    init(_ file: ArchivedHistory, in directory: ConfinedDirectory) {
+        self.file = file
+        level = nil
+        self.directory = directory
     }
 
-    private var name: RelativePath { RelativePath(timeline.historyFileName + compression.rawValue) }
+    private var name: RelativePath { RelativePath(file.fileName) }
 
     /// Its uncompressed content; nil if it cannot be read.
     func content() throws(FileIOError) -> [UInt8]? {
-        if compression == .none { return try directory.read(name, atMost: TimelineHistory.longestFile) }
-        return try? CompressedFile(compression, name, in: directory).prefix(TimelineHistory.longestFile)
+        if file.compression == .none { return try directory.read(name, atMost: TimelineHistory.longestFile) }
+        return try? CompressedFile(file.compression, name, in: directory).prefix(TimelineHistory.longestFile)
     }
 
     func setAside(mode: UInt16) throws(FileIOError) -> String {

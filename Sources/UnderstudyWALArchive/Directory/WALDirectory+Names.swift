@@ -41,7 +41,7 @@ extension WALDirectory.Opened {
 extension WALDirectory {
     /// The name of a segment's partial file; nil if there is none. May be called on any thread.
     func partialName(of segment: WALSegmentName) -> String? {
-        let name = "\(segment)\(compression.kind.rawValue)\(ArchivedSegment.partialSuffix)"
+        let name = ArchivedSegment(segment: segment, compression: compression.kind, isPartial: true).fileName
         guard let directory = try? ConfinedDirectory(path: path), directory.exists(RelativePath(name)) else {
             return nil
         }
@@ -58,11 +58,9 @@ extension WALDirectory {
         guard let next else { return false }
         guard syncsAtOnce else { return origin.reliesOnAcknowledgement }
         let known = max(durable, origin.restartLSN ?? .invalid)
-        let names = try writing { () throws(FileIOError) in try directory.entries() }.filter { $0.kind == .file }
-        for name in names.map(\.name) {
-            guard let file = ArchivedSegment(fileName: "\(name)", size: size), !file.isPartial,
-                file.segment.endLSN > known, file.segment.endLSN <= next.lsn
-            else { continue }
+        let listing = ArchiveListing(names: try directory.fileNames(), segmentSize: size)
+        for file in listing.complete(after: known, upTo: next.lsn) {
+            let name = RelativePath(file.fileName)
             try syncing { () throws(FileIOError) in
                 try directory.openFile(name, flags: O_RDONLY).sync(path: directory.fullPath(name))
             }

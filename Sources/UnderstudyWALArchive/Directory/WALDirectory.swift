@@ -234,7 +234,9 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     }
 
     private func fileName(_ segment: WALSegment, isPartial: Bool) -> RelativePath {
-        RelativePath(segment.name + compression.kind.rawValue + (isPartial ? ArchivedSegment.partialSuffix : ""))
+        RelativePath(
+            ArchivedSegment(segment: WALSegmentName(segment), compression: compression.kind, isPartial: isPartial)
+                .fileName)
     }
 
     /// Waits until the previous segment is finished, and gives the current one its name.

@@ -45,6 +45,19 @@ struct TimelineSwitchTests {
         #expect(try machine.handle(.tick, now: .seconds(600)) == [Stream.status(100, 100)])
     }
 
+    @Test("a position of the old timeline is no position on the new one")
+    func lateReport() throws {
+        var machine = Stream.machine()
+        _ = try machine.handle(.data(start: Stream.lsn(0), count: 100), now: .zero)
+        _ = try machine.handle(next(2, 80), now: .zero)
+        _ = try machine.handle(.settled(Stream.lsn(100)), now: .zero)
+        #expect(machine.timeline == 2 && machine.flushed == .invalid)
+        #expect(try machine.handle(.synced(Stream.lsn(100)), now: .zero) == [Stream.status(0, 0)])
+        // It settles nothing that has come since.
+        _ = try machine.handle(.data(start: Stream.lsn(0), count: 20), now: .zero)
+        #expect(try machine.handle(.stop(at: Stream.lsn(10)), now: .zero) == [.sync])
+    }
+
     @Test("what lies before the fork stays flushed, while the new timeline brings it again")
     func heldBeforeFork() throws {
         var machine = Stream.machine()

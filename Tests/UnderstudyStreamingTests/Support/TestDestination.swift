@@ -37,6 +37,7 @@ final class TestDestination: WALDestination {
     }
 
     private let state = Monitor(State())
+    let progress: WALProgress? = WALProgress()
 
     /// What has been asked for, a repeated call each time.
     var calls: [Call] { state.read { $0.calls } }

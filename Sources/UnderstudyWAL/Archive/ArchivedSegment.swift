@@ -2,28 +2,28 @@
 /// `.partial`; a compression suffix comes before that: `000000010000000000000004.gz.partial`.
 ///
 /// Source: the files that pg_receivewal writes.
-package struct ArchivedSegment: Hashable, Sendable {
-    package let segment: WALSegmentName
-    package let compression: Compression
-    package let isPartial: Bool
+public struct ArchivedSegment: Hashable, Sendable {
+    public let segment: WALSegmentName
+    public let compression: Compression
+    public let isPartial: Bool
 
-    package enum Compression: String, Hashable, Sendable, CaseIterable {
+    public enum Compression: String, Hashable, Sendable, CaseIterable {
         case none = ""
         case gzip = ".gz"
         case lz4 = ".lz4"
         case zstd = ".zst"
     }
 
-    package static let partialSuffix = ".partial"
+    public static let partialSuffix = ".partial"
 
-    package init(segment: WALSegmentName, compression: Compression, isPartial: Bool) {
+    public init(segment: WALSegmentName, compression: Compression, isPartial: Bool) {
         self.segment = segment
         self.compression = compression
         self.isPartial = isPartial
     }
 
     /// Nil if the name is not that of a segment file, or if the number does not exist at this segment size.
-    package init?(fileName: String, size: WALSegmentSize) {
+    public init?(fileName: String, size: WALSegmentSize) {
         guard let segment = WALSegmentName(fileName.prefix(24), size: size),
             let (compression, isPartial) = Self.suffixes(of: fileName)
         else { return nil }
@@ -31,7 +31,7 @@ package struct ArchivedSegment: Hashable, Sendable {
     }
 
     /// Whether the name has the form of a segment file's name, for any segment size.
-    package static func isFileName(_ name: String) -> Bool {
+    public static func isFileName(_ name: String) -> Bool {
         WALSegmentName.isSegmentName(name.prefix(24)) && suffixes(of: name) != nil
     }
 
@@ -43,18 +43,24 @@ package struct ArchivedSegment: Hashable, Sendable {
         return (compression, isPartial)
     }
 
-    package var fileName: String {
+    public var fileName: String {
         segment.description + compression.rawValue + (isPartial ? Self.partialSuffix : "")
     }
 
     /// The position at which streaming continues after this file: the segment's end, or its start if the file is
     /// partial.
-    package var nextLSN: LSN {
+    public var nextLSN: LSN {
         isPartial ? segment.startLSN : segment.endLSN
     }
 
+    /// Whether the file can hold this many bytes, without compression: a complete file has the segment's size, a partial
+    /// one at most that.
+    public func canHold(_ bytes: UInt64) -> Bool {
+        isPartial ? bytes <= segment.size.bytes : bytes == segment.size.bytes
+    }
+
     /// Whether this file is further along in the log than `other`: by segment number, then timeline, then completeness.
-    package func isNewer(than other: ArchivedSegment) -> Bool {
+    public func isNewer(than other: ArchivedSegment) -> Bool {
         if segment.number != other.segment.number { return segment.number > other.segment.number }
         if segment.timeline != other.segment.timeline { return segment.timeline > other.segment.timeline }
         if isPartial != other.isPartial { return other.isPartial }
@@ -93,13 +99,13 @@ extension TimelineHistory {
 
     /// The position at which a timeline of this history begins. Nil for the first timeline, and for one not in the
     /// history.
-    package func beginning(of other: TimelineID) -> LSN? {
+    public func beginning(of other: TimelineID) -> LSN? {
         contains(other) ? ancestors.last { $0.timeline < other }?.switchLSN : nil
     }
 
     /// Whether two histories agree on the timelines before `timeline`. They disagree if two servers were promoted
     /// independently and took the same timeline number.
-    package func agrees(with other: TimelineHistory, before timeline: TimelineID) -> Bool {
+    public func agrees(with other: TimelineHistory, before timeline: TimelineID) -> Bool {
         func past(_ history: TimelineHistory) -> [(TimelineID, LSN)] {
             history.ancestors.filter { $0.timeline < timeline }.map { ($0.timeline, $0.switchLSN) }
         }
