@@ -29,7 +29,7 @@ let package = Package(
 
         // MARK: Pure values and parsers
 
-        .target(name: "UnderstudyWAL"),
+        .target(name: "UnderstudyWAL", dependencies: ["UnderstudyCompression"]),
         .target(name: "UnderstudyProtocol", dependencies: ["UnderstudyWAL"]),
         .target(
             name: "UnderstudyBackupFormat", dependencies: ["CUnderstudyCrypto", "CUnderstudyLinux", "UnderstudyWAL"]),
@@ -88,7 +88,8 @@ let package = Package(
         .target(
             name: "Understudy",
             dependencies: [
-                "UnderstudyWALArchive", "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyStreaming",
+                "UnderstudyWALArchive", "UnderstudyBackup", "UnderstudyCompression", "UnderstudyConfiguration",
+                "UnderstudyStreaming",
                 "UnderstudyCore", "UnderstudyStandby", "UnderstudyWAL",
             ]),
         .target(
@@ -121,7 +122,9 @@ let package = Package(
         .executableTarget(
             name: "UnderstudyLies", dependencies: ["CUnderstudyCrypto", "UnderstudyTestSupport"],
             path: "Tests/UnderstudyLies"),
-        .testTarget(name: "UnderstudyWALTests", dependencies: ["UnderstudyTestSupport", "UnderstudyWAL"]),
+        .testTarget(
+            name: "UnderstudyWALTests",
+            dependencies: ["UnderstudyCompression", "UnderstudyTestSupport", "UnderstudyWAL"]),
         .testTarget(
             name: "UnderstudyProtocolTests",
             dependencies: ["UnderstudyProtocol", "UnderstudyTestSupport", "UnderstudyWAL"]),

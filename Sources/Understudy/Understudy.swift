@@ -1,4 +1,5 @@
 @_exported public import UnderstudyBackup
+@_exported public import UnderstudyCompression
 @_exported public import UnderstudyConfiguration
 @_exported public import UnderstudyCore
 @_exported public import UnderstudyStandby

@@ -58,7 +58,7 @@ enum Decoder: ~Copyable {
     case lz4(LZ4Decoder)
     case zstd(ZstdDecoder)
 
-    var method: CompressionMethod {
+    var method: Compression.Method {
         switch self {
         case .gzip: .gzip
         case .lz4: .lz4

@@ -31,11 +31,11 @@ package struct CompressionError: Error, Hashable, Sendable, CustomStringConverti
 }
 
 extension CompressionError {
-    static func compressing(_ method: CompressionMethod, _ code: Code, _ reason: String) -> CompressionError {
+    static func compressing(_ method: Compression.Method, _ code: Code, _ reason: String) -> CompressionError {
         CompressionError(code, "could not compress \(method) data: \(reason)")
     }
 
-    static func decompressing(_ method: CompressionMethod, _ code: Code, _ reason: String) -> CompressionError {
+    static func decompressing(_ method: Compression.Method, _ code: Code, _ reason: String) -> CompressionError {
         CompressionError(code, "could not decompress \(method) data: \(reason)")
     }
 }

@@ -10,7 +10,7 @@ package struct Compressor: ~Copyable, @unchecked Sendable {
         case failed(CompressionError)
     }
 
-    package let method: CompressionMethod
+    package let method: Compression.Method
     private let encoder: Encoder
     private let contentSize: UInt64?
     private var state = State.new
@@ -23,7 +23,7 @@ package struct Compressor: ~Copyable, @unchecked Sendable {
     ///   - contentSize: The number of plain bytes, if known. LZ4 and Zstandard write it into the header (LZ4 not if it
     ///     is zero); gzip has no field for it. With every method, a different number of bytes is then an error.
     package init(
-        _ method: CompressionMethod, level: Int? = nil, contentSize: UInt64? = nil
+        _ method: Compression.Method, level: Int? = nil, contentSize: UInt64? = nil
     ) throws(CompressionError) {
         let level = level ?? method.defaultLevel
         guard method.levels.contains(level) else {

@@ -20,7 +20,7 @@ package struct Decompressor: ~Copyable, @unchecked Sendable {
     /// Whether the frame has ended. If false after the last byte of a file, the file is truncated.
     package private(set) var isAtEnd = false
 
-    package init(_ method: CompressionMethod) throws(CompressionError) {
+    package init(_ method: Compression.Method) throws(CompressionError) {
         let decoder: Decoder =
             switch method {
             case .gzip: .gzip(try GzipDecoder())
@@ -31,7 +31,7 @@ package struct Decompressor: ~Copyable, @unchecked Sendable {
         self.decoder = decoder
     }
 
-    package var method: CompressionMethod { decoder.method }
+    package var method: Compression.Method { decoder.method }
 
     /// The next plain bytes, never empty, borrowed until the next call. Nil if more input is needed, or if the frame
     /// has ended. Removes the bytes read from `rest`; after nil it is empty.

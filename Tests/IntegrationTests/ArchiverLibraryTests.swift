@@ -106,7 +106,7 @@ struct ArchiverLibraryTests {
                 source: ConnectionString(cluster.connectionString()), destination: MemoryDestination(), options: options
             ),
         ]
-        let events = archivers.map{ $0.events() }
+        let events = archivers.map { $0.events() }
         let running = Task {
             try await withMetricsFactory(backend) {
                 try await withThrowingTaskGroup { group in

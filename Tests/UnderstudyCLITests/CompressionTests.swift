@@ -8,7 +8,7 @@ struct CompressionTests {
     @Test(
         "a specification is a method with a level, or a level of gzip alone",
         arguments: [
-            ("none", WALCompression.none), ("0", .none), ("", .none), ("none:0", .none), ("none:level=0", .none),
+            ("none", Compression.none), ("0", .none), ("", .none), ("none:0", .none), ("none:level=0", .none),
             ("1", .gzip(level: 1)), ("9", .gzip(level: 9)), ("+5", .gzip(level: 5)), (" 5", .gzip(level: 5)),
             ("-1", .gzip(level: nil)), ("gzip", .gzip(level: nil)), ("gzip:3", .gzip(level: 3)),
             ("gzip:level=3", .gzip(level: 3)), ("gzip:level=3,level=4", .gzip(level: 4)),
@@ -18,7 +18,7 @@ struct CompressionTests {
             ("zstd", .zstd(level: nil)), ("zstd:1", .zstd(level: 1)), ("zstd:level=22", .zstd(level: 22)),
             ("zstd:3", .zstd(level: nil)),
         ])
-    func accepted(text: String, compression: WALCompression) throws {
+    func accepted(text: String, compression: Compression) throws {
         #expect(try CompressionArgument.parse(text) == compression)
     }
 

@@ -17,7 +17,7 @@ struct ReceivewalPlanTests {
     }
 
     private func directory(
-        _ path: String, _ compression: WALCompression = .none, sync: Bool = true
+        _ path: String, _ compression: Compression = .none, sync: Bool = true
     ) -> ReceivewalPlan.Action {
         .receive(into: .init(path: path, compression: compression, sync: sync))
     }

@@ -2,8 +2,8 @@ import Testing
 import UnderstudyCompression
 
 @Suite struct RefusalTests {
-    @Test(arguments: CompressionMethod.allCases)
-    func `truncated input is not at its end`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `truncated input is not at its end`(method: Compression.Method) throws {
         let bytes = Sample.compressible.bytes(3000)
         let compressed = try compress(bytes, method)
         for count in compressed.indices {
@@ -16,8 +16,8 @@ import UnderstudyCompression
         }
     }
 
-    @Test(arguments: CompressionMethod.allCases)
-    func `damaged input never passes for other bytes`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `damaged input never passes for other bytes`(method: Compression.Method) throws {
         let bytes = Sample.compressible.bytes(3000)
         let compressed = try compress(bytes, method)
         var refused = 0
@@ -36,8 +36,8 @@ import UnderstudyCompression
         #expect(refused > compressed.count * 3)
     }
 
-    @Test(arguments: CompressionMethod.allCases, Sample.allCases)
-    func `damage in a large file is found`(method: CompressionMethod, sample: Sample) throws {
+    @Test(arguments: Compression.Method.allCases, Sample.allCases)
+    func `damage in a large file is found`(method: Compression.Method, sample: Sample) throws {
         let bytes = sample.bytes(1 << 20)
         let compressed = try compress(bytes, method)
         for offset in stride(from: 1000, to: compressed.count, by: compressed.count / 20) {
@@ -48,8 +48,8 @@ import UnderstudyCompression
         }
     }
 
-    @Test(arguments: CompressionMethod.allCases)
-    func `bytes behind the end are refused`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `bytes behind the end are refused`(method: Compression.Method) throws {
         let bytes = Sample.compressible.bytes(300_000)
         let compressed = try compress(bytes, method)
         for extra in [[0], [1, 2, 3], compressed] {
@@ -64,9 +64,9 @@ import UnderstudyCompression
         }
     }
 
-    @Test(arguments: CompressionMethod.allCases)
-    func `another format is refused`(method: CompressionMethod) throws {
-        for other in CompressionMethod.allCases where other != method {
+    @Test(arguments: Compression.Method.allCases)
+    func `another format is refused`(method: Compression.Method) throws {
+        for other in Compression.Method.allCases where other != method {
             let compressed = try compress(Sample.compressible.bytes(3000), other)
             #expect(try Decompressed(compressed, method).error?.code == .damaged)
         }
@@ -76,7 +76,7 @@ import UnderstudyCompression
     @Test func `the library's words are in the message`() throws {
         let noise = Sample.random.bytes(100)
         let words = [
-            CompressionMethod.gzip: "incorrect header check", .lz4: "ERROR_frameType_unknown",
+            Compression.Method.gzip: "incorrect header check", .lz4: "ERROR_frameType_unknown",
             .zstd: "Unknown frame descriptor",
         ]
         for (method, words) in words {
@@ -85,8 +85,8 @@ import UnderstudyCompression
         }
     }
 
-    @Test(arguments: CompressionMethod.allCases)
-    func `a failed decompressor stays failed`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `a failed decompressor stays failed`(method: Compression.Method) throws {
         let good = try compress([1, 2, 3], method)
         var decompressor = try Decompressor(method)
         for input in [Sample.random.bytes(100), good, []] {
@@ -104,8 +104,8 @@ import UnderstudyCompression
         #expect(!isAtEnd)
     }
 
-    @Test(arguments: CompressionMethod.allCases)
-    func `levels out of range are refused`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `levels out of range are refused`(method: Compression.Method) throws {
         for level in [Int.min, -1, 0, method.levels.upperBound + 1, .max] {
             let error = #expect(throws: CompressionError.self) {
                 _ = try Compressor(method, level: level, contentSize: nil)
@@ -117,8 +117,8 @@ import UnderstudyCompression
         }
     }
 
-    @Test(arguments: CompressionMethod.allCases)
-    func `another size than the announced one is refused`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `another size than the announced one is refused`(method: Compression.Method) throws {
         for (announced, given) in [(0, 1), (1, 0), (100_000, 99_999), (100_000, 100_001)] {
             let bytes = Sample.random.bytes(given)
             let error = #expect(throws: CompressionError.self) {
@@ -133,8 +133,8 @@ import UnderstudyCompression
         }
     }
 
-    @Test(arguments: CompressionMethod.allCases)
-    func `nothing follows the end`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `nothing follows the end`(method: Compression.Method) throws {
         var compressor = try Compressor(method)
         var output: [UInt8] = []
         try compressor.finish(into: &output)

@@ -2,8 +2,8 @@ import Testing
 import UnderstudyCompression
 
 @Suite struct RoundTripTests {
-    @Test(arguments: CompressionMethod.allCases, Sample.allCases)
-    func `what is compressed comes back`(method: CompressionMethod, sample: Sample) throws {
+    @Test(arguments: Compression.Method.allCases, Sample.allCases)
+    func `what is compressed comes back`(method: Compression.Method, sample: Sample) throws {
         for size in Sample.sizes {
             let bytes = sample.bytes(size)
             let compressed = try compress(bytes, method, pieces: .uneven)
@@ -13,8 +13,8 @@ import UnderstudyCompression
         }
     }
 
-    @Test(arguments: CompressionMethod.allCases)
-    func `every level comes back`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `every level comes back`(method: Compression.Method) throws {
         let bytes = Sample.compressible.bytes(200_000)
         var sizes: [Int] = []
         for level in method.levels {
@@ -28,8 +28,8 @@ import UnderstudyCompression
         #expect(try compress(bytes, method) == compress(bytes, method, level: method.defaultLevel))
     }
 
-    @Test(arguments: CompressionMethod.allCases)
-    func `a large file comes back from a high level`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `a large file comes back from a high level`(method: Compression.Method) throws {
         let bytes = Sample.compressible.bytes(16 << 20)
         let level = method == .zstd ? 12 : method.levels.upperBound
         let compressed = try compress(bytes, method, level: level, contentSize: 16 << 20, pieces: .uneven)
@@ -37,16 +37,16 @@ import UnderstudyCompression
         #expect(again.isComplete(bytes))
     }
 
-    @Test(arguments: CompressionMethod.allCases)
-    func `one byte at a time is enough`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `one byte at a time is enough`(method: Compression.Method) throws {
         let bytes = Sample.compressible.bytes(100_000)
         let compressed = try compress(bytes, method, pieces: .of(1))
         let again = try Decompressed(compressed, method, pieces: .of(1))
         #expect(again.isComplete(bytes))
     }
 
-    @Test(arguments: CompressionMethod.allCases, Sample.allCases)
-    func `after a flush all that was given can be decoded`(method: CompressionMethod, sample: Sample) throws {
+    @Test(arguments: Compression.Method.allCases, Sample.allCases)
+    func `after a flush all that was given can be decoded`(method: Compression.Method, sample: Sample) throws {
         let bytes = sample.bytes(300_000)
         var compressor = try Compressor(method, level: nil, contentSize: nil)
         var output: [UInt8] = []
@@ -66,8 +66,8 @@ import UnderstudyCompression
     }
 
     /// A block of Zstandard that cannot be compressed is larger than what the library writes into.
-    @Test(arguments: CompressionMethod.allCases)
-    func `a flush goes on until all is out`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `a flush goes on until all is out`(method: Compression.Method) throws {
         for size in [65_530, 65_535, 65_536, 131_060, 131_068, 131_071, 131_072] {
             let bytes = Sample.random.bytes(size)
             var compressor = try Compressor(method)
@@ -79,8 +79,8 @@ import UnderstudyCompression
         }
     }
 
-    @Test(arguments: CompressionMethod.allCases)
-    func `nothing may come any number of times`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `nothing may come any number of times`(method: Compression.Method) throws {
         var compressor = try Compressor(method)
         var compressed: [UInt8] = []
         for byte in UInt8(0)..<4 {
@@ -106,8 +106,8 @@ import UnderstudyCompression
         #expect(plain == 4)
     }
 
-    @Test(arguments: CompressionMethod.allCases)
-    func `what is in the output already stays there`(method: CompressionMethod) throws {
+    @Test(arguments: Compression.Method.allCases)
+    func `what is in the output already stays there`(method: Compression.Method) throws {
         var compressor = try Compressor(method)
         var output: [UInt8] = [1, 2, 3]
         try compressor.flush(into: &output)
@@ -124,7 +124,7 @@ import UnderstudyCompression
     @Test func `a known size is in the header where there is a place for it`() throws {
         let bytes = Sample.random.bytes(0x54321)
         let size: [UInt8] = [0x21, 0x43, 0x05, 0x00]
-        for method in [CompressionMethod.lz4, .zstd] {
+        for method in [Compression.Method.lz4, .zstd] {
             let known = try compress(bytes, method, contentSize: UInt64(bytes.count), pieces: .uneven)
             let unknown = try compress(bytes, method, pieces: .uneven)
             let offset = method == .lz4 ? 6 : 5

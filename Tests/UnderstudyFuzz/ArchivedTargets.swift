@@ -42,7 +42,7 @@ func fuzzArchived(_ bytes: [UInt8]) {
 /// A compressed file, whole and in two parts: the same comes out, and no more than the format can hold.
 func fuzzCompressed(_ input: [UInt8]) {
     guard let cut = CutInput(input) else { return }
-    let method = CompressionMethod.allCases[Int(cut.control) % CompressionMethod.allCases.count]
+    let method = Compression.Method.allCases[Int(cut.control) % Compression.Method.allCases.count]
     let whole = decompress(cut.bytes, [cut.bytes.indices], method)
     let parted = decompress(cut.bytes, cut.pieces, method)
     // libzstd takes a frame that it sees whole in another way, and finds other flaws of its header.
@@ -56,7 +56,7 @@ func fuzzCompressed(_ input: [UInt8]) {
 }
 
 private func decompress(
-    _ bytes: [UInt8], _ pieces: [Range<Int>], _ method: CompressionMethod
+    _ bytes: [UInt8], _ pieces: [Range<Int>], _ method: Compression.Method
 ) -> (plain: [UInt8], isComplete: Bool) {
     var plain: [UInt8] = []
     do throws(CompressionError) {

@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyCompression
 import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyTestSupport
@@ -50,7 +51,7 @@ struct ArchiveContentsTests {
         #expect(holdings.warnings.count == 1, "\(holdings.warnings)")
 
         // What comes is in the file as soon as it is acknowledged, also behind what was copied.
-        let compression = WALCompression.each.first { $0.kind.rawValue == suffix }!
+        let compression = Compression.each.first { $0.method.fileSuffix == suffix }!
         var directory: WALDirectory? = WALDirectory(archive.path, compression: compression)
         _ = try directory!.open(TestArchive.origin())
         try directory!.begin(segment(3))

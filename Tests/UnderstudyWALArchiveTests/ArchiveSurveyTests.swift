@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyCompression
 import UnderstudyStreaming
 import UnderstudyTestSupport
 import UnderstudyWAL
@@ -33,7 +34,7 @@ struct SurveyCase: Sendable, CustomTestStringConvertible {
             try archive.putSegment(String(parts[0]), upTo: parts.count > 1 ? Int(parts[1]) : nil)
         }
         for (timeline, suffix, forks) in kept {
-            let compression = WALCompression.each.first { $0.kind.rawValue == suffix } ?? .none
+            let compression = Compression.each.first { $0.method.fileSuffix == suffix } ?? .none
             let name = TimelineID(rawValue: timeline).historyFileName + suffix
             try archive.put(name, compression.compressed(TestArchive.history(forks)))
         }

@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyCompression
 import UnderstudyStreaming
 import UnderstudyTestKit
 import UnderstudyTestSupport
@@ -9,8 +10,8 @@ import UnderstudyWAL
 /// What the archiver relies on, and what a directory promises beyond that.
 @Suite("A destination of WAL")
 struct WALDestinationConformanceTests {
-    @Test("in a directory keeps every promise", arguments: WALCompression.each, [true, false])
-    func directory(_ compression: WALCompression, _ sync: Bool) {
+    @Test("in a directory keeps every promise", arguments: Compression.each, [true, false])
+    func directory(_ compression: Compression, _ sync: Bool) {
         let suite = WALDestinationSuite {
             let archive = try TestArchive(TestDirectory.makeOnDisk("archive"))
             return DirectoryStore(archive: archive, compression: compression, sync: sync)
@@ -20,8 +21,8 @@ struct WALDestinationConformanceTests {
 
     @Test(
         "in a directory keeps them on a disk that is full now and then, too", .enabled(if: MountedFileSystem.isAllowed),
-        arguments: WALCompression.each)
-    func fullDirectory(_ compression: WALCompression) {
+        arguments: Compression.each)
+    func fullDirectory(_ compression: Compression) {
         let suite = WALDestinationSuite {
             let fileSystem = try MountedFileSystem(.small(bytes: 8 << 20))
             return DirectoryStore(
@@ -37,8 +38,8 @@ struct WALDestinationConformanceTests {
         #expect(suite.violations(of: WALDestinationRule.allCases.filter { $0 != .setsAsideAfterFork }) == [])
     }
 
-    @Test("in a directory acknowledges all that was written", arguments: WALCompression.each)
-    func acknowledgement(_ compression: WALCompression) throws {
+    @Test("in a directory acknowledges all that was written", arguments: Compression.each)
+    func acknowledgement(_ compression: Compression) throws {
         let archive = try TestArchive(), directory = WALDirectory(archive.path, compression: compression)
         _ = try directory.open(TestArchive.origin())
         for number: UInt64 in 3...4 {

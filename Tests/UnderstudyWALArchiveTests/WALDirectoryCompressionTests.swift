@@ -8,7 +8,7 @@ import UnderstudyWAL
 
 @Suite("A compressed WAL directory")
 struct WALDirectoryCompressionTests {
-    static let methods = WALCompression.each.filter { $0 != .none }
+    static let methods = Compression.each.filter { $0 != .none }
 
     private let archive: TestArchive
     private let content = [UInt8].wal(of: segment(3))
@@ -17,10 +17,10 @@ struct WALDirectoryCompressionTests {
         archive = try TestArchive()
     }
 
-    private func partial(_ compression: WALCompression) -> String { file(3, compression.kind.rawValue + ".partial") }
+    private func partial(_ compression: Compression) -> String { file(3, compression.method.fileSuffix + ".partial") }
 
     @Test("has files that the programs of its methods accept", arguments: methods, [true, false])
-    func programs(_ compression: WALCompression, _ sync: Bool) throws {
+    func programs(_ compression: Compression, _ sync: Bool) throws {
         let directory = WALDirectory(archive.path, compression: compression, sync: sync)
         _ = try directory.open(TestArchive.origin(fileMode: 0o640))
         try directory.begin(segment(3))
@@ -33,15 +33,15 @@ struct WALDirectoryCompressionTests {
         #expect(archive.names == [partial(compression)])
         try directory.finish(segment(3))
         directory.close()
-        let name = file(3, compression.kind.rawValue)
+        let name = file(3, compression.method.fileSuffix)
         #expect(archive.names == [name])
         #expect(try archive.mode(name) == 0o640)
-        let program = try #require(compression.kind.method)
+        let program = try #require(compression.method)
         try Program.check("/usr/bin/\(program)", ["-t", "\(archive.path)/\(name)"], asCaller: true)
     }
 
     @Test("has all that was acknowledged when it is killed", arguments: methods)
-    func killed(_ compression: WALCompression) throws {
+    func killed(_ compression: Compression) throws {
         var directory: WALDirectory? = WALDirectory(archive.path, compression: compression)
         _ = try directory!.open(TestArchive.origin())
         try directory!.begin(segment(3))
@@ -55,7 +55,7 @@ struct WALDirectoryCompressionTests {
     }
 
     @Test("takes a partial segment written again for the older one when it holds as much", arguments: methods)
-    func rewritten(_ compression: WALCompression) throws {
+    func rewritten(_ compression: Compression) throws {
         let name = partial(compression)
         try archive.putSegment(name, upTo: 300_000)
         let before = try archive.bytes(name)
@@ -86,7 +86,7 @@ struct WALDirectoryCompressionTests {
     @Test(
         "never gives up a partial segment for one that is written again and holds less",
         arguments: methods, [true, false])
-    func shorter(_ compression: WALCompression, _ sync: Bool) throws {
+    func shorter(_ compression: Compression, _ sync: Bool) throws {
         let name = partial(compression)
         try archive.putSegment(name, upTo: 300_000)
         let before = try archive.bytes(name)
@@ -101,7 +101,7 @@ struct WALDirectoryCompressionTests {
     }
 
     @Test("takes a damaged partial segment for what can be read of it", arguments: methods)
-    func damagedPartial(_ compression: WALCompression) throws {
+    func damagedPartial(_ compression: Compression) throws {
         let name = partial(compression)
         try archive.putSegment(name, upTo: 600_000)
         let bytes = try archive.bytes(name)
@@ -116,8 +116,8 @@ struct WALDirectoryCompressionTests {
         #expect(try archive.content(name)?.isSame(as: Array(content[..<600_000])) == true)
     }
 
-    @Test("is compressed as much as its level says", arguments: CompressionMethod.allCases)
-    func level(_ method: CompressionMethod) throws {
+    @Test("is compressed as much as its level says", arguments: Compression.Method.allCases)
+    func level(_ method: Compression.Method) throws {
         // Words with much in common, which only some effort finds.
         var text: [UInt8] = []
         var number: UInt64 = 1
@@ -128,7 +128,7 @@ struct WALDirectoryCompressionTests {
         text.removeSubrange((1 << 20)...)
         var sizes: [Int] = []
         for level in [1, 9] {
-            let compression: WALCompression =
+            let compression: Compression =
                 switch method {
                 case .gzip: .gzip(level: level)
                 case .lz4: .lz4(level: level)
@@ -138,7 +138,7 @@ struct WALDirectoryCompressionTests {
             _ = try directory.open(TestArchive.origin())
             try directory.store(segment(3), text)
             directory.close()
-            sizes.append(try archive.size(file(3, compression.kind.rawValue)))
+            sizes.append(try archive.size(file(3, compression.method.fileSuffix)))
         }
         #expect(sizes[1] < sizes[0])
     }
@@ -153,8 +153,8 @@ struct WALDirectoryCompressionTests {
         #expect(archive.names == [])
     }
 
-    @Test("may follow one of another kind, whose files stay", arguments: WALCompression.each, WALCompression.each)
-    func handOver(_ old: WALCompression, _ new: WALCompression) throws {
+    @Test("may follow one of another kind, whose files stay", arguments: Compression.each, Compression.each)
+    func handOver(_ old: Compression, _ new: Compression) throws {
         let first = WALDirectory(archive.path, compression: old)
         _ = try first.open(TestArchive.origin())
         try first.store(segment(2))
@@ -168,9 +168,9 @@ struct WALDirectoryCompressionTests {
                 == WALHoldings(next: position(1, 0x300000), isDurable: true))
         try second.store(segment(3))
         second.close()
-        var names = [file(2, old.kind.rawValue), file(3, new.kind.rawValue)]
+        var names = [file(2, old.method.fileSuffix), file(3, new.method.fileSuffix)]
         // What it holds is in the complete one now.
-        if old != new { names.append(file(3, old.kind.rawValue + ".partial")) }
+        if old != new { names.append(file(3, old.method.fileSuffix + ".partial")) }
         #expect(archive.names == names.sorted())
         let next = try WALDirectory(archive.path, compression: old).open(TestArchive.origin())
         #expect(next.withoutTail == WALHoldings(next: position(1, 0x400000), isDurable: true))

@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyCompression
 import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyTestSupport
@@ -82,10 +83,10 @@ struct WALDirectoryFileTests {
         #expect(content.isSame(as: try archive.content(file(3))))
     }
 
-    @Test("show themselves when the segment before is complete", arguments: WALCompression.each, [true, false])
-    func order(_ compression: WALCompression, _ sync: Bool) throws {
+    @Test("show themselves when the segment before is complete", arguments: Compression.each, [true, false])
+    func order(_ compression: Compression, _ sync: Bool) throws {
         let directory = WALDirectory(archive.path, compression: compression, sync: sync)
-        let suffix = compression.kind.rawValue
+        let suffix = compression.method.fileSuffix
         _ = try directory.open(TestArchive.origin())
         for number: UInt64 in 3...12 {
             let content = [UInt8].wal(of: segment(number))
@@ -110,11 +111,11 @@ struct WALDirectoryFileTests {
         }
     }
 
-    @Test("of histories have the mode of all", arguments: WALCompression.each, [0o600, 0o640] as [UInt16])
-    func histories(_ compression: WALCompression, _ mode: UInt16) throws {
+    @Test("of histories have the mode of all", arguments: Compression.each, [0o600, 0o640] as [UInt16])
+    func histories(_ compression: Compression, _ mode: UInt16) throws {
         let directory = WALDirectory(archive.path, compression: compression)
         _ = try directory.open(TestArchive.origin(fileMode: mode))
-        let name = "00000002.history\(compression.kind.rawValue)"
+        let name = "00000002.history\(compression.method.fileSuffix)"
         // A killed program's, half written.
         try archive.put("\(name).tmp", [1, 2])
         try directory.putHistory(TimelineID(rawValue: 2), TestArchive.history([1: 0x350000]))
@@ -139,8 +140,8 @@ struct WALDirectoryFileTests {
 
     @Test(
         "without sync are acknowledged when they are written, if the server relies on it",
-        arguments: WALCompression.each)
-    func acknowledgementOfWritten(_ compression: WALCompression) throws {
+        arguments: Compression.each)
+    func acknowledgementOfWritten(_ compression: Compression) throws {
         let directory = WALDirectory(archive.path, compression: compression, sync: false)
         _ = try directory.open(TestArchive.origin(relies: true))
         try directory.begin(segment(3))
@@ -150,8 +151,8 @@ struct WALDirectoryFileTests {
         #expect(try directory.sync() == segment(3).end)
     }
 
-    @Test("without sync are not acknowledged if nobody relies on it", arguments: WALCompression.each)
-    func noAcknowledgement(_ compression: WALCompression) throws {
+    @Test("without sync are not acknowledged if nobody relies on it", arguments: Compression.each)
+    func noAcknowledgement(_ compression: Compression) throws {
         let directory = WALDirectory(archive.path, compression: compression, sync: false)
         _ = try directory.open(TestArchive.origin(relies: false))
         try directory.store(segment(3))

@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyCompression
 import UnderstudyStreaming
 import UnderstudyTestSupport
 import UnderstudyWAL
@@ -16,8 +17,8 @@ struct WALDirectoryForkTests {
 
     init() throws { archive = try TestArchive() }
 
-    private func name(_ timeline: UInt32, _ compression: WALCompression, _ suffix: String = ".partial") -> String {
-        file(3, "\(compression.kind.rawValue)\(suffix)", timeline: timeline)
+    private func name(_ timeline: UInt32, _ compression: Compression, _ suffix: String = ".partial") -> String {
+        file(3, "\(compression.method.fileSuffix)\(suffix)", timeline: timeline)
     }
 
     private func expectHeld(
@@ -29,9 +30,9 @@ struct WALDirectoryForkTests {
     // MARK: - The file of the next timeline
 
     @Test(
-        "does not show a segment of the next timeline before it holds as much", arguments: WALCompression.each,
+        "does not show a segment of the next timeline before it holds as much", arguments: Compression.each,
         [true, false])
-    func heldBack(_ compression: WALCompression, _ sync: Bool) throws {
+    func heldBack(_ compression: Compression, _ sync: Bool) throws {
         var directory: WALDirectory? = WALDirectory(archive.path, compression: compression, sync: sync)
         func begin() throws {
             _ = try directory!.open(origin)
@@ -78,8 +79,8 @@ struct WALDirectoryForkTests {
         #expect(new.isSame(as: try archive.content(name(2, compression, ""))))
     }
 
-    @Test("shows one at once that is finished at once", arguments: WALCompression.each)
-    func finished(_ compression: WALCompression) throws {
+    @Test("shows one at once that is finished at once", arguments: Compression.each)
+    func finished(_ compression: Compression) throws {
         let directory = WALDirectory(archive.path, compression: compression)
         try archive.putSegment(name(1, compression), upTo: fork)
         _ = try directory.open(origin)
@@ -95,8 +96,8 @@ struct WALDirectoryForkTests {
     /// Files that a kill may leave, and what is set aside then.
     @Test(
         "keeps what is before the fork under its name, at whatever moment it was killed",
-        arguments: WALCompression.each, ["", ".partial"])
-    func divided(_ compression: WALCompression, _ suffix: String) throws {
+        arguments: Compression.each, ["", ".partial"])
+    func divided(_ compression: Compression, _ suffix: String) throws {
         let original = name(1, compression, suffix)
         if suffix == "" { try archive.putSegment(original) } else { try archive.putSegment(original, upTo: 600_000) }
         let bytes = try archive.bytes(original)

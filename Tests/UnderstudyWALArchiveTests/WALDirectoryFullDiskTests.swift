@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import UnderstudyCompression
 import UnderstudyStreaming
 import UnderstudyTestSupport
 import UnderstudyWAL
@@ -19,7 +20,7 @@ struct WALDirectoryFullDiskTests {
         archive = try TestArchive(fileSystem.path)
     }
 
-    private func open(_ compression: WALCompression = .none) throws -> WALDirectory {
+    private func open(_ compression: Compression = .none) throws -> WALDirectory {
         let directory = WALDirectory(fileSystem.path, compression: compression)
         _ = try directory.open(TestArchive.origin())
         return directory
@@ -87,10 +88,10 @@ struct WALDirectoryFullDiskTests {
     }
 
     @Test("goes on writing compressed segments once there is room", arguments: WALDirectoryCompressionTests.methods)
-    func compressed(_ compression: WALCompression) throws {
+    func compressed(_ compression: Compression) throws {
         let directory = try open(compression)
         try directory.begin(segment(3))
-        let name = file(3, compression.kind.rawValue)
+        let name = file(3, compression.method.fileSuffix)
         try withoutRoom { try directory.write(content, 0..<400_000) }
         #expect(try directory.sync() == LSN(rawValue: 0x300000 + 400_000))
         try directory.write(content, 400_000..<450_000)
@@ -114,19 +115,19 @@ struct WALDirectoryFullDiskTests {
     @Test(
         "suspends compressed segments once there is room",
         arguments: WALDirectoryCompressionTests.methods, [true, false])
-    func suspension(_ compression: WALCompression, _ sync: Bool) throws {
+    func suspension(_ compression: Compression, _ sync: Bool) throws {
         let directory = WALDirectory(fileSystem.path, compression: compression, sync: sync)
         _ = try directory.open(TestArchive.origin())
         try directory.begin(segment(3))
         try directory.write(content, 0..<50_000)
         try withoutRoom { try directory.suspend() }
-        let name = file(3, compression.kind.rawValue + ".partial")
+        let name = file(3, compression.method.fileSuffix + ".partial")
         #expect(try archive.content(name)?.isSame(as: Array(content[..<50_000])) == true)
     }
 
     @Test("gets a compressed segment again that could not be finished", arguments: WALDirectoryCompressionTests.methods)
-    func unfinished(_ compression: WALCompression) throws {
-        let directory = try open(compression), name = file(3, compression.kind.rawValue)
+    func unfinished(_ compression: Compression) throws {
+        let directory = try open(compression), name = file(3, compression.method.fileSuffix)
         try directory.begin(segment(3))
         try directory.write(content, 0..<1_000_000)
         #expect(try directory.sync() == LSN(rawValue: 0x300000 + 1_000_000))
@@ -149,9 +150,9 @@ struct WALDirectoryFullDiskTests {
         #expect(content.isSame(as: try archive.content(name)))
     }
 
-    @Test("keeps a history once there is room", arguments: WALCompression.each)
-    func history(_ compression: WALCompression) throws {
-        let directory = try open(compression), name = "00000002.history\(compression.kind.rawValue)"
+    @Test("keeps a history once there is room", arguments: Compression.each)
+    func history(_ compression: Compression) throws {
+        let directory = try open(compression), name = "00000002.history\(compression.method.fileSuffix)"
         let history = TestArchive.history([1: 0x350000])
         try fileSystem.fillUp()
         let error = #expect(throws: WALDestinationError.self) {
@@ -165,8 +166,8 @@ struct WALDirectoryFullDiskTests {
         #expect(try archive.content(name) == history)
     }
 
-    @Test("begins a segment once there is an inode for it", arguments: WALCompression.each)
-    func inodes(_ compression: WALCompression) throws {
+    @Test("begins a segment once there is an inode for it", arguments: Compression.each)
+    func inodes(_ compression: Compression) throws {
         // One is the directory's.
         let fileSystem = try MountedFileSystem(.fewInodes(2)), archive = try TestArchive(fileSystem.path)
         let directory = WALDirectory(fileSystem.path, compression: compression, sync: false)
@@ -176,13 +177,13 @@ struct WALDirectoryFullDiskTests {
         let error = try #require(throws: WALDestinationError.self) { try directory.begin(segment(3)) }
         #expect(error.isTemporary)
         #expect(error.hint?.contains("no inode") == true)
-        #expect(archive.names == [file(2, compression.kind.rawValue)])
-        try FileManager.default.removeItem(atPath: "\(fileSystem.path)/\(file(2, compression.kind.rawValue))")
+        #expect(archive.names == [file(2, compression.method.fileSuffix)])
+        try FileManager.default.removeItem(atPath: "\(fileSystem.path)/\(file(2, compression.method.fileSuffix))")
         try directory.begin(segment(3))
         try directory.write(content, 0..<content.count)
         try directory.finish(segment(3))
         directory.close()
-        #expect(archive.names == [file(3, compression.kind.rawValue)])
-        #expect(content.isSame(as: try archive.content(file(3, compression.kind.rawValue))))
+        #expect(archive.names == [file(3, compression.method.fileSuffix)])
+        #expect(content.isSame(as: try archive.content(file(3, compression.method.fileSuffix))))
     }
 }

@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyCompression
 import UnderstudyStreaming
 import UnderstudyTestSupport
 import UnderstudyWAL
@@ -16,7 +17,7 @@ struct WALDirectoryHandOverTests {
         archive = try TestArchive()
     }
 
-    private func open(_ compression: WALCompression = .none) throws -> (WALDirectory, WALHoldings) {
+    private func open(_ compression: Compression = .none) throws -> (WALDirectory, WALHoldings) {
         let directory = WALDirectory(archive.path, compression: compression)
         return (directory, try directory.open(TestArchive.origin()))
     }
@@ -72,7 +73,7 @@ struct WALDirectoryHandOverTests {
         let short = [UInt8].wal(of: segment(4)).prefix(8192)
         try archive.putSegment(name, bytes: Array(short))
         let before = try archive.bytes(name)
-        let compression = WALCompression.each.first { name.hasSuffix($0.kind.rawValue) && $0 != .none } ?? .none
+        let compression = Compression.each.first { name.hasSuffix($0.method.fileSuffix) && $0 != .none } ?? .none
         let (directory, holdings) = try open(compression)
         #expect(holdings.next == position(1, 0x400000))
         #expect(holdings.warnings == ["\"\(archive.path)/\(name)\" has incorrect size 8192, skipping"])
@@ -110,9 +111,9 @@ struct WALDirectoryHandOverTests {
         #expect(content.isSame(as: try archive.content(file(3))))
     }
 
-    @Test("keeps a finished segment that is another one", arguments: WALCompression.each)
-    func anotherAgain(_ compression: WALCompression) throws {
-        let name = file(3, compression.kind.rawValue)
+    @Test("keeps a finished segment that is another one", arguments: Compression.each)
+    func anotherAgain(_ compression: Compression) throws {
+        let name = file(3, compression.method.fileSuffix)
         var other = content
         other[700_000] ^= 1
         try archive.putSegment(name, bytes: other)

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import UnderstudyCompression
 import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyTestSupport
@@ -19,13 +20,13 @@ struct WALDirectoryIdentityTests {
 
     private func path(_ name: String) -> String { "\(archive.path)/\(name)" }
 
-    private func begin(_ compression: WALCompression, sync: Bool = true) throws -> (WALDirectory, partial: String) {
+    private func begin(_ compression: Compression, sync: Bool = true) throws -> (WALDirectory, partial: String) {
         let directory = WALDirectory(archive.path, compression: compression, sync: sync)
         _ = try directory.open(TestArchive.origin())
         try directory.begin(segment(3))
         try directory.write(content, 0..<300_000)
         if sync { #expect(try directory.sync() == LSN(rawValue: 0x300000 + 300_000)) }
-        return (directory, file(3, "\(compression.kind.rawValue).partial"))
+        return (directory, file(3, "\(compression.method.fileSuffix).partial"))
     }
 
     private func expectTaken(_ partial: String, upTo end: Int, _ body: () throws -> Void) {
@@ -51,17 +52,17 @@ struct WALDirectoryIdentityTests {
     }
 
     @Test(
-        "are missed at the next sync, before anything more is acknowledged", arguments: WALCompression.each,
+        "are missed at the next sync, before anything more is acknowledged", arguments: Compression.each,
         Change.allCases)
-    func missedAtSync(_ compression: WALCompression, _ change: Change) throws {
+    func missedAtSync(_ compression: Compression, _ change: Change) throws {
         let (directory, partial) = try begin(compression)
         try self.change(partial, change)
         try directory.write(content, 300_000..<400_000)
         expectTaken(partial, upTo: 400_000) { _ = try directory.sync() }
     }
 
-    @Test("are missed when the segment ends", arguments: WALCompression.each, [true, false])
-    func missedAtFinish(_ compression: WALCompression, _ sync: Bool) throws {
+    @Test("are missed when the segment ends", arguments: Compression.each, [true, false])
+    func missedAtFinish(_ compression: Compression, _ sync: Bool) throws {
         for change in Change.allCases {
             let rig = try Self()
             let (directory, partial) = try rig.begin(compression, sync: sync)
@@ -71,13 +72,13 @@ struct WALDirectoryIdentityTests {
                 try directory.finish(segment(3))
                 _ = try directory.sync()
             }
-            #expect(!rig.archive.names.contains(file(3, compression.kind.rawValue)))
+            #expect(!rig.archive.names.contains(file(3, compression.method.fileSuffix)))
             if change == .replaced { #expect(try rig.archive.bytes(partial) == [1, 2, 3]) }
         }
     }
 
-    @Test("are missed when the stream ends, though nothing came since", arguments: WALCompression.each, [true, false])
-    func missedAtEnd(_ compression: WALCompression, _ sync: Bool) throws {
+    @Test("are missed when the stream ends, though nothing came since", arguments: Compression.each, [true, false])
+    func missedAtEnd(_ compression: Compression, _ sync: Bool) throws {
         let (directory, partial) = try begin(compression, sync: sync)
         try FileManager.default.removeItem(atPath: path(partial))
         expectTaken(partial, upTo: 300_000) { try directory.suspend() }
@@ -93,9 +94,9 @@ struct WALDirectoryIdentityTests {
 
     /// What is written behind the cut would give the file its size again, with zeros in its middle.
     @Test(
-        "are missed where they were cut short in place, whatever is written then", arguments: WALCompression.each,
+        "are missed where they were cut short in place, whatever is written then", arguments: Compression.each,
         [true, false])
-    func cutShort(_ compression: WALCompression, _ sync: Bool) throws {
+    func cutShort(_ compression: Compression, _ sync: Bool) throws {
         for moment in Moment.allCases where sync || moment == .finish {
             for size: UInt64 in [0, 100_000] {
                 let rig = try Self()
@@ -117,14 +118,14 @@ struct WALDirectoryIdentityTests {
                 }
                 #expect(error?.message == "file \"\(rig.path(partial))\" was cut short while it was being written")
                 #expect(error?.isTemporary == false)
-                #expect(!rig.archive.names.contains(file(3, compression.kind.rawValue)))
+                #expect(!rig.archive.names.contains(file(3, compression.method.fileSuffix)))
             }
         }
     }
 
     /// A segment is written again beside a partial file that holds more of it.
-    private func beginRewriting(_ compression: WALCompression) throws -> (WALDirectory, partial: String) {
-        let partial = file(3, "\(compression.kind.rawValue).partial")
+    private func beginRewriting(_ compression: Compression) throws -> (WALDirectory, partial: String) {
+        let partial = file(3, "\(compression.method.fileSuffix).partial")
         try archive.putSegment(partial, upTo: 500_000)
         let directory = WALDirectory(archive.path, compression: compression)
         _ = try directory.open(TestArchive.origin())
@@ -135,9 +136,9 @@ struct WALDirectoryIdentityTests {
     }
 
     @Test(
-        "are missed where what holds more was cut short while it is written again", arguments: WALCompression.compressed
+        "are missed where what holds more was cut short while it is written again", arguments: Compression.compressed
     )
-    func cutBesideRewritten(_ compression: WALCompression) throws {
+    func cutBesideRewritten(_ compression: Compression) throws {
         let (directory, partial) = try beginRewriting(compression)
         try cut(partial, to: 100)
         try directory.write(content, 100_000..<200_000)
@@ -147,7 +148,7 @@ struct WALDirectoryIdentityTests {
 
     @Test("without sync, what a compressor holds is put into the file when a position is asked for")
     func handedOver() throws {
-        for compression in WALCompression.compressed {
+        for compression in Compression.compressed {
             let archive = try TestArchive()
             let directory = WALDirectory(archive.path, compression: compression, sync: false)
             _ = try directory.open(TestArchive.origin())
@@ -155,13 +156,13 @@ struct WALDirectoryIdentityTests {
             try directory.write(content, 0..<300_000)
             #expect(directory.written == segment(3).start)
             #expect(try directory.sync() == LSN(rawValue: 0x300000 + 300_000))
-            let partial = UnderstudyWALArchiveTests.file(3, "\(compression.kind.rawValue).partial")
+            let partial = UnderstudyWALArchiveTests.file(3, "\(compression.method.fileSuffix).partial")
             #expect(try archive.content(partial).map { $0.count == 300_000 } == true)
         }
     }
 
-    @Test("are not named when there are none", arguments: WALCompression.each)
-    func named(_ compression: WALCompression) throws {
+    @Test("are not named when there are none", arguments: Compression.each)
+    func named(_ compression: Compression) throws {
         let (directory, partial) = try begin(compression)
         let name = WALSegmentName(timeline: TimelineID(rawValue: 1), number: 3, size: TestArchive.size)!
         #expect(directory.partialName(of: name) == partial)
@@ -169,22 +170,22 @@ struct WALDirectoryIdentityTests {
         #expect(directory.partialName(of: name) == nil)
     }
 
-    @Test("are missed though what holds more is being written beside", arguments: WALCompression.compressed)
-    func missedBesideRewritten(_ compression: WALCompression) throws {
+    @Test("are missed though what holds more is being written beside", arguments: Compression.compressed)
+    func missedBesideRewritten(_ compression: Compression) throws {
         let (directory, partial) = try beginRewriting(compression)
         try FileManager.default.removeItem(atPath: path(partial))
         try directory.write(content, 100_000..<200_000)
         expectTaken(partial, upTo: 200_000) { _ = try directory.sync() }
     }
 
-    @Test("a name that another program has taken meanwhile is not ignored", arguments: WALCompression.each)
-    func nameTaken(_ compression: WALCompression) throws {
+    @Test("a name that another program has taken meanwhile is not ignored", arguments: Compression.each)
+    func nameTaken(_ compression: Compression) throws {
         let directory = try ConfinedDirectory(path: archive.path)
-        let partial = file(4, "\(compression.kind.rawValue).partial")
+        let partial = file(4, "\(compression.method.fileSuffix).partial")
         let output: any SegmentOutput
-        if let (method, level) = compression.methodAndLevel {
+        if let method = compression.method {
             output = try CompressedSegment(
-                segment(4), method, level: level, suffix: compression.kind.rawValue, in: directory, mode: 0o600)
+                segment(4), method, level: compression.level, in: directory, mode: 0o600)
         } else {
             output = try PlainSegment(segment(4), in: directory, mode: 0o600, prepared: nil)
         }

@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyCompression
 import UnderstudyStreaming
 import UnderstudyTestSupport
 import UnderstudyWAL
@@ -54,8 +55,8 @@ struct WALDirectoryRefusalTests {
 
     @Test(
         "because nothing can be written there says so with the first segment",
-        .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"), arguments: WALCompression.each)
-    func readOnly(_ compression: WALCompression) throws {
+        .enabled(if: MountedFileSystem.isAllowed, "nothing can be mounted here"), arguments: Compression.each)
+    func readOnly(_ compression: Compression) throws {
         let fileSystem = try MountedFileSystem(.readOnly)
         let directory = WALDirectory(fileSystem.path, compression: compression)
         _ = try directory.open(TestArchive.origin())

@@ -4,12 +4,13 @@ import Understudy
 ///
 /// Source: compression.c in PostgreSQL's src/common, whose messages it uses.
 enum CompressionArgument {
-    static func parse(_ text: String) throws(UsageError) -> WALCompression {
+    static func parse(_ text: String) throws(UsageError) -> Compression {
         // A number alone is a level of gzip; 0 means no compression.
         if text.isEmpty || number(text[...]) == 0 { return .none }
         if let level = number(text[...]) { return try compression(.gzip, level: level) }
         let name = text.prefix { $0 != ":" }
-        guard let method = Method(rawValue: String(name)) else {
+        let method = Compression.Method(rawValue: String(name))
+        guard method != nil || name == "none" else {
             throw UsageError(
                 "unrecognized compression algorithm: \"\(name)\"",
                 hint: "Use none, gzip, lz4 or zstd, with a level if you like, such as zstd:9.")
@@ -20,30 +21,8 @@ enum CompressionArgument {
         return try compression(method, level: try level(in: detail, of: method))
     }
 
-    private enum Method: String {
-        case none, gzip, lz4, zstd
-
-        var levels: ClosedRange<Int> {
-            switch self {
-            case .none: 0...0
-            case .gzip: 1...9
-            case .lz4: 1...12
-            case .zstd: 1...22
-            }
-        }
-
-        /// The number that stands for the default level.
-        var standard: Int {
-            switch self {
-            case .none, .lz4: 0
-            case .gzip: -1
-            case .zstd: 3
-            }
-        }
-    }
-
     /// The level from comma-separated keywords; the last one counts.
-    private static func level(in detail: Substring, of method: Method) throws(UsageError) -> Int? {
+    private static func level(in detail: Substring, of method: Compression.Method?) throws(UsageError) -> Int? {
         var level: Int?
         var unsupported: String?
         for entry in detail.split(separator: ",", omittingEmptySubsequences: false) {
@@ -57,13 +36,13 @@ enum CompressionArgument {
                 unsupported =
                     method == .zstd
                     ? "a worker count is not supported for WAL files"
-                    : "compression algorithm \"\(method.rawValue)\" does not accept a worker count"
+                    : "compression algorithm \"\(method.name)\" does not accept a worker count"
             case "long":
                 unsupported =
                     unsupported
                     ?? (method == .zstd
                         ? "long-distance mode is not supported for WAL files"
-                        : "compression algorithm \"\(method.rawValue)\" does not support long-distance mode")
+                        : "compression algorithm \"\(method.name)\" does not support long-distance mode")
             case let other: throw invalid("unrecognized compression option: \"\(other)\"")
             }
         }
@@ -79,21 +58,18 @@ enum CompressionArgument {
         return integer
     }
 
-    private static func compression(_ method: Method, level: Int?) throws(UsageError) -> WALCompression {
-        let level = level == method.standard ? nil : level
-        if let level, !method.levels.contains(level) {
-            let name = "compression algorithm \"\(method.rawValue)\""
-            guard method != .none else { throw invalid("\(name) does not accept a compression level") }
+    private static func compression(_ method: Compression.Method?, level: Int?) throws(UsageError) -> Compression {
+        // The number that stands for the default.
+        let standard = method?.stockDefault ?? 0
+        guard let level, level != standard else { return Compression(method: method) }
+        let name = "compression algorithm \"\(method.name)\""
+        guard let method else { throw invalid("\(name) does not accept a compression level") }
+        guard method.levels.contains(level) else {
             let (lowest, highest) = (method.levels.lowerBound, method.levels.upperBound)
             throw invalid(
-                "\(name) expects a compression level between \(lowest) and \(highest) (default at \(method.standard))")
+                "\(name) expects a compression level between \(lowest) and \(highest) (default at \(standard))")
         }
-        switch method {
-        case .none: return .none
-        case .gzip: return .gzip(level: level)
-        case .lz4: return .lz4(level: level)
-        case .zstd: return .zstd(level: level)
-        }
+        return Compression(method: method, level: level)
     }
 
     private static func invalid(_ reason: String) -> UsageError {
@@ -107,4 +83,19 @@ enum CompressionArgument {
         guard !digits.isEmpty, digits.allSatisfy({ ("0"..."9").contains($0) }) else { return nil }
         return Int(trimmed) ?? (trimmed.first == "-" ? Int.min : Int.max)
     }
+}
+
+extension Compression.Method {
+    /// The number by which the stock tools call the default level.
+    fileprivate var stockDefault: Int {
+        switch self {
+        case .gzip: -1
+        case .lz4: 0
+        case .zstd: 3
+        }
+    }
+}
+
+extension Compression.Method? {
+    fileprivate var name: String { self?.rawValue ?? "none" }
 }

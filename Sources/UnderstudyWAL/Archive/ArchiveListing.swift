@@ -45,7 +45,7 @@ public struct ArchiveListing: Sendable {
             let name = file.name
             if let segment = ArchivedSegment(fileName: name, size: segmentSize) {
                 // Of a compressed file, the size tells nothing.
-                let isSound = segment.compression != .none || file.size.map(segment.canHold) ?? true
+                let isSound = segment.compression != nil || file.size.map(segment.canHold) ?? true
                 if isSound { segments.append(segment) } else { missized.append(segment) }
             } else if let history = ArchivedHistory(fileName: name) {
                 histories.insert(history)
@@ -66,7 +66,7 @@ public struct ArchiveListing: Sendable {
 
     /// The history file of a timeline, an uncompressed one first; nil if there is none.
     public func history(of timeline: TimelineID) -> ArchivedHistory? {
-        ArchivedSegment.Compression.allCases.lazy.map { ArchivedHistory(timeline: timeline, compression: $0) }
+        ArchivedHistory.compressions.lazy.map { ArchivedHistory(timeline: timeline, compression: $0) }
             .first { histories.contains($0) }
     }
 

@@ -1,22 +1,18 @@
+public import UnderstudyCompression
+
 /// A segment file of a WAL archive, parsed from its name: `000000010000000000000003`. An incomplete file ends in
 /// `.partial`; a compression suffix comes before that: `000000010000000000000004.gz.partial`.
 ///
 /// Source: the files that pg_receivewal writes.
 public struct ArchivedSegment: Hashable, Sendable {
     public let segment: WALSegmentName
-    public let compression: Compression
+    /// nil if the file is not compressed.
+    public let compression: Compression.Method?
     public let isPartial: Bool
-
-    public enum Compression: String, Hashable, Sendable, CaseIterable {
-        case none = ""
-        case gzip = ".gz"
-        case lz4 = ".lz4"
-        case zstd = ".zst"
-    }
 
     public static let partialSuffix = ".partial"
 
-    public init(segment: WALSegmentName, compression: Compression, isPartial: Bool) {
+    public init(segment: WALSegmentName, compression: Compression.Method? = nil, isPartial: Bool) {
         self.segment = segment
         self.compression = compression
         self.isPartial = isPartial
@@ -35,16 +31,16 @@ public struct ArchivedSegment: Hashable, Sendable {
         WALSegmentName.isSegmentName(name.prefix(24)) && suffixes(of: name) != nil
     }
 
-    private static func suffixes(of name: String) -> (Compression, isPartial: Bool)? {
+    private static func suffixes(of name: String) -> (Compression.Method?, isPartial: Bool)? {
         var rest = name.dropFirst(24)
         let isPartial = rest.hasSuffix(partialSuffix)
         if isPartial { rest = rest.dropLast(partialSuffix.count) }
-        guard let compression = Compression(rawValue: String(rest)) else { return nil }
-        return (compression, isPartial)
+        if rest.isEmpty { return (nil, isPartial) }
+        return Compression.Method.allCases.first { $0.fileSuffix == rest }.map { ($0, isPartial) }
     }
 
     public var fileName: String {
-        segment.description + compression.rawValue + (isPartial ? Self.partialSuffix : "")
+        segment.description + compression.fileSuffix + (isPartial ? Self.partialSuffix : "")
     }
 
     /// The position at which streaming continues after this file: the segment's end, or its start if the file is
@@ -64,7 +60,7 @@ public struct ArchivedSegment: Hashable, Sendable {
         if segment.number != other.segment.number { return segment.number > other.segment.number }
         if segment.timeline != other.segment.timeline { return segment.timeline > other.segment.timeline }
         if isPartial != other.isPartial { return other.isPartial }
-        return compression.rawValue < other.compression.rawValue
+        return compression.fileSuffix < other.compression.fileSuffix
     }
 
     /// How the segment relates to a server's timeline history.

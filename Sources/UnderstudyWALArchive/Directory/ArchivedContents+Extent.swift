@@ -15,7 +15,7 @@ extension ArchivedContents {
     func extent() throws(WALDestinationError) -> Extent? {
         guard let header = try header(), header.address == segment.segment.startLSN else { return nil }
         let pages = WALPages(segment.segment, header)
-        return segment.compression == .none ? try plainExtent(pages) : try compressedExtent(pages)
+        return if let compressed { try extent(of: compressed, pages) } else { try plainExtent(pages) }
     }
 
     /// The position after the last record, as far as it can be determined; nil if there is none.
@@ -52,7 +52,7 @@ extension ArchivedContents {
             isWhole: written == pages.count || pages.endsInSwitch(bytes, before: before, at: used))
     }
 
-    private func compressedExtent(_ pages: WALPages) throws(WALDestinationError) -> Extent {
+    private func extent(of compressed: CompressedFile, _ pages: WALPages) throws(WALDestinationError) -> Extent {
         var number = 0
         var end = 0, used = 0
         var last: [UInt8] = [], before: [UInt8] = [], previous: [UInt8] = []
@@ -72,7 +72,7 @@ extension ArchivedContents {
 
     /// A part of its content, shorter if the content ends first.
     func bytes(_ range: Range<Int>) throws(WALDestinationError) -> [UInt8] {
-        if segment.compression == .none {
+        guard let compressed else {
             return try writing { () throws(FileIOError) in
                 try directory.read(name, from: Int64(range.lowerBound), atMost: range.count)
             }
@@ -93,7 +93,7 @@ extension ArchivedContents {
     func pages(
         of size: Int, _ take: ([UInt8]) throws(WALDestinationError) -> Bool
     ) throws(WALDestinationError) {
-        guard segment.compression == .none else { return try compressed.pages(of: size, take) }
+        if let compressed { return try compressed.pages(of: size, take) }
         var offset = 0
         while true {
             let page = try bytes(offset..<offset + size)
@@ -103,5 +103,6 @@ extension ArchivedContents {
         }
     }
 
-    var compressed: CompressedFile { CompressedFile(segment.compression, name, in: directory) }
+    /// nil if it is not compressed.
+    var compressed: CompressedFile? { segment.compression.map { CompressedFile($0, name, in: directory) } }
 }

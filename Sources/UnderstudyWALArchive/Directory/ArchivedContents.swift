@@ -17,14 +17,13 @@ struct ArchivedContents {
     /// Why a file cannot be what its name says; nil if it can. A partial file may have any size up to a whole segment.
     func flaw() throws(WALDestinationError) -> String? {
         let found: UInt64
-        if segment.compression == .none {
-            found = UInt64(try writing { () throws(FileIOError) in try directory.sizeAndMode(of: name).size })
-        } else if segment.isPartial {
-            return nil
-        } else {
-            let decoded = try CompressedFile(segment.compression, name, in: directory).measure()
+        if let compressed {
+            if segment.isPartial { return nil }
+            let decoded = try compressed.measure()
             guard decoded.isComplete else { return "is damaged or incomplete" }
             found = decoded.bytes
+        } else {
+            found = UInt64(try writing { () throws(FileIOError) in try directory.sizeAndMode(of: name).size })
         }
         return segment.canHold(found) ? nil : "has incorrect size \(found)"
     }
@@ -35,18 +34,14 @@ struct ArchivedContents {
     }
 
     private func prefix(_ count: Int) throws(WALDestinationError) -> [UInt8] {
-        if segment.compression == .none {
-            return try writing { () throws(FileIOError) in try directory.read(name, atMost: count) }
-        }
-        return try CompressedFile(segment.compression, name, in: directory).prefix(count)
+        if let compressed { return try compressed.prefix(count) }
+        return try writing { () throws(FileIOError) in try directory.read(name, atMost: count) }
     }
 
     /// Whether it has anything but zeros from a position on.
     func hasContent(from position: LSN) throws(WALDestinationError) -> Bool {
         let offset = position.segmentOffset(segment.segment.size)
-        if segment.compression == .none {
-            return try writing { () throws(FileIOError) in try directory.hasContent(name, from: Int64(offset)) }
-        }
-        return try CompressedFile(segment.compression, name, in: directory).hasContent(from: offset)
+        if let compressed { return try compressed.hasContent(from: offset) }
+        return try writing { () throws(FileIOError) in try directory.hasContent(name, from: Int64(offset)) }
     }
 }

@@ -6,18 +6,12 @@ import UnderstudyWAL
 
 /// Reads a compressed file of an archive, which may be truncated anywhere.
 struct CompressedFile {
-    private let method: CompressionMethod
+    private let method: Compression.Method
     private let name: RelativePath
     private let directory: ConfinedDirectory
 
-    /// - Parameter compression: Must not be none.
-    init(_ compression: ArchivedSegment.Compression, _ name: RelativePath, in directory: ConfinedDirectory) {
-        method =
-            switch compression {
-            case .none, .gzip: .gzip
-            case .lz4: .lz4
-            case .zstd: .zstd
-            }
+    init(_ method: Compression.Method, _ name: RelativePath, in directory: ConfinedDirectory) {
+        self.method = method
         self.name = name
         self.directory = directory
     }
@@ -118,19 +112,10 @@ struct CompressedFile {
     }
 }
 
-extension WALCompression {
-    var methodAndLevel: (CompressionMethod, Int?)? {
-        switch self {
-        case .none: nil
-        case .gzip(let level): (.gzip, level)
-        case .lz4(let level): (.lz4, level)
-        case .zstd(let level): (.zstd, level)
-        }
-    }
-
+extension Compression {
     /// Compresses a whole small file.
     func compressed(_ content: [UInt8]) throws(CompressionError) -> [UInt8] {
-        guard let (method, level) = methodAndLevel else { return content }
+        guard let method else { return content }
         var compressor = try Compressor(method, level: level, contentSize: UInt64(content.count))
         var output: [UInt8] = []
         try compressor.compress(unsafe content.span.bytes, into: &output)

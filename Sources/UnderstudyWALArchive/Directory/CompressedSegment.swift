@@ -41,10 +41,10 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
     private static let newName: RelativePath = ".understudy-new"
 
     init(
-        _ segment: WALSegment, _ method: CompressionMethod, level: Int?, suffix: String,
+        _ segment: WALSegment, _ method: Compression.Method, level: Int?,
         in directory: ConfinedDirectory, mode: UInt16, heldElsewhere: Int = 0
     ) throws(WALDestinationError) {
-        let partial = RelativePath(segment.name + suffix + ArchivedSegment.partialSuffix)
+        let partial = RelativePath(segment.name + method.fileSuffix + ArchivedSegment.partialSuffix)
         // Renamed when the previous segment is finished.
         var name = Self.newName
         do throws(CompressionError) {
@@ -53,7 +53,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         olderIdentity = try writing { () throws(FileIOError) in try directory.identity(of: partial) }
         var older = UInt64(heldElsewhere), olderSize: Int64 = 0
         if olderIdentity != nil {
-            older = try Self.held(partial, in: directory, segment)
+            older = try Self.held(partial, method, in: directory, segment)
             olderSize = try writing { () throws(FileIOError) in try directory.sizeAndMode(of: partial).size }
             try syncing { () throws(FileIOError) in
                 // It holds what was acknowledged until the new file replaces it, even after a crash.
@@ -80,7 +80,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
 
     /// How much WAL a file holds, not counting old content after it, as in a copy of a server's file.
     private static func held(
-        _ name: RelativePath, in directory: ConfinedDirectory, _ segment: WALSegment
+        _ name: RelativePath, _ method: Compression.Method, in directory: ConfinedDirectory, _ segment: WALSegment
     ) throws(WALDestinationError) -> UInt64 {
         if let size = WALSegmentSize(bytes: UInt64(segment.size)),
             let file = ArchivedSegment(fileName: "\(name)", size: size),
@@ -88,11 +88,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         {
             return UInt64(extent.end)
         }
-        return try CompressedFile(
-            .init(suffix: String("\(name)".dropFirst(24).dropLast(ArchivedSegment.partialSuffix.count))), name,
-            in: directory
-        )
-        .measure().bytes
+        return try CompressedFile(method, name, in: directory).measure().bytes
     }
 
     private var path: String { directory.fullPath(name) }
@@ -228,19 +224,13 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
     }
 }
 
-extension ArchivedSegment.Compression {
-    init(suffix: String) {
-        self = Self(rawValue: suffix) ?? .none
-    }
-}
-
 extension WALDirectory {
     func makeCompressed(
         _ segment: WALSegment, _ opened: Opened, heldElsewhere: Int
     ) throws(WALDestinationError) -> (any SegmentOutput)? {
-        guard let (method, level) = compression.methodAndLevel else { return nil }
+        guard let method = compression.method else { return nil }
         return try CompressedSegment(
-            segment, method, level: level, suffix: compression.kind.rawValue, in: opened.directory,
+            segment, method, level: compression.level, in: opened.directory,
             mode: opened.origin.fileMode, heldElsewhere: heldElsewhere)
     }
 }

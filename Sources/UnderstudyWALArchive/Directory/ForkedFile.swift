@@ -65,7 +65,7 @@ struct ForkedFile {
         let count = Int(end.segmentOffset(file.segment.size))
         try write(to: Self.copyName) { put throws(WALDestinationError) in
             var left = count
-            guard let method = file.compression.method else {
+            guard let method = file.compression else {
                 try contents.pages(of: Self.step) { page throws(WALDestinationError) in
                     try put(Array(page.prefix(left)))
                     left -= min(left, page.count)
@@ -86,7 +86,7 @@ struct ForkedFile {
     }
 
     private func compress(
-        _ method: CompressionMethod, upTo count: Int, _ put: ([UInt8]) throws(WALDestinationError) -> Void
+        _ method: Compression.Method, upTo count: Int, _ put: ([UInt8]) throws(WALDestinationError) -> Void
     ) throws(WALDestinationError) {
         func compressing(_ body: () throws(CompressionError) -> Void) throws(WALDestinationError) {
             do throws(CompressionError) { try body() } catch {
@@ -148,18 +148,6 @@ struct ForkedFile {
         try syncing { () throws(FileIOError) in try file.sync(path: path) }
         do throws(FileIOError) { try file.close(path: path) } catch {
             throw WALDestinationError(error, isTemporary: false)
-        }
-    }
-}
-
-extension ArchivedSegment.Compression {
-    /// nil for no compression.
-    var method: CompressionMethod? {
-        switch self {
-        case .none: nil
-        case .gzip: .gzip
-        case .lz4: .lz4
-        case .zstd: .zstd
         }
     }
 }

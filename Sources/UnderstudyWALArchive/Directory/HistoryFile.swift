@@ -7,11 +7,11 @@ import UnderstudyWAL
 /// A timeline history file of an archive. In a compressed archive it is compressed too, as pg_receivewal does.
 struct HistoryFile {
     private let file: ArchivedHistory
-    private let level: WALCompression?
+    private let level: Compression?
     private let directory: ConfinedDirectory
 
-    init(_ timeline: TimelineID, compression: WALCompression, in directory: ConfinedDirectory) {
-        file = ArchivedHistory(timeline: timeline, compression: compression.kind)
+    init(_ timeline: TimelineID, compression: Compression, in directory: ConfinedDirectory) {
+        file = ArchivedHistory(timeline: timeline, compression: compression.method)
         level = compression
         self.directory = directory
     }
@@ -27,8 +27,10 @@ struct HistoryFile {
 
     /// Its uncompressed content; nil if it cannot be read.
     func content() throws(FileIOError) -> [UInt8]? {
-        if file.compression == .none { return try directory.read(name, atMost: TimelineHistory.longestFile) }
-        return try? CompressedFile(file.compression, name, in: directory).prefix(TimelineHistory.longestFile)
+        guard let method = file.compression else {
+            return try directory.read(name, atMost: TimelineHistory.longestFile)
+        }
+        return try? CompressedFile(method, name, in: directory).prefix(TimelineHistory.longestFile)
     }
 
     func setAside(mode: UInt16) throws(FileIOError) -> String {

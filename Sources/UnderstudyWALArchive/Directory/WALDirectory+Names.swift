@@ -1,4 +1,5 @@
 import Glibc
+import UnderstudyCompression
 import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyWAL
@@ -41,7 +42,7 @@ extension WALDirectory.Opened {
 extension WALDirectory {
     /// The name of a segment's partial file; nil if there is none. May be called on any thread.
     func partialName(of segment: WALSegmentName) -> String? {
-        let name = ArchivedSegment(segment: segment, compression: compression.kind, isPartial: true).fileName
+        let name = ArchivedSegment(segment: segment, compression: compression.method, isPartial: true).fileName
         guard let directory = try? ConfinedDirectory(path: path), directory.exists(RelativePath(name)) else {
             return nil
         }

@@ -1,18 +1,8 @@
 import Glibc
+public import UnderstudyCompression
 import UnderstudyPlatform
 public import UnderstudyStreaming
 public import UnderstudyWAL
-
-/// How the files of a WAL directory are compressed.
-public enum WALCompression: Sendable, Equatable {
-    case none
-    /// 1 to 9; nil for zlib's default.
-    case gzip(level: Int? = nil)
-    /// 1 to 12; nil for lz4's default.
-    case lz4(level: Int? = nil)
-    /// 1 to 22; nil for 3.
-    case zstd(level: Int? = nil)
-}
 
 /// A directory of WAL segment files, as pg_receivewal writes it: either program can continue the other's work at any
 /// moment.
@@ -25,7 +15,7 @@ public enum WALCompression: Sendable, Equatable {
 public final class WALDirectory: WALDestination, @unchecked Sendable {
     // Sendable: the archiver calls one method at a time; only the preparer and the finisher share state, and they lock.
     let path: String
-    let compression: WALCompression
+    let compression: Compression
     /// Whether received WAL is synced.
     let syncsAtOnce: Bool
 
@@ -60,7 +50,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
     ///   - sync: Whether received WAL is synced at once, and acknowledged only then. If not, WAL is never synced: with
     ///     a slot it is acknowledged when it is written, and a crash of the machine may lose it; without a slot,
     ///     nothing is acknowledged.
-    public init(_ path: String, compression: WALCompression = .none, sync: Bool = true) {
+    public init(_ path: String, compression: Compression = .none, sync: Bool = true) {
         self.path = path
         self.compression = compression
         syncsAtOnce = sync
@@ -235,7 +225,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     private func fileName(_ segment: WALSegment, isPartial: Bool) -> RelativePath {
         RelativePath(
-            ArchivedSegment(segment: WALSegmentName(segment), compression: compression.kind, isPartial: isPartial)
+            ArchivedSegment(segment: WALSegmentName(segment), compression: compression.method, isPartial: isPartial)
                 .fileName)
     }
 
@@ -253,19 +243,8 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 extension WALDestination where Self == WALDirectory {
     /// A directory of segment files; see ``WALDirectory``.
     public static func directory(
-        _ path: String, compression: WALCompression = .none, sync: Bool = true
+        _ path: String, compression: Compression = .none, sync: Bool = true
     ) -> WALDirectory {
         WALDirectory(path, compression: compression, sync: sync)
-    }
-}
-
-extension WALCompression {
-    var kind: ArchivedSegment.Compression {
-        switch self {
-        case .none: .none
-        case .gzip: .gzip
-        case .lz4: .lz4
-        case .zstd: .zstd
-        }
     }
 }

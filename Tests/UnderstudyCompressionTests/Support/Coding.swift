@@ -29,7 +29,7 @@ enum Pieces {
 }
 
 func compress(
-    _ bytes: [UInt8], _ method: CompressionMethod, level: Int? = nil, contentSize: UInt64? = nil,
+    _ bytes: [UInt8], _ method: Compression.Method, level: Int? = nil, contentSize: UInt64? = nil,
     pieces: Pieces = .whole
 ) throws -> [UInt8] {
     var compressor = try Compressor(method, level: level, contentSize: contentSize)
@@ -44,7 +44,7 @@ struct Decompressed {
     var isAtEnd = false
     var error: CompressionError?
 
-    init(_ input: [UInt8], _ method: CompressionMethod, pieces: Pieces = .whole) throws {
+    init(_ input: [UInt8], _ method: Compression.Method, pieces: Pieces = .whole) throws {
         var decompressor = try Decompressor(method)
         do {
             try pieces.split(input) { piece in

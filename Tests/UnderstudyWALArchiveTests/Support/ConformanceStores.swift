@@ -1,3 +1,4 @@
+import UnderstudyCompression
 import UnderstudyMemoryDestinationExample
 import UnderstudyStreaming
 import UnderstudyTestKit
@@ -6,15 +7,15 @@ import UnderstudyWAL
 
 @testable import UnderstudyWALArchive
 
-extension WALCompression {
-    static let each: [WALCompression] = [.none, .gzip(), .lz4(), .zstd()]
-    static let compressed: [WALCompression] = [.gzip(), .lz4(), .zstd()]
+extension Compression {
+    static let each: [Compression] = [.none, .gzip(), .lz4(), .zstd()]
+    static let compressed: [Compression] = [.gzip(), .lz4(), .zstd()]
 }
 
 /// A directory of WAL for the conformance suite.
 struct DirectoryStore: WALTestStore {
     let archive: TestArchive
-    let compression: WALCompression
+    let compression: Compression
     var sync = true
     /// What can be filled, if the directory is on a file system of its own.
     var fileSystem: MountedFileSystem?
@@ -22,12 +23,12 @@ struct DirectoryStore: WALTestStore {
     func start() -> any WALDestination { WALDirectory(archive.path, compression: compression, sync: sync) }
 
     func content(of segment: WALSegment) throws -> [UInt8]? {
-        let name = segment.name + compression.kind.rawValue
+        let name = segment.name + compression.method.fileSuffix
         return try archive.content(name) ?? archive.content(name + ".partial")
     }
 
     func history(of timeline: TimelineID) throws -> [UInt8]? {
-        try archive.content(timeline.historyFileName + compression.kind.rawValue)
+        try archive.content(timeline.historyFileName + compression.method.fileSuffix)
     }
 
     func setFull(_ isFull: Bool) throws -> Bool {

@@ -67,7 +67,7 @@ struct TestArchive {
             content.removeSubrange(count...)
             if file.compression == .none { content += [UInt8](repeating: 0, count: Int(Self.size.bytes) - count) }
         }
-        if let method = file.compression.method {
+        if let method = file.compression {
             var compressor = try Compressor(method), output: [UInt8] = []
             try compressor.compress(unsafe content.span.bytes, into: &output)
             if file.isPartial { try compressor.flush(into: &output) } else { try compressor.finish(into: &output) }
@@ -84,7 +84,7 @@ struct TestArchive {
     func content(_ name: String) throws -> [UInt8]? {
         guard FileTree.exists("\(path)/\(name)") else { return nil }
         let bytes = try bytes(name)
-        let methods: [(String, CompressionMethod)] = [(".gz", .gzip), (".lz4", .lz4), (".zst", .zstd)]
+        let methods: [(String, Compression.Method)] = [(".gz", .gzip), (".lz4", .lz4), (".zst", .zstd)]
         guard let method = methods.first(where: { name.contains($0.0) })?.1 else { return bytes }
         var decompressor = try Decompressor(method), output: [UInt8] = []
         var rest = unsafe bytes.span.bytes

@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyCompression
 import UnderstudyWAL
 
 @Suite("The names in an archive")

@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyCompression
 import UnderstudyWAL
 
 private func archived(_ name: String) throws -> ArchivedSegment {
@@ -7,13 +8,13 @@ private func archived(_ name: String) throws -> ArchivedSegment {
 
 @Suite("The name of a file in a WAL archive")
 struct ArchivedSegmentNameTests {
-    static let suffixes: [(String, ArchivedSegment.Compression, Bool)] = [
+    static let suffixes: [(String, Compression.Method?, Bool)] = [
         ("", .none, false), (".partial", .none, true), (".gz", .gzip, false), (".gz.partial", .gzip, true),
         (".lz4", .lz4, false), (".lz4.partial", .lz4, true), (".zst", .zstd, false), (".zst.partial", .zstd, true),
     ]
 
     @Test("tells segment, compression and whether it is complete, and back", arguments: suffixes)
-    func roundTrip(_ suffix: String, _ compression: ArchivedSegment.Compression, _ isPartial: Bool) throws {
+    func roundTrip(_ suffix: String, _ compression: Compression.Method?, _ isPartial: Bool) throws {
         let name = "0000000200000001000000FE\(suffix)"
         let file = try archived(name)
         #expect(file.segment == WALSegmentName("0000000200000001000000FE", size: .default))

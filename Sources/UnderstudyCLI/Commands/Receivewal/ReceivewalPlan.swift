@@ -11,7 +11,7 @@ struct ReceivewalPlan: Sendable {
     /// Where the WAL goes.
     struct Directory: Sendable, Equatable {
         var path: String
-        var compression: WALCompression
+        var compression: Compression
         var sync: Bool
     }
 
