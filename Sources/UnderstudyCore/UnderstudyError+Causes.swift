@@ -60,19 +60,19 @@ extension UnderstudyError {
             self.init(
                 .options, error.message,
                 hint: "Write keyword=value pairs, as in \"host=10.0.0.1 user=r\", or a postgresql:// URI.")
-        case .unreachable where error.message.contains("certificate verify failed"):
+        case .unreachable where KnownText.untrustedCertificate.stands(in: error.message):
             self.init(
                 .authentication, error.message,
                 hint:
                     "Check that sslrootcert holds the authority that signed the server's certificate, and that the certificate has not expired."
             )
-        case .unreachable where error.message.contains("does not match host name"):
+        case .unreachable where KnownText.certificateOfOtherHost.stands(in: error.message):
             self.init(
                 .authentication, error.message,
                 hint:
                     "Connect by a name that stands in the server's certificate (hostaddr may say where it is), or have it issued for this one."
             )
-        case .unreachable where error.message.contains("certificate") || error.message.contains("private key"):
+        case .unreachable where KnownText.certificateOrKey.stands(in: error.message):
             self.init(
                 .authentication, error.message,
                 hint: "Check the files that sslrootcert, sslcert and sslkey name, and that you may read them.")
@@ -143,12 +143,12 @@ extension UnderstudyError {
         case "28P01":
             hint =
                 "Check the password in the connection string, PGPASSWORD or ~/.pgpass (database name \"replication\")."
-        case "28000" where text.contains("pg_hba.conf"):
+        case "28000" where KnownText.hostRules.stands(in: text):
             let login = LoginHint(text, user: error.user)
             hint =
                 "Add the line \"\(login.line)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
                 + login.doubt(error.ownAddress)
-        case "28000" where !text.contains("does not exist"):
+        case "28000" where !KnownText.missingRole.stands(in: text):
             hint =
                 "The line of pg_hba.conf on the primary that matches this connection asks for a proof that was not given: connect in another way, as another user, or change its method."
         case "28000":
@@ -160,7 +160,7 @@ extension UnderstudyError {
         case "53300":
             code = .server
             hint =
-                text.contains("max_wal_senders")
+                KnownText.maxWALSenders.stands(in: text)
                 ? "\(WALSendersInUse.raise). A run that was killed may have left senders (pg_stat_replication, state backup or startup): they end with the checkpoint that the server makes."
                 : "Raise max_connections on the primary, or end connections that are not needed."
         case "57P03":
@@ -195,7 +195,7 @@ extension UnderstudyError {
             hint = "Raise max_wal_senders on the primary (restart needed)."
         case "58P01":
             hint = "Use a replication slot, or raise wal_keep_size (wal_keep_segments before 13) on the primary."
-        case "55000" where error.message.contains("wal_level") || error.message.contains("WAL level"):
+        case "55000" where KnownText.walLevel.stands(in: error.message):
             hint = "Set wal_level = replica (hot_standby before 9.6) on the primary and restart it."
         case "XX001":
             code = .damagedPages
@@ -203,10 +203,10 @@ extension UnderstudyError {
             hint = Self.wrongPeer
         // Up to 17 the server gives these errors no SQLSTATE of their own.
         case "XX000", "54000":
-            if error.message.contains("file name too long") {
+            if KnownText.fileNameTooLong.stands(in: error.message) {
                 hint =
                     "Rename or remove that file on the primary: paths in a base backup have at most 99 bytes."
-            } else if error.message.contains("cannot execute SQL commands") {
+            } else if KnownText.noSQL.stands(in: error.message) {
                 hint = Self.wrongPeer
             } else if command == .wal {
                 hint =

@@ -162,7 +162,8 @@ struct HostileInputTests {
         let startup = answer
         let server = try ScriptedServer(startup: startup) { _ in .init([]) }
         let error = #expect(throws: ConnectionError.self) { _ = try connect(to: server) }
-        #expect(error?.message.contains("sent or announced more than 1048576 bytes before the login was complete") == true)
+        #expect(
+            error?.message.contains("sent or announced more than 1048576 bytes before the login was complete") == true)
     }
 
     @Test("a login with a message that is said to have 1 GB is refused when a little of it has come")
@@ -173,7 +174,8 @@ struct HostileInputTests {
         let startup = answer
         let server = try ScriptedServer(startup: startup) { _ in .init([]) }
         let error = #expect(throws: ConnectionError.self) { _ = try connect(to: server) }
-        #expect(error?.message.contains("sent or announced more than 1048576 bytes before the login was complete") == true)
+        #expect(
+            error?.message.contains("sent or announced more than 1048576 bytes before the login was complete") == true)
         #expect(sent.bytes.withLock { $0 } < 64 << 20)
     }
 

@@ -17,7 +17,7 @@ enum LostWAL {
         _ error: UnderstudyError, _ session: Session, _ server: ServerFacts, _ history: [UInt8]?, _ start: WALPosition,
         slot: ArchiverSlot, held: WALPosition? = nil
     ) throws(UnderstudyError) -> UnderstudyError {
-        guard error.sqlState == "58P01" || error.message.contains("has already been removed") else { return error }
+        guard error.sqlState == "58P01" || KnownText.removedWAL.stands(in: error.message) else { return error }
         var failure = error
         failure.code = .wal
         let available = AvailableWAL(session: session, server: server, history: history)
