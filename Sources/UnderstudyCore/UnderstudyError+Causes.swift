@@ -6,16 +6,18 @@ package import UnderstudyStreaming
 extension UnderstudyError {
     package init(_ error: FileIOError, else code: Code = .fileSystem) {
         if error.isInterruption {
-            self.init(.cancelled, "interrupted")
+            self.init(.cancelled, "interrupted", cause: error)
             return
         }
         self.init(
-            error.isNoSpace ? .noSpace : error.isShortage ? .resources : code, error.description, hint: error.remedy)
+            error.isNoSpace ? .noSpace : error.isShortage ? .resources : code, error.description, hint: error.remedy,
+            cause: error)
     }
 
     package init(_ error: ProtocolError) {
         self.init(
-            .protocolViolation, error.message, hint: "Make sure that a PostgreSQL server answers at this address.")
+            .protocolViolation, error.message, hint: "Make sure that a PostgreSQL server answers at this address.",
+            cause: error)
     }
 
     package init(_ error: ReceiveError) {
@@ -27,7 +29,7 @@ extension UnderstudyError {
         } else {
             self.init(
                 error.code == .protocolViolation ? .protocolViolation : .wal, error.message,
-                hint: Self.hint(for: error.code))
+                hint: Self.hint(for: error.code), cause: error)
         }
     }
 
@@ -47,13 +49,16 @@ extension UnderstudyError {
             self.init(error.isTemporary ? .noSpace : .fileSystem, error.message)
         }
         detail = error.detail ?? detail
-        hint = error.hint ?? hint
+        if let hint = error.hint { self.hint = hint }
+        cause = error
     }
 
     // MARK: - Connections
 
-    /// - Parameter command: The code for a server's error that has no more specific one.
-    package init(_ error: ConnectionError, of command: Code = .server) {
+    /// - Parameters:
+    ///   - command: The code for a server's error that has no more specific one.
+    ///   - slot: The slot that the command names, if there is one.
+    package init(_ error: ConnectionError, of command: Code = .server, slot: String? = nil) {
         switch error.code {
         case .interrupted: self.init(.cancelled, "interrupted")
         case .parameters:
@@ -118,8 +123,8 @@ extension UnderstudyError {
         case .stalled:
             self.init(
                 .connection, error.message,
-                hint:
-                    "Check the network, and whether the server and its storage respond; --stall-timeout sets how long it may be silent."
+                remedy:
+                    "Check the network, and whether the server and its storage respond; \(.stallTimeout) sets how long it may be silent."
             )
         case .protocolViolation: self.init(.protocolViolation, error.message)
         case .falseStatus:
@@ -127,11 +132,12 @@ extension UnderstudyError {
                 .connection, error.message,
                 detail: "This is a fault of Understudy. The server has not heard of it, and keeps what it kept.",
                 hint: "Report it, with the output of the run.")
-        case .server: self.init(server: error, of: command)
+        case .server: self.init(server: error, of: command, slot: slot)
         }
         if let detail = error.server?.detail { self.detail = detail }
         // Mark the hint as the server's own.
         if let hint = error.server?.hint { self.hint = "The server says: \(hint)" }
+        cause = error
     }
 
     /// A login that the server refused. The hint contains the line or statement that allows it, if there is one.
@@ -171,20 +177,21 @@ extension UnderstudyError {
         self.init(code, error.message, hint: hint, sqlState: error.sqlState)
     }
 
-    private static let wrongPeer =
+    private static let wrongPeer: Remedy =
         "A server of its version knows this command: connect to PostgreSQL itself, not to a pooler or a fork with another protocol."
 
-    private init(server error: ConnectionError, of command: Code) {
+    private init(server error: ConnectionError, of command: Code, slot: String?) {
         var code = command
-        var hint: String?
+        var hint: Remedy?
         switch error.sqlState {
         case "42710":
             code = .slot
-            hint = "Choose another name, or use the slot that exists, with --slot alone."
+            hint = "Choose another name, or use the slot that exists, with \(.existingSlot)."
         case "42704" where command == .slot || command == .wal:
             code = .slot
+            let slot = slot ?? Self.slotName(in: error)
             hint =
-                "Let it be made with --create-slot, or make it on the primary: SELECT pg_create_physical_replication_slot('NAME', true);"
+                "Let it be made with \(.createSlot(slot)), or make it on the primary: \(SlotSQL.create(slot ?? "NAME"))"
         case "55006":
             code = .slot
             hint = "Choose another slot, or stop the client that uses this one (pg_replication_slots, active_pid)."
@@ -214,6 +221,13 @@ extension UnderstudyError {
             }
         default: break
         }
-        self.init(code, error.message, hint: hint, sqlState: error.sqlState)
+        self.init(code, error.message, remedy: hint, sqlState: error.sqlState)
+    }
+
+    /// The slot that the server's message quotes; nil if that cannot be a slot's name.
+    private static func slotName(in error: ConnectionError) -> String? {
+        (error.server?.message ?? error.message).quotedParts.first.flatMap {
+            NameLimits.flaw(ofSlot: $0) == nil ? $0 : nil
+        }
     }
 }

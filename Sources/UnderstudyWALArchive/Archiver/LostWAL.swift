@@ -28,14 +28,13 @@ enum LostWAL {
         failure.detail = "\(range) is not in the archive, and lost to it."
         // If that is unknown, use the server's position from before the stream began.
         let next = oldest?.lsn ?? server.identity.position.segmentStart(server.segmentSize)
-        if slot.isUncertain {
-            failure.hint =
-                "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with --recreate-slot, which makes the slot anew and notes the gap."
+        if slot.isUncertain, let name = slot.name {
+            failure.remedy =
+                "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with \(.recreateSlot(name)), which makes the slot anew and notes the gap."
             return failure
         }
-        failure.hint =
-            "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with --start-lsn=\(next)"
-            + (slot.name == nil ? "; a replication slot keeps this from happening again." : ".")
+        failure.remedy =
+            "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with \(.startLSN(next))\(slot.name == nil ? "; a replication slot keeps this from happening again." : ".")"
         return failure
     }
 }
