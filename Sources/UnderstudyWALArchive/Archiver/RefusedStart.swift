@@ -1,5 +1,4 @@
 import UnderstudyCore
-import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyWAL
 
