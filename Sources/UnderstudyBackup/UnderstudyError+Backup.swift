@@ -4,7 +4,9 @@ import UnderstudyPlatform
 
 extension UnderstudyError {
     init(_ error: BackupFormatError) {
-        self.init(.protocolViolation, "could not read what the server sent: \(error.message)", detail: error.detail)
+        self.init(
+            .protocolViolation, "could not read what the server sent: \(error.message)", detail: error.detail,
+            cause: error)
     }
 
     package init(_ refusal: OwnedDirectory.Refusal, what: String, trust: TrustedUsers = TrustedUsers()) {

@@ -158,10 +158,10 @@ struct ConnectAttempt {
         } else if refusal.server != nil {
             code = .refused
         } else if unsafe PQsocket(connection) < 0 && PQstatus(connection) == CONNECTION_BAD
-            && text.hasPrefix("invalid ")
+            && KnownText.invalidParameters.stands(in: text)
         {
             code = .parameters
-        } else if text.lines.contains(where: TargetSessionSearch.isMismatch) {
+        } else if text.lines.contains(where: { KnownText.otherSessionKind.stands(in: $0) }) {
             code = .unsuitable
         } else {
             code = .unreachable
@@ -169,8 +169,7 @@ struct ConnectAttempt {
         var error = ConnectionError(code, refusal.text, server: refusal.server)
         // libpq's string ends with the connection, so it is copied.
         error.user = unsafe PQuser(connection).map { unsafe String(cString: $0) }
-        // strerror's texts are in the user's language, like libpq's.
-        error.isShortage = [EMFILE, ENFILE, ENOMEM].contains { text.contains(FileIOError.text(of: $0)) }
+        error.isShortage = KnownText.shortage.stands(in: text)
         return error
     }
 }

@@ -86,16 +86,6 @@ struct TargetSessionSearch {
     }
 }
 
-extension TargetSessionSearch {
-    /// Whether a line of libpq's message reports a server of the wrong kind.
-    static func isMismatch(_ line: Substring) -> Bool {
-        [
-            "failed: session is read-only", "failed: session is not read-only", "failed: server is in hot standby mode",
-            "failed: server is not in hot standby mode",
-        ].contains(where: line.hasSuffix)
-    }
-}
-
 extension ConnectionError {
     /// Whether libpq would try the next host. It does not after a failed login.
     fileprivate var leavesOthers: Bool {

@@ -4,7 +4,7 @@ extension Session {
     /// Creates a physical slot; an error names it.
     package func makeSlot(_ name: String, temporary: Bool, reserveWAL: Bool) throws(UnderstudyError) {
         do throws(ConnectionError) { try createSlot(name, temporary: temporary, reserveWAL: reserveWAL) } catch {
-            var failure = UnderstudyError(error, of: .slot)
+            var failure = UnderstudyError(error, of: .slot, slot: name)
             failure.message = "could not create replication slot \"\(name)\": \(failure.message)"
             if error.code == .lost, !temporary {
                 failure.hint =
@@ -17,7 +17,7 @@ extension Session {
     /// Drops a slot; an error names it.
     package func removeSlot(_ name: String) throws(UnderstudyError) {
         do throws(ConnectionError) { try dropSlot(name) } catch {
-            var failure = UnderstudyError(error, of: .slot)
+            var failure = UnderstudyError(error, of: .slot, slot: name)
             failure.message = "could not drop replication slot \"\(name)\": \(failure.message)"
             if error.sqlState == "55006" { failure.hint = SlotInUse.hint(name, serverVersion) }
             if error.sqlState == "42704" {

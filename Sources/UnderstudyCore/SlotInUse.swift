@@ -15,6 +15,11 @@ package enum SlotInUse {
 
 /// SQL statements about slots, ready to be pasted.
 package enum SlotSQL {
+    /// A slot that holds WAL from its creation on.
+    package static func create(_ name: String) -> String {
+        "SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);"
+    }
+
     package static func drop(_ name: String) -> String {
         "SELECT pg_drop_replication_slot(\(SQLText.literal(name)));"
     }

@@ -6,16 +6,18 @@ package import UnderstudyStreaming
 extension UnderstudyError {
     package init(_ error: FileIOError, else code: Code = .fileSystem) {
         if error.isInterruption {
-            self.init(.cancelled, "interrupted")
+            self.init(.cancelled, "interrupted", cause: error)
             return
         }
         self.init(
-            error.isNoSpace ? .noSpace : error.isShortage ? .resources : code, error.description, hint: error.remedy)
+            error.isNoSpace ? .noSpace : error.isShortage ? .resources : code, error.description, hint: error.remedy,
+            cause: error)
     }
 
     package init(_ error: ProtocolError) {
         self.init(
-            .protocolViolation, error.message, hint: "Make sure that a PostgreSQL server answers at this address.")
+            .protocolViolation, error.message, hint: "Make sure that a PostgreSQL server answers at this address.",
+            cause: error)
     }
 
     package init(_ error: ReceiveError) {
@@ -27,7 +29,7 @@ extension UnderstudyError {
         } else {
             self.init(
                 error.code == .protocolViolation ? .protocolViolation : .wal, error.message,
-                hint: Self.hint(for: error.code))
+                hint: Self.hint(for: error.code), cause: error)
         }
     }
 
@@ -47,32 +49,35 @@ extension UnderstudyError {
             self.init(error.isTemporary ? .noSpace : .fileSystem, error.message)
         }
         detail = error.detail ?? detail
-        hint = error.hint ?? hint
+        if let hint = error.hint { self.hint = hint }
+        cause = error
     }
 
     // MARK: - Connections
 
-    /// - Parameter command: The code for a server's error that has no more specific one.
-    package init(_ error: ConnectionError, of command: Code = .server) {
+    /// - Parameters:
+    ///   - command: The code for a server's error that has no more specific one.
+    ///   - slot: The slot that the command names, if there is one.
+    package init(_ error: ConnectionError, of command: Code = .server, slot: String? = nil) {
         switch error.code {
         case .interrupted: self.init(.cancelled, "interrupted")
         case .parameters:
             self.init(
                 .options, error.message,
                 hint: "Write keyword=value pairs, as in \"host=10.0.0.1 user=r\", or a postgresql:// URI.")
-        case .unreachable where error.message.contains("certificate verify failed"):
+        case .unreachable where KnownText.untrustedCertificate.stands(in: error.message):
             self.init(
                 .authentication, error.message,
                 hint:
                     "Check that sslrootcert holds the authority that signed the server's certificate, and that the certificate has not expired."
             )
-        case .unreachable where error.message.contains("does not match host name"):
+        case .unreachable where KnownText.certificateOfOtherHost.stands(in: error.message):
             self.init(
                 .authentication, error.message,
                 hint:
                     "Connect by a name that stands in the server's certificate (hostaddr may say where it is), or have it issued for this one."
             )
-        case .unreachable where error.message.contains("certificate") || error.message.contains("private key"):
+        case .unreachable where KnownText.certificateOrKey.stands(in: error.message):
             self.init(
                 .authentication, error.message,
                 hint: "Check the files that sslrootcert, sslcert and sslkey name, and that you may read them.")
@@ -118,8 +123,8 @@ extension UnderstudyError {
         case .stalled:
             self.init(
                 .connection, error.message,
-                hint:
-                    "Check the network, and whether the server and its storage respond; --stall-timeout sets how long it may be silent."
+                remedy:
+                    "Check the network, and whether the server and its storage respond; \(.stallTimeout) sets how long it may be silent."
             )
         case .protocolViolation: self.init(.protocolViolation, error.message)
         case .falseStatus:
@@ -127,11 +132,12 @@ extension UnderstudyError {
                 .connection, error.message,
                 detail: "This is a fault of Understudy. The server has not heard of it, and keeps what it kept.",
                 hint: "Report it, with the output of the run.")
-        case .server: self.init(server: error, of: command)
+        case .server: self.init(server: error, of: command, slot: slot)
         }
         if let detail = error.server?.detail { self.detail = detail }
         // Mark the hint as the server's own.
         if let hint = error.server?.hint { self.hint = "The server says: \(hint)" }
+        cause = error
     }
 
     /// A login that the server refused. The hint contains the line or statement that allows it, if there is one.
@@ -143,12 +149,12 @@ extension UnderstudyError {
         case "28P01":
             hint =
                 "Check the password in the connection string, PGPASSWORD or ~/.pgpass (database name \"replication\")."
-        case "28000" where text.contains("pg_hba.conf"):
+        case "28000" where KnownText.hostRules.stands(in: text):
             let login = LoginHint(text, user: error.user)
             hint =
                 "Add the line \"\(login.line)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
                 + login.doubt(error.ownAddress)
-        case "28000" where !text.contains("does not exist"):
+        case "28000" where !KnownText.missingRole.stands(in: text):
             hint =
                 "The line of pg_hba.conf on the primary that matches this connection asks for a proof that was not given: connect in another way, as another user, or change its method."
         case "28000":
@@ -160,7 +166,7 @@ extension UnderstudyError {
         case "53300":
             code = .server
             hint =
-                text.contains("max_wal_senders")
+                KnownText.maxWALSenders.stands(in: text)
                 ? "\(WALSendersInUse.raise). A run that was killed may have left senders (pg_stat_replication, state backup or startup): they end with the checkpoint that the server makes."
                 : "Raise max_connections on the primary, or end connections that are not needed."
         case "57P03":
@@ -171,20 +177,21 @@ extension UnderstudyError {
         self.init(code, error.message, hint: hint, sqlState: error.sqlState)
     }
 
-    private static let wrongPeer =
+    private static let wrongPeer: Remedy =
         "A server of its version knows this command: connect to PostgreSQL itself, not to a pooler or a fork with another protocol."
 
-    private init(server error: ConnectionError, of command: Code) {
+    private init(server error: ConnectionError, of command: Code, slot: String?) {
         var code = command
-        var hint: String?
+        var hint: Remedy?
         switch error.sqlState {
         case "42710":
             code = .slot
-            hint = "Choose another name, or use the slot that exists, with --slot alone."
+            hint = "Choose another name, or use the slot that exists, with \(.existingSlot)."
         case "42704" where command == .slot || command == .wal:
             code = .slot
+            let slot = slot ?? Self.slotName(in: error)
             hint =
-                "Let it be made with --create-slot, or make it on the primary: SELECT pg_create_physical_replication_slot('NAME', true);"
+                "Let it be made with \(.createSlot(slot)), or make it on the primary: \(SlotSQL.create(slot ?? "NAME"))"
         case "55006":
             code = .slot
             hint = "Choose another slot, or stop the client that uses this one (pg_replication_slots, active_pid)."
@@ -195,7 +202,7 @@ extension UnderstudyError {
             hint = "Raise max_wal_senders on the primary (restart needed)."
         case "58P01":
             hint = "Use a replication slot, or raise wal_keep_size (wal_keep_segments before 13) on the primary."
-        case "55000" where error.message.contains("wal_level") || error.message.contains("WAL level"):
+        case "55000" where KnownText.walLevel.stands(in: error.message):
             hint = "Set wal_level = replica (hot_standby before 9.6) on the primary and restart it."
         case "XX001":
             code = .damagedPages
@@ -203,10 +210,10 @@ extension UnderstudyError {
             hint = Self.wrongPeer
         // Up to 17 the server gives these errors no SQLSTATE of their own.
         case "XX000", "54000":
-            if error.message.contains("file name too long") {
+            if KnownText.fileNameTooLong.stands(in: error.message) {
                 hint =
                     "Rename or remove that file on the primary: paths in a base backup have at most 99 bytes."
-            } else if error.message.contains("cannot execute SQL commands") {
+            } else if KnownText.noSQL.stands(in: error.message) {
                 hint = Self.wrongPeer
             } else if command == .wal {
                 hint =
@@ -214,6 +221,13 @@ extension UnderstudyError {
             }
         default: break
         }
-        self.init(code, error.message, hint: hint, sqlState: error.sqlState)
+        self.init(code, error.message, remedy: hint, sqlState: error.sqlState)
+    }
+
+    /// The slot that the server's message quotes; nil if that cannot be a slot's name.
+    private static func slotName(in error: ConnectionError) -> String? {
+        (error.server?.message ?? error.message).quotedParts.first.flatMap {
+            NameLimits.flaw(ofSlot: $0) == nil ? $0 : nil
+        }
     }
 }

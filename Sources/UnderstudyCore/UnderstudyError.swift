@@ -1,11 +1,16 @@
+import UnderstudyPlatform
+import UnderstudyStreaming
+
 /// Why a backup, a clone or a start failed.
 ///
 /// `message` has PostgreSQL's form: lower case, no full stop, objects quoted. `detail` and `hint` are whole
 /// sentences, and the hint says what to do. No description ever holds a password.
-public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What kind of failure it is, for programs that decide by it. More codes may come.
-    public struct Code: Hashable, Sendable {
-        private enum Value: Hashable, Sendable {
+public struct UnderstudyError: Error, Sendable, CustomStringConvertible {
+    /// The kind of failure. Later versions may have more kinds: a `switch` needs a `default`.
+    ///
+    /// `description` is its name, such as `slotInvalidated`.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        private enum Value: String, Hashable, Sendable {
             case options, target, connection, authentication, passwordNeeded, server, protocolViolation, slot, wal,
                 noSpace, fileSystem
             case verification, damagedPages, configuration, start, notInRecovery, resources, cancelled, slotInvalidated
@@ -51,6 +56,8 @@ public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertib
         public static let resources = Code(value: .resources)
         /// The task was cancelled.
         public static let cancelled = Code(value: .cancelled)
+
+        public var description: String { value.rawValue }
     }
 
     public var code: Code
@@ -58,18 +65,38 @@ public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertib
     /// characters included: escape them for display.
     public var message: String
     public var detail: String?
-    public var hint: String?
+    /// What to do about it, with the options of this library that help.
+    public var remedy: Remedy?
     /// The SQLSTATE of the server's error, if there was one.
     public var sqlState: String?
+    /// The error behind this one, if there was one: of the connection, of the file system, of what was received, or the
+    /// ``WALDestinationError`` that a destination threw. Like the message, it holds no password.
+    public var cause: (any Error)?
 
+    /// - Parameters:
+    ///   - hint: The remedy, if it names no option.
+    ///   - remedy: Counts instead of `hint`.
     public init(
-        _ code: Code, _ message: String, detail: String? = nil, hint: String? = nil, sqlState: String? = nil
+        _ code: Code, _ message: String, detail: String? = nil, hint: String? = nil, remedy: Remedy? = nil,
+        sqlState: String? = nil, cause: (any Error)? = nil
     ) {
         self.code = code
         self.message = message
         self.detail = detail
-        self.hint = hint
+        self.remedy = remedy ?? hint.map { Remedy($0) }
         self.sqlState = sqlState
+        self.cause = cause
+    }
+
+    /// The remedy as text, in which options have the names that a Swift program uses.
+    public var hint: String? {
+        get { remedy?.description }
+        set { remedy = newValue.map { Remedy($0) } }
+    }
+
+    /// The errno of the system call that failed on a file, if that is the cause.
+    public var errorNumber: Int32? {
+        (cause as? FileIOError ?? (cause as? WALDestinationError)?.file)?.number
     }
 
     /// The message, then detail and hint on lines of their own, as PostgreSQL's programs print them.
@@ -78,5 +105,13 @@ public struct UnderstudyError: Error, Equatable, Sendable, CustomStringConvertib
         if let detail { text += "\nDETAIL:  \(detail)" }
         if let hint { text += "\nHINT:  \(hint)" }
         return text
+    }
+}
+
+/// Equal errors say the same; the cause does not count.
+extension UnderstudyError: Equatable {
+    public static func == (one: UnderstudyError, other: UnderstudyError) -> Bool {
+        (one.code, one.message, one.detail, one.sqlState) == (other.code, other.message, other.detail, other.sqlState)
+            && one.remedy == other.remedy
     }
 }

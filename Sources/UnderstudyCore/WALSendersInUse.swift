@@ -15,7 +15,7 @@ package enum WALSendersInUse {
         _ error: ConnectionError, _ parameters: ConnectionParameters, _ interrupt: Interrupt, except own: Int? = nil
     ) -> UnderstudyError {
         var failure = UnderstudyError(error)
-        guard error.sqlState == "53300", error.message.contains("max_wal_senders"),
+        guard error.sqlState == "53300", KnownText.maxWALSenders.stands(in: error.message),
             let session = try? OrdinaryConnection.open(parameters, interrupt),
             let rows = try? session.runForRows(query(except: own)).rows
         else { return failure }

@@ -177,21 +177,27 @@ public struct WALDestinationError: Error, Sendable, CustomStringConvertible {
     public var isTemporary: Bool
     /// Whether a new connection, perhaps to another server, may help, as when the archive is ahead of this server.
     public var dependsOnServer = false
-    /// The file system's error, if that is the cause.
-    package var file: FileIOError?
+    /// The error behind this one, if there was one: of the file system, or what a client of an object store threw.
+    public var cause: (any Error)?
 
-    public init(_ message: String, detail: String? = nil, hint: String? = nil, isTemporary: Bool = false) {
+    public init(
+        _ message: String, detail: String? = nil, hint: String? = nil, isTemporary: Bool = false,
+        cause: (any Error)? = nil
+    ) {
         self.message = message
         self.detail = detail
         self.hint = hint
         self.isTemporary = isTemporary
+        self.cause = cause
     }
 
     /// - Parameter isTemporary: nil to count a lack of room as temporary.
     package init(_ error: FileIOError, isTemporary: Bool? = nil) {
-        self.init(error.description, hint: error.remedy, isTemporary: isTemporary ?? error.isNoSpace)
-        file = error
+        self.init(error.description, hint: error.remedy, isTemporary: isTemporary ?? error.isNoSpace, cause: error)
     }
+
+    /// The file system's error, if that is the cause.
+    package var file: FileIOError? { cause as? FileIOError }
 
     public var description: String { message }
 }

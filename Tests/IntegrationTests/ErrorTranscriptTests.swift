@@ -29,7 +29,8 @@ import UnderstudyTestSupport
             Case(
                 session: "51-error-segment-never-existed", command: "START_REPLICATION", code: .wal,
                 remedy: "wal_keep_size"),
-            Case(session: "52-error-no-such-slot", command: "START_REPLICATION", code: .slot, remedy: "--create-slot"),
+            Case(
+                session: "52-error-no-such-slot", command: "START_REPLICATION", code: .slot, remedy: "createIfMissing"),
             Case(
                 session: "53-error-no-replication-role", command: nil, code: .authentication,
                 remedy: "WITH REPLICATION;"),

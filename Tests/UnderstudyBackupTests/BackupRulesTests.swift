@@ -153,14 +153,13 @@ struct TablespaceLayoutTests {
         let error = #expect(throws: UnderstudyError.self) { try check("/etc/it's=1") }
         #expect(error?.code == .target)
         #expect(
-            error?.hint
-                == #"Put the tablespace elsewhere: '--tablespace-mapping=/etc/it'\''s\=1=NEWDIR'. Or, if it is to be there: '--tablespace-mapping=/etc/it'\''s\=1=/etc/it'\''s\=1'."#
+            error?.remedy
+                == "Put the tablespace elsewhere: \(.mapTablespace(from: "/etc/it's=1")). Or, if it is to be there: \(.mapTablespace(from: "/etc/it's=1", to: "/etc/it's=1"))."
         )
         try check("/etc/x") { $0.unmappedTablespaces = .anywhere }
         try check("/etc/x") { $0.tablespaceMappings = [.init(from: "/etc/x", to: "/etc/x")] }
-        // As a shell reads it: see ShellText.
         let odd = #expect(throws: UnderstudyError.self) { try check("/etc/x\n/y") }
-        #expect(odd?.hint?.contains(#"$'--tablespace-mapping=/etc/x\012/y=NEWDIR'"#) == true)
+        #expect(odd?.remedy?.steps.first == .mapTablespace(from: "/etc/x\n/y"))
     }
 
     @Test("to directories that are made, one for each")
@@ -198,7 +197,7 @@ struct TablespaceLayoutTests {
         let error = #expect(throws: UnderstudyError.self) { _ = try layout.makeRoots(targets, announced) }
         #expect(error?.code == .target)
         #expect(error?.message == "tablespace directory \"\(base)/ts\" exists but is not empty")
-        #expect(error?.hint == "Put the tablespace elsewhere: --tablespace-mapping=\(base)/ts=NEWDIR.")
+        #expect(error?.remedy == "Put the tablespace elsewhere: \(.mapTablespace(from: "\(base)/ts")).")
         #expect(targets.restore().isEmpty)
         #expect(FileTree.names(base) == ["ts"])
         #expect(FileTree.names("\(base)/ts") == ["file"])

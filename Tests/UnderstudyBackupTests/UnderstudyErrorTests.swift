@@ -157,21 +157,6 @@ struct BackupErrorTests {
         }
     }
 
-    @Test(
-        "a tablespace's directory in an option to paste is one word of a shell",
-        arguments: [
-            ("/srv/space", "--tablespace-mapping=/srv/space=NEWDIR"),
-            ("/proc/$(id)", "'--tablespace-mapping=/proc/$(id)=NEWDIR'"),
-            ("/a'b", #"'--tablespace-mapping=/a'\''b=NEWDIR'"#),
-            ("/a'\u{301};id", "'--tablespace-mapping=/a'\\''\u{301};id=NEWDIR'"),
-            ("/a=b", #"'--tablespace-mapping=/a\=b=NEWDIR'"#),
-            ("/a\n'b\\\u{9B}", #"$'--tablespace-mapping=/a\012\'b\\\302\233=NEWDIR'"#),
-            ("/a\u{FFFD}", "--tablespace-mapping=OLDDIR=NEWDIR"),
-        ])
-    func pastedMapping(directory: String, word: String) {
-        #expect(MappingOption.text(from: directory) == word)
-    }
-
     static let commands: [(String, String, UnderstudyError.Code, UnderstudyError.Code, String?)] = [
         ("42710", #"replication slot "s" already exists"#, .slot, .slot, "Choose another name"),
         ("42704", #"replication slot "s" does not exist"#, .wal, .slot, "pg_create_physical_replication_slot"),

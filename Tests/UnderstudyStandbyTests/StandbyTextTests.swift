@@ -138,7 +138,7 @@ struct ServerProgramsTests {
         }
         #expect(error?.code == .start)
         #expect(error?.message == "\"\(directory)\" has the programs of version 15, the primary is 16.2")
-        #expect(error?.hint?.contains("--bin-dir") == true)
+        #expect(error?.remedy?.steps == [.binDirectory])
     }
 
     @Test("that are not in the directory that is given are missed there alone")

@@ -187,6 +187,24 @@ struct RetryTests {
         #expect(Retry.mayPass(UnderstudyError(code, "not now", sqlState: sqlState)) == mayPass)
     }
 
+    @Test("is worth it with a server that lags behind the archive, whatever its language")
+    func behind() {
+        let start = position(1, 0x400_0000)
+        for message in [
+            "requested starting point is ahead of the WAL flush position", "Startpunkt liegt zu weit vorne",
+        ] {
+            let refusal = UnderstudyError(.server, message, sqlState: "XX000")
+            #expect(!Retry.mayPass(refusal))
+            let behind = RefusedStart.explain(refusal, from: start, serverAt: LSN(rawValue: 0x300_0000))
+            #expect(Retry.mayPass(behind) && behind.remedy?.steps == [.startLSN(nil)])
+            #expect(behind.message == message)
+            #expect(!Retry.mayPass(RefusedStart.explain(refusal, from: start, serverAt: LSN(rawValue: 0x500_0000))))
+        }
+        // Another error keeps what it says.
+        let other = UnderstudyError(.server, "no", hint: "Wait.", sqlState: "58P01")
+        #expect(RefusedStart.explain(other, from: start, serverAt: LSN(rawValue: 0)) == other)
+    }
+
     @Test(
         "is announced in tenths of seconds",
         arguments: [

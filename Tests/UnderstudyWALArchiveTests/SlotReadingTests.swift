@@ -142,7 +142,7 @@ struct UncertainSlotTests {
         return log.withLock { $0 }
     }
 
-    @Test("is why --recreate-slot leaves it as it is, which is said once", arguments: [130_018, 140_023])
+    @Test("is why it is left as it is, which is said once", arguments: [130_018, 140_023])
     func leftAsItIs(_ number: Int) throws {
         let version = ServerVersion(number: number)
         for limit in ["-1", "2MB", nil] {
@@ -150,7 +150,7 @@ struct UncertainSlotTests {
             #expect(lines.count == 1)
             for words in [
                 "a replication connection does not tell whether the server has invalidated replication slot \"arc\"",
-                ": --recreate-slot leaves it as it is\n", "pg_hba.conf",
+                ": it is left as it is\n", "pg_hba.conf",
                 "SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'arc';",
                 "SELECT pg_drop_replication_slot('arc'); SELECT pg_create_physical_replication_slot('arc', true);",
             ] { #expect(lines.first?.contains(words) == true, "\(words): \(lines)") }
@@ -188,8 +188,9 @@ struct LostSlotTests {
         #expect(
             error.detail == "WAL from 0/312348 up to 0/700000 (timelines 1 to 2) is not in the archive, and lost to it."
         )
+        #expect(error.remedy?.steps == [.recreateSlot("arc"), .startLSN(LSN(rawValue: 0x700000))])
         for words in [
-            "--recreate-slot", "--start-lsn=0/700000.", "SELECT pg_drop_replication_slot('arc');",
+            "SELECT pg_drop_replication_slot('arc');",
             "SELECT pg_create_physical_replication_slot('arc', true);", "take a new base backup",
         ] { #expect(error.hint?.contains(words) == true, "\(words)") }
     }
@@ -198,18 +199,18 @@ struct LostSlotTests {
     func nothingYet() {
         let error = explain(position(1, 0x300000), position(1, 0x300000))
         #expect(error.detail?.hasSuffix("where the archive ends: nothing is lost so far.") == true)
-        #expect(error.hint?.contains("--recreate-slot") == true && error.hint?.contains("--start-lsn") == false)
+        #expect(error.remedy?.steps == [.recreateSlot("arc")])
         let partial = explain(position(1, 0x312348), position(1, 0x300000))
         #expect(partial.detail?.contains("has all from 0/300000 (timeline 1) on") == true)
         let empty = explain(nil, nil)
         #expect(empty.detail?.contains("The archive is empty") == true)
-        #expect(empty.hint?.contains("--recreate-slot") == true)
+        #expect(empty.remedy?.steps == [.recreateSlot("arc")])
     }
 
     @Test("may be one of a server that does not tell what it has")
     func untold() {
         let error = explain(position(1, 0x300000), nil)
         #expect(error.detail?.contains("up to a position that the server does not tell") == true)
-        #expect(error.hint?.contains("--start-lsn") == false)
+        #expect(error.remedy?.steps == [.recreateSlot("arc")])
     }
 }

@@ -7,7 +7,7 @@ extension UnfinishedRecord {
     static let format = "2"
     private static let comments = """
         # The base backup in this directory is not finished, or the process that took it was killed.
-        # Take it again with --force-clean to remove first whatever that process has left.
+        # Take it again with the option force-clean to remove first whatever that process has left.
 
         """
 

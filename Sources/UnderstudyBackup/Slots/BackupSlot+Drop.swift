@@ -47,14 +47,13 @@ extension BackupSlot {
                 if error.sqlState == "42704" { return true }
                 if error.code == .interrupted, !isHurried { continue }
                 guard Self.mayPass(error), clock.now < deadline else {
-                    let place =
-                        note.map { " The mark in \"\($0)\" notes it: --force-clean removes both." } ?? ""
+                    let place: Remedy =
+                        note.map { " The mark in \"\($0)\" notes it: \(.forceClean) removes both." } ?? ""
+                    let hint: Remedy =
+                        "It holds WAL on the primary until it is dropped there: \(SlotSQL.drop(made))\(place)"
                     logger.warning(
                         "could not drop replication slot \"\(made)\": \(error.message)",
-                        metadata: [
-                            "hint":
-                                "It holds WAL on the primary until it is dropped there: \(SlotSQL.drop(made))\(place)"
-                        ])
+                        metadata: ["hint": .stringConvertible(hint)])
                     return false
                 }
                 if !hasSaid {

@@ -134,7 +134,7 @@ struct BackupSlot {
                 timeline: identity.timeline)
             return position
         } catch {
-            var failure = UnderstudyError(error, of: .slot)
+            var failure = UnderstudyError(error, of: .slot, slot: name)
             failure.message = "cannot use replication slot \"\(name)\": \(failure.message)"
             if failure.hint == nil {
                 failure.hint =

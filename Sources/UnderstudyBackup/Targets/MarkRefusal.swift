@@ -8,12 +8,13 @@ import UnderstudyPlatform
 extension UnderstudyError {
     init(_ flaw: MarkFlaw, in path: String, what: String, place: MarkPlace, trust: TrustedUsers) {
         let mark = "\(path)/\(UnfinishedMark.name)"
+        let cure: Remedy = flaw.remedy(place, trust, mark).map { "\($0) " } ?? ""
+        let slot = flaw.slotAdvice(mark).map { "\($0) " } ?? ""
         self.init(
             .target,
             "\(what) \"\(path)\" is not empty, and the mark of a base backup in it cannot be relied on: \(flaw.reason(mark, place, trust))",
             detail: "Nothing is removed on its word.",
-            hint: [flaw.remedy(place, trust, mark), flaw.slotAdvice(mark), flaw.advice(path, place.hands(trust))]
-                .compactMap { $0 }.joined(separator: " "))
+            remedy: "\(cure)\(slot)\(flaw.advice(path, place.hands(trust)))")
     }
 }
 
@@ -21,7 +22,7 @@ extension MarkFlaw {
     private static func shown(_ user: UInt32) -> String { userName(user).map { "\"\($0)\"" } ?? "\(user)" }
 
     private static func believed(_ trust: TrustedUsers) -> String {
-        "user \(shown(trust.user))" + (trust.owner.map { " or, with --owner, \(shown($0))" } ?? "")
+        "user \(shown(trust.user))" + (trust.owner.map { " or, as the given owner, \(shown($0))" } ?? "")
     }
 
     fileprivate func reason(_ mark: String, _ place: MarkPlace, _ trust: TrustedUsers) -> String {
@@ -51,7 +52,7 @@ extension MarkFlaw {
     }
 
     /// How the leftovers of a base backup can still be removed.
-    fileprivate func remedy(_ place: MarkPlace, _ trust: TrustedUsers, _ mark: String) -> String? {
+    fileprivate func remedy(_ place: MarkPlace, _ trust: TrustedUsers, _ mark: String) -> Remedy? {
         switch self {
         case .belongs(let user) where trust.user != 0:
             return "If user \(Self.shown(user)) took that base backup, let that user remove it."
@@ -59,11 +60,11 @@ extension MarkFlaw {
             // No server's files belong to root, and files in another user's directory would stay there.
             guard user != 0, place.directory?.owner.user == user, let name = userName(user) else { return nil }
             return
-                "If user \"\(name)\" took that base backup, let that user remove it, or use understudy clone --force-clean --owner \(ShellText.pasted(name))."
+                "If user \"\(name)\" took that base backup, let that user remove it, or use \(.forceClean(owner: name))."
         case .directoryBelongs(let user):
             guard trust.user == 0, place.markUser == 0, user != 0, let name = userName(user) else { return nil }
             return
-                "If root took that base backup for user \"\(name)\", use understudy clone --force-clean --owner \(ShellText.pasted(name))."
+                "If root took that base backup for user \"\(name)\", use \(.forceClean(owner: name))."
         case .cannotBeRead(EACCES), .cannotBeRead(EPERM):
             guard let user = place.markUser, user != trust.user else { return nil }
             return "If user \(Self.shown(user)) took that base backup, let that user remove it."

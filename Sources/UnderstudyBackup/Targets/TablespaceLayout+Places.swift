@@ -51,12 +51,12 @@ extension TablespaceLayout {
             throw UnderstudyError(
                 .target, "tablespace directory \"\(path)\" lies in \"\(holder)\", where none goes unless it is mapped",
                 detail: "The server says where its tablespaces are, and that is a place of people or of the system.",
-                hint: remedy(path))
+                remedy: remedy(path))
         }
     }
 
     /// The options that map the tablespace elsewhere, or explicitly to this path.
-    static func remedy(_ path: String) -> String {
-        "Put the tablespace elsewhere: \(MappingOption.text(from: path)). Or, if it is to be there: \(MappingOption.text(from: path, to: path))."
+    static func remedy(_ path: String) -> Remedy {
+        "Put the tablespace elsewhere: \(.mapTablespace(from: path)). Or, if it is to be there: \(.mapTablespace(from: path, to: path))."
     }
 }

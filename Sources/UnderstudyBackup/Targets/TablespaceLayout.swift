@@ -66,7 +66,7 @@ struct TablespaceLayout {
         do throws(UnderstudyError) { return try targets.makeTablespace(at: path, isNamed: isNamed) } catch {
             var error = error
             if error.code == .target, !isNamed {
-                error.hint = "Put the tablespace elsewhere: \(MappingOption.text(from: path))."
+                error.remedy = "Put the tablespace elsewhere: \(.mapTablespace(from: path))."
             }
             throw error
         }

@@ -183,7 +183,7 @@ final class TargetDirectories {
         func name(_ user: UInt32) -> String { "\"\(userName(user) ?? "\(user)")\"" }
         throw UnderstudyError(
             .target, "\(what) \"\(path)\" belongs to user \(name(found.user)), and not to \(name(owner.user))",
-            hint: TablespaceLayout.remedy(path))
+            remedy: TablespaceLayout.remedy(path))
     }
 
     func root(_ owned: OwnedDirectory, prefix: MemberPath?) -> MemberRoot {

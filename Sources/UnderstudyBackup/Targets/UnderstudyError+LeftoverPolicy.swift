@@ -20,8 +20,9 @@ extension UnderstudyError {
             self.init(
                 .target, "\(what) \"\(directory.path)\" holds a complete base backup\(record.origin)",
                 detail: "Its process was killed when it had nothing left to do but to remove its marks.",
-                hint:
-                    "Use it as it is: --force-clean takes away the marks, and nothing else. Or name another directory.")
+                remedy:
+                    "Use it as it is: \(.forceClean) takes away the marks, and nothing else. Or name another directory."
+            )
         case .abandoned:
             let others = directory.others(trust: trust).map { "\"\($0)\"" }
             var traces: [String] = []
@@ -30,9 +31,9 @@ extension UnderstudyError {
             self.init(
                 .target, "\(what) \"\(directory.path)\" holds an unfinished base backup\(record.origin)",
                 detail: traces.isEmpty ? nil : "It also \(traces.joined(separator: " and ")).",
-                hint: what == LeftoverPolicy.Place.target.rawValue
-                    ? "Use --force-clean to remove all that it left, or name another directory."
-                    : "Use --force-clean to remove what it left there, or name another directory.")
+                remedy: what == LeftoverPolicy.Place.target.rawValue
+                    ? "Use \(.forceClean) to remove all that it left, or name another directory."
+                    : "Use \(.forceClean) to remove what it left there, or name another directory.")
         case .distrusted(let flaw):
             self.init(flaw, in: directory.path, what: what, place: MarkPlace(of: directory.path), trust: trust)
         }

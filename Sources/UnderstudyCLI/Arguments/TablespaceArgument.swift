@@ -30,6 +30,27 @@ enum TablespaceArgument {
         return BaseBackup.TablespaceMapping(from: canonical(parts[0]), to: canonical(parts[1]))
     }
 
+    /// What ``parse(_:)`` takes apart.
+    ///
+    /// - Parameters:
+    ///   - old: A directory as the server reports it.
+    ///   - new: Its new directory; nil for a placeholder.
+    static func text(from old: String, to new: String?) -> String {
+        // Invalid UTF-8 has been replaced, so the text names another directory.
+        let known = old.unicodeScalars.contains("\u{FFFD}") ? "OLDDIR" : escaped(old)
+        return "\(known)=\(new.map(escaped) ?? "NEWDIR")"
+    }
+
+    /// Puts a backslash before an equals sign in a directory's name.
+    private static func escaped(_ directory: String) -> String {
+        var text = String.UnicodeScalarView()
+        for scalar in directory.unicodeScalars {
+            if scalar == "=" { text.append("\\") }
+            text.append(scalar)
+        }
+        return String(text)
+    }
+
     /// The path without doubled or trailing slashes and without `.`, as the server reports tablespace locations.
     private static func canonical(_ path: String) -> String {
         "/" + path.pathComponents.filter { $0 != "." }.joined(separator: "/")

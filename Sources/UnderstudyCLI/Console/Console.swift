@@ -25,7 +25,7 @@ final class Console: Sendable {
     // MARK: - Messages
 
     func error(_ error: UnderstudyError) {
-        say("error: \(error.message)", detail: error.detail, hint: error.hint)
+        say("error: \(error.message)", detail: error.detail, hint: error.remedy?.commandLineText)
     }
 
     func error(_ error: UsageError) {

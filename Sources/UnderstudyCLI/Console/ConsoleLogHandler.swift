@@ -1,4 +1,5 @@
 import Logging
+import Understudy
 
 /// Prints the library's log as the messages of a PostgreSQL program.
 ///
@@ -26,7 +27,7 @@ struct ConsoleLogHandler: LogHandler {
             return
         }
         let detail = metadata["detail"]?.description
-        let hint = metadata["hint"]?.description
+        let hint = metadata["hint"]?.hint
         switch event.level {
         case .trace, .debug: break
         case .info: console.info(message, detail: detail, hint: hint)
@@ -34,6 +35,14 @@ struct ConsoleLogHandler: LogHandler {
         case .warning: console.warning(message, detail: detail, hint: hint)
         case .error, .critical: console.notice("error: \(message)", detail: detail, hint: hint)
         }
+    }
+}
+
+extension Logger.MetadataValue {
+    /// The text of a hint: a ``Remedy`` is put in the command line's words.
+    fileprivate var hint: String {
+        if case .stringConvertible(let value) = self, let remedy = value as? Remedy { return remedy.commandLineText }
+        return description
     }
 }
 

@@ -40,7 +40,7 @@ enum ProgressJSON {
                     "error",
                     .object([
                         ("message", .string(error.message)), ("detail", .optional(error.detail)),
-                        ("hint", .optional(error.hint)), ("sqlstate", .optional(error.sqlState)),
+                        ("hint", .optional(error.remedy?.commandLineText)), ("sqlstate", .optional(error.sqlState)),
                     ])
                 )
             ])

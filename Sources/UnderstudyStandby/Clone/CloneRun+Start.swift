@@ -120,8 +120,8 @@ extension CloneRun {
         let what = look.isStreaming ? "answer queries" : "stream"
         return UnderstudyError(
             .start, "the standby in \"\(target.path)\" runs, but did not \(what) within \(start.wait)",
-            hint:
-                "It is left running. Its log \"\(server.logPath)\" says what it waits for; give --wait more time if it is still replaying WAL."
+            remedy:
+                "It is left running. Its log \"\(server.logPath)\" says what it waits for; give \(.wait) more time if it is still replaying WAL."
         )
     }
 

@@ -61,7 +61,7 @@ final class CloneRun: @unchecked Sendable {
         if options.configFile != nil && options.generateConfig {
             throw UnderstudyError(
                 .options, "an existing configuration and a generated one exclude each other",
-                hint: "Give --config-file or --generate-config, not both.")
+                remedy: "Give \(.configFile) or \(.generateConfig), not both.")
         }
         if let port = options.port, !(1...65535).contains(port) {
             throw UnderstudyError(.options, "port \(port) is out of range", hint: "Choose a port from 1 to 65535.")
@@ -80,7 +80,8 @@ final class CloneRun: @unchecked Sendable {
         } catch {
             throw UnderstudyError(
                 .configuration, error.description,
-                hint: "Name a postgresql.conf that exists, for example one that pg_createcluster has made.")
+                hint: "Name a postgresql.conf that exists, for example one that pg_createcluster has made.",
+                cause: error)
         }
     }
 
@@ -108,8 +109,8 @@ final class CloneRun: @unchecked Sendable {
         UnderstudyError(
             code, "the data directory of the primary has no postgresql.conf, so a copy does not start by itself",
             detail: "Debian and its kin keep the configuration files elsewhere.",
-            hint:
-                "Clone with --config-file FILE, which names a configuration for the standby (of pg_createcluster, for example), or with --generate-config for a minimal one."
+            remedy:
+                "Clone with \(.configFile) FILE, which names a configuration for the standby (of pg_createcluster, for example), or with \(.generateConfig) for a minimal one."
         )
     }
 
@@ -172,7 +173,7 @@ final class CloneRun: @unchecked Sendable {
         }
         let control: ControlFile
         do throws(ControlFileError) { control = try ControlFile(parsing: bytes) } catch {
-            throw UnderstudyError(.configuration, "could not read pg_control of the copy: \(error)")
+            throw UnderstudyError(.configuration, "could not read pg_control of the copy: \(error)", cause: error)
         }
         var configuration = GeneratedConfiguration(serverVersion: version.number, controlFile: control)
         configuration.port = options.port

@@ -32,7 +32,8 @@ struct PasswordFile: Sendable {
         } catch {
             throw UnderstudyError(
                 .configuration, error.description,
-                hint: "Name a file, not a symbolic link to one, in a directory that exists and may be written to.")
+                hint: "Name a file, not a symbolic link to one, in a directory that exists and may be written to.",
+                cause: error)
         }
         try checkMode()
     }

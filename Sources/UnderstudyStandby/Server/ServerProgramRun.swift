@@ -63,7 +63,7 @@ struct ServerProgramRun: Sendable {
             }
             return .success((status, result.standardOutput))
         } catch {
-            return .failure(UnderstudyError(.start, "could not run \"\(program)\": \(error)"))
+            return .failure(UnderstudyError(.start, "could not run \"\(program)\": \(error)", cause: error))
         }
     }
 }

@@ -36,13 +36,14 @@ struct ServerPrograms: Sendable {
             if let found, given != nil {
                 throw UnderstudyError(
                     .start, "\"\(directory)\" has the programs of version \(found), the primary is \(version)",
-                    hint: "Name a directory with pg_ctl of version \(version.major) with --bin-dir.")
+                    remedy: "Name a directory with pg_ctl of version \(version.major) with \(.binDirectory).")
             }
         }
         throw UnderstudyError(
             .start, "could not find pg_ctl of version \(version.major)",
             detail: "Looked in \(candidates.map { "\"\($0)\"" }.joined(separator: ", ")).",
-            hint: "Install the server of the primary's major version here, or name its directory with --bin-dir.")
+            remedy:
+                "Install the server of the primary's major version here, or name its directory with \(.binDirectory).")
     }
 
     /// The directories where packages put a major version, then those of PATH; each once.

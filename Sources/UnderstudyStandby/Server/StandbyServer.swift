@@ -1,6 +1,7 @@
 import Glibc
 import UnderstudyBackup
 import UnderstudyConfiguration
+import UnderstudyConnection
 import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyWAL
@@ -158,17 +159,17 @@ struct StandbyServer: Sendable {
     /// and to the log of the start.
     var logTellsOfStreaming: Bool {
         let lines = log().lines
-        guard let last = lines.lastIndex(where: { $0.contains("started streaming WAL from primary at") }) else {
+        guard let last = lines.lastIndex(where: { KnownText.startedStreaming.stands(in: $0) }) else {
             return false
         }
-        return !lines[last...].contains { $0.contains("FATAL:") || $0.contains("ERROR:") }
+        return !lines[last...].contains { KnownText.failure.stands(in: $0) }
     }
 
     /// Whether the log says that replay has paused. Works only if the server logs in English, and to the log of the
     /// start.
     var logTellsOfPause: Bool {
         log().lines.contains {
-            $0.contains("LOG:") && ($0.contains("recovery has paused") || $0.contains("pausing at the end of recovery"))
+            $0.contains("LOG:") && KnownText.pausedReplay.stands(in: $0)
         }
     }
 

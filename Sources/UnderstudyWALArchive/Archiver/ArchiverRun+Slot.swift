@@ -121,28 +121,26 @@ extension InvalidatedSlot {
         _ oldest: () -> WALPosition?
     ) -> UnderstudyError {
         var failure = UnderstudyError(.slotInvalidated, message(invalidation, name))
-        let anew =
-            "\(SlotSQL.drop(name)) SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);"
+        let anew = "\(SlotSQL.drop(name)) \(SlotSQL.create(name))"
         guard let held else {
             failure.detail = "It holds no WAL any more. The archive is empty, so nothing is missing from it."
-            failure.hint =
-                "Go on with --recreate-slot, which drops the slot and makes it anew, or do that on the server: \(anew)"
+            failure.remedy =
+                "Go on with \(.recreateSlot(name)), which drops the slot and makes it anew, or do that on the server: \(anew)"
             return failure
         }
         let oldest = oldest()
         if let oldest, oldest.lsn <= held.lsn {
             failure.detail =
                 "It holds no WAL any more. The server still has all from \(oldest.lsn) (timeline \(oldest.timeline)) on, where the archive ends: nothing is lost so far."
-            failure.hint =
-                "Go on soon with --recreate-slot, which drops the slot and makes it anew, or do that on the server: \(anew)"
+            failure.remedy =
+                "Go on soon with \(.recreateSlot(name)), which drops the slot and makes it anew, or do that on the server: \(anew)"
             return failure
         }
         failure.detail =
             "\(MissingWAL(from: held, to: oldest, history: history)) is not in the archive, and lost to it."
-        failure.hint =
-            "Fetch it from another archive of this cluster. If there is none, go on with --recreate-slot, which drops the slot, makes it anew and notes the gap, or do that on the server: \(anew)"
-            + (oldest.map { " and go on with --start-lsn=\($0.lsn)." } ?? "")
-            + " A restore cannot pass through the gap: take a new base backup."
+        let from: Remedy = oldest.map { " and go on with \(.startLSN($0.lsn))." } ?? ""
+        failure.remedy =
+            "Fetch it from another archive of this cluster. If there is none, go on with \(.recreateSlot(name)), which drops the slot, makes it anew and notes the gap, or do that on the server: \(anew)\(from) A restore cannot pass through the gap: take a new base backup."
         return failure
     }
 }

@@ -198,8 +198,9 @@ struct ArchiverRun {
             } else {
                 // If the slot is looked up only when the stream begins, this code means that it is missing.
                 failure =
-                    error.connection.map { UnderstudyError($0, of: $0.sqlState == "42704" ? .slot : .server) }
-                    ?? UnderstudyError(error)
+                    error.connection.map {
+                        UnderstudyError($0, of: $0.sqlState == "42704" ? .slot : .server, slot: slot.name)
+                    } ?? UnderstudyError(error)
             }
         }
         writer.close()
@@ -236,7 +237,9 @@ struct ArchiverRun {
                 if slotCare.noticed != nil, !state.stopIsAsked { return false }
             }
             if failure.sqlState == "55006", let name = slot.name { failure.hint = SlotInUse.hint(name, server.version) }
-            if !observer.hasReceived { failure = RefusedStart.explain(failure, server, start) }
+            if !observer.hasReceived {
+                failure = RefusedStart.explain(failure, from: start, serverAt: server.identity.position)
+            }
             // If the WAL was removed while it was being sent, everything up to that point was received.
             var (lost, held) = (start, archiveEnd)
             if observer.hasReceived, report.failure == nil {
@@ -286,7 +289,7 @@ struct ArchiverRun {
         if complaints.isNew(error) {
             var metadata: Logger.Metadata = [:]
             if let detail = error.detail { metadata["detail"] = "\(detail)" }
-            if let hint = error.hint { metadata["hint"] = "\(hint)" }
+            if let remedy = error.remedy { metadata["hint"] = .stringConvertible(remedy) }
             logger.error("\(error.message)", metadata: metadata)
             logger.notice("disconnected; waiting \(pause.secondsText) seconds to try again")
         } else {

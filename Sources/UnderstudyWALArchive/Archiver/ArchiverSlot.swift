@@ -60,8 +60,7 @@ struct ArchiverSlot {
             guard recreates else {
                 throw UnderstudyError(
                     .slot, "replication slot \"\(name)\" does not exist",
-                    hint:
-                        "Make it with --create-slot, or on the server: SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);",
+                    remedy: "Make it with \(.createSlot(name)), or on the server: \(SlotSQL.create(name))",
                     sqlState: "42704")
             }
             isMissing = true
@@ -138,6 +137,6 @@ struct ArchiverStart {
         do throws(TimelineHistoryError) {
             let past = try TimelineHistory(parsing: history, of: identity.timeline)
             return WALPosition(timeline: past.timeline(of: lsn), lsn: lsn)
-        } catch { throw UnderstudyError(.protocolViolation, error.message, detail: error.detail) }
+        } catch { throw UnderstudyError(.protocolViolation, error.message, detail: error.detail, cause: error) }
     }
 }

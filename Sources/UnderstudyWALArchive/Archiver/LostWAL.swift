@@ -17,7 +17,7 @@ enum LostWAL {
         _ error: UnderstudyError, _ session: Session, _ server: ServerFacts, _ history: [UInt8]?, _ start: WALPosition,
         slot: ArchiverSlot, held: WALPosition? = nil
     ) throws(UnderstudyError) -> UnderstudyError {
-        guard error.sqlState == "58P01" || error.message.contains("has already been removed") else { return error }
+        guard error.sqlState == "58P01" || KnownText.removedWAL.stands(in: error.message) else { return error }
         var failure = error
         failure.code = .wal
         let available = AvailableWAL(session: session, server: server, history: history)
@@ -28,14 +28,13 @@ enum LostWAL {
         failure.detail = "\(range) is not in the archive, and lost to it."
         // If that is unknown, use the server's position from before the stream began.
         let next = oldest?.lsn ?? server.identity.position.segmentStart(server.segmentSize)
-        if slot.isUncertain {
-            failure.hint =
-                "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with --recreate-slot, which makes the slot anew and notes the gap."
+        if slot.isUncertain, let name = slot.name {
+            failure.remedy =
+                "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with \(.recreateSlot(name)), which makes the slot anew and notes the gap."
             return failure
         }
-        failure.hint =
-            "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with --start-lsn=\(next)"
-            + (slot.name == nil ? "; a replication slot keeps this from happening again." : ".")
+        failure.remedy =
+            "Fetch it from another archive of this cluster. If there is none, take a new base backup and go on with \(.startLSN(next))\(slot.name == nil ? "; a replication slot keeps this from happening again." : ".")"
         return failure
     }
 }

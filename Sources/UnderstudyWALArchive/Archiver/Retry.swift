@@ -9,11 +9,8 @@ enum Retry {
     }
 
     /// Whether another attempt may help even if none has succeeded before: the server is starting or not reachable yet,
-    /// or another client still uses the slot or the last WAL sender.
+    /// lags behind the archive (``RefusedStart``), or another client still uses the slot or the last WAL sender.
     static func mayPass(_ error: UnderstudyError) -> Bool {
-        if error.code == .connection { return true }
-        // The server is a standby that is behind the archive.
-        if error.message.contains("ahead of the WAL flush position") { return true }
-        return ["53300", "55006", "57P03"].contains(error.sqlState)
+        error.code == .connection || ["53300", "55006", "57P03"].contains(error.sqlState)
     }
 }

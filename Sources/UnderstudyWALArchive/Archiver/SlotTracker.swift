@@ -55,16 +55,15 @@ struct SlotTracker {
             isEmpty
             ? "replication slot \"\(name)\" holds no WAL: it was never used, or the server has invalidated it; a replication connection does not tell which"
             : "a replication connection does not tell whether the server has invalidated replication slot \"\(name)\""
-        var hint =
+        var hint: Remedy =
             "Let the role connect to a database, too (pg_hba.conf), or look on the server: SELECT wal_status FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name));"
         if leavesIt {
-            text += ": --recreate-slot leaves it as it is"
-            hint +=
-                " Where that says lost, make it anew: \(SlotSQL.drop(name)) SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);"
+            text += ": it is left as it is"
+            hint = hint + " Where that says lost, make it anew: \(SlotSQL.drop(name)) \(SlotSQL.create(name))"
         } else if isEmpty {
-            hint += " With --recreate-slot it is made anew in either case."
+            hint = hint + " With \(.recreateSlot(name)) it is made anew in either case."
         }
-        logger.warning("\(text)", metadata: ["hint": "\(hint)"])
+        logger.warning("\(text)", metadata: ["hint": .stringConvertible(hint)])
     }
 
     /// Logs once that the server alters the name by which synchronous_standby_names would find us.

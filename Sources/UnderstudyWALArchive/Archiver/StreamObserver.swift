@@ -91,7 +91,7 @@ final class StreamObserver {
                 "\(failure.message)",
                 metadata: [
                     "detail": "Nothing more is acknowledged until there is room; then it goes on by itself.",
-                    "hint": "\(failure.hint ?? "Make room.")",
+                    "hint": .stringConvertible(failure.remedy ?? "Make room."),
                 ])
         case .recovered:
             metrics.note(isStalled: false)

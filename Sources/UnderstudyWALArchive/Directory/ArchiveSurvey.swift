@@ -94,7 +94,7 @@ struct ArchiveSurvey {
         do throws(TimelineHistoryError) {
             return try TimelineHistory(parsing: bytes, of: origin.timeline)
         } catch {
-            var failure = WALDestinationError(error.message, detail: error.detail)
+            var failure = WALDestinationError(error.message, detail: error.detail, cause: error)
             failure.dependsOnServer = true
             throw failure
         }

@@ -104,7 +104,8 @@ struct CompressedFile {
                 offset += Int64(step)
             }
         } catch  where error.code == .library || error.code == .memory {
-            throw WALDestinationError("could not read file \"\(directory.fullPath(name))\": \(error.message)")
+            throw WALDestinationError(
+                "could not read file \"\(directory.fullPath(name))\": \(error.message)", cause: error)
         } catch {
             // Damaged from here on.
             return false

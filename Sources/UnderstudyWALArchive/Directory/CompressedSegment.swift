@@ -49,7 +49,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         var name = Self.newName
         do throws(CompressionError) {
             compressor = try Compressor(method, level: level, contentSize: UInt64(segment.size))
-        } catch { throw WALDestinationError(error.message) }
+        } catch { throw WALDestinationError(error.message, cause: error) }
         olderIdentity = try writing { () throws(FileIOError) in try directory.identity(of: partial) }
         var older = UInt64(heldElsewhere), olderSize: Int64 = 0
         if olderIdentity != nil {
@@ -198,7 +198,7 @@ final class CompressedSegment: SegmentOutput, @unchecked Sendable {
         _ body: (inout Compressor, inout [UInt8]) throws(CompressionError) -> Void
     ) throws(WALDestinationError) {
         do throws(CompressionError) { try body(&compressor, &pending) } catch {
-            throw WALDestinationError("could not compress file \"\(path)\": \(error.message)")
+            throw WALDestinationError("could not compress file \"\(path)\": \(error.message)", cause: error)
         }
     }
 

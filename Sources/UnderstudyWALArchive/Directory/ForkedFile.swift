@@ -91,13 +91,13 @@ struct ForkedFile {
         func compressing(_ body: () throws(CompressionError) -> Void) throws(WALDestinationError) {
             do throws(CompressionError) { try body() } catch {
                 throw WALDestinationError(
-                    "could not compress file \"\(directory.fullPath(Self.copyName))\": \(error.message)")
+                    "could not compress file \"\(directory.fullPath(Self.copyName))\": \(error.message)", cause: error)
             }
         }
         var compressor: Compressor
         do throws(CompressionError) {
             compressor = try Compressor(method, level: nil, contentSize: file.segment.size.bytes)
-        } catch { throw WALDestinationError(error.message) }
+        } catch { throw WALDestinationError(error.message, cause: error) }
         var left = count
         try contents.pages(of: Self.step) { page throws(WALDestinationError) in
             let bytes = Array(page.prefix(left))

@@ -70,7 +70,8 @@ struct HistoryFile {
 
     private func encoded(_ content: [UInt8]) throws(WALDestinationError) -> [UInt8] {
         do throws(CompressionError) { return try level?.compressed(content) ?? content } catch {
-            throw WALDestinationError("could not compress file \"\(directory.fullPath(name))\": \(error.message)")
+            throw WALDestinationError(
+                "could not compress file \"\(directory.fullPath(name))\": \(error.message)", cause: error)
         }
     }
 }

@@ -66,7 +66,8 @@ struct MarkRefusalTests {
         let own = refusal(.directoryBelongs(to: 1), place(1, mark: 0), trust(0, owner: 65534)).message
         #expect(
             own.hasSuffix(
-                "user \"daemon\", and marks count in directories of user \"root\" or, with --owner, \"nobody\" alone"))
+                "user \"daemon\", and marks count in directories of user \"root\" or, as the given owner, \"nobody\" alone"
+            ))
         let theirs = refusal(.directoryBelongs(to: 0), place(0, mark: 1), trust(0, owner: 1)).message
         #expect(
             theirs.hasSuffix(
@@ -97,9 +98,9 @@ struct MarkRefusalTests {
     @Test("names the owner that helps, and never root")
     func owner() {
         func names(_ flaw: MarkFlaw, _ place: MarkPlace, _ trust: TrustedUsers) -> Bool {
-            let hint = refusal(flaw, place, trust).hint ?? ""
-            #expect(!hint.contains("--owner root"))
-            return hint.contains("understudy clone --force-clean --owner daemon.")
+            let steps = refusal(flaw, place, trust).remedy?.steps
+            #expect(steps?.contains(.forceClean(owner: "root")) == false)
+            return steps == [.forceClean(owner: "daemon")]
         }
         // Theirs, in a directory of theirs, and root's in one that it gave away.
         #expect(names(.belongs(to: 1), place(1), trust(0)))

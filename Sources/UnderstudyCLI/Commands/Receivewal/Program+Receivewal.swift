@@ -68,7 +68,7 @@ extension Program {
                 } catch let error as UnderstudyError {
                     throw error
                 } catch {
-                    throw UnderstudyError(.wal, "\(error)")
+                    throw UnderstudyError(.wal, "\(error)", cause: error)
                 }
             }
         }

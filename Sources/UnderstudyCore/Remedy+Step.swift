@@ -1,0 +1,71 @@
+public import UnderstudyWAL
+
+extension Remedy {
+    /// An option of this library to set or change, with the value to give it where that is known.
+    ///
+    /// Later versions may have more of them. `description` names the option as a Swift program sets it.
+    public struct Step: Hashable, Sendable {
+        package enum Value: Hashable, Sendable {
+            case stallTimeout, existingSlot, createSlot(String?), recreateSlot(String), startLSN(LSN?)
+            case forceClean, forceCleanFor(owner: String), mapTablespace(from: String, to: String?)
+            case binDirectory, wait, configFile, generateConfig
+        }
+
+        package let value: Value
+
+        /// How long the server may be silent: `stallTimeout`.
+        public static let stallTimeout = Step(value: .stallTimeout)
+        /// A slot that exists, without making one: `BaseBackup.Slot.existing`.
+        public static let existingSlot = Step(value: .existingSlot)
+        /// Making a missing slot: `createIfMissing`.
+        ///
+        /// - Parameter name: The slot, if it is known.
+        public static func createSlot(_ name: String?) -> Step { Step(value: .createSlot(name)) }
+        /// Making an invalidated slot anew: `recreatesSlot`.
+        public static func recreateSlot(_ name: String) -> Step { Step(value: .recreateSlot(name)) }
+        /// Where a stream begins: `startLSN`.
+        ///
+        /// - Parameter lsn: The position to begin at; nil if the option is named without a value.
+        public static func startLSN(_ lsn: LSN?) -> Step { Step(value: .startLSN(lsn)) }
+        /// Removing what a run that was killed has left: `forceClean`.
+        public static let forceClean = Step(value: .forceClean)
+        /// The same for leftovers that belong to another user, with `owner` set to that user.
+        public static func forceClean(owner: String) -> Step { Step(value: .forceCleanFor(owner: owner)) }
+        /// Another directory for a tablespace: `tablespaceMappings`.
+        ///
+        /// - Parameters:
+        ///   - old: The directory as the server reports it; invalid UTF-8 in it has been replaced by U+FFFD.
+        ///   - new: Its directory here; nil for one to be chosen.
+        public static func mapTablespace(from old: String, to new: String? = nil) -> Step {
+            Step(value: .mapTablespace(from: old, to: new))
+        }
+        /// The directory of pg_ctl: `binDirectory`.
+        public static let binDirectory = Step(value: .binDirectory)
+        /// How long to wait for a started standby: `wait`.
+        public static let wait = Step(value: .wait)
+        /// A configuration that exists: `configFile`.
+        public static let configFile = Step(value: .configFile)
+        /// A minimal configuration: `generateConfig`.
+        public static let generateConfig = Step(value: .generateConfig)
+    }
+}
+
+extension Remedy.Step: CustomStringConvertible {
+    public var description: String {
+        switch value {
+        case .stallTimeout: "stallTimeout"
+        case .existingSlot: "Slot.existing"
+        case .createSlot: "createIfMissing"
+        case .recreateSlot: "recreatesSlot"
+        case .startLSN(let lsn): lsn.map { "startLSN = \($0)" } ?? "startLSN"
+        case .forceClean: "forceClean"
+        case .forceCleanFor(let owner): "forceClean with owner \"\(owner)\""
+        case .mapTablespace(let old, let new):
+            "tablespaceMappings from \"\(old)\"" + (new.map { " to \"\($0)\"" } ?? " to another directory")
+        case .binDirectory: "binDirectory"
+        case .wait: "wait"
+        case .configFile: "configFile"
+        case .generateConfig: "generateConfig"
+        }
+    }
+}
