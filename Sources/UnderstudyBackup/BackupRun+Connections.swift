@@ -7,13 +7,13 @@ import UnderstudyProtocol
 
 /// The connections of a run, and what the server is asked before the backup begins.
 extension BackupRun {
-    /// - Parameter patience: Replaces `options.stallTimeout`; nil to use that.
-    func connect(patience: Duration? = nil) throws(UnderstudyError) -> Session {
+    /// - Parameter silenceLimit: Replaces `options.stallTimeout`; nil to use that.
+    func connect(silenceLimit: Duration? = nil) throws(UnderstudyError) -> Session {
         let logger = logger
         do throws(ConnectionError) {
             return try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                patience: patience ?? options.stallTimeout, notices: logger.passingOn())
+                silenceLimit: silenceLimit ?? options.stallTimeout, notices: logger.passingOn())
         } catch { throw WALSendersInUse.explain(error, parameters, interrupt, except: session?.backendProcessID) }
     }
 

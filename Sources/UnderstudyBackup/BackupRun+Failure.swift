@@ -32,7 +32,7 @@ extension BackupRun {
             if target.isMade { logger.notice("\(target.name) is kept") }
             if options.cleanUp {
                 _ = slot?.dropMade(
-                    parameters, patience: options.stallTimeout, hurry: hurry, note: nil,
+                    parameters, silenceLimit: options.stallTimeout, hurry: hurry, note: nil,
                     logger: logger)
             } else if let name = slot?.made {
                 logger.notice(
@@ -53,7 +53,7 @@ extension BackupRun {
         let said = removeTarget(keepingRecord: slot?.made != nil)
         guard let slot, slot.made != nil else { return }
         if slot.dropMade(
-            parameters, patience: options.stallTimeout, hurry: hurry, note: target.recordPlace,
+            parameters, silenceLimit: options.stallTimeout, hurry: hurry, note: target.recordPlace,
             logger: logger)
         {
             removeTarget(keepingRecord: false, said: said)

@@ -7,7 +7,7 @@ import UnderstudyProtocol
 /// One pass through the hosts of a connection string.
 struct ConnectAttempt {
     let session: Session
-    /// See ``Session/connect(_:kind:applicationName:interrupt:patience:showsPassword:notices:)``.
+    /// See ``Session/connect(_:kind:applicationName:interrupt:silenceLimit:showsPassword:notices:)``.
     var showsPassword = true
 
     enum Outcome {
@@ -139,7 +139,7 @@ struct ConnectAttempt {
     /// not set, the session's limit for silence applies.
     private var timeout: Duration? {
         let text = session.effectiveSettings.first { $0.keyword == "connect_timeout" }?.value ?? ""
-        if text.isEmpty { return session.patience?.limit }
+        if text.isEmpty { return session.silenceLimit?.limit }
         guard let seconds = Int(text), seconds > 0 else { return nil }
         return .seconds(max(2, seconds))
     }

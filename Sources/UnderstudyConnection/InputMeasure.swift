@@ -41,7 +41,7 @@ struct InputMeasure {
     }
 
     /// Checks the state before a read of the bytes that wait in the socket.
-    mutating func look(waiting: Int) {
+    mutating func check(waiting: Int) {
         // libpq reads less than that by itself, in one call.
         if waiting >= Self.piece {
             let size = ProcessData.size
@@ -151,12 +151,12 @@ struct SocketAside: ~Copyable {
                 guard count < 0, errno == EAGAIN || errno == EINTR else { return false }
                 var place = pollfd(fd: server, events: .output, revents: 0)
                 // A server that reads nothing for this long is considered lost.
-                guard unsafe poll(&place, 1, Self.patience) > 0 || errno == EINTR else { return false }
+                guard unsafe poll(&place, 1, Self.sendTimeout) > 0 || errno == EINTR else { return false }
             }
         }
         return true
     }
 
     /// In milliseconds.
-    private static let patience: CInt = 3000
+    private static let sendTimeout: CInt = 3000
 }

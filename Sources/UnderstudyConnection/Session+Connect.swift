@@ -9,14 +9,14 @@ extension Session {
     ///
     /// - Parameters:
     ///   - applicationName: The name in pg_stat_replication, unless the user set one.
-    ///   - patience: How long the server may be silent, while connecting (unless `connect_timeout` is set) and later;
+    ///   - silenceLimit: How long the server may be silent, while connecting (unless `connect_timeout` is set) and later;
     ///     nil for no limit.
     ///   - showsPassword: Whether the server may request the password itself. If not, it gets only a proof of it, by
     ///     SCRAM or MD5, or nothing. Only for a connection without encryption, where the request can be inspected.
     ///   - notices: Called on the thread that uses the session.
     package static func connect(
         _ parameters: ConnectionParameters, kind: Kind, applicationName: String, interrupt: Interrupt,
-        patience: Duration? = nil, showsPassword: Bool = true,
+        silenceLimit: Duration? = nil, showsPassword: Bool = true,
         notices: @escaping @Sendable (ServerMessage) -> Void = { _ in }
     ) throws(ConnectionError) -> Session {
         var prepared = parameters
@@ -31,7 +31,7 @@ extension Session {
         }
         if prepared["fallback_application_name"] == nil { prepared["fallback_application_name"] = applicationName }
         let connector = Connector(
-            interrupt: interrupt, patience: patience, showsPassword: showsPassword, notices: NoticeReceiver(notices))
+            interrupt: interrupt, silenceLimit: silenceLimit, showsPassword: showsPassword, notices: NoticeReceiver(notices))
         let choice: TargetSessionSearch
         do {
             let found = try connector.connect(prepared)
@@ -48,7 +48,7 @@ extension Session {
 /// Tries the hosts of the connection parameters until a connection succeeds.
 struct Connector {
     let interrupt: Interrupt
-    let patience: Duration?
+    let silenceLimit: Duration?
     var showsPassword = true
     let notices: NoticeReceiver
 
@@ -65,7 +65,7 @@ struct Connector {
         while true {
             var attempt = try ConnectAttempt(parameters, interrupt: interrupt, notices: notices)
             attempt.showsPassword = showsPassword
-            attempt.session.patience = patience.map { SilenceLimit(limit: $0, .failure) }
+            attempt.session.silenceLimit = silenceLimit.map { SilenceLimit(limit: $0, .failure) }
             given = given ?? attempt.session.effectiveSettings
             attempt.session.givenSettings = given ?? []
             switch try attempt.run() {

@@ -113,7 +113,7 @@ extension Session {
         if heard > 0 { input.completed(heard) }
         let socket = unsafe PQsocket(connection)
         let waiting = Int(understudy_bytes_waiting(socket))
-        input.look(waiting: waiting)
+        input.check(waiting: waiting)
         // If nothing can be sent, libpq reads twice, each time as much as fits, and enlarges its buffer in between.
         if hasUnsent, !takesMore { input.measureNext() }
         let isGood: Bool

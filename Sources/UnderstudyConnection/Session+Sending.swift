@@ -9,8 +9,8 @@ extension Session {
         while hasUnsent {
             hasLookedTwice = false
             // The server may not read until we do. But libpq keeps the input that it reads now.
-            let outcome = try waitForSocket(input.mayReadAhead ? .inputOrOutput : .output, timeout: patience?.limit)
-            if outcome == .timedOut, let patience { throw ConnectionError.stalled(for: patience.limit) }
+            let outcome = try waitForSocket(input.mayReadAhead ? .inputOrOutput : .output, timeout: silenceLimit?.limit)
+            if outcome == .timedOut, let silenceLimit { throw ConnectionError.stalled(for: silenceLimit.limit) }
             if takesMore {
                 try sendSome()
             } else {

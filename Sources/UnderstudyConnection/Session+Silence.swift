@@ -23,7 +23,7 @@ extension Session {
     /// Waits for input from the server and reads it, within the session's limits.
     func waitForInput(wakeUps: [Interrupt]) throws(ConnectionError) -> Waited {
         // A shield has its own limit.
-        let limit = shield == nil ? patience?.limit : nil
+        let limit = shield == nil ? silenceLimit?.limit : nil
         let clock = ContinuousClock()
         while true {
             let begin = silentSince ?? clock.now
@@ -40,7 +40,7 @@ extension Session {
     }
 
     private func endPatience(_ limit: Duration) throws(ConnectionError) {
-        switch patience?.consequence {
+        switch silenceLimit?.consequence {
         case .failure: throw ConnectionError.stalled(for: limit)
         case .inquiry(let inquire): try inquire()
         case nil: break
@@ -64,10 +64,10 @@ extension Session {
     /// Throws if an answer takes too long, even though the server sends data. The limit is longer than that for
     /// silence, and does not apply to a server whose silence may have a reason.
     func checkAnswer() throws(ConnectionError) {
-        guard shield == nil, let patience, case .failure = patience.consequence else { return }
+        guard shield == nil, let silenceLimit, case .failure = silenceLimit.consequence else { return }
         let now = ContinuousClock().now, since = answeringSince ?? now
         answeringSince = since
-        let limit = patience.limit * Self.answerTimeFactor
+        let limit = silenceLimit.limit * Self.answerTimeFactor
         guard now - since >= limit else { return }
         throw ConnectionError(
             .stalled, "server is there, but has not completed its answer in \(limit.secondsText) s")

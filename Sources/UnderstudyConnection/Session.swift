@@ -39,7 +39,7 @@ package import UnderstudyProtocol
     var hasLookedTwice = false
 
     /// How long the server may be silent while a response is expected.
-    package var patience: SilenceLimit? {
+    package var silenceLimit: SilenceLimit? {
         didSet { answeringSince = nil }
     }
     /// When the wait began for the answer to a command, or for the results after a copy.

@@ -14,7 +14,7 @@ package enum InvalidatedSlot {
     /// - Returns: nil if the slot was not invalidated, or if that cannot be determined.
     package static func find(
         _ name: String, _ parameters: ConnectionParameters, _ interrupt: Interrupt,
-        _ look: (Session) throws(UnderstudyError) -> SlotReading
+        _ read: (Session) throws(UnderstudyError) -> SlotReading
     ) -> SlotInvalidation? {
         var parameters = parameters
         if parameters["connect_timeout"] == nil { parameters["connect_timeout"] = "10" }
@@ -22,10 +22,10 @@ package enum InvalidatedSlot {
         guard
             let session = try? Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                patience: .seconds(10))
+                silenceLimit: .seconds(10))
         else { return nil }
         for attempt in 1...attempts {
-            guard let found = try? look(session) else { return nil }
+            guard let found = try? read(session) else { return nil }
             if let invalidation = found.invalidation { return invalidation }
             // A slot is "unreserved" before it is invalidated.
             let mayBecome = found.isAnswered ? found.walStatus == "unreserved" || found.walStatus == "lost" : true

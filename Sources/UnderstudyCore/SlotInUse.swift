@@ -5,11 +5,11 @@ package enum SlotInUse {
     /// What to do, with SQL that can be pasted on a server of this version.
     package static func hint(_ name: String, _ version: ServerVersion) -> String {
         // pg_replication_slots shows the process from 9.5 on.
-        let look =
+        let query =
             version.number >= 90500
             ? "SELECT * FROM pg_stat_replication WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name)));"
             : "SELECT * FROM pg_stat_replication;"
-        return "Choose another slot, or stop the client that uses this one. To find it, ask the server: \(look)"
+        return "Choose another slot, or stop the client that uses this one. To find it, ask the server: \(query)"
     }
 }
 

@@ -129,7 +129,7 @@ package enum OrdinaryConnection {
         if parameters["connect_timeout"] == nil { parameters["connect_timeout"] = "10" }
         return try Session.connect(
             parameters, kind: .ordinary(database: database), applicationName: "understudy", interrupt: interrupt,
-            patience: .seconds(60))
+            silenceLimit: .seconds(60))
     }
 
     package static func ask(_ query: WatchQuery, _ session: Session) throws(UnderstudyError) -> WatchQuery.Answer {

@@ -1,7 +1,7 @@
 import Testing
 import UnderstudyTestSupport
 
-/// A disk that takes longer than the server's patience.
+/// A disk that takes longer than the server's silenceLimit.
 @Suite(
     .disabled(if: isStock), .enabled(if: DiskFault.canInject, "strace cannot trace here"))
 struct ReceivewalSlowDiskTests {

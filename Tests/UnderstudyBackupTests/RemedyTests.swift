@@ -18,7 +18,7 @@ struct RemedyTests {
     @Test("names its options, and has the words of whoever shows it")
     func words() {
         #expect(remedy.steps == [.startLSN(LSN(rawValue: 0x1000000)), .wait])
-        #expect(remedy.text { step in step == .wait ? "patience" : "it" } == "Use it for 2 slots, or patience.")
+        #expect(remedy.text { step in step == .wait ? "silenceLimit" : "it" } == "Use it for 2 slots, or silenceLimit.")
         #expect(remedy.description == "Use startLSN = 0/1000000 for 2 slots, or wait.")
     }
 

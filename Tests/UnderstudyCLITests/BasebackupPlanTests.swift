@@ -168,7 +168,7 @@ struct BasebackupPlanTests {
     func unknown() {
         let error = #expect(throws: UsageError.self) { try plan("-D d --nonsense") }
         #expect(error?.message == "unrecognized option '--nonsense'")
-        #expect(error?.isComplaint == true)
+        #expect(error?.hasStockWording == true)
         #expect(error?.hint == "Try \"understudy basebackup --help\" for more information.")
     }
 

@@ -74,7 +74,7 @@ struct StockArgumentsTests {
             (["--wald"], "option '--waldir' requires an argument"),
         ])
     func refuses(given: [String], message: String) {
-        #expect(throws: StockArguments.Complaint(message: message)) { try Self.arguments.normalise(given) }
+        #expect(throws: StockArguments.Refusal(message: message)) { try Self.arguments.normalise(given) }
     }
 
     @Test("an option of ours takes no abbreviation away from the stock tool's")
@@ -84,9 +84,9 @@ struct StockArgumentsTests {
             StockOption("force-more", isOwn: true),
         ])
         #expect(try arguments.normalise(["--fo=p", "--force-c"]).options == ["--format=p", "--force-clean"])
-        let complaint = StockArguments.Complaint(
+        let refusal = StockArguments.Refusal(
             message: "option '--forc' is ambiguous; possibilities: '--force-clean' '--force-more'")
-        #expect(throws: complaint) { try arguments.normalise(["--forc"]) }
+        #expect(throws: refusal) { try arguments.normalise(["--forc"]) }
     }
 
     @Test("nothing means something else when a command line is cut short anywhere")

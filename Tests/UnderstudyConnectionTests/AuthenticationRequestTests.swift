@@ -48,7 +48,7 @@ struct PasswordQuestionTests {
             _ = try Session.connect(
                 ConnectionParameters(
                     "host=127.0.0.1 port=\(server.port) user=r password=secret sslmode=disable gssencmode=disable"),
-                kind: .replication, applicationName: "understudy", interrupt: Interrupt(), patience: .seconds(60),
+                kind: .replication, applicationName: "understudy", interrupt: Interrupt(), silenceLimit: .seconds(60),
                 showsPassword: false)
         }
         #expect(error?.message.contains("asks for the password itself") == true)

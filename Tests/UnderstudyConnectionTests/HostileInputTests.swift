@@ -240,7 +240,7 @@ struct HostileInputTests {
         var answer = ScriptedServer.Answer([])
         answer.pieces = sent.pieces(piece.bytes, .max)
         let session = try connect(to: server(answer))
-        session.patience = SilenceLimit(limit: .seconds(300), .failure)
+        session.silenceLimit = SilenceLimit(limit: .seconds(300), .failure)
         try session.send("IDENTIFY_SYSTEM")
         if isEmptyQuery { #expect(try session.nextResult() == .command) }
         // As if so much time had passed since the first answer was waited for.
@@ -262,7 +262,7 @@ struct HostileInputTests {
         bytes.complete("X")
         bytes.ready()
         let session = try connect(to: server(.init(bytes.bytes)))
-        session.patience = SilenceLimit(limit: .zero, .inquiry { () throws(ConnectionError) in })
+        session.silenceLimit = SilenceLimit(limit: .zero, .inquiry { () throws(ConnectionError) in })
         #expect(try session.run("X").isEmpty)
     }
 

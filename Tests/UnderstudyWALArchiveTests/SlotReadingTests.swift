@@ -137,8 +137,8 @@ struct UncertainSlotTests {
     private func said(_ sources: SlotReading.Sources, recreates: Bool) -> [String] {
         let log = Locked<[String]>([])
         let logger = Logger(label: "test") { _ in Handler(log: log) }
-        var care = SlotTracker()
-        for _ in 1...2 { care.sayUncertain(SlotReading(sources), "arc", recreates: recreates, logger) }
+        var tracker = SlotTracker()
+        for _ in 1...2 { tracker.warnUncertain(SlotReading(sources), "arc", recreates: recreates, logger) }
         return log.withLock { $0 }
     }
 

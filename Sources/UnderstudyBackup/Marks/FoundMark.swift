@@ -53,7 +53,7 @@ final class FoundMark {
         identity = FileIdentity(own)
         directoryUser = own.st_uid
         self.lock = lock
-        isLocked = !FileLock.take(lock, of: file.rawValue, patience: lock == .look ? .zero : FileLock.patience)
+        isLocked = !FileLock.take(lock, of: file.rawValue, waitLimit: lock == .probe ? .zero : FileLock.waitLimit)
         let bytes: [UInt8]
         do throws(FileIOError) {
             bytes = try file.read(atMost: Int(mark.st_size), path: directory.fullPath(name))
@@ -124,7 +124,7 @@ final class FoundMark {
         }
         guard isTheSame, !isEmpty else { return .abandoned }
         do throws(MarkFlaw) {
-            guard let found = try FoundMark(noted.path, trust: trust, lock: .look) else { return .complete }
+            guard let found = try FoundMark(noted.path, trust: trust, lock: .probe) else { return .complete }
             if found.record.run != record.run && !found.isLocked { return .abandoned }
             return try found.state()
         } catch { throw .dataDirectory(noted.path) }

@@ -59,7 +59,7 @@ package struct UnfinishedDirectory: Sendable, Equatable {
     /// Reads the mark in a directory; nil if there is none.
     package static func find(_ path: String, trust: TrustedUsers = TrustedUsers()) -> UnfinishedDirectory? {
         do throws(MarkFlaw) {
-            guard let found = try FoundMark(path, trust: trust, lock: .look) else { return nil }
+            guard let found = try FoundMark(path, trust: trust, lock: .probe) else { return nil }
             return UnfinishedDirectory(path: path, record: found.record, state: try found.state())
         } catch {
             return UnfinishedDirectory(path: path, record: UnfinishedRecord(run: ""), state: .distrusted(error))
@@ -68,7 +68,7 @@ package struct UnfinishedDirectory: Sendable, Equatable {
 
     /// The other directories of the same run that still exist and have their marks.
     package func others(trust: TrustedUsers = TrustedUsers()) -> [String] {
-        guard let found = try? FoundMark(path, trust: trust, lock: .look), found.record.run == record.run else {
+        guard let found = try? FoundMark(path, trust: trust, lock: .probe), found.record.run == record.run else {
             return []
         }
         var paths: [String] = []

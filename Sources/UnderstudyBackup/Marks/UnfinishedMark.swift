@@ -114,6 +114,6 @@ package final class UnfinishedMark: Sendable {
 extension FileDescriptor {
     /// Locks the file for this open file only: see ``FileLock``.
     func lock() -> Bool {
-        FileLock.take(.exclusive, of: rawValue, patience: FileLock.patience)
+        FileLock.take(.exclusive, of: rawValue, waitLimit: FileLock.waitLimit)
     }
 }

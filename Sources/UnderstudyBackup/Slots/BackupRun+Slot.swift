@@ -17,8 +17,8 @@ extension BackupRun {
         case .none, .temporary, .create: return nil
         }
         guard session.serverVersion.invalidatesSlots else { return nil }
-        let look = try SlotReading.take(name, session, parameters, interrupt)
-        if let invalidation = look.invalidation {
+        let reading = try SlotReading.take(name, session, parameters, interrupt)
+        if let invalidation = reading.invalidation {
             throw UnderstudyError(
                 .slotInvalidated,
                 "cannot use replication slot \"\(name)\": it was invalidated by the server"
@@ -27,7 +27,7 @@ extension BackupRun {
                     "It holds no WAL any more. Choose another name, or drop this slot on the primary, and let it be made: \(SlotSQL.drop(name))"
             )
         }
-        if look.isUncertain {
+        if reading.isUncertain {
             logger.warning(
                 "a replication connection does not tell whether the server has invalidated replication slot \"\(name)\"",
                 metadata: [
@@ -35,7 +35,7 @@ extension BackupRun {
                         "Look on the primary: SELECT wal_status FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name));"
                 ])
         }
-        return look.state?.restartLSN
+        return reading.state?.restartLSN
     }
 
     /// Explains an error that comes from an invalidated slot: the server ends the slot's WAL sender as an administrator
@@ -74,7 +74,7 @@ extension BackupRun {
             () throws(UnderstudyError) in
             if let session { return session }
             // A short limit, so that a problem of the standby is reported soon.
-            return try connect(patience: .seconds(10))
+            return try connect(silenceLimit: .seconds(10))
         }
     }
 }

@@ -14,19 +14,19 @@ extension BackupSlot {
     /// Drops a slot that this run created; retries until the server answers or time runs out.
     ///
     /// - Parameters:
-    ///   - patience: How long the server may be silent; at most, and by default, a minute.
+    ///   - silenceLimit: How long the server may be silent; at most, and by default, a minute.
     ///   - hurry: Raised when the run is cancelled from outside.
     ///   - note: The directory whose mark records the slot for the next run; nil if there is none.
     /// - Returns: Whether the slot is gone. If not, a warning gave the command that drops it.
     func dropMade(
-        _ parameters: ConnectionParameters, patience: Duration?, hurry: Interrupt, note: String?, logger: Logger
+        _ parameters: ConnectionParameters, silenceLimit: Duration?, hurry: Interrupt, note: String?, logger: Logger
     ) -> Bool {
         guard let made else { return true }
         var parameters = parameters
         let given = parameters["connect_timeout"].flatMap { Int($0) } ?? 0
         if given <= 0 { parameters["connect_timeout"] = "10" }
         let clock = ContinuousClock()
-        var deadline = clock.now + min(Self.longestWait, patience ?? Self.longestWait), isHurried = false
+        var deadline = clock.now + min(Self.longestWait, silenceLimit ?? Self.longestWait), isHurried = false
         var backoff = Backoff(), random = SystemRandomNumberGenerator(), hasSaid = false
         while true {
             if hurry.isRaised, !isHurried {
@@ -39,7 +39,7 @@ extension BackupSlot {
             do throws(ConnectionError) {
                 let session = try Session.connect(
                     parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                    patience: .seconds(20))
+                    silenceLimit: .seconds(20))
                 try Self.drop(made, session, until: deadline)
                 logger.info("dropped replication slot \"\(made)\"")
                 return true

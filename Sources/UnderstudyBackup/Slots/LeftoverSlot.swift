@@ -42,7 +42,7 @@ extension BackupRun {
     func leftSlot(_ name: String, _ session: Session, _ server: ServerFacts) -> UnfinishedRecord.Slot {
         // Without the position, the slot would be kept forever if this process is killed. An interrupted run drops it
         // itself.
-        let standing = try? standing(of: name, session, interrupt: interrupt, patience: .seconds(10))
+        let standing = try? standing(of: name, session, interrupt: interrupt, silenceLimit: .seconds(10))
         return .init(
             name: name, systemIdentifier: server.identity.systemIdentifier,
             position: standing?.position?.rawValue)
@@ -91,7 +91,7 @@ extension BackupRun {
         for attempt in 1...50 {
             guard
                 let standing = try standing(
-                    of: name, session, interrupt: interrupt, patience: options.stallTimeout)
+                    of: name, session, interrupt: interrupt, silenceLimit: options.stallTimeout)
             else { return nil }
             var idle = standing
             idle.isActive = false
@@ -121,7 +121,7 @@ extension BackupRun {
 
     /// The current state of a slot; nil if none has that name. Whether it is in use is known only before 15.
     private func standing(
-        of name: String, _ session: Session, interrupt: Interrupt, patience: Duration?
+        of name: String, _ session: Session, interrupt: Interrupt, silenceLimit: Duration?
     ) throws(ConnectionError) -> LeftoverSlot.Standing? {
         if session.serverVersion.readsSlots {
             return try session.answer(to: .readSlot(name), isShielded: true).map {
@@ -131,7 +131,7 @@ extension BackupRun {
         // Only an ordinary connection can read the slot, and the role may be allowed none.
         let ordinary = try Session.connect(
             parameters, kind: .ordinary(database: parameters["dbname"] ?? "postgres"), applicationName: "understudy",
-            interrupt: interrupt, patience: patience)
+            interrupt: interrupt, silenceLimit: silenceLimit)
         let rows = try ordinary.runForRows(
             "SELECT active, restart_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = \(SQLText.literal(name))"
         )

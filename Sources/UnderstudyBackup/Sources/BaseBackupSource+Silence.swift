@@ -4,17 +4,17 @@ import UnderstudyConnection
 extension BaseBackupSource {
     /// For phases in which the server may have a reason to be silent: a checkpoint, or waiting for WAL to be archived.
     func expectSilence() {
-        guard let limit = context.options.stallTimeout else { return context.session.patience = nil }
+        guard let limit = context.options.stallTimeout else { return context.session.silenceLimit = nil }
         // The session must not hold the source, which holds the session.
         let parameters = context.parameters, interrupt = context.interrupt
-        context.session.patience = SilenceLimit(
+        context.session.silenceLimit = SilenceLimit(
             limit: limit,
             .inquiry { () throws(ConnectionError) in
                 do throws(ConnectionError) {
                     // Any answer, even a refusal, shows that the server is alive.
                     _ = try Session.connect(
                         parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                        patience: limit)
+                        silenceLimit: limit)
                 } catch {
                     switch error.code {
                     case .interrupted: throw error
@@ -29,6 +29,6 @@ extension BaseBackupSource {
     }
 
     func expectNoSilence() {
-        context.session.patience = context.options.stallTimeout.map { SilenceLimit(limit: $0, .failure) }
+        context.session.silenceLimit = context.options.stallTimeout.map { SilenceLimit(limit: $0, .failure) }
     }
 }

@@ -13,15 +13,15 @@ package struct LeftoverBackup {
     /// The end of the last WAL page that it wrote; nil if there is none.
     func endOfWAL(_ size: WALSegmentSize) -> LSN? {
         var end: LSN?
-        func look(_ directory: ConfinedDirectory?) {
+        func include(_ directory: ConfinedDirectory?) {
             guard let directory, let found = Self.endOfWAL(in: directory, size) else { return }
             end = max(end ?? .invalid, found)
         }
         if let data = try? ConfinedDirectory(path: directory.path) {
-            for name: RelativePath in ["pg_wal", "pg_xlog"] { look(try? data.openDirectory(name)) }
+            for name: RelativePath in ["pg_wal", "pg_xlog"] { include(try? data.openDirectory(name)) }
         }
         // A separate WAL directory is one of the others. There may be thousands of them.
-        for path in directory.others(trust: trust) { look(try? ConfinedDirectory(path: path)) }
+        for path in directory.others(trust: trust) { include(try? ConfinedDirectory(path: path)) }
         return end
     }
 

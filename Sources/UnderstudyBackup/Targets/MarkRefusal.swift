@@ -88,12 +88,12 @@ extension MarkFlaw {
     fileprivate func advice(_ path: String, _ hands: MarkPlace.Hands) -> String {
         switch hands {
         case .ours:
-            let look = "Name another directory, or look at what this one holds (ls -la \(ShellText.pasted(path)))"
+            let advice = "Name another directory, or look at what this one holds (ls -la \(ShellText.pasted(path)))"
             // Only a mark with this flaw was written by this user's runs, so the directory is a run's.
             if case .format = self {
-                return "\(look) and, if it is of no use, remove it: rm -rf \(ShellText.pasted(path))"
+                return "\(advice) and, if it is of no use, remove it: rm -rf \(ShellText.pasted(path))"
             }
-            return "\(look) and remove yourself what nobody needs."
+            return "\(advice) and remove yourself what nobody needs."
         case .shared:
             return "Name another directory: others can write to this one, so what lies in it may be theirs."
         case .others(let user):

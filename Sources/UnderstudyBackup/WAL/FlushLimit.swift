@@ -40,9 +40,9 @@ final class FlushLimit: Sendable {
                 while Interrupt.wait(socket: -1, events: 0, interrupts: [stopped], timeout: pause) == .timedOut {
                     pause = min(pause * 2, Self.longestPause)
                     do throws(UnderstudyError) {
-                        let look = try Self.look(parameters, identity, stopped)
-                        guard look.isNobodyWaiting else { return end("synchronous_standby_names was set") }
-                        receiver.limitFlush(to: look.position)
+                        let seen = try Self.observe(parameters, identity, stopped)
+                        guard seen.isNobodyWaiting else { return end("synchronous_standby_names was set") }
+                        receiver.limitFlush(to: seen.position)
                     } catch {
                         if stopped.isRaised { return }
                         return end("synchronous_standby_names could not be asked for again (\(error.message))")
@@ -65,14 +65,14 @@ final class FlushLimit: Sendable {
     }
 
     /// Reads the position before the setting: WAL before that position was written while no commit waited.
-    private static func look(
+    private static func observe(
         _ parameters: ConnectionParameters, _ known: SystemIdentity, _ interrupt: Interrupt
     ) throws(UnderstudyError) -> (position: LSN, isNobodyWaiting: Bool) {
         let session: Session
         do throws(ConnectionError) {
             session = try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                patience: longestPause)
+                silenceLimit: longestPause)
         } catch { throw UnderstudyError(error) }
         let identity = try session.ask(.identifySystem)
         guard identity.systemIdentifier == known.systemIdentifier else {

@@ -35,7 +35,7 @@ struct StockOption: Sendable, Equatable {
 /// Source: the Linux manual page getopt_long(3).
 struct StockArguments: Sendable {
     /// getopt's error message, without the program's name.
-    struct Complaint: Error, Equatable {
+    struct Refusal: Error, Equatable {
         var message: String
     }
 
@@ -47,7 +47,7 @@ struct StockArguments: Sendable {
     /// In the order in which the error for an ambiguous name lists them.
     var table: [StockOption]
 
-    func normalise(_ arguments: [String]) throws(Complaint) -> Normalised {
+    func normalise(_ arguments: [String]) throws(Refusal) -> Normalised {
         var result = Normalised()
         var rest = arguments[...]
         while let token = rest.popFirst() {
@@ -66,7 +66,7 @@ struct StockArguments: Sendable {
         return result
     }
 
-    private func long(_ token: String, rest: inout ArraySlice<String>) throws(Complaint) -> String {
+    private func long(_ token: String, rest: inout ArraySlice<String>) throws(Refusal) -> String {
         let body = token.dropFirst(2)
         let name = body.prefix { $0 != "=" }
         let value = name.endIndex < body.endIndex ? body[body.index(after: name.endIndex)...] : nil
@@ -75,31 +75,31 @@ struct StockArguments: Sendable {
         case (.none, nil):
             return "--\(option.canonical)"
         case (.none, .some):
-            throw Complaint(message: "option '--\(option.name)' doesn't allow an argument")
+            throw Refusal(message: "option '--\(option.name)' doesn't allow an argument")
         case (_, .some(let value)):
             return "--\(option.canonical)=\(value)"
         case (.optional, nil):
             return "--\(option.canonical)="
         case (.required, nil):
             guard let value = rest.popFirst() else {
-                throw Complaint(message: "option '--\(option.name)' requires an argument")
+                throw Refusal(message: "option '--\(option.name)' requires an argument")
             }
             return "--\(option.canonical)=\(value)"
         }
     }
 
     /// The option with that name, or the only one that begins with it. Names of the same option do not compete.
-    private func find(_ name: Substring, token: String) throws(Complaint) -> StockOption {
+    private func find(_ name: Substring, token: String) throws(Refusal) -> StockOption {
         if let exact = table.first(where: { $0.name == name }) { return exact }
         let fitting = table.filter { $0.name.hasPrefix(name) }
         let stock = fitting.filter { !$0.isOwn }
         let candidates = stock.isEmpty ? fitting : stock
         guard let first = candidates.first else {
-            throw Complaint(message: "unrecognized option '\(token)'")
+            throw Refusal(message: "unrecognized option '\(token)'")
         }
         guard candidates.allSatisfy({ $0.canonical == first.canonical && $0.argument == first.argument }) else {
             let names = candidates.map { "'--\($0.name)'" }.joined(separator: " ")
-            throw Complaint(message: "option '\(token)' is ambiguous; possibilities: \(names)")
+            throw Refusal(message: "option '\(token)' is ambiguous; possibilities: \(names)")
         }
         return first
     }
@@ -107,11 +107,11 @@ struct StockArguments: Sendable {
     /// Splits letters by scalar, not by character: a value may begin with a combining mark.
     private func bundle(
         _ token: String, rest: inout ArraySlice<String>, into options: inout [String]
-    ) throws(Complaint) {
+    ) throws(Refusal) {
         var letters = token.unicodeScalars.dropFirst()
         while let letter = letters.popFirst() {
             guard let option = table.first(where: { $0.short == letter }) else {
-                throw Complaint(message: "invalid option -- '\(letter)'")
+                throw Refusal(message: "invalid option -- '\(letter)'")
             }
             if option.argument == .none {
                 options.append("--\(option.canonical)")
@@ -122,7 +122,7 @@ struct StockArguments: Sendable {
             } else if let value = rest.popFirst() {
                 options.append("--\(option.canonical)=\(value)")
             } else {
-                throw Complaint(message: "option requires an argument -- '\(letter)'")
+                throw Refusal(message: "option requires an argument -- '\(letter)'")
             }
             return
         }

@@ -3,17 +3,17 @@ struct UsageError: Error, Equatable {
     var message: String
     var hint: String?
     /// Whether `message` is getopt's: then it is printed without `error:`, as getopt does.
-    var isComplaint = false
+    var hasStockWording = false
 
     init(_ message: String, hint: String? = nil) {
         self.message = message
         self.hint = hint
     }
 
-    init(_ complaint: StockArguments.Complaint, see help: String) {
-        self.message = complaint.message
+    init(_ refusal: StockArguments.Refusal, see help: String) {
+        self.message = refusal.message
         self.hint = Self.tryHelp(help)
-        self.isComplaint = true
+        self.hasStockWording = true
     }
 
     static func tryHelp(_ command: String) -> String {

@@ -11,7 +11,7 @@ enum Request<Plan: Sendable>: Sendable {
         plan: (OptionValues, _ operands: [String]) throws(UsageError) -> Plan
     ) throws(UsageError) -> Request {
         let normalised: StockArguments.Normalised
-        do throws(StockArguments.Complaint) {
+        do throws(StockArguments.Refusal) {
             normalised = try StockArguments(command.options).normalise(words)
         } catch {
             throw UsageError(error, see: personality.line(of: command))

@@ -29,7 +29,7 @@ final class Console: Sendable {
     }
 
     func error(_ error: UsageError) {
-        say(error.isComplaint ? error.message : "error: \(error.message)", hint: error.hint)
+        say(error.hasStockWording ? error.message : "error: \(error.message)", hint: error.hint)
     }
 
     func warning(_ message: String, detail: String? = nil, hint: String? = nil) {

@@ -24,7 +24,7 @@ enum Interruption {
 
     private static let mostSignals = 3
     /// After this time, a user who saw no message for the first signal is told that the work is still finishing.
-    static let patience = Duration.seconds(3)
+    static let silenceLimit = Duration.seconds(3)
 
     /// Runs `operation`. The first signal cancels it, the second prints that the work is still ending, and the third
     /// ends the process: library code that computes or waits may not react to anything else.
@@ -34,7 +34,7 @@ enum Interruption {
     ///   - executor: Runs the operation; nil for Swift's own threads.
     ///   - endAtOnce: Reports what is left, and ends the process.
     static func watch<Result: Sendable>(
-        _ signals: SignalFeed, console: Console, ending: Ending = .cleaningUp, reminder: Duration = patience,
+        _ signals: SignalFeed, console: Console, ending: Ending = .cleaningUp, reminder: Duration = silenceLimit,
         on executor: (any TaskExecutor)? = nil,
         endAtOnce: @escaping @Sendable (EndingSignal) -> Void = { _ in },
         operation: @escaping @Sendable () async throws(UnderstudyError) -> Result

@@ -30,7 +30,7 @@ final class StandardOutput: Sendable {
     /// What a pipe accepts without blocking when poll(2) reports it as writable (PIPE_BUF).
     private static let piece = 4096
     /// How long the end of a run waits for a reader that accepts nothing, without and with a signal.
-    private static let patience = Duration.seconds(3), shortPatience = Duration.milliseconds(200)
+    private static let silenceLimit = Duration.seconds(3), shortPatience = Duration.milliseconds(200)
 
     init(
         program: String, output: Int32 = STDOUT_FILENO, errors: Int32 = STDERR_FILENO, limit: Int = StandardOutput.limit
@@ -64,7 +64,7 @@ final class StandardOutput: Sendable {
         while true {
             let (isDone, writes, isHurried) = state.read { ($0.isEmpty, $0.writes, $0.isHurried) }
             if writes != seen { (seen, since) = (writes, clock.now) }
-            let deadline = since + (isHurried ? Self.shortPatience : Self.patience)
+            let deadline = since + (isHurried ? Self.shortPatience : Self.silenceLimit)
             if isDone || clock.now >= deadline { return }
             // The writing thread wakes this wait often: the time counts from the last write.
             _ = state.wait(timeout: deadline - clock.now) { state in

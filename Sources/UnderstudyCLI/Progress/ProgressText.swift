@@ -3,7 +3,7 @@ import Understudy
 /// The progress of a backup as readable text.
 enum ProgressText {
     /// The wait for the checkpoint after which `-c fast` is suggested.
-    static let patience = Duration.seconds(5)
+    static let silenceLimit = Duration.seconds(5)
 
     /// One line for a terminal: percentage, bytes, rate, time left, phase. It is shorter than `columns`, so that the
     /// cursor stays on the line; the least important figures are left out first.
@@ -78,7 +78,7 @@ enum ProgressText {
 
     private static func waiting(inPhase: Duration, suggestsFastCheckpoint: Bool) -> (brief: String, full: String) {
         let brief = "waiting for the checkpoint, \(Quantity.clock(inPhase))"
-        guard suggestsFastCheckpoint, inPhase >= patience else { return (brief, brief) }
+        guard suggestsFastCheckpoint, inPhase >= silenceLimit else { return (brief, brief) }
         return (brief, brief + " (-c fast asks for one at once)")
     }
 }

@@ -9,20 +9,20 @@ package enum FileLock {
         /// Excludes every other holder, shared or exclusive.
         case exclusive
         /// A shared lock, taken briefly to test for an exclusive one. Shared locks do not exclude each other.
-        case look
+        case probe
 
         fileprivate var operation: CInt { self == .exclusive ? LOCK_EX : LOCK_SH }
     }
 
     /// How long a brief test, or a killed process that has not fully ended, may hold the lock.
-    package static let patience = Duration.milliseconds(500)
+    package static let waitLimit = Duration.milliseconds(500)
 
-    /// Takes the lock, retrying until `patience` has passed.
+    /// Takes the lock, retrying until `waitLimit` has passed.
     ///
     /// - Returns: False if the lock was held all the time. True if the file system has no locks, because nothing can
     ///   then be known.
-    package static func take(_ kind: Kind, of descriptor: CInt, patience: Duration = .zero) -> Bool {
-        let clock = ContinuousClock(), deadline = clock.now + patience
+    package static func take(_ kind: Kind, of descriptor: CInt, waitLimit: Duration = .zero) -> Bool {
+        let clock = ContinuousClock(), deadline = clock.now + waitLimit
         while true {
             if flock(descriptor, kind.operation | LOCK_NB) == 0 { return true }
             if errno == EINTR { continue }
@@ -43,7 +43,7 @@ extension ConfinedDirectory {
     /// - Returns: False if it is locked by another. True if the file system has no locks, because nothing can then be
     ///   known.
     package func lock() -> Bool {
-        FileLock.take(.exclusive, of: rawDescriptor, patience: FileLock.patience)
+        FileLock.take(.exclusive, of: rawDescriptor, waitLimit: FileLock.waitLimit)
     }
 
     /// Releases the lock, even if the directory stays open here or in a child that has not yet executed its program.

@@ -12,7 +12,7 @@ package final class Interrupt: Sendable {
     /// Whether it is raised, for threads that do not wait. Replaces the descriptor if there is none.
     private let flag = Atomic(false)
     /// How often a waiting thread checks the flag.
-    private static let look = Duration.milliseconds(20)
+    private static let pollInterval = Duration.milliseconds(20)
 
     package convenience init() {
         self.init(descriptor: understudy_eventfd())
@@ -91,7 +91,7 @@ package final class Interrupt: Sendable {
         while true {
             let left = deadline.map { max(.zero, $0 - clock.now) }
             let isAnyRaised = interrupts.contains { !$0.hasDescriptor && $0.isRaised }
-            let ready = unsafe poll(polls, isAnyRaised ? .zero : min(left ?? look, look))
+            let ready = unsafe poll(polls, isAnyRaised ? .zero : min(left ?? pollInterval, pollInterval))
             var raised: CInt = 0
             for (index, interrupt) in interrupts.enumerated() where !interrupt.hasDescriptor && interrupt.isRaised {
                 unsafe polls[index + 1].revents = Int16(POLLIN)

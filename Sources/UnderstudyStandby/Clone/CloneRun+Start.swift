@@ -81,11 +81,11 @@ extension CloneRun {
         let deadline = clock.now + start.wait
         try await server.start(wait: start.wait)
         let watch = StandbyWatch(server: server, version: version, login: settings, interrupt: interrupt)
-        var last = StandbyWatch.Look()
+        var last = StandbyWatch.Observation()
         while true {
             let standing = server.standing()
             guard case .ours(let postmaster, _) = standing else { throw ended(standing, server) }
-            last = await watch.look(at: postmaster)
+            last = await watch.observe(postmaster)
             if Task.isCancelled { throw UnderstudyError(.cancelled, "the clone was cancelled") }
             try await RecoveryCheck(server: server).check(last)
             if last.isStreaming && last.answersQueries {
@@ -115,9 +115,9 @@ extension CloneRun {
     }
 
     private func late(
-        _ look: StandbyWatch.Look, _ start: StandbyClone.Start, _ server: StandbyServer
+        _ seen: StandbyWatch.Observation, _ start: StandbyClone.Start, _ server: StandbyServer
     ) -> UnderstudyError {
-        let what = look.isStreaming ? "answer queries" : "stream"
+        let what = seen.isStreaming ? "answer queries" : "stream"
         return UnderstudyError(
             .start, "the standby in \"\(target.path)\" runs, but did not \(what) within \(start.wait)",
             remedy:
@@ -126,13 +126,13 @@ extension CloneRun {
     }
 
     /// Bytes of WAL that the primary has and the standby has not received; nil if unknown.
-    private func lag(of look: StandbyWatch.Look) async -> UInt64? {
-        guard let received = look.received else { return nil }
+    private func lag(of seen: StandbyWatch.Observation) async -> UInt64? {
+        guard let received = seen.received else { return nil }
         let login = login ?? parameters, interrupt = interrupt
         let identity = try? await OwnThread.run("lag", interrupt: interrupt, failure: ConnectionError.init(thread:)) {
             () throws(ConnectionError) in
             let session = try Session.connect(
-                login, kind: .replication, applicationName: "understudy", interrupt: interrupt, patience: .seconds(5))
+                login, kind: .replication, applicationName: "understudy", interrupt: interrupt, silenceLimit: .seconds(5))
             return try session.answer(to: .identifySystem)
         }
         guard let position = identity?.position else { return nil }

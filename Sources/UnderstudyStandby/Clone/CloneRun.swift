@@ -93,10 +93,10 @@ final class CloneRun: @unchecked Sendable {
         } else {
             programs = try? ServerPrograms(version, given: nil)
         }
-        let look = try PrimaryFacts(
+        let facts = try PrimaryFacts(
             parameters, version: version, slot: options.slot.name, interrupt: interrupt,
-            patience: options.backup.stallTimeout, logger: logger)
-        if look.configurationIsInside == false && options.start != nil && !mayStartWithoutOwnConfiguration {
+            silenceLimit: options.backup.stallTimeout, logger: logger)
+        if facts.configurationIsInside == false && options.start != nil && !mayStartWithoutOwnConfiguration {
             throw Self.noConfiguration(code: .options)
         }
     }

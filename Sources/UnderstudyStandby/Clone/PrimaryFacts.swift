@@ -14,13 +14,13 @@ struct PrimaryFacts: Sendable {
     /// - Parameter slot: Refused here if it is logical, in use or lost; an absent slot is no error.
     init(
         _ parameters: ConnectionParameters, version: ServerVersion, slot: String?, interrupt: Interrupt,
-        patience: Duration?, logger: Logger
+        silenceLimit: Duration?, logger: Logger
     ) throws(UnderstudyError) {
         let session: Session
         do throws(ConnectionError) {
             session = try Session.connect(
                 parameters, kind: .ordinary(database: parameters["dbname"] ?? "postgres"),
-                applicationName: "understudy", interrupt: interrupt, patience: patience)
+                applicationName: "understudy", interrupt: interrupt, silenceLimit: silenceLimit)
         } catch {
             if error.code == .interrupted { throw UnderstudyError(error) }
             logger.info(

@@ -6,8 +6,8 @@ struct RecoveryCheck: Sendable {
     let server: StandbyServer
 
     /// Stops a server that has left recovery: it would be a second primary.
-    func check(_ look: StandbyWatch.Look) async throws(UnderstudyError) {
-        if server.hasLeftRecovery ?? (look.isInRecovery == false) {
+    func check(_ seen: StandbyWatch.Observation) async throws(UnderstudyError) {
+        if server.hasLeftRecovery ?? (seen.isInRecovery == false) {
             let isStopped = await server.stop()
             throw UnderstudyError(
                 .notInRecovery,
@@ -17,7 +17,7 @@ struct RecoveryCheck: Sendable {
                     "\(isStopped ? "" : "Stop it at once: \(server.stopCommand) ")Its log \"\(server.logPath)\" says what ended recovery. Mend that, remove the directory, and clone again."
             )
         }
-        if look.isReplayPaused {
+        if seen.isReplayPaused {
             throw UnderstudyError(
                 .start, "the standby in \"\(server.directory)\" has paused its replay",
                 hint:

@@ -79,16 +79,16 @@ extension StandbyServer {
     ///
     /// Does not use pg_ctl, which signals whatever process the file names by then.
     ///
-    /// - Parameter patience: The time after which it is killed; nil to wait as long as pg_ctl does, and then leave it.
+    /// - Parameter silenceLimit: The time after which it is killed; nil to wait as long as pg_ctl does, and then leave it.
     /// - Returns: Whether no server runs there any more.
-    func end(_ signal: CInt, patience: Duration? = nil) async -> Bool {
+    func end(_ signal: CInt, silenceLimit: Duration? = nil) async -> Bool {
         switch standing() {
         case .none, .foreign: return true
         case .uncertain: return false
         case .ours(_, let process):
             guard kill(process.number, signal) == 0 || errno == ESRCH else { return false }
             let clock = ContinuousClock(), deadline = clock.now + Self.longestStop
-            let limit = patience.map { clock.now + $0 }
+            let limit = silenceLimit.map { clock.now + $0 }
             while process.isAlive {
                 if let limit, clock.now > limit { process.send(SIGKILL) }
                 guard clock.now < deadline else { return false }

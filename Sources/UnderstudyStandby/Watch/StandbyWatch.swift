@@ -19,7 +19,7 @@ struct StandbyWatch: Sendable {
     let login: [ConnectionParameters.Setting]
     let interrupt: Interrupt
 
-    struct Look: Sendable, Equatable {
+    struct Observation: Sendable, Equatable {
         var isStreaming = false
         var answersQueries = false
         /// nil if no query was allowed.
@@ -32,8 +32,8 @@ struct StandbyWatch: Sendable {
     /// Checks once.
     ///
     /// - Parameter postmaster: The file of the server that was started.
-    func look(at postmaster: PostmasterFile) async -> Look {
-        var look = Look()
+    func observe(_ postmaster: PostmasterFile) async -> Observation {
+        var seen = Observation()
         var row: [String?]?
         if let place = StandbyAddress(postmaster, user: server.owner?.user ?? geteuid()) {
             row = await askByPsql(place, postmaster.port)
@@ -45,23 +45,23 @@ struct StandbyWatch: Sendable {
             }
         }
         if let row, row.count == 4 {
-            look.answersQueries = row[0] == "t"
-            look.isInRecovery = row[0].map { $0 == "t" }
-            look.isReplayPaused = row[3] == "t"
-            look.received = row[1].flatMap { LSN($0) }
-            look.isStreaming = row[2] == "streaming"
+            seen.answersQueries = row[0] == "t"
+            seen.isInRecovery = row[0].map { $0 == "t" }
+            seen.isReplayPaused = row[3] == "t"
+            seen.received = row[1].flatMap { LSN($0) }
+            seen.isStreaming = row[2] == "streaming"
         } else if postmaster.status == "ready" {
             // No query was allowed, but the server reports that it accepts clients.
-            look.answersQueries = true
+            seen.answersQueries = true
         }
-        if row == nil { look.isReplayPaused = server.logTellsOfPause }
+        if row == nil { seen.isReplayPaused = server.logTellsOfPause }
         if let title = Self.receiverTitle(childOf: postmaster.processID) {
-            look.isStreaming = true
-            look.received = max(look.received ?? .invalid, title)
+            seen.isStreaming = true
+            seen.received = max(seen.received ?? .invalid, title)
         }
         // The title changes with the first WAL that arrives; an idle primary may send none for a while.
-        if server.logTellsOfStreaming && Self.receiver(childOf: postmaster.processID) != nil { look.isStreaming = true }
-        return look
+        if server.logTellsOfStreaming && Self.receiver(childOf: postmaster.processID) != nil { seen.isStreaming = true }
+        return seen
     }
 
     private var question: String {
@@ -84,7 +84,7 @@ struct StandbyWatch: Sendable {
             () throws(ConnectionError) in
             let session = try Session.connect(
                 target, kind: .ordinary(database: database), applicationName: "understudy", interrupt: interrupt,
-                patience: .seconds(5), showsPassword: false)
+                silenceLimit: .seconds(5), showsPassword: false)
             return try session.runForRows(question).rows.first
         }
     }

@@ -33,7 +33,7 @@ extension ArchiverRun {
                 logger.warning(
                     "replication slot \"\(name)\" holds no WAL: it was never used, or the server has invalidated it")
             }
-            try slot.makeAnew(session, server, logger: logger)
+            try slot.recreate(session, server, logger: logger)
             let start = try choice.position(holdings: holdings, restart: slot.restart)
             return try bridge(from: held, to: start, available, past, noted: nil)
         }
@@ -92,7 +92,7 @@ extension ArchiverRun {
     }
 
     private mutating func say(_ gap: WALGap, _ history: TimelineHistory?, _ flaw: String, _ detail: String) {
-        guard slotCare.isNew(gap) else { return }
+        guard slotTracker.isNew(gap) else { return }
         let range = MissingWAL(from: gap.start, to: gap.end, history: history)
         logger.warning(
             "\(range) \(flaw)",

@@ -20,11 +20,11 @@ struct ArchiverRun {
     /// How far WAL was synced, over all connections.
     private var furthest: WALPosition?
     private var random = SystemRandomNumberGenerator()
-    private var complaints = RepeatedErrorFilter()
+    private var repeatedErrors = RepeatedErrorFilter()
     private var lastTimeline: TimelineID?
     /// The end of the archive when the connection was made.
     private var archiveEnd: WALPosition?
-    var slotCare = SlotTracker()
+    var slotTracker = SlotTracker()
     /// A slot is created once; later connections find it.
     private var slot: ReplicationSlot
 
@@ -46,7 +46,7 @@ struct ArchiverRun {
             do throws(UnderstudyError) {
                 if try streamOnce() { return }
                 // The next connection ends the run, or recreates the slot.
-                if slotCare.noticed != nil { continue }
+                if slotTracker.noticed != nil { continue }
                 try pauseBeforeNext(UnderstudyError(.connection, "disconnected"))
             } catch {
                 // A stop may interrupt any wait.
@@ -62,9 +62,9 @@ struct ArchiverRun {
         let session = try connect()
         let server = try ServerFacts(session, logger: logger)
         try checkSystem(server)
-        try slotCare.checkName(session, logger)
+        try slotTracker.checkName(session, logger)
         var slot = try ArchiverSlot(
-            self.slot, session, server, parameters: parameters, recreates: options.recreatesSlot, care: &slotCare,
+            self.slot, session, server, parameters: parameters, recreates: options.recreatesSlot, tracker: &slotTracker,
             state: state, logger: logger)
         if case .create(let name) = self.slot { self.slot = .existing(name) }
         let history = try readHistory(session, server)
@@ -89,7 +89,7 @@ struct ArchiverRun {
         do throws(ConnectionError) {
             return try Session.connect(
                 parameters, kind: .replication, applicationName: Self.applicationName, interrupt: state.interrupt,
-                patience: options.stallTimeout, notices: logger.passingOn())
+                silenceLimit: options.stallTimeout, notices: logger.passingOn())
         } catch { throw WALSendersInUse.explain(error, parameters, state.interrupt) }
     }
 
@@ -207,9 +207,9 @@ struct ArchiverRun {
         writing.join()
         watch.stop()
         state.endStreaming()
-        if watch.hasSeenSlotHold { slotCare.noteHeld(session, server) }
+        if watch.hasSeenSlotHold { slotTracker.noteHeld(session, server) }
         if let (invalidation, endsStream) = state.takeSlotInvalidation() {
-            slotCare.note(invalidation)
+            slotTracker.note(invalidation)
             if endsStream { isDone = isDone && state.stopIsAsked }
         }
         let report = writer.report()
@@ -220,7 +220,7 @@ struct ArchiverRun {
         if observer.synced.isBeyond(furthest ?? start) {
             furthest = observer.synced
             backoff.reset()
-            complaints.reset()
+            repeatedErrors.reset()
         }
         lastTimeline = observer.timeline
         // Whatever happened to the connection, a failed sync must be reported. A lack of room is temporary, and what
@@ -231,10 +231,10 @@ struct ArchiverRun {
         if var failure {
             if let name = slot.name {
                 let parameters = parameters.pinned(to: session)
-                slotCare.note(
+                slotTracker.note(
                     failure, hasReceived: observer.hasReceived, isLast: !options.reconnects, name, server, parameters,
                     state.interrupt)
-                if slotCare.noticed != nil, !state.stopIsAsked { return false }
+                if slotTracker.noticed != nil, !state.stopIsAsked { return false }
             }
             if failure.sqlState == "55006", let name = slot.name { failure.hint = SlotInUse.hint(name, server.version) }
             if !observer.hasReceived {
@@ -286,7 +286,7 @@ struct ArchiverRun {
             status.lastError = error
         }
         state.tell(.disconnected(error, retryAfter: pause))
-        if complaints.isNew(error) {
+        if repeatedErrors.isNew(error) {
             var metadata: Logger.Metadata = [:]
             if let detail = error.detail { metadata["detail"] = "\(detail)" }
             if let remedy = error.remedy { metadata["hint"] = .stringConvertible(remedy) }

@@ -23,7 +23,7 @@ struct ArchiverSlot {
 
     init(
         _ slot: ReplicationSlot, _ session: Session, _ server: ServerFacts, parameters: ConnectionParameters,
-        recreates: Bool, care: inout SlotTracker, state: ArchiverState, logger: Logger
+        recreates: Bool, tracker: inout SlotTracker, state: ArchiverState, logger: Logger
     ) throws(UnderstudyError) {
         name = slot.name
         guard slot != .temporary else {
@@ -39,8 +39,8 @@ struct ArchiverSlot {
                 hint: "Leave the slot out, and set wal_keep_segments on the primary high enough instead.")
         }
         try session.checkSlotName(name)
-        let look = try care.look(name, session, server, parameters.pinned(to: session), state.interrupt)
-        var found = look.state
+        let reading = try tracker.read(name, session, server, parameters.pinned(to: session), state.interrupt)
+        var found = reading.state
         if let found, found.kind != "physical" { throw Self.notPhysical(name, found.kind) }
         if case .create = slot, found != nil {
             throw UnderstudyError(
@@ -51,12 +51,12 @@ struct ArchiverSlot {
             do throws(UnderstudyError) {
                 try session.makeSlot(name, temporary: false, reserveWAL: true)
                 logger.info("created replication slot \"\(name)\"")
-            } catch  where error.sqlState == "42710" && !look.isKnown && slot != .create(name) {
+            } catch  where error.sqlState == "42710" && !reading.isKnown && slot != .create(name) {
                 // It existed, which nothing had shown.
-                care.sayUncertain(look, name, recreates: recreates && server.version.invalidatesSlots, logger)
+                tracker.warnUncertain(reading, name, recreates: recreates && server.version.invalidatesSlots, logger)
             }
             found = try Self.read(name, session, server)
-        } else if found == nil, look.isKnown {
+        } else if found == nil, reading.isKnown {
             guard recreates else {
                 throw UnderstudyError(
                     .slot, "replication slot \"\(name)\" does not exist",
@@ -64,19 +64,19 @@ struct ArchiverSlot {
                     sqlState: "42704")
             }
             isMissing = true
-        } else if recreates, look.isUncertain, let found, found.restartLSN == nil {
+        } else if recreates, reading.isUncertain, let found, found.restartLSN == nil {
             isEmpty = true
         } else {
-            care.sayUncertain(look, name, recreates: recreates && server.version.invalidatesSlots, logger)
+            tracker.warnUncertain(reading, name, recreates: recreates && server.version.invalidatesSlots, logger)
         }
-        invalidation = look.invalidation
-        isUncertain = look.isUncertain && found != nil && found?.restartLSN == nil
+        invalidation = reading.invalidation
+        isUncertain = reading.isUncertain && found != nil && found?.restartLSN == nil
         if let lsn = found?.restartLSN { restart = (found?.restartTimeline, lsn) }
     }
 
     /// Drops the slot, unless it is gone, and creates one that holds WAL from now on. The server does not drop a slot
     /// that is in use.
-    mutating func makeAnew(_ session: Session, _ server: ServerFacts, logger: Logger) throws(UnderstudyError) {
+    mutating func recreate(_ session: Session, _ server: ServerFacts, logger: Logger) throws(UnderstudyError) {
         guard let name else { return }
         if !isMissing { try session.removeSlot(name) }
         try session.makeSlot(name, temporary: false, reserveWAL: true)

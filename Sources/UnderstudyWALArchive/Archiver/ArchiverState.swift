@@ -28,7 +28,7 @@ final class ArchiverState: Sendable {
     /// Raised when ``requests`` has changed.
     let requestsChanged = Interrupt()
     /// Short enough that a signal is obeyed within 10 s, whatever the server does.
-    private static let patienceAtStop = Duration.seconds(8)
+    private static let stopLimit = Duration.seconds(8)
 
     init(isSynchronous: Bool) {
         values = Monitor(Values(isSynchronous: isSynchronous))
@@ -59,7 +59,7 @@ final class ArchiverState: Sendable {
         _ = try OwnThread("wal stop") { [self] in
             guard values.wait(until: { $0.isOver ? false : $0.stopIsAsked ? true : nil }) == true else { return }
             // A server that no longer answers must not block us: everything is synced by then.
-            if values.wait(timeout: Self.patienceAtStop, until: { $0.isOver ? true : nil }) == nil { interrupt.raise() }
+            if values.wait(timeout: Self.stopLimit, until: { $0.isOver ? true : nil }) == nil { interrupt.raise() }
         }
     }
 

@@ -62,7 +62,7 @@ final class ServerWatch: Sendable {
             guard archiver.state.status.acknowledged > .invalid else { continue }
             let session = try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                patience: .seconds(60))
+                silenceLimit: .seconds(60))
             let found = try session.ask(.readSlot(slot))
             return slotHolds.change { $0 = found?.restartLSN != nil }
         }

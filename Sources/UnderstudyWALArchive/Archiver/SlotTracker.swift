@@ -29,28 +29,28 @@ struct SlotTracker {
     private(set) var noticed: SlotInvalidation?
 
     /// Reads the slot over a new connection.
-    mutating func look(
+    mutating func read(
         _ name: String, _ session: Session, _ server: ServerFacts, _ parameters: ConnectionParameters,
         _ interrupt: Interrupt, asksAlways: Bool = false
     ) throws(UnderstudyError) -> SlotReading {
         let place = Place(session, server)
-        var look = try SlotReading.take(
+        var reading = try SlotReading.take(
             name, session, parameters, interrupt, heldWAL: heldAt == place,
             asksAlways: asksAlways || noticed != nil)
-        if look.state != nil, !look.isAnswered, let noticed { look.invalidation = look.invalidation ?? noticed }
+        if reading.state != nil, !reading.isAnswered, let noticed { reading.invalidation = reading.invalidation ?? noticed }
         noticed = nil
-        if look.state?.restartLSN != nil, look.invalidation == nil { heldAt = place }
-        return look
+        if reading.state?.restartLSN != nil, reading.invalidation == nil { heldAt = place }
+        return reading
     }
 
     /// Logs once that nothing shows whether the slot is invalidated.
     ///
     /// - Parameter recreates: Whether a slot that is known to be invalidated or missing is to be recreated.
-    mutating func sayUncertain(_ look: SlotReading, _ name: String, recreates: Bool, _ logger: Logger) {
-        let leavesIt = recreates && !look.isAnswered && (look.isUncertain || !look.isKnown)
-        guard look.isUncertain || leavesIt, look.invalidation == nil, !hasSaidUncertain else { return }
+    mutating func warnUncertain(_ reading: SlotReading, _ name: String, recreates: Bool, _ logger: Logger) {
+        let leavesIt = recreates && !reading.isAnswered && (reading.isUncertain || !reading.isKnown)
+        guard reading.isUncertain || leavesIt, reading.invalidation == nil, !hasSaidUncertain else { return }
         hasSaidUncertain = true
-        let isEmpty = look.state != nil && look.state?.restartLSN == nil
+        let isEmpty = reading.state != nil && reading.state?.restartLSN == nil
         var text =
             isEmpty
             ? "replication slot \"\(name)\" holds no WAL: it was never used, or the server has invalidated it; a replication connection does not tell which"
@@ -103,7 +103,7 @@ struct SlotTracker {
         let isLost = failure.sqlState == nil && failure.code == .connection && hasReceived && isLast
         if failure.sqlState == "57P01" || isLost, server.version.invalidatesSlots {
             noticed = InvalidatedSlot.find(name, parameters, interrupt) { session throws(UnderstudyError) in
-                try look(name, session, server, parameters, interrupt, asksAlways: true)
+                try read(name, session, server, parameters, interrupt, asksAlways: true)
             }
         }
     }

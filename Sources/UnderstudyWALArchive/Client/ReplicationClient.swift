@@ -134,7 +134,7 @@ public struct ReplicationClient: Sendable {
             do throws(ConnectionError) {
                 session = try Session.connect(
                     parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                    patience: .seconds(300), notices: logger.passingOn())
+                    silenceLimit: .seconds(300), notices: logger.passingOn())
             } catch { throw UnderstudyError(error) }
             return try body(session)
         }

@@ -200,7 +200,7 @@ private final class Pump: @unchecked Sendable {
         do throws(ConnectionError) {
             let session = try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                patience: .seconds(300), notices: logger.passingOn())
+                silenceLimit: .seconds(300), notices: logger.passingOn())
             try session.startReplication(slot: slot, from: start.lsn, timeline: start.timeline)
             self.session = session
         } catch { throw UnderstudyError(error) }

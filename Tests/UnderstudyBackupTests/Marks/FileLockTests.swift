@@ -60,7 +60,7 @@ struct FileLockTests {
         let path = "\(base)/target"
         _ = try OwnedDirectory(path, run: .ofNewRun())
         let other = try ConfinedDirectory(path: path).openFile(UnfinishedMark.name, flags: O_RDONLY)
-        #expect(FileLock.take(.look, of: other.rawValue))
+        #expect(FileLock.take(.probe, of: other.rawValue))
         #expect(UnfinishedDirectory.find(path)?.state == .abandoned)
         FileLock.release(other.rawValue)
     }
@@ -71,7 +71,7 @@ struct FileLockTests {
         _ = try OwnedDirectory(path, run: .ofNewRun())
         let found = try #require(UnfinishedDirectory.find(path))
         let other = try ConfinedDirectory(path: path).openFile(UnfinishedMark.name, flags: O_RDONLY)
-        #expect(FileLock.take(.look, of: other.rawValue))
+        #expect(FileLock.take(.probe, of: other.rawValue))
         let raw = other.rawValue
         let thread = try OwnThread("looks") {
             usleep(50_000)
