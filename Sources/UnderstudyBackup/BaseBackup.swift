@@ -38,9 +38,13 @@ extension BaseBackup {
         case stream
     }
 
+    /// How the server makes the checkpoint with which a backup begins.
     @nonexhaustive
     public enum Checkpoint: String, Sendable, CaseIterable, Codable {
-        case fast, spread
+        /// At once, with much input and output on the server.
+        case fast
+        /// Over checkpoint_completion_target of its checkpoint_timeout: minutes.
+        case spread
     }
 
     /// The checksum algorithm of the manifest, named as in the server's option MANIFEST_CHECKSUMS.
@@ -54,6 +58,7 @@ extension BaseBackup {
         case sha512 = "SHA512"
     }
 
+    /// Where a tablespace goes.
     public struct TablespaceMapping: Sendable, Equatable, Codable {
         /// The tablespace's directory on the primary.
         public var old: String
@@ -98,6 +103,7 @@ extension BaseBackup {
         }
     }
 
+    /// What may be set; each has a default that suits most servers.
     public struct Options: Sendable, Equatable, Codable {
         /// The label that the server writes into backup_label.
         public var label: String
@@ -186,6 +192,7 @@ extension BaseBackup {
 
 /// The progress of a backup.
 public struct BackupProgress: Sendable, Equatable, Codable {
+    /// What the run is doing. `starting` is a clone's alone.
     @nonexhaustive
     public enum Phase: String, Sendable, CaseIterable, Codable {
         case connecting, checkpoint, copying, finishingWAL, verifying, syncing, configuring, starting
