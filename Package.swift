@@ -201,8 +201,9 @@ if Context.environment["UNDERSTUDY_FUZZ"] != nil {
 }
 
 // The integration tests start programs that no sanitizer sees, and take a third of the time that all tests take to compile.
-let hasUnitTestsOnly = Context.environment["UNDERSTUDY_UNIT_TESTS"] != nil
-if hasUnitTestsOnly { package.targets.removeAll { $0.name == "IntegrationTests" } }
+if Context.environment["UNDERSTUDY_UNIT_TESTS"] != nil {
+    package.targets.removeAll { $0.name == "IntegrationTests" }
+}
 
 // The pages of documentation: scripts/docs alone needs the plugin that builds them.
 if Context.environment["UNDERSTUDY_DOCS"] != nil {
@@ -227,11 +228,4 @@ for target in package.targets where isOurs(target) {
         // Spans may be returned and stored.
         .enableExperimentalFeature("Lifetimes"),
     ]
-}
-
-// What is tested in release mode is the program: optimising the tests, too, takes twice the time.
-if hasUnitTestsOnly {
-    for target in package.targets where target.type == .test || target.name == "UnderstudyTestSupport" {
-        target.swiftSettings?.append(.unsafeFlags(["-Onone"], .when(configuration: .release)))
-    }
 }
