@@ -31,7 +31,8 @@ extension Session {
         }
         if prepared["fallback_application_name"] == nil { prepared["fallback_application_name"] = applicationName }
         let connector = Connector(
-            interrupt: interrupt, silenceLimit: silenceLimit, showsPassword: showsPassword, notices: NoticeReceiver(notices))
+            interrupt: interrupt, silenceLimit: silenceLimit, showsPassword: showsPassword,
+            notices: NoticeReceiver(notices))
         let choice: TargetSessionSearch
         do {
             let found = try connector.connect(prepared)

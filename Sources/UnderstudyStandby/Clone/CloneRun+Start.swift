@@ -132,7 +132,8 @@ extension CloneRun {
         let identity = try? await OwnThread.run("lag", interrupt: interrupt, failure: ConnectionError.init(thread:)) {
             () throws(ConnectionError) in
             let session = try Session.connect(
-                login, kind: .replication, applicationName: "understudy", interrupt: interrupt, silenceLimit: .seconds(5))
+                login, kind: .replication, applicationName: "understudy", interrupt: interrupt,
+                silenceLimit: .seconds(5))
             return try session.answer(to: .identifySystem)
         }
         guard let position = identity?.position else { return nil }

@@ -37,7 +37,9 @@ struct SlotTracker {
         var reading = try SlotReading.take(
             name, session, parameters, interrupt, heldWAL: heldAt == place,
             asksAlways: asksAlways || noticed != nil)
-        if reading.state != nil, !reading.isAnswered, let noticed { reading.invalidation = reading.invalidation ?? noticed }
+        if reading.state != nil, !reading.isAnswered, let noticed {
+            reading.invalidation = reading.invalidation ?? noticed
+        }
         noticed = nil
         if reading.state?.restartLSN != nil, reading.invalidation == nil { heldAt = place }
         return reading
