@@ -55,7 +55,7 @@ extension StandbyServer {
             if postmaster() != nil {
                 _ = await stopImmediately()
             } else {
-                endStarters(withPgCtl: clock.now - begin > Self.patienceWithPgCtl)
+                endStarters(withPgCtl: clock.now - begin > Self.pgCtlStopLimit)
             }
             // Nothing cancels this task, so it really sleeps.
             try? await Task.sleep(for: .milliseconds(20))
@@ -79,16 +79,16 @@ extension StandbyServer {
     ///
     /// Does not use pg_ctl, which signals whatever process the file names by then.
     ///
-    /// - Parameter silenceLimit: The time after which it is killed; nil to wait as long as pg_ctl does, and then leave it.
+    /// - Parameter killAfter: The time after which it is killed; nil to wait as long as pg_ctl does, and then leave it.
     /// - Returns: Whether no server runs there any more.
-    func end(_ signal: CInt, silenceLimit: Duration? = nil) async -> Bool {
+    func end(_ signal: CInt, killAfter: Duration? = nil) async -> Bool {
         switch standing() {
         case .none, .foreign: return true
         case .uncertain: return false
         case .ours(_, let process):
             guard kill(process.number, signal) == 0 || errno == ESRCH else { return false }
             let clock = ContinuousClock(), deadline = clock.now + Self.longestStop
-            let limit = silenceLimit.map { clock.now + $0 }
+            let limit = killAfter.map { clock.now + $0 }
             while process.isAlive {
                 if let limit, clock.now > limit { process.send(SIGKILL) }
                 guard clock.now < deadline else { return false }
@@ -102,6 +102,6 @@ extension StandbyServer {
     /// As long as pg_ctl waits.
     private static let longestStop = Duration.seconds(60)
     /// In an immediate shutdown, a server gives its processes five seconds.
-    static let patienceWithServer = Duration.seconds(7)
-    private static let patienceWithPgCtl = Duration.seconds(3)
+    static let serverStopLimit = Duration.seconds(7)
+    private static let pgCtlStopLimit = Duration.seconds(3)
 }

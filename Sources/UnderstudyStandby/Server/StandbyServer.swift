@@ -118,7 +118,7 @@ struct StandbyServer: Sendable {
     ///
     /// - Returns: Whether no server runs there any more.
     func stopImmediately() async -> Bool {
-        await end(SIGQUIT, silenceLimit: Self.patienceWithServer)
+        await end(SIGQUIT, killAfter: Self.serverStopLimit)
     }
 
     /// Stops the server by a fast shutdown, or by an immediate one if that fails.
