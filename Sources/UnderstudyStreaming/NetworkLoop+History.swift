@@ -27,7 +27,7 @@ extension NetworkLoop {
         guard history.switchLSN(of: left) == next.position else {
             throw ReceiveError(
                 .protocolViolation,
-                "server ended timeline \(left) at \(next.position), which history file \"\(next.timeline.historyFileName)\" does not tell"
+                "history file \"\(next.timeline.historyFileName)\" does not record the end of timeline \(left) at \(next.position)"
             )
         }
         // A server may switch timelines faster than the disk stores their history files.
