@@ -156,7 +156,12 @@ extension Cluster {
     /// Waits until no WAL sender has the slot.
     func waitUntilFree(_ slot: String = "archive") throws {
         try eventually("slot \(slot) to be free") {
-            try holds("SELECT NOT active FROM pg_replication_slots WHERE slot_name = '\(slot)'")
+            // A WAL sender that ends releases its slot first, and is still listed as streaming for a moment.
+            try holds(
+                """
+                SELECT NOT active AND (SELECT count(*) = 0 FROM pg_stat_replication)
+                  FROM pg_replication_slots WHERE slot_name = '\(slot)'
+                """)
         }
     }
 

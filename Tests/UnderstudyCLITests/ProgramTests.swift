@@ -129,7 +129,7 @@ struct ProgramTests {
     @Test("every option has its place in the help, and no line is too wide", arguments: Command.all)
     func completeHelp(command: Command) {
         let help = command.helpText(as: .understudy)
-        for option in StockArguments(command.options).table {
+        for option in StockArguments(command).table {
             let name = option.short.map { "-\($0), --\(option.name)" } ?? "--\(option.name)"
             #expect(help.contains(name), "\(name)")
         }

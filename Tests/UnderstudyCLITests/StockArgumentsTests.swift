@@ -89,6 +89,19 @@ struct StockArgumentsTests {
         #expect(throws: refusal) { try arguments.normalise(["--forc"]) }
     }
 
+    @Test(
+        "where no stock tool is replaced, an abbreviation prefers nothing",
+        arguments: [
+            (
+                "--no",
+                "'--no-password' '--no-slot' '--no-clean' '--no-sync' '--no-verify-checksums'"
+            ), ("--pass", "'--password' '--passfile'"),
+        ])
+    func clone(given: String, names: String) {
+        let refusal = StockArguments.Refusal(message: "option '\(given)' is ambiguous; possibilities: \(names)")
+        #expect(throws: refusal) { try StockArguments(.clone).normalise([given, "x"]) }
+    }
+
     @Test("nothing means something else when a command line is cut short anywhere")
     func prefixes() throws {
         let whole = ["-ab", "--wal-method=s", "-x", "f", "--all", "operand"]

@@ -41,17 +41,20 @@ struct CommandOption: Sendable {
     }
 
     /// What getopt_long would know of it: under its own name, and under each other one.
-    var stockOptions: [StockOption] {
-        let argument: StockOption.Argument = value == .none ? .none : .required
-        return [StockOption(name, short, argument, isOwn: stock == nil)]
-            + aliases.map { StockOption($0, nil, argument, as: name, isOwn: stock == nil) }
+    ///
+    /// - Parameter hasStockTool: Whether the command takes a stock tool's place.
+    func stockOptions(hasStockTool: Bool) -> [StockOption] {
+        let argument: StockOption.Argument = value == .none ? .none : .required, isOwn = hasStockTool && stock == nil
+        return [StockOption(name, short, argument, isOwn: isOwn)]
+            + aliases.map { StockOption($0, nil, argument, as: name, isOwn: isOwn) }
     }
 }
 
 extension StockArguments {
-    /// - Parameter options: In the order of the stock tool, in which an ambiguous name lists them.
-    init(_ options: [CommandOption]) {
-        let rows = options.map(\.stockOptions)
+    /// The options of a command, in the order of the stock tool, in which an ambiguous name lists them. Abbreviations
+    /// prefer the stock tool's only where the command takes its place.
+    init(_ command: Command) {
+        let rows = command.options.map { $0.stockOptions(hasStockTool: !command.links.isEmpty) }
         table = rows.map { $0[0] } + rows.flatMap { $0.dropFirst() }
     }
 }
