@@ -58,6 +58,16 @@ public struct UnderstudyError: Error, Sendable, CustomStringConvertible {
         public static let cancelled = Code(value: .cancelled)
 
         public var description: String { value.rawValue }
+
+        /// nil if no code has this name.
+        init?(name: String) {
+            guard let value = Value(rawValue: name) else { return nil }
+            self.value = value
+        }
+
+        private init(value: Value) {
+            self.value = value
+        }
     }
 
     public var code: Code

@@ -39,6 +39,18 @@ struct PublicValueTests {
         #expect(try again(progress) == progress)
     }
 
+    @Test("an error is what a user is shown")
+    func error() throws {
+        let error = UnderstudyError(
+            .slotInvalidated, "m", hint: "h", sqlState: "55000", cause: UnderstudyError(.options, "inner"))
+        #expect(
+            try text(error) == #"{"code":"slotInvalidated","hint":"h","message":"m","sqlState":"55000"}"#)
+        #expect(try again(error) == error)
+        #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(UnderstudyError.self, from: Data(#"{"code":"other","message":"m"}"#.utf8))
+        }
+    }
+
     @Test("a rate counts in kilobytes of 1024 bytes")
     func rate() {
         #expect(TransferRate.megabytesPerSecond(2) == .kilobytesPerSecond(2048))

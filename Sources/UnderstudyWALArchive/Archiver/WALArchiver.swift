@@ -146,7 +146,7 @@ public final class WALArchiver: Service {
 
 extension WALArchiver {
     /// A snapshot of what an archiver is doing.
-    public struct Status: Sendable, Equatable {
+    public struct Status: Sendable, Equatable, Codable {
         /// What the archiver is doing.
         @nonexhaustive
         public enum Phase: String, Sendable, CaseIterable, Codable {
