@@ -47,7 +47,8 @@ extension BackupRun {
 
     /// Removes a backup, complete or not, and drops the slot that was created for it.
     ///
-    /// The target keeps a record of the slot until it is dropped, so the next run finds it if this one cannot drop it or is killed.
+    /// The target keeps a record of the slot until it is dropped, so the next run finds it if this one cannot drop it or
+    /// is killed.
     package func undo() {
         // Files first: if the server does not answer, the connection that drops the slot may wait for a while.
         let said = removeTarget(keepingRecord: slot?.made != nil)

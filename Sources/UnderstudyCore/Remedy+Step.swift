@@ -15,7 +15,7 @@ extension Remedy {
 
         /// How long the server may be silent: `stallTimeout`.
         public static let stallTimeout = Step(value: .stallTimeout)
-        /// A slot that exists, without making one: `BaseBackup.Slot.existing`.
+        /// A slot that exists, without making one: ``ReplicationSlot/existing(_:)``.
         public static let existingSlot = Step(value: .existingSlot)
         /// Making a missing slot: `createIfMissing`.
         ///

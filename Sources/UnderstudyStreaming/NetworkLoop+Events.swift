@@ -34,7 +34,8 @@ extension NetworkLoop {
         repeat {
             let room = WALWriter.blockSize - Int(position.rawValue % UInt64(WALWriter.blockSize))
             let part = rest.extracting(..<min(room, rest.byteCount))
-            try awaitBlock()
+            // What comes after the stop is not written, and must not wait for the disk.
+            if !machine.isStopping { try awaitBlock() }
             try handle(.data(start: position, count: part.byteCount), part)
             rest = rest.extracting(part.byteCount...)
             // A part that would pass the last position was refused.

@@ -99,6 +99,9 @@ package final class DirectorySink: BackupSink {
 
     package var needsServerOrder: Bool { false }
 
+    /// Why a writer failed, if one did.
+    var failure: UnderstudyError? { pool.failure }
+
     package func makeFeeder() throws(UnderstudyError) -> some MemberFeeder {
         try DirectoryFeeder(layout, notes: notes, filler: BatchFiller(pool: pool))
     }

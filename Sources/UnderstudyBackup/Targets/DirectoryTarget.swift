@@ -8,14 +8,13 @@ package import UnderstudyWAL
 
 /// A base backup as a data directory: the plain format, with the tablespaces and perhaps the WAL directory apart.
 package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
-    // Sendable: used by one thread at a time, as the run is.
+    // Sendable: one thread at a time, as the run that owns it: the run ends before another thread starts or undoes.
     /// The data directory, as an absolute path.
     package let path: String
     private let options: BaseBackup.Options
     private let interrupt: Interrupt
     private let logger: Logger
     private var made: Made?
-    private var pool: WritePool<DirectoryOutput>?
     private var sink: DirectorySink?
 
     /// What ``prepare(_:)`` makes.
@@ -38,7 +37,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     package var isMade: Bool { made != nil }
     package var takesEditsFirst: Bool { false }
     package var directory: ConfinedDirectory? { made?.directories.directory }
-    package var failure: UnderstudyError? { pool?.failure }
+    package var failure: UnderstudyError? { sink?.failure }
     package var recordPlace: String? { made?.directories.hasMark == true ? path : nil }
 
     private var leftovers: LeftoverPolicy {
@@ -96,7 +95,6 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
         let pool = WritePool(observer: observer, makeOutput: { DirectoryOutput() }, interrupt: interrupt) {
             interrupt.raise()
         }
-        self.pool = pool
         let archives = prepared.archives.compactMap { placed in placed.announced.oid.map { ($0, placed.root) } }
         let sink = try DirectorySink(
             DirectoryLayout(

@@ -4,7 +4,9 @@
 /// ```swift
 /// let listing = ArchiveListing(objects.map { .init($0.name, size: $0.size) }, segmentSize: .default)
 /// let plan = listing.plan(for: history)
+/// if let file = plan.ahead { throw WALDestinationError("\(file.fileName) is newer than the server") }
 /// for file in plan.diverged { move(file.fileName, to: "diverged/") }
+/// if let forked = plan.forked { divide(forked.file.fileName, at: forked.limit) }
 /// return WALHoldings(next: plan.next)
 /// ```
 ///

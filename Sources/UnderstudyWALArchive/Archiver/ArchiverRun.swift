@@ -25,8 +25,6 @@ struct ArchiverRun {
     /// The end of the archive when the connection was made.
     private var archiveEnd: WALPosition?
     var slotTracker = SlotTracker()
-    /// A slot is created once; later connections find it.
-    private var slot: ReplicationSlot
 
     var state: ArchiverState { archiver.state }
     var options: WALArchiver.Options { archiver.options }
@@ -34,7 +32,6 @@ struct ArchiverRun {
 
     init(_ archiver: WALArchiver, metrics factory: any MetricsFactory) throws(UnderstudyError) {
         self.archiver = archiver
-        slot = archiver.slot
         parameters = try ConnectionParameters(reading: archiver.source)
         metrics = ArchiverMetrics(
             archiver.options.name ?? archiver.slot.name ?? parameters["application_name"] ?? Self.applicationName,
@@ -64,9 +61,9 @@ struct ArchiverRun {
         try checkSystem(server)
         try slotTracker.checkName(session, logger)
         var slot = try ArchiverSlot(
-            self.slot, session, server, parameters: parameters, recreates: options.recreatesSlot, tracker: &slotTracker,
+            archiver.slot, session, server, parameters: parameters, recreates: options.recreatesSlot,
+            tracker: &slotTracker,
             state: state, logger: logger)
-        if case .create(let name) = self.slot { self.slot = .existing(name) }
         let history = try readHistory(session, server)
         let holdings = try open(server, history, slot)
         defer { archiver.destination.close() }

@@ -32,6 +32,8 @@ struct ArchiverSlot {
                 hint: "Use a permanent slot.")
         }
         guard let name = slot.name else { return }
+        // It is created once; later connections find it.
+        let slot = slot == .create(name) && tracker.hasCreated ? .existing(name) : slot
         let isWanted = slot == .create(name) || slot == .createIfMissing(name)
         guard server.version.hasSlots else {
             throw UnderstudyError(
@@ -50,6 +52,7 @@ struct ArchiverSlot {
         if found == nil, isWanted {
             do throws(UnderstudyError) {
                 try session.makeSlot(name, temporary: false, reserveWAL: true)
+                tracker.hasCreated = true
                 logger.info("created replication slot \"\(name)\"")
             } catch  where error.sqlState == "42710" && !reading.isKnown && slot != .create(name) {
                 // It existed, which nothing had shown.
