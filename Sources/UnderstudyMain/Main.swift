@@ -4,6 +4,8 @@ import UnderstudyCLI
 @main
 struct Main {
     static func main() {
-        exit(Program.run(CommandLine.arguments))
+        let status = Program.run(CommandLine.arguments)
+        // Everything is written. What libraries do at exit would only free memory, amid the threads that are left.
+        _exit(status)
     }
 }

@@ -24,6 +24,7 @@ package final class WALReceiver: Sendable {
     }
 
     private let state: Monitor<State>
+    private let thread = Monitor<OwnThread?>(nil)
     private let requestsChanged = Interrupt()
     private let session: Session
     private let writer: WALWriter
@@ -50,11 +51,12 @@ package final class WALReceiver: Sendable {
     ///
     /// - Throws: If no thread can be started; then call neither of them.
     package func start(_ start: Start) throws(FileIOError) {
-        _ = try OwnThread("wal receiver") { [self] in
+        let started = try OwnThread("wal receiver") { [self] in
             let outcome = receive(start)
             state.update { $0.result = outcome }
             if case .failure = outcome { onFailure() }
         }
+        thread.update { $0 = started }
     }
 
     /// Limits the flush position that the stream reports: see ``ReceiveMachine/Policy/flushLimit``.
@@ -101,7 +103,9 @@ package final class WALReceiver: Sendable {
     private func result() -> Result<Void, ReceiveError> {
         while true {
             // Without a timeout, the wait always returns a value.
-            if let result = state.wait(until: { $0.result }) { return result }
+            guard let result = state.wait(until: { $0.result }) else { continue }
+            thread.read { $0 }?.join()
+            return result
         }
     }
 

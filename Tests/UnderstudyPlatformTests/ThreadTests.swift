@@ -19,6 +19,25 @@ struct ThreadTests {
         #expect(seen.withLock { $0 } == 1000)
     }
 
+    @Test("who has waited for a thread finds freed what libraries kept for it")
+    func librariesEndBeforeJoin() throws {
+        let kept = try KeptForThread()
+        let thread = try OwnThread("user") { kept.use() }
+        thread.join()
+        #expect(kept.isFreed)
+        // Again, and by nobody.
+        thread.join()
+        _ = try OwnThread("user") { kept.use() }
+    }
+
+    @Test("so does a task that ran its work on a thread")
+    func librariesEndBeforeTask() async throws {
+        let kept = try KeptForThread()
+        try await OwnThread.run("user", interrupt: Interrupt(), failure: { $0 }) { () throws(FileIOError) in kept.use()
+        }
+        #expect(kept.isFreed)
+    }
+
     @Test("changes of many threads are not lost")
     func contention() throws {
         let monitor = Monitor(0)
@@ -147,5 +166,29 @@ struct ThreadTests {
     func durations(_ duration: Duration, _ nanoseconds: Int64, _ milliseconds: CInt) {
         #expect(duration.nanoseconds == nanoseconds)
         #expect(duration.pollMilliseconds == milliseconds)
+    }
+}
+
+/// What a library keeps for each thread that uses it, and frees, slowly, when the thread ends.
+private final class KeptForThread: Sendable {
+    private let key: pthread_key_t
+    private let freed = Locked(false)
+
+    var isFreed: Bool { freed.withLock { $0 } }
+
+    init() throws {
+        var key = pthread_key_t()
+        let status = unsafe pthread_key_create(&key) { value in
+            guard let value = unsafe value else { return }
+            for _ in 0..<1000 { sched_yield() }
+            // The retain of `use()`.
+            unsafe Unmanaged<Locked<Bool>>.fromOpaque(value).takeRetainedValue().withLock { $0 = true }
+        }
+        try #require(status == 0)
+        self.key = key
+    }
+
+    func use() {
+        _ = unsafe pthread_setspecific(key, Unmanaged.passRetained(freed).toOpaque())
     }
 }

@@ -3,17 +3,19 @@ import Glibc
 
 /// A POSIX thread for blocking work: a libpq session, a writer. Swift's own threads must never block.
 package final class OwnThread: Sendable {
-    private let finished = Monitor(false)
+    /// Valid until it is joined or detached, each of which happens once.
+    private let thread: pthread_t
+    private let isJoined = Monitor(false)
 
     /// The attempt in the error that is thrown if no thread can be started.
     static let attempt = "could not start thread"
 
-    /// Starts a thread that runs `body`.
+    /// Starts a thread that runs `body`. Nobody needs to join it.
     ///
     /// - Parameter name: At most 15 characters, as shown by `top -H` and gdb.
     /// - Throws: If the user, the container or the address space has no room for another thread.
     package init(_ name: StaticString, _ body: @escaping @Sendable () -> Void) throws(FileIOError) {
-        let work = unsafe Unmanaged.passRetained(Work(name, body, finished))
+        let work = unsafe Unmanaged.passRetained(Work(name, body))
         var thread = pthread_t()
         // The thread consumes the one retain of `work`.
         let status = unsafe pthread_create(
@@ -29,37 +31,45 @@ package final class OwnThread: Sendable {
             unsafe work.release()
             throw FileIOError(Self.attempt, name.description, number: status)
         }
-        pthread_detach(thread)
+        self.thread = thread
     }
 
-    /// Waits until the body has returned.
+    deinit {
+        if !isJoined.read({ $0 }) { pthread_detach(thread) }
+    }
+
+    /// Waits until the thread has ended: the body has returned, its captures are released, and what libraries keep for
+    /// each thread is freed.
+    ///
+    /// OpenSSL keeps some, and frees that of all threads when the process exits, without a lock. Who told the caller of
+    /// the library that its work is done before the thread has ended would let both happen at a time.
     package func join() {
-        _ = finished.wait { $0 ? true : nil }
+        isJoined.update { isJoined in
+            guard !isJoined else { return }
+            isJoined = true
+            // Fails for the thread itself only, which cannot wait for its own end.
+            pthread_join(thread, nil)
+        }
     }
 
     private final class Work: @unchecked Sendable {
         // Sendable: created by one thread, and then used only by the new one.
         private let name: StaticString
-        private var body: (@Sendable () -> Void)?
-        private let finished: Monitor<Bool>
+        private let body: @Sendable () -> Void
 
-        init(_ name: StaticString, _ body: @escaping @Sendable () -> Void, _ finished: Monitor<Bool>) {
+        init(_ name: StaticString, _ body: @escaping @Sendable () -> Void) {
             self.name = name
             self.body = body
-            self.finished = finished
         }
 
         func perform() {
             // The name is a NUL-terminated constant of the program.
             unsafe understudy_name_this_thread(name.cString)
-            body?()
-            // The body's captures are released before the thread is reported as finished.
-            body = nil
-            finished.update { $0 = true }
+            body()
         }
     }
 
-    /// Runs `body` on a new thread and suspends the task until it returns.
+    /// Runs `body` on a new thread and suspends the task until the thread has ended.
     ///
     /// - Parameters:
     ///   - interrupt: Raised if the task is cancelled; so is `also`.
@@ -68,10 +78,11 @@ package final class OwnThread: Sendable {
         _ name: StaticString, interrupt: Interrupt, also: Interrupt? = nil, failure: (FileIOError) -> Failure,
         _ body: @escaping @Sendable () throws(Failure) -> Value
     ) async throws(Failure) -> Value {
+        var thread: OwnThread?
         let result: Result<Value, Failure> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 do throws(FileIOError) {
-                    _ = try OwnThread(name) {
+                    thread = try OwnThread(name) {
                         continuation.resume(returning: Result { () throws(Failure) in try body() })
                     }
                 } catch {
@@ -82,6 +93,8 @@ package final class OwnThread: Sendable {
             interrupt.raise()
             also?.raise()
         }
+        // Does not block for long: the body has returned.
+        thread?.join()
         return try result.get()
     }
 }

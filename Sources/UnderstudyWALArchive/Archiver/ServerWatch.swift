@@ -12,7 +12,7 @@ final class ServerWatch: Sendable {
     private let query: WatchQuery
     private let archiver: WALArchiver
     private let interrupt = Interrupt()
-    private let isOver = Monitor(false)
+    private let thread = Monitor<OwnThread?>(nil)
     private let slotHolds = Monitor(false)
 
     private static let interval = Duration.seconds(5)
@@ -27,9 +27,11 @@ final class ServerWatch: Sendable {
 
     /// - Parameter confirmsSlot: Whether the slot is not known to hold WAL yet.
     func start(confirmsSlot: Bool) {
-        do throws(FileIOError) { _ = try OwnThread("wal watch") { [self] in run(confirmsSlot) } } catch {
+        do throws(FileIOError) {
+            let started = try OwnThread("wal watch") { [self] in run(confirmsSlot) }
+            thread.update { $0 = started }
+        } catch {
             archiver.logger.debug("the state of WAL senders and slots is not watched: \(error)")
-            isOver.update { $0 = true }
         }
     }
 
@@ -42,12 +44,11 @@ final class ServerWatch: Sendable {
             }
             if confirmsSlot, let slot = query.slot, query.version.readsSlots { try? waitUntilHeld(slot) }
         }
-        isOver.update { $0 = true }
     }
 
     func stop() {
         interrupt.raise()
-        _ = isOver.wait { $0 ? true : nil }
+        thread.read { $0 }?.join()
     }
 
     /// Whether the slot was seen to hold WAL over a replication connection, if an ordinary one is not allowed.

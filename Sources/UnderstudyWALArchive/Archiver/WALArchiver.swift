@@ -114,12 +114,13 @@ public final class WALArchiver: Service {
         let state = state
         // On this task, which may have a factory of its own.
         let factory = MetricsSystem.factory
+        var thread: OwnThread?
         let result: Result<Void, UnderstudyError> = await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await withCheckedContinuation { continuation in
                     do throws(FileIOError) {
                         try state.boundStop()
-                        _ = try OwnThread("wal archiver") {
+                        thread = try OwnThread("wal archiver") {
                             let result = Result { () throws(UnderstudyError) in
                                 var run = try ArchiverRun(archiving, metrics: factory)
                                 try run.run()
@@ -138,6 +139,8 @@ public final class WALArchiver: Service {
         } onCancel: {
             state.stop()
         }
+        // Does not block for long: the run is over.
+        thread?.join()
         try result.get()
     }
 }

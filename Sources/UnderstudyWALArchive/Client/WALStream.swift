@@ -48,6 +48,7 @@ public final class WALStream: AsyncSequence, Sendable {
     }
 
     private let state = Monitor(State())
+    private let thread = Monitor<OwnThread?>(nil)
     private let interrupt = Interrupt()
     /// Raised when there is something to acknowledge, or room in the buffer again.
     private let wakeUp = Interrupt()
@@ -96,7 +97,10 @@ public final class WALStream: AsyncSequence, Sendable {
             } catch { ending = .failed(error) }
             Self.resume(state) { $0.ending = ending }
         }
-        do throws(FileIOError) { _ = try OwnThread("wal stream", receive) } catch { throw UnderstudyError(error) }
+        do throws(FileIOError) {
+            let started = try OwnThread("wal stream", receive)
+            stream.thread.update { $0 = started }
+        } catch { throw UnderstudyError(error) }
         return stream
     }
 
@@ -156,6 +160,8 @@ public final class WALStream: AsyncSequence, Sendable {
             return (state.messages, state.ending)
         }
         if !messages.isEmpty { wakeUp.raise() }
+        // Does not block for long: there is nothing left for the thread to do.
+        if ending != nil { thread.read { $0 }?.join() }
         return (messages, ending)
     }
 
