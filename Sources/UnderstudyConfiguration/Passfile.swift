@@ -45,7 +45,7 @@ package enum Passfile {
     private static func lookUpNames(name: String, address: String, serverVersion: Int) -> [String] {
         // The default socket directory is looked up as localhost, any other by its path. The default is compiled into
         // the server's libpq.
-        if name.hasPrefix("/") || name.hasPrefix("@") { return ["localhost", name] }
+        if [UInt8(ascii: "/"), UInt8(ascii: "@")].contains(name.utf8.first) { return ["localhost", name] }
         if !name.isEmpty { return [name] }
         // Before 10, libpq looks up only the name.
         if !address.isEmpty, serverVersion >= 100_000 { return [address] }

@@ -10,45 +10,52 @@ struct LoginRefusal: Equatable {
     /// The last refusal by a server; nil if no server refused.
     var server: ServerMessage?
 
+    /// Compares bytes: a text that begins with a combining character makes one character with the space before it.
     init(_ verbose: String) {
-        var lines: [String] = []
-        for line in verbose.lines.map(String.init) {
-            if line.hasPrefix("LOCATION:  ") { continue }
+        var kept: [Substring] = []
+        for line in verbose.lines {
+            if line.afterPrefix("LOCATION:  ") != nil { continue }
             if let found = Self.severityStateAndMessage(line) {
-                lines.append("\(found.before)\(found.severity):  \(found.message)")
+                kept.append("\(found.before)\(found.severity):  \(found.message)")
                 server = ServerMessage(severity: found.severity, sqlState: found.state, message: found.message)
             } else {
-                if line.hasPrefix("DETAIL:  ") { server?.detail = String(line.dropFirst(9)) }
-                if line.hasPrefix("HINT:  ") { server?.hint = String(line.dropFirst(7)) }
-                lines.append(line)
+                if let detail = line.afterPrefix("DETAIL:  ") { server?.detail = detail }
+                if let hint = line.afterPrefix("HINT:  ") { server?.hint = hint }
+                kept.append(line)
             }
         }
-        text = lines.joined(separator: "\n")
+        text = kept.joined(separator: "\n")
     }
 
     /// Finds `SEVERITY:  XXXXX: message`, in any language of the severity.
     private static func severityStateAndMessage(
-        _ line: String
-    ) -> (before: String, severity: String, state: String, message: String)? {
-        guard let separator = line.firstRange(of: ":  ") else { return nil }
-        let rest = line[separator.upperBound...]
-        let state = rest.prefix(5)
-        guard state.count == 5, state.allSatisfy({ $0.isASCII && ($0.isNumber || $0.isUppercase) }),
-            rest.dropFirst(5).hasPrefix(": ")
+        _ line: Substring
+    ) -> (before: Substring, severity: String, state: String, message: String)? {
+        let separator = ":  ".utf8
+        guard let colon = line.utf8.indices.first(where: { line.utf8[$0...].starts(with: separator) }) else {
+            return nil
+        }
+        let rest = line.utf8[colon...].dropFirst(separator.count), state = rest.prefix(5)
+        guard state.count == 5, state.allSatisfy(\.isDigitOrCapital),
+            let message = Substring(rest[state.endIndex...]).afterPrefix(": ")
         else { return nil }
-        let head = line[..<separator.lowerBound]
-        let start = head.lastIndex(of: " ").map { head.index(after: $0) } ?? head.startIndex
-        return (String(head[..<start]), String(head[start...]), String(state), String(rest.dropFirst(7)))
+        let head = line[..<colon]
+        let start = head.utf8.lastIndex(of: UInt8(ascii: " ")).map { head.utf8.index(after: $0) } ?? head.startIndex
+        return (head[..<start], String(head[start...]), String(Substring(state)), message)
     }
 }
 
-extension StringProtocol {
-    fileprivate func firstRange(of text: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-            start = index(after: start)
-        }
-        return nil
+extension Substring {
+    /// What follows a prefix; nil if the text begins otherwise.
+    fileprivate func afterPrefix(_ prefix: StaticString) -> String? {
+        let prefix = prefix.description.utf8
+        guard utf8.starts(with: prefix) else { return nil }
+        return String(Substring(utf8.dropFirst(prefix.count)))
+    }
+}
+
+extension UInt8 {
+    fileprivate var isDigitOrCapital: Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self)
     }
 }

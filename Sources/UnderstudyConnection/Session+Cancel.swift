@@ -33,7 +33,7 @@ extension Session {
     private var mustBeEncrypted: Bool {
         let settings = effectiveSettings
         func value(_ keyword: String) -> String? { settings.first { $0.keyword == keyword }?.value }
-        if host.hasPrefix("/") || host.hasPrefix("@") { return false }
+        if [UInt8(ascii: "/"), UInt8(ascii: "@")].contains(host.utf8.first) { return false }
         return ["require", "verify-ca", "verify-full"].contains(value("sslmode")) || value("gssencmode") == "require"
     }
 }

@@ -54,7 +54,7 @@ extension Remedy.Step: CustomStringConvertible {
     public var description: String {
         switch value {
         case .stallTimeout: "stallTimeout"
-        case .existingSlot: "Slot.existing"
+        case .existingSlot: "ReplicationSlot.existing"
         case .createSlot: "createIfMissing"
         case .recreateSlot: "recreatesSlot"
         case .startLSN(let lsn): lsn.map { "startLSN = \($0)" } ?? "startLSN"

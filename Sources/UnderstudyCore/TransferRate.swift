@@ -7,7 +7,7 @@ public struct TransferRate: Sendable, Hashable, Comparable, Codable {
     /// Whole kilobytes of 1024 bytes, as the server counts in MAX_RATE.
     public var kilobytesPerSecond: Int
 
-    public init(kilobytesPerSecond: Int) {
+    private init(kilobytesPerSecond: Int) {
         self.kilobytesPerSecond = kilobytesPerSecond
     }
 

@@ -54,6 +54,16 @@ struct LoginRefusalTests {
         #expect(refusal.server == server)
     }
 
+    @Test("is taken apart at bytes: a combining character makes one character with the space before it")
+    func combining() {
+        let refusal = LoginRefusal("FATAL:  28000: \u{301}a\r\nDETAIL:  \u{301}b\nHINT:  \u{301}c\nLOCATION:  \u{301}d")
+        #expect(
+            refusal.server
+                == ServerMessage(
+                    severity: "FATAL", sqlState: "28000", message: "\u{301}a\r", detail: "\u{301}b", hint: "\u{301}c"))
+        #expect(refusal.text == "FATAL:  \u{301}a\r\nDETAIL:  \u{301}b\nHINT:  \u{301}c")
+    }
+
     @Test("of several hosts is kept whole, and the last refusal is the one that counts")
     func several() {
         let refusal = LoginRefusal(

@@ -7,20 +7,21 @@ func fuzzNotices(_ bytes: [UInt8]) {
     let text = String(decoding: bytes, as: UTF8.self)
     checkPrinted(text)
     let refusal = LoginRefusal(text)
-    let lines = text.split(separator: "\n"), kept = refusal.text.split(separator: "\n")
-    precondition(!kept.contains { $0.hasPrefix("LOCATION:  ") }, "a place in the server's source code is kept")
+    // At bytes: a line may end in \r, which is one character with what ends the line.
+    let lines = text.bytesOfLines, kept = refusal.text.bytesOfLines, location = "LOCATION:  ".utf8
+    precondition(!kept.contains { $0.starts(with: location) }, "a place in the server's source code is kept")
     precondition(kept.count <= lines.count, "lines out of nothing")
     precondition(refusal.text.utf8.count <= text.utf8.count, "more than was said")
     guard let server = refusal.server else {
-        precondition(kept == lines.filter { !$0.hasPrefix("LOCATION:  ") }, "other words than those that were said")
+        precondition(kept == lines.filter { !$0.starts(with: location) }, "other words than those that were said")
         return
     }
     let state = Array((server.sqlState ?? "").utf8)
     precondition(
         state.count == 5 && state.allSatisfy { (48...57).contains($0) || (65...90).contains($0) }, "no SQLSTATE")
-    precondition(text.contains(server.message), "a message that nobody sent")
+    precondition(text.utf8.contains(server.message.utf8), "a message that nobody sent")
     for part in [server.severity, server.message, server.detail ?? "", server.hint ?? ""] {
-        precondition(!part.contains("\n"), "a part of several lines")
+        precondition(!part.utf8.contains(UInt8(ascii: "\n")), "a part of several lines")
     }
     // Taken apart again there is no SQLSTATE to be found but one that stands in a message.
     precondition(LoginRefusal(refusal.text).text.utf8.count <= refusal.text.utf8.count)
@@ -35,7 +36,7 @@ private func checkPrinted(_ text: String) {
         }
         precondition(!isRaw, "a control character is shown as it is")
     }
-    precondition(!line.contains("\n"), "a line of several lines")
+    precondition(!line.utf8.contains(UInt8(ascii: "\n")), "a line of several lines")
     let lines = message.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).dropFirst()
     precondition(
         lines.allSatisfy { $0.isEmpty || $0.starts(with: PrintedText.indent.unicodeScalars) },
@@ -59,4 +60,9 @@ func fuzzPidFile(_ bytes: [UInt8]) {
     precondition(PostmasterFile(written) == file, "another file when it is read again")
     // One that is not written to the end is none yet.
     precondition(PostmasterFile(lines.prefix(5).joined(separator: "\n")) == nil, "half a file is read")
+}
+
+extension String {
+    /// Its lines, without empty ones.
+    fileprivate var bytesOfLines: [[UInt8]] { utf8.split(separator: UInt8(ascii: "\n")).map(Array.init) }
 }

@@ -70,7 +70,7 @@ struct Verdict {
                     Complaint(kind: "raw bytes on \(name)", what: String(decoding: around, as: UTF8.self)))
             }
             let text = String(decoding: bytes, as: UTF8.self)
-            if text.split(separator: "\n").contains(where: { $0.hasPrefix(Self.forged) }) {
+            if text.utf8.split(separator: UInt8(ascii: "\n")).contains(where: { $0.starts(with: Self.forged.utf8) }) {
                 found.append(Complaint(kind: "a forged line on \(name)"))
             }
             if text.contains(Teller.password) { found.append(Complaint(kind: "the password on \(name)")) }
