@@ -6,37 +6,59 @@ import Understudy
 @Suite("The program")
 struct ProgramTests {
     private func run(_ line: String...) async -> (status: Int32, output: String, errors: String) {
+        await run(line)
+    }
+
+    private func run(
+        _ line: [String], environment: [String: String] = [:]
+    ) async -> (status: Int32, output: String, errors: String) {
         let recorder = Recorder()
         let program = Program(
-            users: ClonePlanTests.user, write: { recorder.write($0, $1) }, errorsAreTerminal: false)
-        let status = await program.run(line)
+            calledAs: line[0], users: ClonePlanTests.user, environment: { environment[$0] },
+            write: { recorder.write($0, $1) }, errorsAreTerminal: false)
+        let status = await program.run(Array(line.dropFirst()))
         return (status, recorder.output, recorder.errors)
     }
 
     @Test("versions are on standard output, in the form that callers read")
     func versions() async {
-        #expect(
-            await run("/usr/lib/postgresql/15/bin/pg_basebackup", "--version")
-                == (0, "pg_basebackup (PostgreSQL) 19.0 (Understudy 0.1.0)\n", ""))
-        #expect(
-            await run("understudy", "basebackup", "-V")
-                == (0, "understudy-basebackup (PostgreSQL) 19.0 (Understudy 0.1.0)\n", ""))
-        #expect(
-            await run("/usr/bin/pg_receivewal", "-V")
-                == (0, "pg_receivewal (PostgreSQL) 19.0 (Understudy 0.1.0)\n", ""))
-        #expect(
-            await run("pg_receivexlog", "--version")
-                == (0, "pg_receivexlog (PostgreSQL) 19.0 (Understudy 0.1.0)\n", ""))
-        #expect(
-            await run("understudy", "receivewal", "--version")
-                == (0, "understudy-receivewal (PostgreSQL) 19.0 (Understudy 0.1.0)\n", ""))
-        for words in [["--version"], ["-V"], ["clone", "-V"]] {
-            let recorder = Recorder()
-            let program = Program(
-                users: ClonePlanTests.user, write: { recorder.write($0, $1) }, errorsAreTerminal: false)
-            #expect(await program.run(["understudy"] + words) == 0)
-            #expect(recorder.output == "understudy 0.1.0 (for PostgreSQL 9.3 to 19)\n")
+        for (line, name) in [
+            (["/usr/bin/pg_basebackup", "--version"], "pg_basebackup"),
+            (["understudy", "basebackup", "-V"], "understudy-basebackup"),
+            (["/usr/bin/pg_receivewal", "-V"], "pg_receivewal"),
+            (["pg_receivexlog", "--version"], "pg_receivexlog"),
+            (["understudy", "receivewal", "--version"], "understudy-receivewal"),
+        ] {
+            #expect(await run(line) == (0, "\(name) (PostgreSQL) 18.99 (Understudy 0.1.0)\n", ""))
         }
+        for words in [["--version"], ["-V"], ["clone", "-V"]] {
+            #expect(await run(["understudy"] + words) == (0, "understudy 0.1.0 (for PostgreSQL 9.3 to 19)\n", ""))
+        }
+    }
+
+    @Test("the version is that of the environment, of the link's name, or of its folder")
+    func chosenVersions() async {
+        let chosen = [StockVersion.variable: "16.4"]
+        for (path, environment, version) in [
+            ("/usr/lib/postgresql/15/bin/pg_basebackup-14", chosen, "16.4"),
+            ("/usr/lib/postgresql/15/bin/pg_basebackup-14", [:], "14.99"),
+            ("/usr/lib/postgresql/15/bin/pg_basebackup", [:], "15.99"),
+            ("/usr/lib/postgresql/15/bin/pg_basebackup", [StockVersion.variable: ""], "15.99"),
+            ("/usr/lib/postgresql/9.6/bin/pg_basebackup-9.5.25", [:], "9.5.25"),
+        ] {
+            #expect(
+                await self.run([path, "-V"], environment: environment)
+                    == (0, "pg_basebackup (PostgreSQL) \(version) (Understudy 0.1.0)\n", ""))
+        }
+        #expect(
+            await run(["pg_receivewal", "-V"], environment: [StockVersion.variable: "new"]) == (
+                1, "",
+                """
+                pg_receivewal: error: invalid value "new" of the environment variable UNDERSTUDY_PG_VERSION
+                pg_receivewal: hint: Set it to a version of PostgreSQL, such as 15.18, or unset it.
+
+                """
+            ))
     }
 
     @Test("help is on standard output")
@@ -149,6 +171,7 @@ struct ProgramTests {
         "a link stands for a command, whatever directory it lies in",
         arguments: [
             ("pg_basebackup", .baseBackup), ("/usr/bin/pg_receivewal", .receiveWAL), ("./pg_receivexlog", .receiveXLOG),
+            ("/x/pg_basebackup-9.6", .baseBackup), ("pg_basebackup-new", .understudy), ("pg_basebackup-", .understudy),
             ("understudy", .understudy), ("/opt/pg_basebackup/understudy", .understudy), ("", .understudy),
         ] as [(String, Personality)])
     func links(path: String, personality: Personality) {

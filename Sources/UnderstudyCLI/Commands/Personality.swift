@@ -21,9 +21,10 @@ struct Personality: Sendable, Equatable {
         self.commandName = commandName
     }
 
-    /// - Parameter path: The first word of the command line, with or without folders.
+    /// - Parameter path: The first word of the command line, with or without folders. A link's name may end in a version:
+    ///   see ``StockVersion``.
     init(calledAs path: String) {
-        let name = path.pathComponents.last.map(String.init) ?? ""
+        let name = (StockVersion.link(path)?.name ?? path.pathComponents.last).map(String.init) ?? ""
         let command = Command.all.first { $0.links.contains(name) }
         self = command.map { Personality(program: name, commandName: $0.name) } ?? .understudy
     }
@@ -37,11 +38,10 @@ struct Personality: Sendable, Equatable {
 
     /// What `--version` prints for a command that takes the place of a stock program.
     ///
-    /// Callers look for `NAME (PostgreSQL) X.Y`, and want an X.Y no less than their server's; some take the second
-    /// word, so that NAME is one word.
-    func stockVersion(of command: Command) -> String {
+    /// Callers look for `NAME (PostgreSQL) X.Y`; some take the second word, so that NAME is one word.
+    func versionText(of command: Command, _ version: StockVersion) -> String {
         let name = self == .understudy ? "\(program)-\(command.name)" : program
-        return "\(name) (PostgreSQL) \(Version.newestServer).0 (Understudy \(Version.understudy))"
+        return "\(name) (PostgreSQL) \(version.text) (Understudy \(Version.understudy))"
     }
 
     /// The label of a backup without one of its own.

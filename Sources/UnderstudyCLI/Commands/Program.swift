@@ -20,14 +20,19 @@ public struct Program: Sendable {
         let output = StandardOutput(program: Personality(calledAs: arguments.first ?? "").program)
         let executor = CallingThread()
         let program = Program(
-            users: .system, write: output.write, errorsAreTerminal: StandardStreams.errorsAreTerminal,
+            calledAs: arguments.first ?? "", users: .system, environment: environmentVariable, write: output.write,
+            errorsAreTerminal: StandardStreams.errorsAreTerminal,
             output: output, executor: executor)
-        let status = executor.run { await program.run(arguments) }
+        let status = executor.run { await program.run(Array(arguments.dropFirst())) }
         output.drain()
         return status
     }
 
+    /// The first word of the command line, with or without folders.
+    var calledAs: String
     var users: Users
+    /// Gives the value of a variable.
+    var environment: @Sendable (String) -> String?
     var write: @Sendable (Console.Stream, String) -> Void
     var errorsAreTerminal: Bool
     /// What `write` writes to, where that is queued while the work runs.
@@ -35,14 +40,14 @@ public struct Program: Sendable {
     /// Where the work runs; nil for Swift's own threads.
     var executor: (any TaskExecutor)?
 
-    func run(_ arguments: [String]) async -> Int32 {
-        let personality = Personality(calledAs: arguments.first ?? "")
+    /// - Parameter words: The command line after its first word.
+    func run(_ words: [String]) async -> Int32 {
+        let personality = Personality(calledAs: calledAs)
         let console = Console(program: personality.program, verbose: false, write: write)
         // What is not UTF-8 has been repaired, and would name another file than the one that was meant.
-        if arguments.contains(where: { $0.unicodeScalars.contains("\u{FFFD}") }) {
+        if words.contains(where: { $0.unicodeScalars.contains("\u{FFFD}") }) {
             return fail(UsageError("a command-line argument is not valid UTF-8"), console: console)
         }
-        let words = Array(arguments.dropFirst())
         if let command = personality.command { return await command.run(self, words, personality) }
         return await understudy(words, console: console)
     }

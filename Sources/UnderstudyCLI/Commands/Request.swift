@@ -38,7 +38,12 @@ extension Program {
             case .run(let plan): return await body(plan)
             case .help: console.output(command.helpText(as: personality))
             case .version:
-                console.output(command.links.isEmpty ? Version.text : personality.stockVersion(of: command))
+                guard !command.links.isEmpty else {
+                    console.output(Version.text)
+                    return ExitStatus.success
+                }
+                let version = try StockVersion.chosen(calledAs: calledAs, environment: environment)
+                console.output(personality.versionText(of: command, version))
             }
             return ExitStatus.success
         } catch {
