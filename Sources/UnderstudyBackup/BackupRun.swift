@@ -98,7 +98,8 @@ package final class BackupRun: @unchecked Sendable {
         let wal = try prepareWAL(server)
         let source = makeSource(
             SourceContext(
-                session: session, server: server, options: options, parameters: parameters, interrupt: interrupt,
+                session: session, server: server, options: options, wantsTablespaceMap: target.wantsTablespaceMap,
+                parameters: parameters, interrupt: interrupt,
                 meter: meter, logger: logger))
         let start = try source.start()
         note(start)

@@ -14,7 +14,6 @@ extension BaseBackup {
     public func run(
         into target: Target, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
     ) async throws(UnderstudyError) -> BackupResult {
-        guard case .directory(let path) = target else { throw UnderstudyError(.options, "unknown target") }
         let interrupt = Interrupt(), hurry = Interrupt()
         let meter = ProgressMeter(progress)
         meter.start()
@@ -23,7 +22,7 @@ extension BaseBackup {
                 "backup", interrupt: interrupt, also: hurry, failure: { UnderstudyError($0) }
             ) {
                 () throws(UnderstudyError) in
-                let target = DirectoryTarget(path: path, options: options, interrupt: interrupt, logger: logger)
+                let target = makeTarget(target, interrupt)
                 let run = BackupRun(
                     options: options, target: target, parameters: try ConnectionParameters(reading: source),
                     interrupt: interrupt,
@@ -45,6 +44,14 @@ extension BaseBackup {
         } catch {
             meter.finish(.failed)
             throw error
+        }
+    }
+
+    private func makeTarget(_ target: Target, _ interrupt: Interrupt) -> any BackupTarget {
+        switch target {
+        case .directory(let path):
+            DirectoryTarget(path: path, options: options, interrupt: interrupt, logger: logger)
+        case .tarFiles(let path): TarTarget(path: path, options: options, interrupt: interrupt, logger: logger)
         }
     }
 }

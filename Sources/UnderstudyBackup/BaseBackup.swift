@@ -187,6 +187,9 @@ extension BaseBackup {
     public enum Target: Sendable, Equatable {
         /// A directory in plain format: absent, or empty. Missing parents are created.
         case directory(String)
+        /// A directory, absent or empty, for archives in tar format: base.tar, OID.tar for each tablespace, pg_wal.tar
+        /// (before 10: pg_xlog.tar) if WAL is streamed, and backup_manifest beside them.
+        case tarFiles(String)
     }
 }
 

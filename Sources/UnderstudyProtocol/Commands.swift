@@ -63,6 +63,8 @@ package struct BaseBackupCommand: Sendable, Equatable {
     package var includeWAL = false
     /// Does not wait until the archiver has stored the WAL.
     package var noWaitForArchive = false
+    /// Asks for a file `tablespace_map` in place of links.
+    package var tablespaceMap = false
     /// Kilobytes per second.
     package var maxRate: Int?
     package var verifyChecksums = true
@@ -85,6 +87,7 @@ package struct BaseBackupCommand: Sendable, Equatable {
         if includeWAL { options.append("WAL") }
         if noWaitForArchive { options.append("WAIT 0") }
         if let maxRate { options.append("MAX_RATE \(maxRate)") }
+        if tablespaceMap { options.append("TABLESPACE_MAP") }
         if !verifyChecksums { options.append("VERIFY_CHECKSUMS 0") }
         if let manifestChecksum {
             options.append("MANIFEST '\(manifestForceEncode ? "force-encode" : "yes")'")
@@ -101,6 +104,7 @@ package struct BaseBackupCommand: Sendable, Equatable {
         if includeWAL { words.append("WAL") }
         if noWaitForArchive { words.append("NOWAIT") }
         if let maxRate, version.limitsBackupRate { words.append("MAX_RATE \(maxRate)") }
+        if tablespaceMap, version.hasTablespaceMap { words.append("TABLESPACE_MAP") }
         if !verifyChecksums && version.verifiesPageChecksums { words.append("NOVERIFY_CHECKSUMS") }
         if let manifestChecksum, version.hasManifest {
             words.append("MANIFEST '\(manifestForceEncode ? "force-encode" : "yes")'")

@@ -22,10 +22,7 @@ import UnderstudyTestSupport
     ) async throws {
         let around = try Surroundings()
         var played = PlayedServer(version)
-        let link = Array("pg_tblspc/16385\0".utf8)
-        let places = stride(from: 0, to: played.archives[1].count, by: 512)
-        let header = try #require(places.first { played.archives[1][$0...].starts(with: link) })
-        played.archives[1].removeSubrange(header..<header + 512)
+        try played.removeLink()
         let server = try played.serve()
         _ = try await around.backup(server).run(into: .directory(around.target))
         #expect(try FileTree.linkTarget("\(around.target)/pg_tblspc/16385") == around.space)
@@ -138,6 +135,22 @@ import UnderstudyTestSupport
         try await expectRefused(what)
     }
 
+    /// There a tablespace map is asked for.
+    @Test(arguments: AttackOnVersion.all((names + kinds + sizes).filter { $0.testDescription != "a tablespace map" }))
+    func `it is refused where archives are kept as such, too`(what: AttackOnVersion) async throws {
+        var played = PlayedServer(what.version)
+        // It was asked for a map in place of links.
+        try played.removeLink()
+        what.attack.make(&played)
+        let server = try played.serve()
+        let around = try Surroundings()
+        let error = await #expect(throws: UnderstudyError.self) {
+            try await around.backup(server).run(into: .tarFiles(around.target))
+        }
+        #expect(what.attack.codes.contains(try #require(error?.code)), "\(error as Any)")
+        around.expectUntouched("\(error as Any)")
+    }
+
     /// By a user that such a directory is closed to; root would not notice.
     @Test(arguments: ["0000000 ", "0000600 ", "0000500 ", "0000300 "])
     func `a directory that is closed to its owner goes with the rest`(mode: String) throws {
@@ -181,4 +194,15 @@ import UnderstudyTestSupport
         #expect(try FileTree.mode("\(around.target)/open") == (mode == "0700" ? 0o700 : 0o750))
         #expect(try FileTree.mode("\(around.target)/open/all") == (mode == "0700" ? 0o600 : 0o640))
     }
+}
+
+extension PlayedServer {
+    /// As if the tablespace were dropped meanwhile.
+    mutating func removeLink() throws {
+        let link = Array("pg_tblspc/16385\0".utf8)
+        let places = stride(from: 0, to: archives[1].count, by: 512)
+        let header = try #require(places.first { archives[1][$0...].starts(with: link) })
+        archives[1].removeSubrange(header..<header + 512)
+    }
+
 }

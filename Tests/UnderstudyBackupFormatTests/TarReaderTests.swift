@@ -15,18 +15,17 @@ import UnderstudyTestSupport
 
     @Test func `members are told as their headers have them`() throws {
         let members = try TarRecorder.read(Self.sample)
-        func path(_ name: String) throws -> MemberPath { try MemberPath(name) }
-        let time: Int64 = 0o15_300_664_701
+        func entry(_ name: String, _ kind: TarEntry.Kind, _ mode: UInt16, size: UInt64 = 0) throws -> TarEntry {
+            TarEntry(
+                path: try MemberPath(name), kind: kind, mode: mode, size: size, modificationTime: 0o15_300_664_701,
+                user: 0o1750, group: 0o1750)
+        }
         #expect(
-            members.map(\.entry) == [
-                TarEntry(path: try path("base"), kind: .directory, mode: 0o700, modificationTime: time),
-                TarEntry(path: try path("base/empty"), kind: .file, mode: 0o600, modificationTime: time),
-                TarEntry(path: try path("base/few"), kind: .file, mode: 0o600, size: 3, modificationTime: time),
-                TarEntry(path: try path("base/block"), kind: .file, mode: 0o600, size: 512, modificationTime: time),
-                TarEntry(
-                    path: try path("pg_tblspc/1"), kind: .symbolicLink(target: [UInt8](ascii: "/srv/ts")), mode: 0o777,
-                    modificationTime: time),
-                TarEntry(path: try path("base/more"), kind: .file, mode: 0o600, size: 1300, modificationTime: time),
+            try members.map(\.entry) == [
+                entry("base", .directory, 0o700), entry("base/empty", .file, 0o600),
+                entry("base/few", .file, 0o600, size: 3), entry("base/block", .file, 0o600, size: 512),
+                entry("pg_tblspc/1", .symbolicLink(target: [UInt8](ascii: "/srv/ts")), 0o777),
+                entry("base/more", .file, 0o600, size: 1300),
             ])
         #expect(members.map(\.content.count) == [0, 0, 3, 512, 0, 1300])
         #expect(members[5].content == (0..<1300).map { UInt8(truncatingIfNeeded: $0) })

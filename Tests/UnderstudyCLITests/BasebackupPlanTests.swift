@@ -149,8 +149,7 @@ struct BasebackupPlanTests {
     @Test(
         "what is not there yet is recognized and says so",
         arguments: [
-            ("-D d -F t", "tar format is not supported yet"),
-            ("-D - -Ftar -X fetch", "tar format is not supported yet"),
+            ("-D - -Ftar -X fetch", "a backup to standard output is not supported yet"),
             ("-D -", "a backup to standard output is not supported yet"),
             ("-D d -z", "compression is not supported yet"),
             ("-D d -Z 9", "compression is not supported yet"),
@@ -162,6 +161,19 @@ struct BasebackupPlanTests {
         let error = #expect(throws: UsageError.self) { try plan(line) }
         #expect(error?.message == message)
         #expect(error?.hint != nil)
+    }
+
+    @Test("tar format has no directories to choose; through the link -T changes nothing there, as with the stock tool")
+    func tarFormat() throws {
+        #expect(try plan("-D d").isTar == false)
+        for word in ["t", "tar"] { #expect(try plan("-D d -F \(word)").isTar) }
+        for personality in [Personality.understudy, .baseBackup] {
+            let error = #expect(throws: UsageError.self) { try plan("-D d -F t --waldir /w", as: personality) }
+            #expect(error?.message == "WAL directory location can only be specified in plain mode")
+        }
+        let error = #expect(throws: UsageError.self) { try plan("-D d -F t -T /a=/b") }
+        #expect(error?.message == "tablespaces can be mapped to directories only in plain mode")
+        #expect(try plan("-D d -F t -T /a=/b", as: .baseBackup).options.tablespaceMappings.isEmpty)
     }
 
     @Test("an unknown option is getopt's complaint")

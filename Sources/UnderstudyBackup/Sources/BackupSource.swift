@@ -62,6 +62,8 @@ package struct SourceContext {
     package var session: Session
     package var server: ServerFacts
     package var options: BaseBackup.Options
+    /// See ``BackupTarget/wantsTablespaceMap``.
+    package var wantsTablespaceMap: Bool
     /// Pinned to the server of the session, for further connections.
     package var parameters: ConnectionParameters
     package var interrupt: Interrupt

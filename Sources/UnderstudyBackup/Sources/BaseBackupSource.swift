@@ -25,7 +25,9 @@ final class BaseBackupSource: BackupSource {
         logger.info("initiating base backup, waiting for checkpoint to complete")
         context.meter.enter(.checkpoint)
         expectSilence()
-        do throws(ConnectionError) { try session.send(options.command.text(for: version)) } catch {
+        var command = options.command
+        command.tablespaceMap = context.wantsTablespaceMap
+        do throws(ConnectionError) { try session.send(command.text(for: version)) } catch {
             throw UnderstudyError(error)
         }
         let position = try session.nextRows { rows throws(ProtocolError) in try BackupPosition(rows) }

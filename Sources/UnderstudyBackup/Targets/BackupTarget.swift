@@ -44,6 +44,9 @@ package protocol BackupTarget: AnyObject, Sendable {
     /// The history file that came with the WAL; nil if none did.
     func history(of timeline: TimelineID) throws(UnderstudyError) -> [UInt8]?
 
+    /// Whether the server has to list the places of tablespaces in a file `tablespace_map`, instead of sending links.
+    var wantsTablespaceMap: Bool { get }
+
     /// Whether edits must be added before the members come, because they are made on the way.
     var takesEditsFirst: Bool { get }
 

@@ -20,8 +20,7 @@ struct DirectoryFeeder: MemberFeeder {
     private var root: MemberRoot.Open
     private var filler: BatchFiller<DirectoryOutput>
     private var isFile = false
-    /// The single directory at the top of a tablespace's archive.
-    private var versionDirectory: [UInt8]?
+    private var memberCheck: MemberCheck
     /// The number of archives whose directories may still be open because writes to them are pending.
     private var archivesUnderWay = 0
 
@@ -35,6 +34,7 @@ struct DirectoryFeeder: MemberFeeder {
         walRoot = if let wal = layout.wal { try wal.open() } else { nil }
         self.notes = notes
         root = dataRoot
+        memberCheck = MemberCheck(rules: layout.rules)
         self.filler = filler
     }
 
@@ -44,7 +44,7 @@ struct DirectoryFeeder: MemberFeeder {
             archivesUnderWay = 0
         }
         archivesUnderWay += 1
-        versionDirectory = nil
+        memberCheck.beginArchive(isOfTablespace: archive.oid != nil)
         root = if let oid = archive.oid { try layout.tablespaces[oid]!.open() } else { dataRoot }
     }
 
@@ -54,7 +54,8 @@ struct DirectoryFeeder: MemberFeeder {
 
     mutating func begin(_ entry: TarEntry) throws(UnderstudyError) {
         isFile = false
-        try check(entry)
+        try memberCheck.check(entry)
+        if root.manifestPrefix == nil { try checkLink(entry) }
         switch entry.kind {
         case .file:
             isFile = true
@@ -62,7 +63,7 @@ struct DirectoryFeeder: MemberFeeder {
         case .directory:
             do throws(FileIOError) { try makeDirectory(entry) } catch { throw UnderstudyError(error) }
         case .symbolicLink:
-            guard root.manifestPrefix == nil, let place = tablespacePlace(entry.path), place.isItself,
+            guard root.manifestPrefix == nil, let place = entry.path.tablespacePlace, place.isItself,
                 let target = layout.links[place.oid]
             else {
                 throw UnderstudyError(
@@ -86,26 +87,10 @@ struct DirectoryFeeder: MemberFeeder {
 
     // MARK: - Checks
 
-    private mutating func check(_ entry: TarEntry) throws(UnderstudyError) {
-        let isOfTablespace = root.manifestPrefix != nil
-        if let flaw = layout.rules.flaw(of: entry.path, entry.kind, in: isOfTablespace ? .tablespace : .data) {
-            throw UnderstudyError(.protocolViolation, "server sent \"\(entry.path)\" unasked", detail: flaw)
-        }
-        guard isOfTablespace else { return try checkLink(entry) }
-        let directory = layout.rules.versionDirectory(of: entry.path)
-        if let versionDirectory, versionDirectory != directory {
-            throw UnderstudyError(
-                .protocolViolation,
-                "server sent \"\(entry.path)\" in the archive of a tablespace that has directory \"\(MemberPath.escaped(versionDirectory))\"",
-                detail: "A server sends its own directory of a tablespace alone.")
-        }
-        versionDirectory = directory
-    }
-
     /// At the path of a tablespace that lies elsewhere, only its link may come; at that of an in-place one, its
     /// directory.
     private func checkLink(_ entry: TarEntry) throws(UnderstudyError) {
-        guard let (oid, isAtPlace) = tablespacePlace(entry.path) else { return }
+        guard let (oid, isAtPlace) = entry.path.tablespacePlace else { return }
         if layout.links[oid] != nil {
             if isAtPlace, case .symbolicLink = entry.kind { return }
         } else if layout.premade.contains("pg_tblspc/\(oid)") {
@@ -153,18 +138,5 @@ struct DirectoryFeeder: MemberFeeder {
 
     private func isOfWALDirectory(_ path: MemberPath) -> Bool {
         root.manifestPrefix == nil && (path.isBeneath(layout.walName) || path.string == "\(layout.walName)")
-    }
-
-    /// The OID if the path is `pg_tblspc/OID` or beneath it, and whether it is that path itself.
-    private func tablespacePlace(_ path: MemberPath) -> (oid: UInt32, isItself: Bool)? {
-        let parent = "pg_tblspc" as StaticString
-        guard path.isBeneath(parent) else { return nil }
-        let rest = path.bytes.dropFirst(parent.utf8CodeUnitCount + 1)
-        let name = rest.prefix { $0 != UInt8(ascii: "/") }
-        // Only in the server's spelling.
-        guard let oid = UInt32(String(decoding: name, as: UTF8.self)), "\(oid)".utf8.elementsEqual(name) else {
-            return nil
-        }
-        return (oid, name.count == rest.count)
     }
 }

@@ -26,6 +26,8 @@ struct DirectoryOutput: MemberOutput, ~Copyable {
     mutating func close() throws(FileIOError) {
         try file.take()?.finish(sync: sync)
     }
+
+    mutating func finish() {}
 }
 
 /// The manifest of a backup in a directory, under a temporary name.

@@ -20,6 +20,8 @@ struct MemberRules: Sendable {
     private let version: ServerVersion
     /// Whether the server was asked to include the WAL.
     private let includesWAL: Bool
+    /// Whether the server was asked for a tablespace_map, in place of links.
+    private let hasTablespaceMap: Bool
     private let walName: [UInt8]
     /// `PG_15_`, before the catalog version.
     private let tablespacePrefix: [UInt8]
@@ -32,12 +34,13 @@ struct MemberRules: Sendable {
     private let emptied: [[UInt8]]
     private let emptiesEverywhere: Bool
 
-    init(version: ServerVersion, includesWAL: Bool) {
+    init(version: ServerVersion, includesWAL: Bool, hasTablespaceMap: Bool = false) {
         func from(_ number: Int, _ names: String...) -> [[UInt8]] {
             version.number >= number ? names.map { Array($0.utf8) } : []
         }
         self.version = version
         self.includesWAL = includesWAL
+        self.hasTablespaceMap = hasTablespaceMap
         walName = Array(version.walDirectoryName.utf8)
         tablespacePrefix = Array("PG_\(version.major)_".utf8)
         names =
@@ -92,9 +95,11 @@ struct MemberRules: Sendable {
             || isAtTop && Self.has(namesAtTop, name)
     }
 
-    /// Whether it is the backup_label that the server writes for this backup.
+    /// Whether it is the backup_label or the tablespace_map that the server writes for this backup.
     private func isOwnLabel(_ parts: [Name], _ kind: TarEntry.Kind, _ archive: Archive) -> Bool {
-        archive == .data && kind == .file && parts.count == 1 && parts[0].elementsEqual("backup_label".utf8)
+        archive == .data && kind == .file && parts.count == 1
+            && (parts[0].elementsEqual("backup_label".utf8)
+                || hasTablespaceMap && parts[0].elementsEqual("tablespace_map".utf8))
     }
 
     /// Known files must arrive as files: anything else in their place would stop the copy's server, or be read.

@@ -11,6 +11,8 @@ protocol MemberOutput: ~Copyable, SendableMetatype {
     mutating func write(_ bytes: RawSpan) throws(FileIOError)
     /// Ends the open file.
     mutating func close() throws(FileIOError)
+    /// Nothing more will come.
+    mutating func finish() throws(FileIOError)
 }
 
 /// One writer: passes files through both stages.
@@ -44,13 +46,18 @@ struct FileWriter<Output: MemberOutput & ~Copyable>: ~Copyable {
                 case .close:
                     try checkInterrupt()
                     try output.close()
-                    if let file = file.take() { digest.end(file.manifestPath, size: file.size) }
+                    guard let file = file.take(), let path = file.manifestPath else { continue }
+                    digest.end(path, size: file.size)
                 }
             }
         } catch { throw UnderstudyError(error) }
     }
 
+    mutating func finish() throws(UnderstudyError) {
+        do throws(FileIOError) { try output.finish() } catch { throw UnderstudyError(error) }
+    }
+
     private func checkInterrupt() throws(FileIOError) {
-        if let interrupt, interrupt.isRaised { throw .interrupted(file.map { "\($0.manifestPath)" } ?? "") }
+        if let interrupt, interrupt.isRaised { throw .interrupted(file?.manifestPath.map { "\($0)" } ?? "") }
     }
 }

@@ -11,8 +11,8 @@ enum WriteCommand<Place: Sendable>: Sendable {
 
 /// A file to be written.
 struct FileToWrite<Place: Sendable>: Sendable {
-    /// Its path in the backup manifest, relative to the data directory.
-    var manifestPath: MemberPath
+    /// Its path in the backup manifest, relative to the data directory; nil for what no manifest lists.
+    var manifestPath: MemberPath?
     var size: UInt64
     /// Where the output puts it.
     var place: Place

@@ -31,17 +31,20 @@ final class WritePool<Output: MemberOutput & ~Copyable>: Sendable {
     /// 24 MiB: two blocks for each writer, and the rest to fill meanwhile.
     private let blockCount = 12
     private let blockSize = 2 << 20
-    private let writerCount = 2
+    private let writerCount: Int
 
     /// - Parameters:
     ///   - observer: Sees every file on its way to the output.
+    ///   - writers: One keeps the order of files; with two, large ones overtake others.
     ///   - makeOutput: The output of one writer, made on its thread.
     ///   - interrupt: Checked before each file.
     init(
-        observer: MemberObserver, makeOutput: @escaping @Sendable () -> Output, interrupt: Interrupt? = nil,
+        observer: MemberObserver, writers: Int = 2, makeOutput: @escaping @Sendable () -> Output,
+        interrupt: Interrupt? = nil,
         onFailure: @escaping @Sendable () -> Void
     ) {
-        state = Monitor(State(lanes: Array(repeating: Lane(), count: writerCount)))
+        writerCount = writers
+        state = Monitor(State(lanes: Array(repeating: Lane(), count: writers)))
         blocks = BlockPool(blocks: blockCount, blockSize: blockSize)
         self.observer = observer
         self.makeOutput = makeOutput
@@ -130,6 +133,8 @@ final class WritePool<Output: MemberOutput & ~Copyable>: Sendable {
                 }
                 blocks.give(back: batch.block)
             }
+            guard state.read({ $0.failure == nil }) else { return }
+            do throws(UnderstudyError) { try writer.finish() } catch { fail(error) }
         } catch {
             fail(UnderstudyError(error))
             while let batch = next(lane) { blocks.give(back: batch.block) }

@@ -15,13 +15,21 @@ package struct TarEntry: Hashable, Sendable {
     package var size: UInt64
     /// Seconds since 1970-01-01 00:00:00 UTC.
     package var modificationTime: Int64
+    /// The server's user and group.
+    package var user: UInt32
+    package var group: UInt32
 
-    package init(path: MemberPath, kind: Kind, mode: UInt16, size: UInt64 = 0, modificationTime: Int64 = 0) {
+    package init(
+        path: MemberPath, kind: Kind, mode: UInt16, size: UInt64 = 0, modificationTime: Int64 = 0, user: UInt32 = 0,
+        group: UInt32 = 0
+    ) {
         self.path = path
         self.kind = kind
         self.mode = mode
         self.size = size
         self.modificationTime = modificationTime
+        self.user = user
+        self.group = group
     }
 }
 

@@ -9,22 +9,31 @@ import UnderstudyWAL
 enum TarHeader {
     static let size = 512
 
-    private static let name = 0..<100
-    private static let mode = 100..<108
-    private static let length = 124..<136
-    private static let modified = 136..<148
-    private static let checksum = 148..<156
-    private static let type = 156
-    private static let linkName = 157..<257
-    private static let magic = 257..<265
-    private static let prefix = 345..<500
+    static let name = 0..<100
+    static let mode = 100..<108
+    static let user = 108..<116
+    static let group = 116..<124
+    static let length = 124..<136
+    static let modified = 136..<148
+    static let checksum = 148..<156
+    static let type = 156
+    static let linkName = 157..<257
+    /// The magic number and the version.
+    static let magic = 257..<265
+    static let userName = 265..<297
+    static let groupName = 297..<329
+    static let deviceMajor = 329..<337
+    static let deviceMinor = 337..<345
+    static let prefix = 345..<500
+
+    static let magicBytes = Array("ustar\0".utf8) + Array("00".utf8)
 
     /// - Parameters:
     ///   - header: 512 bytes that are not all zero.
     ///   - offset: The header's offset in the archive, for error messages.
     static func decode(_ header: RawSpan, at offset: UInt64) throws(BackupFormatError) -> TarEntry {
         try verifyChecksum(header, at: offset)
-        guard header.extracting(magic).array == Array("ustar\0".utf8) + Array("00".utf8) else {
+        guard header.extracting(magic).array == magicBytes else {
             throw damaged(at: offset, "It is not a POSIX ustar header.")
         }
         let (path, hasTrailingSlash) = try self.path(header, at: offset)
@@ -57,7 +66,8 @@ enum TarHeader {
         }
         return TarEntry(
             path: path, kind: kind, mode: UInt16(truncatingIfNeeded: mode & 0o7777), size: size,
-            modificationTime: Int64(modified))
+            modificationTime: Int64(modified), user: owner(header.extracting(user), at: offset),
+            group: owner(header.extracting(group), at: offset))
     }
 
     private static func path(_ header: RawSpan, at offset: UInt64) throws(BackupFormatError) -> (MemberPath, Bool) {
@@ -77,13 +87,23 @@ enum TarHeader {
 
     private static func verifyChecksum(_ header: RawSpan, at offset: UInt64) throws(BackupFormatError) {
         let expected = try number(header.extracting(checksum), "checksum", at: offset)
-        // The sum is computed with spaces in place of the checksum.
-        var sum = UInt64(checksum.count) * UInt64(UInt8(ascii: " "))
-        for index in 0..<checksum.lowerBound { sum += UInt64(header.byte(at: index)) }
-        for index in checksum.upperBound..<size { sum += UInt64(header.byte(at: index)) }
+        let sum = sum(header)
         guard sum == expected else {
             throw damaged(at: offset, "Its checksum is \(sum), and should be \(expected).")
         }
+    }
+
+    /// The checksum of a header: the sum of its bytes, with spaces in place of the checksum.
+    static func sum(_ header: RawSpan) -> UInt64 {
+        var sum = UInt64(checksum.count) * UInt64(UInt8(ascii: " "))
+        for index in 0..<checksum.lowerBound { sum += UInt64(header.byte(at: index)) }
+        for index in checksum.upperBound..<size { sum += UInt64(header.byte(at: index)) }
+        return sum
+    }
+
+    /// The number of a user or group. Only archives that are written again need it, so one that cannot be read is 0.
+    private static func owner(_ field: RawSpan, at offset: UInt64) -> UInt32 {
+        (try? number(field, "owner", at: offset)).flatMap { UInt32(exactly: $0) } ?? 0
     }
 
     /// A text field up to its first zero byte. Only zero bytes may follow.

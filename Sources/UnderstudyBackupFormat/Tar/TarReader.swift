@@ -124,8 +124,7 @@ package struct TarReader {
         }
         self.entry = entry
         try sink.begin(entry)
-        let excess = Int(entry.size % UInt64(TarHeader.size))
-        try contentArrived(remaining: entry.size, padding: excess == 0 ? 0 : TarHeader.size - excess, sink: &sink)
+        try contentArrived(remaining: entry.size, padding: TarWriter.padding(after: entry.size), sink: &sink)
     }
 
     private mutating func contentArrived<Sink: TarSink & ~Copyable>(

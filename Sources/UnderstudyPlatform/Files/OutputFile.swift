@@ -21,15 +21,17 @@ package struct OutputFile: ~Copyable {
 
     /// Creates the file in `directory`.
     ///
-    /// - Parameter size: The final size. A large file is preallocated to it.
+    /// - Parameters:
+    ///   - size: The final size, or about that.
+    ///   - preallocates: Whether a large file is preallocated to its size.
     package init(
-        in directory: ConfinedDirectory, _ relative: RelativePath, mode: UInt16, size: UInt64
+        in directory: ConfinedDirectory, _ relative: RelativePath, mode: UInt16, size: UInt64, preallocates: Bool = true
     ) throws(FileIOError) {
         let isLarge = size >= Self.directThreshold
         var isDirect = isLarge
         let file = try directory.createFile(relative, mode: mode, direct: &isDirect)
         let path = directory.fullPath(relative)
-        if isLarge { try file.preallocate(size, path: path) }
+        if isLarge, preallocates { try file.preallocate(size, path: path) }
         self.path = path
         self.size = size
         self.isDirect = isDirect

@@ -25,6 +25,7 @@ final class CountingTarget: BackupTarget {
     let name = "nothing"
     var isMade: Bool { true }
     var takesEditsFirst: Bool { true }
+    var wantsTablespaceMap: Bool { false }
     var directory: ConfinedDirectory? { nil }
     var failure: UnderstudyError? { nil }
     var recordPlace: String? { nil }
@@ -74,6 +75,7 @@ struct CountingOutput: MemberOutput {
     }
 
     func close() {}
+    func finish() {}
 }
 
 final class CountingSink: BackupSink {

@@ -10,7 +10,7 @@ struct BasebackupInterpreter {
     func plan(operands: [String]) throws(UsageError) -> BasebackupPlan {
         let walMethod = try walMethod()
         let checkpoint = try parsed[BasebackupOptions.checkpoint].map(CheckpointArgument.parse)
-        try checkFormat()
+        let isTar = try isTar()
         let maxRate = try parsed[CommonOptions.maxRate].map(RateArgument.parse)
         var mappings: [BaseBackup.TablespaceMapping] = []
         for text in parsed.all(BasebackupOptions.tablespaceMapping) {
@@ -27,8 +27,16 @@ struct BasebackupInterpreter {
         }
         try refuseUnsupportedOptions()
         let slot = try slot(walMethod: walMethod)
-        if let path = parsed[BasebackupOptions.waldir], !path.isAbsolutePath {
-            throw misuse("WAL directory location must be an absolute path")
+        if let path = parsed[BasebackupOptions.waldir] {
+            if isTar { throw misuse("WAL directory location can only be specified in plain mode") }
+            if !path.isAbsolutePath { throw misuse("WAL directory location must be an absolute path") }
+        }
+        if isTar, !mappings.isEmpty {
+            if personality == .understudy {
+                throw misuse("tablespaces can be mapped to directories only in plain mode")
+            }
+            // The stock tool takes them, and does nothing with them.
+            mappings = []
         }
         try checkEstimateAndManifest()
 
@@ -55,7 +63,7 @@ struct BasebackupInterpreter {
         if let interval { options.statusInterval = .seconds(interval) }
         options.writeRecoverySettings = parsed.has(BasebackupOptions.writeRecoveryConf)
         return BasebackupPlan(
-            directory: directory, options: options,
+            directory: directory, isTar: isTar, options: options,
             connection: parsed.connection(program: personality.program),
             progress: parsed.has(BasebackupOptions.progress), verbose: parsed.has(CommonOptions.verbose))
     }
@@ -78,10 +86,10 @@ struct BasebackupInterpreter {
         }
     }
 
-    private func checkFormat() throws(UsageError) {
+    private func isTar() throws(UsageError) -> Bool {
         switch parsed[BasebackupOptions.format] {
-        case nil, "p", "plain": return
-        case "t", "tar": throw notYet("tar format is", hint: "Use plain format, which is the default.")
+        case nil, "p", "plain": return false
+        case "t", "tar": return true
         case .some(let other):
             throw UsageError("invalid output format \"\(other)\", must be \"plain\" or \"tar\"")
         }

@@ -4,7 +4,8 @@ enum BasebackupOptions {
 
     static let pgdata = CommandOption(
         "pgdata", "D", "DIRECTORY", stock: .all, help: "the directory to write; made, or empty")
-    static let format = CommandOption("format", "F", "p|t", stock: .all, help: "plain files; tar is not supported yet")
+    static let format = CommandOption(
+        "format", "F", "p|t", stock: .all, help: "plain files, or tar archives (default: plain)")
     static let walMethod = CommandOption(
         "wal-method", "X", "none|fetch|stream", aliases: ["xlog-method"], stock: .all,
         help: """

@@ -3,6 +3,7 @@ import Understudy
 /// What a `basebackup` command line asks for.
 struct BasebackupPlan: Sendable {
     var directory: String
+    var isTar: Bool
     var options: BaseBackup.Options
     var connection: ConnectionRequest
     var progress: Bool

@@ -20,7 +20,9 @@ extension Program {
             _ = try await work(plan.connection, console: console, remains: remains) {
                 source throws(UnderstudyError) in
                 let backup = BaseBackup(source: source, options: plan.options, logger: console.logger)
-                return try await backup.run(into: .directory(plan.directory), progress: reporter.report)
+                return try await backup.run(
+                    into: plan.isTar ? .tarFiles(plan.directory) : .directory(plan.directory), progress: reporter.report
+                )
             }
             _ = reporter.end()
             return ExitStatus.success

@@ -1,0 +1,160 @@
+import UnderstudyBackupFormat
+package import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+
+/// What the feeder of archives must know of the backup.
+struct TarLayout: Sendable {
+    var version: ServerVersion
+    var rules: MemberRules
+    /// 0700 or 0750: the permissions that directories may have; files may have the same without x.
+    var directoryMode: UInt16
+    /// The mode of files that are added.
+    var fileMode: UInt16
+    /// The modification time of files that are added: seconds since 1970-01-01 00:00:00 UTC.
+    var now: Int64
+    /// The OIDs of the announced tablespaces.
+    var tablespaces: Set<UInt32>
+    var edits: TarEdits
+}
+
+/// The tar format: one writer keeps the server's order.
+package final class TarArchiveSink: BackupSink {
+    private let layout: TarLayout
+    private let pool: WritePool<TarOutput>
+    private let writers: [OwnThread]
+
+    init(_ layout: TarLayout, pool: WritePool<TarOutput>) throws(UnderstudyError) {
+        self.layout = layout
+        self.pool = pool
+        writers = try pool.start()
+    }
+
+    package var needsServerOrder: Bool { true }
+
+    /// Why the writer failed, if it did.
+    var failure: UnderstudyError? { pool.failure }
+
+    package func makeFeeder() throws(UnderstudyError) -> some MemberFeeder {
+        TarFeeder(layout, filler: BatchFiller(pool: pool))
+    }
+
+    package func close() {
+        pool.close()
+        for writer in writers { writer.join() }
+    }
+}
+
+/// Passes the members of the archives on into archives here, with the edits made on the way.
+struct TarFeeder: MemberFeeder {
+    typealias Failure = UnderstudyError
+
+    private let layout: TarLayout
+    private var filler: BatchFiller<TarOutput>
+    private var check: MemberCheck
+    private var tree = ArchiveTree()
+    private var edits: TarEdits
+    private var archive: AnnouncedArchive?
+    /// `pg_tblspc/OID`; nil for the data directory.
+    private var manifestPrefix: MemberPath?
+    /// The last member of the data directory: what is added has the same owner.
+    private var last: TarEntry?
+
+    init(_ layout: TarLayout, filler: BatchFiller<TarOutput>) {
+        self.layout = layout
+        self.filler = filler
+        check = MemberCheck(rules: layout.rules)
+        edits = layout.edits
+    }
+
+    mutating func beginArchive(_ archive: AnnouncedArchive) throws(UnderstudyError) {
+        try endArchive()
+        self.archive = archive
+        check.beginArchive(isOfTablespace: archive.oid != nil)
+        tree = ArchiveTree()
+        manifestPrefix = try archive.oid.map { oid throws(UnderstudyError) in
+            do throws(MemberPath.Flaw) { return try MemberPath("pg_tblspc/\(oid)") } catch {
+                throw UnderstudyError(.protocolViolation, "tablespace \(oid): \(error.rawValue)")
+            }
+        }
+    }
+
+    mutating func drain() throws(UnderstudyError) {
+        try endArchive()
+        try filler.drain()
+    }
+
+    mutating func begin(_ entry: TarEntry) throws(UnderstudyError) {
+        try check.check(entry)
+        if let flaw = tree.add(entry) {
+            throw UnderstudyError(
+                .protocolViolation, "server sent \"\(entry.path)\", which cannot stand in its archive", detail: flaw)
+        }
+        var entry = entry
+        switch entry.kind {
+        case .file: entry.mode &= layout.directoryMode & 0o666
+        case .directory: entry.mode &= layout.directoryMode
+        case .symbolicLink:
+            guard !layout.version.hasTablespaceMap, manifestPrefix == nil, let place = entry.path.tablespacePlace,
+                place.isItself, layout.tablespaces.contains(place.oid)
+            else {
+                throw UnderstudyError(
+                    .protocolViolation, "server sent symbolic link \"\(entry.path)\", which is no tablespace",
+                    detail:
+                        "Symbolic links come only from servers before 9.5, for tablespaces that they have announced.")
+            }
+        }
+        if manifestPrefix == nil { last = entry }
+        let fate = entry.kind == .file && manifestPrefix == nil ? edits.fate(of: entry.path) : .kept
+        try open(entry, fate, isSent: entry.kind == .file)
+    }
+
+    mutating func content(_ bytes: RawSpan) throws(UnderstudyError) {
+        try filler.append(bytes)
+    }
+
+    mutating func end() throws(UnderstudyError) {
+        filler.close()
+    }
+
+    /// - Parameter isSent: Whether it is a file of the server's, which its manifest lists.
+    private mutating func open(_ entry: TarEntry, _ fate: TarEdits.Fate, isSent: Bool) throws(UnderstudyError) {
+        var written = entry, appended: [UInt8] = []
+        if case .extended(let bytes) = fate {
+            appended = bytes
+            written.size += UInt64(bytes.count)
+        }
+        let header: [UInt8]?
+        do throws(BackupFormatError) { header = fate == .leftOut ? nil : try TarWriter.header(of: written) } catch {
+            throw UnderstudyError(error)
+        }
+        try filler.open(
+            FileToWrite(
+                manifestPath: isSent ? manifestPrefix.map { $0.appending(entry.path) } ?? entry.path : nil,
+                size: entry.size,
+                place: .init(archive: place, header: header, appended: appended)))
+    }
+
+    private var place: TarOutput.Archive {
+        TarTarget.archive(archive!)
+    }
+
+    /// Adds to the archive of the data directory what belongs behind the server's files.
+    private mutating func endArchive() throws(UnderstudyError) {
+        guard let archive = archive.take(), archive.oid == nil else { return }
+        self.archive = archive
+        for (name, content) in edits.additions {
+            let path: MemberPath
+            do throws(MemberPath.Flaw) { path = try MemberPath(name) } catch {
+                throw UnderstudyError(.options, "file \"\(name)\": the path \(error.rawValue)")
+            }
+            // A server's file of that name was checked, and this one is ours: its content is not the manifest's.
+            try open(
+                TarEntry(
+                    path: path, kind: .file, mode: layout.fileMode, modificationTime: layout.now, user: last?.user ?? 0,
+                    group: last?.group ?? 0), .extended(content), isSent: false)
+            filler.close()
+        }
+        self.archive = nil
+    }
+}

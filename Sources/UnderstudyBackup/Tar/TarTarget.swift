@@ -1,0 +1,180 @@
+import Glibc
+package import Logging
+package import UnderstudyConfiguration
+package import UnderstudyCore
+package import UnderstudyPlatform
+import UnderstudyProtocol
+package import UnderstudyStreaming
+package import UnderstudyWAL
+
+/// A base backup as archives in a directory: base.tar, one for each tablespace, pg_wal.tar, and the manifest beside.
+///
+/// Each file has a temporary name until everything is verified and on stable storage.
+package final class TarTarget: BackupTarget, @unchecked Sendable {
+    // Sendable: one thread at a time, as the run that owns it.
+    /// The directory, as an absolute path.
+    package let path: String
+    private let options: BaseBackup.Options
+    private let interrupt: Interrupt
+    private let logger: Logger
+    private var made: Made?
+    private var sink: TarArchiveSink?
+    private var wal: TarWALDestination?
+    private var edits = TarEdits()
+
+    /// What ``prepare(_:)`` makes.
+    private struct Made {
+        var directories: TargetDirectories
+        var server: ServerFacts
+        var archives: [AnnouncedArchive]
+        /// Seconds since 1970-01-01 00:00:00 UTC.
+        var now: Int64
+    }
+
+    package init(path: String, options: BaseBackup.Options, interrupt: Interrupt, logger: Logger) {
+        self.path = absolutePath(path)
+        self.options = options
+        self.interrupt = interrupt
+        self.logger = logger
+    }
+
+    package var name: String { "directory \"\(path)\"" }
+    package var isMade: Bool { made != nil }
+    package var takesEditsFirst: Bool { true }
+    package var wantsTablespaceMap: Bool { true }
+    package var directory: ConfinedDirectory? { nil }
+    package var failure: UnderstudyError? { sink?.failure }
+    package var recordPlace: String? { made?.directories.hasMark == true ? path : nil }
+
+    private var leftovers: LeftoverPolicy {
+        LeftoverPolicy(
+            removes: options.forceClean, trust: TrustedUsers(owner: options.owner?.fileOwner), interrupt: interrupt,
+            logger: logger)
+    }
+
+    package func check() throws(UnderstudyError) -> LeftoverBackup? {
+        guard options.walDirectory == nil else {
+            throw UnderstudyError(
+                .options, "a WAL directory of its own is of the plain format",
+                hint: "Leave it out: in tar format the WAL is an archive of its own.")
+        }
+        guard options.tablespaceMappings.isEmpty else {
+            throw UnderstudyError(
+                .options, "tablespaces can be mapped to directories only in plain format",
+                hint: "Leave the mappings out: in tar format each tablespace is an archive of its own.")
+        }
+        let left = try leftovers.check(path, .target)
+        return left.map { LeftoverBackup(directory: $0, trust: leftovers.trust) }
+    }
+
+    package func prepare(_ plan: BackupPlan) throws(UnderstudyError) {
+        let server = plan.server
+        let directories = try TargetDirectories(
+            path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
+            syncMethod: options.syncMethod, leftovers: leftovers, slot: plan.slot, takesMode: options.takesTargetMode,
+            interrupt: interrupt)
+        made = Made(directories: directories, server: server, archives: plan.archives, now: Int64(time(nil)))
+        let root = directories.root(directories.data, prefix: nil)
+        try SpaceCheck.check(plan.archives.map { PlacedArchive(announced: $0, root: root) })
+        // WAL is acknowledged from here on, so a crash must not lose the names that lead to it.
+        if options.sync, options.wal == .stream { try directories.syncNames() }
+    }
+
+    // MARK: - Names
+
+    private static let suffix = ".tmp"
+
+    private static func finalName(_ archive: AnnouncedArchive) -> String {
+        archive.oid.map { "\($0).tar" } ?? "base.tar"
+    }
+
+    static func archive(_ archive: AnnouncedArchive) -> TarOutput.Archive {
+        TarOutput.Archive(name: RelativePath(finalName(archive) + suffix), size: archive.size ?? 0)
+    }
+
+    private var walName: String { "\(prepared.server.version.walDirectoryName).tar" }
+
+    // MARK: - Members and WAL
+
+    /// After ``prepare(_:)``.
+    private var prepared: Made { made! }
+
+    package func makeSink(_ observer: MemberObserver) throws(UnderstudyError) -> TarArchiveSink {
+        let made = prepared, interrupt = interrupt, syncs = options.sync, mode = prepared.server.fileMode
+        let directory = made.directories.directory
+        let pool = WritePool(
+            observer: observer, writers: 1,
+            makeOutput: { TarOutput(directory: directory, mode: mode, sync: syncs) },
+            interrupt: interrupt
+        ) { interrupt.raise() }
+        let sink = try TarArchiveSink(
+            TarLayout(
+                version: made.server.version,
+                rules: MemberRules(
+                    version: made.server.version, includesWAL: options.wal == .fetch, hasTablespaceMap: true),
+                directoryMode: made.server.directoryMode, fileMode: made.server.fileMode, now: made.now,
+                tablespaces: Set(made.archives.compactMap(\.oid)), edits: edits),
+            pool: pool)
+        self.sink = sink
+        return sink
+    }
+
+    package func makeWALDestination() throws(UnderstudyError) -> any WALDestination {
+        let wal = TarWALDestination(
+            in: prepared.directories.directory, name: RelativePath(walName + Self.suffix),
+            fileMode: prepared.server.fileMode, syncs: options.sync, now: prepared.now)
+        self.wal = wal
+        return wal
+    }
+
+    package func makeManifestOutput() throws(UnderstudyError) -> any ManifestOutput {
+        try ManifestFileOutput(
+            in: prepared.directories.directory, mode: prepared.server.fileMode, syncs: options.sync)
+    }
+
+    package func finishMembers() throws(UnderstudyError) {
+        // The last archive was ended when the sink was closed.
+        if let failure = sink?.failure { throw failure }
+    }
+
+    package func history(of timeline: TimelineID) throws(UnderstudyError) -> [UInt8]? {
+        wal?.histories[timeline]
+    }
+
+    // MARK: - The end
+
+    package func add(_ edit: StandbyConfiguration.FileEdit) throws(UnderstudyError) -> Bool {
+        guard sink == nil else {
+            throw UnderstudyError(.options, "\(name): file \"\(edit.name)\" came after the archives")
+        }
+        edits.add(edit)
+        return true
+    }
+
+    package func makeDurable(hasManifest: Bool) throws(UnderstudyError) {
+        let directories = prepared.directories, directory = directories.directory
+        do throws(FileIOError) { try wal?.endArchive() } catch { throw UnderstudyError(error) }
+        if options.sync {
+            logger.info("syncing data to disk ...")
+            try directories.sync()
+        }
+        do throws(FileIOError) {
+            for name in prepared.archives.map(Self.finalName) + (wal == nil ? [] : [walName]) {
+                try directory.rename(RelativePath(name + Self.suffix), to: RelativePath(name))
+            }
+            if hasManifest {
+                // The stock tool's wording for this step, which callers may look for.
+                logger.info("renaming backup_manifest.tmp to backup_manifest")
+                // Whoever finds it finds the archives, too.
+                if options.sync { try directory.sync() }
+                try directory.rename(ManifestFileOutput.temporaryName, to: ManifestFileOutput.name)
+            }
+            if options.sync { try directory.sync() }
+        } catch { throw UnderstudyError(error) }
+        try directories.removeMarks()
+    }
+
+    package func undo(keepingRecord: Bool) -> [FileIOError] {
+        made?.directories.restore(keepingMark: keepingRecord) ?? []
+    }
+}

@@ -1,0 +1,148 @@
+import Foundation
+import Testing
+import UnderstudyTestSupport
+
+/// Base backups as archives in a directory: `basebackup -F t`.
+@Suite struct TarFormatTests {
+    /// Takes the archives apart with GNU tar, as users do; the manifest comes along.
+    private func extract(_ archives: String, to target: String) throws {
+        try TestDirectory.make(at: target)
+        func tar(_ name: String, into directory: String) throws {
+            if !FileTree.exists(directory) { try TestDirectory.make(at: directory) }
+            let result = try Program.run("/usr/bin/tar", ["-x", "-p", "-f", "\(archives)/\(name)", "-C", directory])
+            #expect(result.status == 0 && result.errorOutput.isEmpty, "\(result)")
+        }
+        try tar("base.tar", into: target)
+        for name in FileTree.names(archives) where name.hasSuffix(".tar") && name != "base.tar" {
+            let identifier = String(name.dropLast(4))
+            try tar(name, into: name == "pg_wal.tar" ? "\(target)/pg_wal" : "\(target)/space-\(identifier)")
+        }
+        try FileManager.default.copyItem(atPath: "\(archives)/backup_manifest", toPath: "\(target)/backup_manifest")
+    }
+
+    /// Puts a tablespace where the map in the copy says: its server makes the link from that.
+    private func moveTablespace(of target: String, named identifier: String) throws -> String {
+        let space = TestDirectory.freshPath("space")
+        try FileManager.default.moveItem(atPath: "\(target)/space-\(identifier)", toPath: space)
+        try TestDirectory.write("\(identifier) \(space)\n", to: "\(target)/tablespace_map")
+        return space
+    }
+
+    @Test(arguments: PostgresInstallation.all)
+    func `archives hold what the plain format does, and start as a standby`(installation: PostgresInstallation) throws {
+        try compare(installation, "stream")
+    }
+
+    @Test func `so they do with the WAL among the server's own files`() throws {
+        try compare(.newest, "fetch")
+    }
+
+    private func compare(_ installation: PostgresInstallation, _ method: String) throws {
+        let primary = try Cluster(installation)
+        _ = try primary.makeTablespace("space")
+        try primary.sql("CREATE TABLE far TABLESPACE space AS SELECT generate_series(1, 1000) AS n; CHECKPOINT")
+        let identifier = try primary.sql("SELECT oid FROM pg_tablespace WHERE spcname = 'space'")
+        let archives = TestDirectory.freshPath("archives"), plain = TestDirectory.freshPath("plain")
+        let space = TestDirectory.freshPath("space")
+        let place = try primary.sql("SELECT pg_tablespace_location(\(identifier))")
+        let result = try basebackup(primary, to: archives, ["-F", "t", "-X", method, "-R"])
+        try #require(result.status == 0, "\(result)")
+        let wal = method == "stream" ? ["pg_wal.tar"] : []
+        #expect(FileTree.names(archives) == ["\(identifier).tar", "backup_manifest", "base.tar"] + wal)
+        let other = try basebackup(primary, to: plain, ["-X", method, "-R", "-T", "\(place)=\(space)"])
+        try #require(other.status == 0, "\(other)")
+
+        let target = TestDirectory.freshPath("standby")
+        try extract(archives, to: target)
+        #expect(names(target, without: identifier) == names(plain, without: identifier))
+        #expect(
+            FileTree.snapshot("\(target)/space-\(identifier)").map(Self.nameAndMode)
+                == FileTree.snapshot(space).map(Self.nameAndMode))
+        #expect(try FileTree.text("\(target)/tablespace_map") == "\(identifier) \(place)\n")
+        let settings = try FileTree.text("\(target)/postgresql.auto.conf")
+        #expect(settings == (try FileTree.text("\(plain)/postgresql.auto.conf")))
+        #expect(settings.contains("primary_conninfo"))
+
+        _ = try moveTablespace(of: target, named: identifier)
+        let standby = try Cluster(copy: target, of: primary)
+        try standby.start()
+        try primary.sql("INSERT INTO far SELECT 0")
+        try primary.waitForReplay(on: standby)
+        #expect(try primary.differences(from: standby) == [])
+    }
+
+    /// Name and mode of an entry in a snapshot.
+    private static func nameAndMode(_ line: String) -> String {
+        line.split(separator: " ").prefix(2).joined(separator: " ")
+    }
+
+    /// What lies in a copy, but for what differs between any two backups.
+    private func names(_ target: String, without identifier: String) -> [String] {
+        FileTree.snapshot(target).map(Self.nameAndMode).filter { line in
+            !["pg_wal/0", "archive_status/0", "space-", "tablespace_map", "pg_tblspc/\(identifier)"].contains {
+                line.contains($0)
+            }
+        }
+    }
+
+    @Test(arguments: PostgresInstallation.all.filter { $0.major >= 18 })
+    func `the stock tool verifies archives`(installation: PostgresInstallation) throws {
+        let cluster = try Cluster(installation)
+        _ = try cluster.makeTablespace("space")
+        let archives = TestDirectory.freshPath("archives")
+        let result = try basebackup(cluster, to: archives, ["-F", "t"])
+        try #require(result.status == 0, "\(result)")
+        // It cannot read the WAL of archives.
+        let verdict = try verify(archives, of: cluster, ["-F", "t", "-n"])
+        #expect(verdict.status == 0, "\(verdict)")
+    }
+
+    @Test func `recovery settings that replace a server's own files are written once`() throws {
+        let primary = try Cluster(.newest)
+        let first = TestDirectory.freshPath("standby")
+        try #require(try basebackup(primary, to: first, ["-R"]).status == 0)
+        let standby = try Cluster(copy: first, of: primary)
+        try standby.start()
+        // The server is a standby itself: it sends standby.signal, which its manifest lists.
+        let archives = TestDirectory.freshPath("archives")
+        let result = try basebackup(standby, to: archives, ["-F", "t", "-R"])
+        try #require(result.status == 0, "\(result)")
+        let list = try Program.run("/usr/bin/tar", ["-t", "-f", "\(archives)/base.tar"]).output.split(separator: "\n")
+        #expect(list.filter { $0 == "standby.signal" }.count == 1)
+        #expect(list.filter { $0 == "postgresql.auto.conf" }.count == 1)
+        #expect(list.first == "backup_label")
+        let target = TestDirectory.freshPath("copy")
+        try extract(archives, to: target)
+        let settings = try FileTree.text("\(target)/postgresql.auto.conf")
+        #expect(settings.contains("port=\(standby.port)"), "\(settings)")
+    }
+
+    @Test func `a run that fails or is killed leaves nothing that looks whole`() throws {
+        let cluster = try Cluster(.newest)
+        try cluster.sql("CREATE TABLE big AS SELECT repeat('x', 1000) FROM generate_series(1, 20000)")
+        let target = TestDirectory.freshPath("archives")
+        for signal in [SIGTERM, SIGKILL] {
+            let run = try startBasebackup(cluster, to: target, ["-F", "t", "-r", "1M"])
+            try cluster.waitUntilCopying(run)
+            run.send(signal)
+            let result = run.wait()
+            #expect(result.status != 0, "\(result)")
+            if signal == SIGTERM {
+                #expect(!FileTree.exists(target), "\(result)")
+            } else {
+                #expect(!FileTree.names(target).contains { $0.hasSuffix(".tar") || $0 == "backup_manifest" })
+            }
+        }
+        let refused = try basebackup(cluster, to: target, ["-F", "t"])
+        expectRefused(refused, "force-clean")
+        let result = try basebackup(cluster, to: target, ["-F", "t", "--force-clean"])
+        #expect(result.status == 0, "\(result)")
+        #expect(FileTree.names(target) == ["backup_manifest", "base.tar", "pg_wal.tar"])
+        try cluster.expectReleased()
+    }
+
+    @Test func `a directory for the WAL is of the plain format`() throws {
+        let result = try UnderstudyProgram.run(["basebackup", "-D", "d", "-F", "t", "--waldir", "/w"])
+        expectRefused(result, "WAL directory location can only be specified in plain mode")
+    }
+}
