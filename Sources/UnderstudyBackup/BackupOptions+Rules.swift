@@ -59,6 +59,19 @@ enum BackupOptionRules {
         }
     }
 
+    /// For a target that consists of archives.
+    static func checkArchives(_ options: BaseBackup.Options) throws(UnderstudyError) {
+        guard options.walDirectory == nil else {
+            throw UnderstudyError(
+                .options, "a WAL directory of its own is of the plain format", hint: "Leave it out for archives.")
+        }
+        guard options.tablespaceMappings.isEmpty else {
+            throw UnderstudyError(
+                .options, "tablespaces can be mapped to directories only in plain format",
+                hint: "Leave the mappings out: in tar format each tablespace is an archive of its own.")
+        }
+    }
+
     /// For a target that is a directory: the places of tablespaces and of the WAL directory.
     static func checkPlaces(_ options: BaseBackup.Options, dataDirectory: String) throws(UnderstudyError) {
         for mapping in options.tablespaceMappings where mapping.new.utf8.count > NameLimits.longestTablespacePath {

@@ -51,6 +51,8 @@ extension BaseBackup {
         switch target {
         case .directory(let path):
             DirectoryTarget(path: path, options: options, interrupt: interrupt, logger: logger)
+        case .tarStream(let descriptor):
+            TarStreamTarget(descriptor: descriptor, options: options, interrupt: interrupt)
         case .tarFiles(let path): TarTarget(path: path, options: options, interrupt: interrupt, logger: logger)
         }
     }

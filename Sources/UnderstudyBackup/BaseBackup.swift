@@ -143,6 +143,9 @@ extension BaseBackup {
         /// checkpoint, WAL to be archived), it is first asked over another connection whether it is alive.
         public var stallTimeout: Duration?
         public var owner: Owner?
+        /// The directory in which WAL and the manifest wait until their turn comes in a stream, without a name: as much as
+        /// is written meanwhile. nil for the environment's TMPDIR, or else /var/tmp.
+        public var spoolDirectory: String?
         /// Whether to write the settings that make the copy a standby of its source (`-R`).
         public var writeRecoverySettings: Bool
 
@@ -155,7 +158,7 @@ extension BaseBackup {
             manifest: Bool = true, manifestChecksum: ManifestChecksum = .crc32c, manifestForceEncode: Bool = false,
             estimateSize: Bool = true, sync: Bool = true, syncMethod: SyncMethod = .automatic, cleanUp: Bool = true,
             forceClean: Bool = false, statusInterval: Duration = .seconds(10), stallTimeout: Duration? = .seconds(300),
-            owner: Owner? = nil, writeRecoverySettings: Bool = false
+            owner: Owner? = nil, spoolDirectory: String? = nil, writeRecoverySettings: Bool = false
         ) {
             self.label = label
             self.wal = wal
@@ -178,6 +181,7 @@ extension BaseBackup {
             self.statusInterval = statusInterval
             self.stallTimeout = stallTimeout
             self.owner = owner
+            self.spoolDirectory = spoolDirectory
             self.writeRecoverySettings = writeRecoverySettings
         }
     }
@@ -190,6 +194,12 @@ extension BaseBackup {
         /// A directory, absent or empty, for archives in tar format: base.tar, OID.tar for each tablespace, pg_wal.tar
         /// (before 10: pg_xlog.tar) if WAL is streamed, and backup_manifest beside them.
         case tarFiles(String)
+        /// An open descriptor, such as 1 for standard output, for one archive in tar format. It is not closed. WAL that is
+        /// streamed waits in a file (`Options.spoolDirectory`), and follows below pg_wal; then comes backup_manifest.
+        ///
+        /// A run that throws has written no end of the archive, and neither the manifest nor, without one,
+        /// global/pg_control. Only a database without further tablespaces can be written so.
+        case tarStream(Int32)
     }
 }
 

@@ -1,5 +1,7 @@
 import Foundation
+import Glibc
 import Testing
+import Understudy
 import UnderstudyTestSupport
 
 /// Base backups as archives in a directory: `basebackup -F t`.
@@ -141,8 +143,148 @@ import UnderstudyTestSupport
         try cluster.expectReleased()
     }
 
+    // MARK: - Standard output
+
+    /// Runs `basebackup -D - -F t` in a shell's line.
+    ///
+    /// - Parameter line: `"$@"` stands for the program with its arguments.
+    private func stream(_ cluster: Cluster, _ line: String, _ arguments: [String] = []) throws -> Program {
+        try Program(
+            "/bin/sh",
+            [
+                "-c", line, "sh", UnderstudyProgram.path, "basebackup", "-d", cluster.connectionString(), "-D", "-",
+                "-F", "t",
+            ]
+                + ["-w", "-c", "fast"] + arguments, environment: UnderstudyProgram.environment)
+    }
+
+    private func members(_ archive: String) throws -> [String] {
+        let list = try Program.run("/usr/bin/tar", ["-t", "-f", archive])
+        #expect(list.status == 0 && list.errorOutput.isEmpty, "\(list)")
+        return list.output.split(separator: "\n").map(String.init)
+    }
+
+    @Test(arguments: PostgresInstallation.all)
+    func `standard output gets one archive, with the WAL, that starts`(installation: PostgresInstallation) throws {
+        let primary = try Cluster(installation)
+        try primary.sql("CREATE TABLE t AS SELECT generate_series(1, 1000) AS n")
+        let place = try TestDirectory.make("stream")
+        defer { TestDirectory.removeTree(place) }
+        // A pipe, as into another program.
+        let result = try stream(primary, "\"$@\" | cat > \(place)/backup.tar", ["-R", "-v"]).wait()
+        try #require(result.errorOutput.contains("base backup completed"), "\(result)")
+        let members = try members("\(place)/backup.tar")
+        #expect(members.first == "backup_label")
+        #expect(members.last == "backup_manifest")
+        let segment = try #require(members.lastIndex { $0.hasPrefix("pg_wal/0") })
+        let control = try #require(members.firstIndex(of: "global/pg_control"))
+        #expect(segment > control)
+
+        let target = TestDirectory.freshPath("standby")
+        try TestDirectory.make(at: target)
+        let extracted = try Program.run("/usr/bin/tar", ["-xpf", "\(place)/backup.tar", "-C", target])
+        #expect(extracted.status == 0 && extracted.errorOutput.isEmpty, "\(extracted)")
+        // The settings were added behind the manifest's back.
+        let verdict = try verify(target, of: primary, ["-i", "postgresql.auto.conf", "-i", "standby.signal"])
+        #expect(verdict.status == 0, "\(verdict)")
+        let standby = try Cluster(copy: target, of: primary)
+        try standby.start()
+        try primary.sql("INSERT INTO t SELECT 0")
+        try primary.waitForReplay(on: standby)
+        #expect(try primary.differences(from: standby) == [])
+    }
+
+    @Test func `without a manifest the control file comes last`() throws {
+        let cluster = try Cluster(.newest)
+        let place = try TestDirectory.make("stream")
+        defer { TestDirectory.removeTree(place) }
+        let line = "exec \"$@\" > \(place)/backup.tar"
+        let result = try stream(cluster, line, ["--no-manifest", "--spool-directory", place]).wait()
+        try #require(result.status == 0, "\(result)")
+        let members = try members("\(place)/backup.tar")
+        #expect(members.last == "global/pg_control")
+        #expect(members.filter { $0 == "global/pg_control" }.count == 1)
+        #expect(members.contains { $0.hasPrefix("pg_wal/0") })
+        // What waited has no name.
+        #expect(FileTree.names(place) == ["backup.tar"])
+    }
+
+    @Test func `a reader that ends early is an error, and one that does not read stops no signal`() throws {
+        let cluster = try Cluster(.newest)
+        try cluster.sql("CREATE TABLE big AS SELECT repeat('x', 1000) FROM generate_series(1, 20000)")
+        let place = try TestDirectory.make("stream")
+        defer { TestDirectory.removeTree(place) }
+        let early = try stream(
+            cluster, "{ \"$@\"; echo $? > \(place)/status; } | head -c 100000 > /dev/null"
+        ).wait()
+        #expect(try FileTree.text("\(place)/status") == "1\n", "\(early)")
+        #expect(early.errorOutput.contains("could not write to \"standard output\": Broken pipe"), "\(early)")
+
+        let pipe = "\(place)/pipe"
+        #expect(unsafe mkfifo(pipe, 0o666) == 0)
+        // mkfifo(3) takes the umask's bits away, and the program runs as another user.
+        #expect(unsafe chmod(pipe, 0o666) == 0)
+        let reader = unsafe open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        defer { close(reader) }
+        let run = try stream(cluster, "exec \"$@\" > \(pipe)")
+        try cluster.waitUntilCopying(run)
+        run.send(SIGTERM)
+        let ended = run.wait()
+        #expect(ended.status == 1, "\(ended)")
+        try cluster.expectReleased()
+    }
+
+    @Test func `a database with tablespaces does not fit into one archive`() throws {
+        let cluster = try Cluster(.newest)
+        _ = try cluster.makeTablespace("space")
+        let result = try stream(cluster, "exec \"$@\" > /dev/null").wait()
+        expectRefused(result, "can only write single tablespace to stdout, database has 2")
+    }
+
+    /// The played server sends a file that its manifest does not list; without a manifest, bytes behind its archive.
+    @Test(arguments: [PlayedServer.Version.v12, .v16])
+    func `an archive that is not verified has no end`(version: PlayedServer.Version) async throws {
+        for isFalse in [false, true] {
+            var played = PlayedServer(version)
+            try played.removeTablespace()
+            if isFalse, version.hasManifest {
+                played.archives[0] = TarBuilder.file("unlisted", [1]) + played.archives[0]
+            } else if isFalse {
+                played.archives[0] += [UInt8](repeating: 7, count: 512)
+            }
+            let server = try played.serve()
+            let path = TestDirectory.freshPath("stream")
+            let file = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            defer { close(file) }
+            var backup = BaseBackup(
+                source: "host=127.0.0.1 port=\(server.port) user=r sslmode=disable gssencmode=disable")
+            backup.options.wal = .fetch
+            let error: UnderstudyError?
+            do throws(UnderstudyError) {
+                _ = try await backup.run(into: .tarStream(file))
+                error = nil
+            } catch let failure { error = failure }
+            #expect((error != nil) == isFalse, "\(error as Any)")
+            let bytes = try FileTree.bytes(path)
+            let last = version.hasManifest ? "backup_manifest" : "global/pg_control"
+            #expect((bytes.count > 1024 && bytes.suffix(1024).allSatisfy { $0 == 0 }) != isFalse)
+            #expect(bytes.contains(Array("\(last)\0".utf8)) != isFalse)
+        }
+    }
+
     @Test func `a directory for the WAL is of the plain format`() throws {
         let result = try UnderstudyProgram.run(["basebackup", "-D", "d", "-F", "t", "--waldir", "/w"])
         expectRefused(result, "WAL directory location can only be specified in plain mode")
+    }
+}
+
+extension PlayedServer {
+    /// Leaves only the data directory.
+    fileprivate mutating func removeTablespace() throws {
+        try removeLink()
+        tablespaces.removeFirst()
+        archives.removeFirst()
+        archiveNames.removeFirst()
+        manifest = Self.manifest(Self.files(of: version).filter { !$0.path.hasPrefix("pg_tblspc") })
     }
 }

@@ -18,7 +18,7 @@ struct BasebackupPlanTests {
     @Test("the tutorial's command line means what it says")
     func tutorial() throws {
         let plan = try plan("-U r -h 10.0.0.1 --format=plain -vxP -D /var/lib/postgresql/9.3/main")
-        #expect(plan.directory == "/var/lib/postgresql/9.3/main")
+        #expect(plan.target == .directory("/var/lib/postgresql/9.3/main"))
         #expect(plan.options.wal == .fetch)
         #expect(plan.options.slot == .none)
         #expect(plan.progress && plan.verbose)
@@ -126,7 +126,7 @@ struct BasebackupPlanTests {
         ] as [(String, String?)])
     func misuse(line: String, message: String?) throws {
         guard let message else {
-            #expect(try plan(line, as: .baseBackup).directory == "=")
+            #expect(try plan(line, as: .baseBackup).target == .directory("="))
             return
         }
         #expect(throws: UsageError(message, hint: Self.seeHelp)) { try plan(line, as: .baseBackup) }
@@ -149,8 +149,7 @@ struct BasebackupPlanTests {
     @Test(
         "what is not there yet is recognized and says so",
         arguments: [
-            ("-D - -Ftar -X fetch", "a backup to standard output is not supported yet"),
-            ("-D -", "a backup to standard output is not supported yet"),
+            ("-D -", "only tar format can go to standard output"),
             ("-D d -z", "compression is not supported yet"),
             ("-D d -Z 9", "compression is not supported yet"),
             ("-D d --compress=server-zstd:5", "compression is not supported yet"),
@@ -165,8 +164,12 @@ struct BasebackupPlanTests {
 
     @Test("tar format has no directories to choose; through the link -T changes nothing there, as with the stock tool")
     func tarFormat() throws {
-        #expect(try plan("-D d").isTar == false)
-        for word in ["t", "tar"] { #expect(try plan("-D d -F \(word)").isTar) }
+        #expect(try plan("-D d").target == .directory("d"))
+        for word in ["t", "tar"] { #expect(try plan("-D d -F \(word)").target == .tarFiles("d")) }
+        #expect(try plan("-D - -F t --spool-directory /var/spool").target == .tarStream(1))
+        #expect(try plan("-D - -F t --spool-directory /s").options.spoolDirectory == "/s")
+        // The stock tool makes a directory of that name.
+        #expect(try plan("-D -", as: .baseBackup).target == .directory("-"))
         for personality in [Personality.understudy, .baseBackup] {
             let error = #expect(throws: UsageError.self) { try plan("-D d -F t --waldir /w", as: personality) }
             #expect(error?.message == "WAL directory location can only be specified in plain mode")

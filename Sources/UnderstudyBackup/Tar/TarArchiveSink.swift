@@ -15,7 +15,23 @@ struct TarLayout: Sendable {
     var now: Int64
     /// The OIDs of the announced tablespaces.
     var tablespaces: Set<UInt32>
+    /// Takes the member that goes out last; nil if none does.
+    var held: HeldMember?
     var edits: TarEdits
+
+    init(
+        _ server: ServerFacts, _ options: BaseBackup.Options, now: Int64, tablespaces: Set<UInt32>,
+        held: HeldMember? = nil, edits: TarEdits
+    ) {
+        version = server.version
+        rules = MemberRules(version: server.version, includesWAL: options.wal == .fetch, hasTablespaceMap: true)
+        directoryMode = server.directoryMode
+        fileMode = server.fileMode
+        self.now = now
+        self.tablespaces = tablespaces
+        self.held = held
+        self.edits = edits
+    }
 }
 
 /// The tar format: one writer keeps the server's order.
@@ -57,6 +73,8 @@ struct TarFeeder: MemberFeeder {
     private var archive: AnnouncedArchive?
     /// `pg_tblspc/OID`; nil for the data directory.
     private var manifestPrefix: MemberPath?
+    /// Whether the current member is held back.
+    private var isHeld = false
     /// The last member of the data directory: what is added has the same owner.
     private var last: TarEntry?
 
@@ -105,16 +123,24 @@ struct TarFeeder: MemberFeeder {
             }
         }
         if manifestPrefix == nil { last = entry }
+        isHeld = layout.held != nil && manifestPrefix == nil && entry.path.string == HeldMember.path
+        if isHeld { return try hold(entry) }
         let fate = entry.kind == .file && manifestPrefix == nil ? edits.fate(of: entry.path) : .kept
         try open(entry, fate, isSent: entry.kind == .file)
     }
 
     mutating func content(_ bytes: RawSpan) throws(UnderstudyError) {
-        try filler.append(bytes)
+        if isHeld { layout.held?.append(bytes) } else { try filler.append(bytes) }
     }
 
     mutating func end() throws(UnderstudyError) {
-        filler.close()
+        if !isHeld { filler.close() }
+    }
+
+    private func hold(_ entry: TarEntry) throws(UnderstudyError) {
+        let header: [UInt8]
+        do throws(BackupFormatError) { header = try TarWriter.header(of: entry) } catch { throw UnderstudyError(error) }
+        try layout.held?.begin(entry, header: header)
     }
 
     /// - Parameter isSent: Whether it is a file of the server's, which its manifest lists.

@@ -1,5 +1,6 @@
 import UnderstudyBackupFormat
 import UnderstudyConfiguration
+import UnderstudyCore
 
 /// Changes to files of the data directory that are made while its archive passes.
 struct TarEdits: Sendable {
@@ -9,6 +10,16 @@ struct TarEdits: Sendable {
 
     mutating func add(_ edit: StandbyConfiguration.FileEdit) {
         edits.append(edit)
+    }
+
+    /// - Throws: If the archives are on their way already.
+    mutating func add(
+        _ edit: StandbyConfiguration.FileEdit, before sink: TarArchiveSink?, of target: String
+    ) throws(UnderstudyError) {
+        guard sink == nil else {
+            throw UnderstudyError(.options, "\(target): file \"\(edit.name)\" came after the archives")
+        }
+        add(edit)
     }
 
     /// What becomes of a file that the server sends.

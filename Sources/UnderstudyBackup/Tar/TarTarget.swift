@@ -53,16 +53,7 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
     }
 
     package func check() throws(UnderstudyError) -> LeftoverBackup? {
-        guard options.walDirectory == nil else {
-            throw UnderstudyError(
-                .options, "a WAL directory of its own is of the plain format",
-                hint: "Leave it out: in tar format the WAL is an archive of its own.")
-        }
-        guard options.tablespaceMappings.isEmpty else {
-            throw UnderstudyError(
-                .options, "tablespaces can be mapped to directories only in plain format",
-                hint: "Leave the mappings out: in tar format each tablespace is an archive of its own.")
-        }
+        try BackupOptionRules.checkArchives(options)
         let left = try leftovers.check(path, .target)
         return left.map { LeftoverBackup(directory: $0, trust: leftovers.trust) }
     }
@@ -104,27 +95,33 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
         let directory = made.directories.directory
         let pool = WritePool(
             observer: observer, writers: 1,
-            makeOutput: { TarOutput(directory: directory, mode: mode, sync: syncs) },
+            makeOutput: {
+                TarOutput { archive throws(FileIOError) in
+                    try ArchiveWriter(
+                        in: directory, archive.name, mode: mode, expecting: archive.size, sync: syncs)
+                }
+            },
             interrupt: interrupt
         ) { interrupt.raise() }
         let sink = try TarArchiveSink(
             TarLayout(
-                version: made.server.version,
-                rules: MemberRules(
-                    version: made.server.version, includesWAL: options.wal == .fetch, hasTablespaceMap: true),
-                directoryMode: made.server.directoryMode, fileMode: made.server.fileMode, now: made.now,
-                tablespaces: Set(made.archives.compactMap(\.oid)), edits: edits),
+                made.server, options, now: made.now, tablespaces: Set(made.archives.compactMap(\.oid)), edits: edits),
             pool: pool)
         self.sink = sink
         return sink
     }
 
     package func makeWALDestination() throws(UnderstudyError) -> any WALDestination {
-        let wal = TarWALDestination(
-            in: prepared.directories.directory, name: RelativePath(walName + Self.suffix),
-            fileMode: prepared.server.fileMode, syncs: options.sync, now: prepared.now)
-        self.wal = wal
-        return wal
+        let directory = prepared.directories.directory
+        do throws(FileIOError) {
+            let file = try GrowingFile(
+                in: directory, RelativePath(walName + Self.suffix), mode: prepared.server.fileMode)
+            if options.sync { try directory.sync() }
+            let wal = TarWALDestination(
+                file, prefix: "", fileMode: prepared.server.fileMode, syncs: options.sync, now: prepared.now)
+            self.wal = wal
+            return wal
+        } catch { throw UnderstudyError(error) }
     }
 
     package func makeManifestOutput() throws(UnderstudyError) -> any ManifestOutput {
@@ -144,10 +141,7 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
     // MARK: - The end
 
     package func add(_ edit: StandbyConfiguration.FileEdit) throws(UnderstudyError) -> Bool {
-        guard sink == nil else {
-            throw UnderstudyError(.options, "\(name): file \"\(edit.name)\" came after the archives")
-        }
-        edits.add(edit)
+        try edits.add(edit, before: sink, of: name)
         return true
     }
 

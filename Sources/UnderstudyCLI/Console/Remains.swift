@@ -6,6 +6,8 @@ import UnderstudyPlatform
 enum Remains: Sendable {
     /// An unfinished base backup, and the permanent slot that was requested.
     case copy(String, slot: String?)
+    /// A part of an archive on standard output.
+    case stream(slot: String?)
     /// The directory for received WAL; nil if none is received.
     case archive(String?)
 
@@ -15,12 +17,16 @@ enum Remains: Sendable {
         case .archive(let directory):
             let detail = directory.map { "What was received lies in \"\($0)\" as far as it was written." }
             console.notice(message, detail: detail, hint: directory.map { _ in "The next run goes on from there." })
+        case .stream(let slot):
+            console.notice(
+                message, detail: "What went to standard output is incomplete.", hint: slot.map { Self.slotHint($0) })
         case .copy(let path, let slot):
             guard let left = UnfinishedDirectory.find(absolutePath(path)) else {
                 // Without a mark it is unknown whether the slot was created.
                 let hint = slot.map { Self.slotHint($0) }
                 // The mark is removed when the copy is complete.
-                let isThere = (try? ConfinedDirectory(path: path))?.exists("PG_VERSION") ?? false
+                let directory = try? ConfinedDirectory(path: path)
+                let isThere = directory.map { $0.exists("PG_VERSION") || $0.exists("base.tar") } ?? false
                 let detail =
                     isThere
                     ? "The copy in \"\(path)\" is left; it is complete if this run has made it.\(servers(path))"
@@ -48,10 +54,22 @@ enum Remains: Sendable {
     }
 
     /// For a `basebackup` command line.
+    static func of(_ plan: BasebackupPlan) -> Remains {
+        switch plan.target {
+        case .directory(let path), .tarFiles(let path): .copy(path, slot: plan.options.slot)
+        default: .stream(slot: madeName(plan.options.slot))
+        }
+    }
+
     static func copy(_ directory: String, slot: ReplicationSlot) -> Remains {
+        .copy(directory, slot: madeName(slot))
+    }
+
+    /// The slot that the run makes, if it is permanent.
+    private static func madeName(_ slot: ReplicationSlot) -> String? {
         switch slot {
-        case .none, .temporary, .existing: .copy(directory, slot: nil)
-        case .create(let name), .createIfMissing(let name): .copy(directory, slot: name)
+        case .none, .temporary, .existing: nil
+        case .create(let name), .createIfMissing(let name): name
         }
     }
 

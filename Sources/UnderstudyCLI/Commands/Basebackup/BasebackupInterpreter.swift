@@ -25,6 +25,7 @@ struct BasebackupInterpreter {
         guard let directory = parsed[BasebackupOptions.pgdata], !directory.isEmpty else {
             throw misuse("no target directory specified")
         }
+        let target = try target(directory, isTar: isTar)
         try refuseUnsupportedOptions()
         let slot = try slot(walMethod: walMethod)
         if let path = parsed[BasebackupOptions.waldir] {
@@ -59,11 +60,12 @@ struct BasebackupInterpreter {
         options.syncMethod = try syncMethod()
         options.cleanUp = !parsed.has(BasebackupOptions.noClean)
         options.forceClean = parsed.has(BasebackupOptions.forceClean)
+        options.spoolDirectory = parsed[BasebackupOptions.spoolDirectory]
         if let text = parsed[BasebackupOptions.stallTimeout] { options.stallTimeout = try StallArgument.parse(text) }
         if let interval { options.statusInterval = .seconds(interval) }
         options.writeRecoverySettings = parsed.has(BasebackupOptions.writeRecoveryConf)
         return BasebackupPlan(
-            directory: directory, isTar: isTar, options: options,
+            target: target, options: options,
             connection: parsed.connection(program: personality.program),
             progress: parsed.has(BasebackupOptions.progress), verbose: parsed.has(CommonOptions.verbose))
     }
@@ -95,11 +97,20 @@ struct BasebackupInterpreter {
         }
     }
 
-    private func refuseUnsupportedOptions() throws(UsageError) {
-        if parsed[BasebackupOptions.pgdata] == "-" {
-            throw notYet(
-                "a backup to standard output is", hint: "Name a directory; one that is called \"-\" is \"./-\".")
+    private func target(_ directory: String, isTar: Bool) throws(UsageError) -> BaseBackup.Target {
+        guard isTar else {
+            // The stock tool makes a directory of that name, which nobody wants who writes this.
+            if directory == "-", personality == .understudy {
+                throw UsageError(
+                    "only tar format can go to standard output",
+                    hint: "Add -F t, or name a directory; one that is called \"-\" is \"./-\".")
+            }
+            return .directory(directory)
         }
+        return directory == "-" ? .tarStream(1) : .tarFiles(directory)
+    }
+
+    private func refuseUnsupportedOptions() throws(UsageError) {
         if parsed.has(BasebackupOptions.gzip) || !["0", "none", nil].contains(parsed[BasebackupOptions.compress]) {
             throw notYet("compression is", hint: "Leave out -z, --gzip, -Z and --compress.")
         }

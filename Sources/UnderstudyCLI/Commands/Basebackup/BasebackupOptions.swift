@@ -3,7 +3,11 @@ enum BasebackupOptions {
     // MARK: What the backup holds, and where it goes
 
     static let pgdata = CommandOption(
-        "pgdata", "D", "DIRECTORY", stock: .all, help: "the directory to write; made, or empty")
+        "pgdata", "D", "DIRECTORY", stock: .all,
+        help: """
+            the directory to write; made, or empty; with -F t
+            \"-\" stands for standard output
+            """)
     static let format = CommandOption(
         "format", "F", "p|t", stock: .all, help: "plain files, or tar archives (default: plain)")
     static let walMethod = CommandOption(
@@ -49,6 +53,12 @@ enum BasebackupOptions {
         help: """
             give up when the server is silent for so long, in s
             unless a unit follows (default: 5min; 0 for never)
+            """)
+    static let spoolDirectory = CommandOption(
+        "spool-directory", nil, "DIRECTORY",
+        help: """
+            where WAL waits while an archive goes to standard
+            output (default: $TMPDIR, or /var/tmp)
             """)
     static let noSync = CommandOption(
         "no-sync", "N", stock: .since(100_000), help: "do not wait until all is on stable storage")
@@ -97,7 +107,8 @@ extension Command {
             CommonOptions.maxRate, BasebackupOptions.writeRecoveryConf, BasebackupOptions.slot,
             BasebackupOptions.target, BasebackupOptions.tablespaceMapping, BasebackupOptions.walMethod,
             BasebackupOptions.gzip, BasebackupOptions.compress, BasebackupOptions.label, BasebackupOptions.noClean,
-            BasebackupOptions.forceClean, BasebackupOptions.stallTimeout, BasebackupOptions.noSync,
+            BasebackupOptions.forceClean, BasebackupOptions.stallTimeout, BasebackupOptions.spoolDirectory,
+            BasebackupOptions.noSync,
             CommonOptions.dbname, CommonOptions.host, CommonOptions.port, CommonOptions.username,
             CommonOptions.noPassword, CommonOptions.password, BasebackupOptions.statusInterval,
             CommonOptions.verbose, BasebackupOptions.progress, BasebackupOptions.waldir, BasebackupOptions.noSlot,
@@ -121,7 +132,8 @@ extension Command {
                     options: [
                         BasebackupOptions.checkpoint, CommonOptions.maxRate, BasebackupOptions.slot,
                         BasebackupOptions.createSlot, BasebackupOptions.noSlot, BasebackupOptions.noClean,
-                        BasebackupOptions.forceClean, BasebackupOptions.stallTimeout, BasebackupOptions.noSync,
+                        BasebackupOptions.forceClean, BasebackupOptions.stallTimeout,
+                        BasebackupOptions.spoolDirectory, BasebackupOptions.noSync,
                         BasebackupOptions.syncMethod, BasebackupOptions.noVerifyChecksums,
                         BasebackupOptions.manifestChecksums, BasebackupOptions.manifestForceEncode,
                         BasebackupOptions.noManifest, BasebackupOptions.noEstimateSize,

@@ -2,8 +2,7 @@ import Understudy
 
 /// What a `basebackup` command line asks for.
 struct BasebackupPlan: Sendable {
-    var directory: String
-    var isTar: Bool
+    var target: BaseBackup.Target
     var options: BaseBackup.Options
     var connection: ConnectionRequest
     var progress: Bool

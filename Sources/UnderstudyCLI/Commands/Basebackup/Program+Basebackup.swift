@@ -16,12 +16,12 @@ extension Program {
             console: console,
             columns: { StandardStreams.columns })
         do throws(UnderstudyError) {
-            let remains = Remains.copy(plan.directory, slot: plan.options.slot)
+            let remains = Remains.of(plan)
             _ = try await work(plan.connection, console: console, remains: remains) {
                 source throws(UnderstudyError) in
                 let backup = BaseBackup(source: source, options: plan.options, logger: console.logger)
                 return try await backup.run(
-                    into: plan.isTar ? .tarFiles(plan.directory) : .directory(plan.directory), progress: reporter.report
+                    into: plan.target, progress: reporter.report
                 )
             }
             _ = reporter.end()
