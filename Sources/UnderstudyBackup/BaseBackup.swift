@@ -197,8 +197,8 @@ extension BaseBackup {
         /// An open descriptor, such as 1 for standard output, for one archive in tar format. It is not closed. WAL that is
         /// streamed waits in a file (`Options.spoolDirectory`), and follows below pg_wal; then comes backup_manifest.
         ///
-        /// A run that throws has written no end of the archive, and neither the manifest nor, without one,
-        /// global/pg_control. Only a database without further tablespaces can be written so.
+        /// A run that throws has written neither global/pg_control, without which no server starts, nor the manifest, nor
+        /// the end of the archive. Only a database without further tablespaces can be written so.
         case tarStream(Int32)
     }
 }

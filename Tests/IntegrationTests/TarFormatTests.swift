@@ -175,10 +175,9 @@ import UnderstudyTestSupport
         try #require(result.errorOutput.contains("base backup completed"), "\(result)")
         let members = try members("\(place)/backup.tar")
         #expect(members.first == "backup_label")
-        #expect(members.last == "backup_manifest")
-        let segment = try #require(members.lastIndex { $0.hasPrefix("pg_wal/0") })
-        let control = try #require(members.firstIndex(of: "global/pg_control"))
-        #expect(segment > control)
+        #expect(members.suffix(2) == ["global/pg_control", "backup_manifest"])
+        #expect(members.contains { $0.hasPrefix("pg_wal/0") })
+        #expect(Set(members).count == members.count)
 
         let target = TestDirectory.freshPath("standby")
         try TestDirectory.make(at: target)
@@ -234,6 +233,25 @@ import UnderstudyTestSupport
         try cluster.expectReleased()
     }
 
+    /// A connection or a file must not get the number of a stream that is closed.
+    @Test(arguments: [">&-", "<&- >&-", "<&- >&- 2>&-"])
+    func `what is closed is not written to, and nothing else in its place`(closed: String) throws {
+        let cluster = try Cluster(.newest)
+        let place = try TestDirectory.make("stream")
+        defer { TestDirectory.removeTree(place) }
+        let target = TestDirectory.freshPath("backup")
+        let line = "\"$@\" \(closed); echo $? > \(place)/status; "
+        let again = "\"$1\" basebackup -d '\(cluster.connectionString())' -D \(target) -w -c fast -v -P \(closed)"
+        let result = try stream(cluster, line + again, ["-v", "-P"]).wait()
+        #expect(try FileTree.text("\(place)/status") == "1\n", "\(result)")
+        if !closed.contains("2>") {
+            #expect(
+                result.errorOutput.contains("could not write to \"standard output\": Bad file descriptor"), "\(result)")
+        }
+        #expect(result.status == 0, "\(result)")
+        #expect(try verify(target, of: cluster).status == 0)
+    }
+
     @Test func `a database with tablespaces does not fit into one archive`() throws {
         let cluster = try Cluster(.newest)
         _ = try cluster.makeTablespace("space")
@@ -266,9 +284,9 @@ import UnderstudyTestSupport
             } catch let failure { error = failure }
             #expect((error != nil) == isFalse, "\(error as Any)")
             let bytes = try FileTree.bytes(path)
-            let last = version.hasManifest ? "backup_manifest" : "global/pg_control"
             #expect((bytes.count > 1024 && bytes.suffix(1024).allSatisfy { $0 == 0 }) != isFalse)
-            #expect(bytes.contains(Array("\(last)\0".utf8)) != isFalse)
+            #expect(bytes.contains(Array("global/pg_control\0".utf8)) != isFalse)
+            #expect(bytes.contains(Array("backup_manifest\0".utf8)) == (!isFalse && version.hasManifest))
         }
     }
 

@@ -168,6 +168,8 @@ struct BasebackupPlanTests {
         for word in ["t", "tar"] { #expect(try plan("-D d -F \(word)").target == .tarFiles("d")) }
         #expect(try plan("-D - -F t --spool-directory /var/spool").target == .tarStream(1))
         #expect(try plan("-D - -F t --spool-directory /s").options.spoolDirectory == "/s")
+        let spool = #expect(throws: UsageError.self) { try plan("-D d -F t --spool-directory /s") }
+        #expect(spool?.message == "--spool-directory is for an archive on standard output")
         // The stock tool makes a directory of that name.
         #expect(try plan("-D -", as: .baseBackup).target == .directory("-"))
         for personality in [Personality.understudy, .baseBackup] {

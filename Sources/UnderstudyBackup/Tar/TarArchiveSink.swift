@@ -124,17 +124,22 @@ struct TarFeeder: MemberFeeder {
         }
         if manifestPrefix == nil { last = entry }
         isHeld = layout.held != nil && manifestPrefix == nil && entry.path.string == HeldMember.path
-        if isHeld { return try hold(entry) }
+        if isHeld {
+            // Compared with the manifest, and not written.
+            try hold(entry)
+            return try open(entry, .leftOut, isSent: true)
+        }
         let fate = entry.kind == .file && manifestPrefix == nil ? edits.fate(of: entry.path) : .kept
         try open(entry, fate, isSent: entry.kind == .file)
     }
 
     mutating func content(_ bytes: RawSpan) throws(UnderstudyError) {
-        if isHeld { layout.held?.append(bytes) } else { try filler.append(bytes) }
+        if isHeld { layout.held?.append(bytes) }
+        try filler.append(bytes)
     }
 
     mutating func end() throws(UnderstudyError) {
-        if !isHeld { filler.close() }
+        filler.close()
     }
 
     private func hold(_ entry: TarEntry) throws(UnderstudyError) {

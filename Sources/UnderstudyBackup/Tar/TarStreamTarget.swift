@@ -9,8 +9,8 @@ package import UnderstudyWAL
 
 /// A base backup as one archive in a stream, such as standard output.
 ///
-/// Nothing that was sent can be taken back. So what makes the archive complete goes out last, after all was verified: the
-/// manifest, or without one global/pg_control, and the end of the archive. WAL that is streamed meanwhile waits in a file.
+/// Nothing that was sent can be taken back. So what makes the archive complete goes out last, after all was verified:
+/// global/pg_control, the manifest, and the end of the archive. WAL that is streamed meanwhile waits in a file.
 package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
     // Sendable: one thread at a time, as the run that owns it.
     private let descriptor: Int32
@@ -28,7 +28,7 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
         var server: ServerFacts
         /// Seconds since 1970-01-01 00:00:00 UTC.
         var now: Int64
-        var held: HeldMember?
+        let held = HeldMember()
     }
 
     package init(descriptor: Int32, options: BaseBackup.Options, interrupt: Interrupt) {
@@ -69,8 +69,7 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
         do throws(FileIOError) {
             let hasManifest = options.manifest && plan.server.version.hasManifest
             let stream = try StreamOutput(descriptor, name: name, interrupt: interrupt)
-            made = Made(
-                stream: stream, server: plan.server, now: Int64(time(nil)), held: hasManifest ? nil : HeldMember())
+            made = Made(stream: stream, server: plan.server, now: Int64(time(nil)))
             if hasManifest { manifest = try GrowingFile(namelessIn: spoolDirectory) }
         } catch { throw UnderstudyError(error) }
     }
@@ -126,7 +125,7 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
         let made = prepared, stream = prepared.stream
         do throws(FileIOError) {
             try wal?.file.copy(to: stream)
-            if let held = made.held { try stream.write(held.whole) }
+            try stream.write(made.held.whole)
             if hasManifest, let manifest {
                 try stream.write(manifestHeader(UInt64(manifest.count), made))
                 try manifest.copy(to: stream)

@@ -12,6 +12,7 @@ public struct Program: Sendable {
     ///
     /// - Parameter arguments: The whole command line, the program's name first.
     public static func run(_ arguments: [String]) -> Int32 {
+        StandardStreams.reserve()
         // A reader of our output that has gone away is an error of write(2), not a reason to die without cleaning up.
         _ = signal(SIGPIPE, SIG_IGN)
         // So is a file that has reached the limit on its size. A server that is started has that signal as it was.

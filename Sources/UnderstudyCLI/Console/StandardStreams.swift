@@ -3,6 +3,16 @@ import Glibc
 
 /// The standard streams of the process.
 enum StandardStreams {
+    /// Occupies those of the three that the caller has closed: the next file or connection that is opened would get such a
+    /// number, and what is said would be written into it. Opened the other way round, each use fails as on a closed one.
+    static func reserve() {
+        for (descriptor, flags) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY)]
+        where fcntl(descriptor, F_GETFD) == -1 && errno == EBADF {
+            // The lowest free number is this one: those below it are occupied.
+            _ = unsafe open("/dev/null", flags)
+        }
+    }
+
     static var errorsAreTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     /// The width of the terminal on standard error; 80 if unknown.

@@ -16,7 +16,7 @@ package final class StreamOutput: @unchecked Sendable {
     private let own: FileDescriptor?
 
     private enum Kind {
-        /// Disks are not waited for with poll(2).
+        /// Disks and devices are not waited for with poll(2).
         case file
         case socket
         /// Opened again, without blocking.
@@ -36,7 +36,7 @@ package final class StreamOutput: @unchecked Sendable {
         guard unsafe fstat(descriptor, &info) == 0 else { throw FileIOError("could not write to", name) }
         var own: FileDescriptor?
         switch info.st_mode & S_IFMT {
-        case S_IFREG: kind = .file
+        case S_IFREG, S_IFCHR, S_IFBLK: kind = .file
         case S_IFSOCK: kind = .socket
         case S_IFIFO:
             own = Self.reopen(descriptor)

@@ -60,7 +60,7 @@ struct BasebackupInterpreter {
         options.syncMethod = try syncMethod()
         options.cleanUp = !parsed.has(BasebackupOptions.noClean)
         options.forceClean = parsed.has(BasebackupOptions.forceClean)
-        options.spoolDirectory = parsed[BasebackupOptions.spoolDirectory]
+        options.spoolDirectory = try spoolDirectory(target)
         if let text = parsed[BasebackupOptions.stallTimeout] { options.stallTimeout = try StallArgument.parse(text) }
         if let interval { options.statusInterval = .seconds(interval) }
         options.writeRecoverySettings = parsed.has(BasebackupOptions.writeRecoveryConf)
@@ -108,6 +108,14 @@ struct BasebackupInterpreter {
             return .directory(directory)
         }
         return directory == "-" ? .tarStream(1) : .tarFiles(directory)
+    }
+
+    private func spoolDirectory(_ target: BaseBackup.Target) throws(UsageError) -> String? {
+        guard let directory = parsed[BasebackupOptions.spoolDirectory] else { return nil }
+        guard case .tarStream = target else {
+            throw misuse("--spool-directory is for an archive on standard output")
+        }
+        return directory
     }
 
     private func refuseUnsupportedOptions() throws(UsageError) {
