@@ -40,6 +40,8 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
     package var name: String { descriptor == STDOUT_FILENO ? "standard output" : "descriptor \(descriptor)" }
     package var isMade: Bool { false }
     package var takesEditsFirst: Bool { true }
+    /// It waits in a file without a name.
+    package var keepsSyncedWAL: Bool { false }
     package var wantsTablespaceMap: Bool { true }
     package var directory: ConfinedDirectory? { nil }
     package var failure: UnderstudyError? { sink?.failure }
@@ -95,7 +97,7 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
         do throws(FileIOError) {
             let wal = TarWALDestination(
                 try GrowingFile(namelessIn: spoolDirectory), prefix: "\(prepared.server.version.walDirectoryName)/",
-                fileMode: prepared.server.fileMode, syncs: options.sync, now: prepared.now)
+                fileMode: prepared.server.fileMode, syncs: false, now: prepared.now)
             self.wal = wal
             return wal
         } catch { throw UnderstudyError(error) }

@@ -41,6 +41,7 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
     package var name: String { "directory \"\(path)\"" }
     package var isMade: Bool { made != nil }
     package var takesEditsFirst: Bool { true }
+    package var keepsSyncedWAL: Bool { true }
     package var wantsTablespaceMap: Bool { true }
     package var directory: ConfinedDirectory? { nil }
     package var failure: UnderstudyError? { sink?.failure }

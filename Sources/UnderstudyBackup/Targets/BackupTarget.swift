@@ -44,6 +44,10 @@ package protocol BackupTarget: AnyObject, Sendable {
     /// The history file that came with the WAL; nil if none did.
     func history(of timeline: TimelineID) throws(UnderstudyError) -> [UInt8]?
 
+    /// Whether WAL that the destination has synced survives the end of this process. If not, none is reported as flushed,
+    /// and no slot advances while the copy is not complete.
+    var keepsSyncedWAL: Bool { get }
+
     /// Whether the server has to list the places of tablespaces in a file `tablespace_map`, instead of sending links.
     var wantsTablespaceMap: Bool { get }
 

@@ -37,7 +37,7 @@ extension BackupRun {
     func startWAL(
         _ wal: WALConnection, _ server: ServerFacts, into destination: any WALDestination, at position: BackupPosition
     ) throws(UnderstudyError) {
-        let movesSlot = wal.movesSlot && slot?.keepsPosition != true
+        let movesSlot = wal.movesSlot && slot?.keepsPosition != true && target.keepsSyncedWAL
         logger.info("starting background WAL receiver")
         let writer = WALWriter(destination: destination)
         let interrupt = interrupt

@@ -25,6 +25,7 @@ final class CountingTarget: BackupTarget {
     let name = "nothing"
     var isMade: Bool { true }
     var takesEditsFirst: Bool { true }
+    var keepsSyncedWAL: Bool { false }
     var wantsTablespaceMap: Bool { false }
     var directory: ConfinedDirectory? { nil }
     var failure: UnderstudyError? { nil }
