@@ -61,8 +61,8 @@ let package = Package(
             name: "UnderstudyBackup",
             dependencies: [
                 "CUnderstudyLinux",
-                "UnderstudyBackupFormat", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyPlatform",
-                "UnderstudyProtocol", "UnderstudyStreaming", "UnderstudyCore", "UnderstudyWAL",
+                "UnderstudyBackupFormat", "UnderstudyCompression", "UnderstudyConfiguration", "UnderstudyConnection",
+                "UnderstudyPlatform", "UnderstudyProtocol", "UnderstudyStreaming", "UnderstudyCore", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(

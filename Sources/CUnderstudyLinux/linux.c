@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "CUnderstudyLinux.h"
 
+#include <sched.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -171,6 +172,14 @@ unsigned understudy_signals_counted(int number) {
 }
 
 void understudy_tell_signals_to(int descriptor) { atomic_store(&understudy_signal_descriptor, descriptor); }
+
+int understudy_processors(void) {
+    cpu_set_t set;
+    // More than 1024 processors do not fit into the set.
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}
 
 int understudy_limit_memory_arenas(void) { return mallopt(M_ARENA_MAX, 1) == 1 ? 0 : -1; }
 

@@ -15,6 +15,7 @@ extension BaseBackup.Options {
         command.verifyChecksums = verifyServerChecksums
         command.manifestChecksum = manifest ? manifestChecksum.rawValue : nil
         command.manifestForceEncode = manifestForceEncode
+        if case .server(let method, let detail) = compression { command.compression = (method, detail) }
         return command
     }
 
@@ -59,6 +60,48 @@ enum BackupOptionRules {
         }
     }
 
+    /// For a server of this version.
+    static func check(
+        _ options: BaseBackup.Options, _ place: BackupPlace?, against version: ServerVersion
+    ) throws(UnderstudyError) {
+        // The stock tool's words.
+        if options.incrementalManifest != nil, !version.hasIncrementalBackup {
+            throw UnderstudyError(
+                .options, "server does not support incremental backup",
+                hint: "Take a full backup: servers of version \(version.major) know no other; those from 17 do.")
+        }
+        if place != nil, !version.compressesAndHasTargets {
+            throw UnderstudyError(
+                .options, "backup targets are not supported by this server version",
+                hint: "Let the backup come here, to a directory or standard output; servers from 15 know targets.")
+        }
+        if case .server = options.compression, !version.compressesAndHasTargets {
+            throw UnderstudyError(
+                .options, "server does not support server-side compression",
+                hint: "Compress the archives here, or not at all; servers from 15 can do it.")
+        }
+    }
+
+    /// For a backup that the server puts somewhere itself.
+    static func checkServerTarget(_ options: BaseBackup.Options) throws(UnderstudyError) {
+        guard options.wal != .stream else {
+            throw UnderstudyError(
+                .options, "WAL cannot be streamed when a backup target is specified",
+                hint: "Choose WAL method fetch or none.")
+        }
+        guard !options.writeRecoverySettings else {
+            throw UnderstudyError(
+                .options, "recovery configuration cannot be written when a backup target is used",
+                hint: "Leave it out: the archives are written by the server as they are.")
+        }
+        try checkArchives(options)
+        if case .client = options.compression {
+            throw UnderstudyError(
+                .options, "client-side compression is not possible when a backup target is specified",
+                hint: "Let the server compress.")
+        }
+    }
+
     /// For a target that consists of archives.
     static func checkArchives(_ options: BaseBackup.Options) throws(UnderstudyError) {
         guard options.walDirectory == nil else {
@@ -74,6 +117,11 @@ enum BackupOptionRules {
 
     /// For a target that is a directory: the places of tablespaces and of the WAL directory.
     static func checkPlaces(_ options: BaseBackup.Options, dataDirectory: String) throws(UnderstudyError) {
+        if case .client = options.compression {
+            throw UnderstudyError(
+                .options, "only tar mode backups can be compressed",
+                hint: "Let the server compress what is sent, or choose a target in tar format.")
+        }
         for mapping in options.tablespaceMappings where mapping.new.utf8.count > NameLimits.longestTablespacePath {
             throw UnderstudyError(
                 .options,

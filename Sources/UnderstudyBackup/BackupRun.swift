@@ -87,10 +87,14 @@ package final class BackupRun: @unchecked Sendable {
     ) throws(UnderstudyError) -> BackupResult {
         try BackupOptionRules.check(options)
         let left = try target.check()
+        let priorManifest = try options.incrementalManifest.map { path throws(UnderstudyError) in
+            try PriorManifest(path, interrupt: interrupt)
+        }
         let session = try connect()
         self.session = session
         parameters = parameters.pinned(to: session)
         let server = try ServerFacts(session, logger: logger)
+        try BackupOptionRules.check(options, target.placeOnServer, against: server.version)
         try checkNames(session)
         if let left { try dropSlot(of: left, session, server) }
         try inspect(session, server)
@@ -99,6 +103,7 @@ package final class BackupRun: @unchecked Sendable {
         let source = makeSource(
             SourceContext(
                 session: session, server: server, options: options, wantsTablespaceMap: target.wantsTablespaceMap,
+                placeOnServer: target.placeOnServer, priorManifest: priorManifest,
                 parameters: parameters, interrupt: interrupt,
                 meter: meter, logger: logger))
         let start = try source.start()
@@ -152,7 +157,7 @@ package final class BackupRun: @unchecked Sendable {
 
     private func makeVerification(_ server: ServerFacts) -> BackupVerification {
         let target = target
-        let hasManifest = options.manifest && server.version.hasManifest
+        let hasManifest = options.manifest && server.version.hasManifest && target.placeOnServer == nil
         return BackupVerification(
             .init(
                 version: server.version, systemIdentifier: server.identity.systemIdentifier,

@@ -53,6 +53,8 @@ extension BaseBackup {
             DirectoryTarget(path: path, options: options, interrupt: interrupt, logger: logger)
         case .tarStream(let descriptor):
             TarStreamTarget(descriptor: descriptor, options: options, interrupt: interrupt)
+        case .server(let name, let detail):
+            ServerTarget(BackupPlace(name: name, detail: detail), options: options)
         case .tarFiles(let path): TarTarget(path: path, options: options, interrupt: interrupt, logger: logger)
         }
     }

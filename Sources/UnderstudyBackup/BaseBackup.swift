@@ -143,6 +143,12 @@ extension BaseBackup {
         /// checkpoint, WAL to be archived), it is first asked over another connection whether it is alive.
         public var stallTimeout: Duration?
         public var owner: Owner?
+        /// The backup_manifest of an earlier backup, to get only what has changed since (servers from 17 with
+        /// summarize_wal); nil for all. pg_combinebackup puts the two together.
+        public var incrementalManifest: String?
+        public var compression: ArchiveCompression
+        /// Whether an archive of streamed WAL is compressed as the others are; the stock tool does that with gzip alone.
+        public var compressesWAL: Bool
         /// The directory in which WAL and the manifest wait until their turn comes in a stream, without a name: as much as
         /// is written meanwhile. nil for the environment's TMPDIR, or else /var/tmp.
         public var spoolDirectory: String?
@@ -158,7 +164,9 @@ extension BaseBackup {
             manifest: Bool = true, manifestChecksum: ManifestChecksum = .crc32c, manifestForceEncode: Bool = false,
             estimateSize: Bool = true, sync: Bool = true, syncMethod: SyncMethod = .automatic, cleanUp: Bool = true,
             forceClean: Bool = false, statusInterval: Duration = .seconds(10), stallTimeout: Duration? = .seconds(300),
-            owner: Owner? = nil, spoolDirectory: String? = nil, writeRecoverySettings: Bool = false
+            owner: Owner? = nil, incrementalManifest: String? = nil, compression: ArchiveCompression = .none,
+            compressesWAL: Bool = true,
+            spoolDirectory: String? = nil, writeRecoverySettings: Bool = false
         ) {
             self.label = label
             self.wal = wal
@@ -181,6 +189,9 @@ extension BaseBackup {
             self.statusInterval = statusInterval
             self.stallTimeout = stallTimeout
             self.owner = owner
+            self.incrementalManifest = incrementalManifest
+            self.compression = compression
+            self.compressesWAL = compressesWAL
             self.spoolDirectory = spoolDirectory
             self.writeRecoverySettings = writeRecoverySettings
         }
@@ -200,6 +211,11 @@ extension BaseBackup {
         /// A run that throws has written neither global/pg_control, without which no server starts, nor the manifest, nor
         /// the end of the archive. Only a database without further tablespaces can be written so.
         case tarStream(Int32)
+        /// The server itself puts archives in tar format somewhere (from 15): TARGET and TARGET_DETAIL of BASE_BACKUP, which
+        /// it judges. `server` with an absolute directory on that machine, `blackhole`, or what its extensions know.
+        ///
+        /// Nothing comes here, so nothing is verified; WAL can be fetched, not streamed.
+        case server(String, detail: String? = nil)
     }
 }
 
@@ -208,7 +224,10 @@ public struct BackupProgress: Sendable, Equatable, Codable {
     /// What the run is doing. `starting` is a clone's alone.
     @nonexhaustive
     public enum Phase: String, Sendable, CaseIterable, Codable {
-        case connecting, checkpoint, copying, finishingWAL, verifying, syncing, configuring, starting
+        case connecting
+        /// Sending the manifest on which an incremental backup builds.
+        case uploadingManifest
+        case checkpoint, copying, finishingWAL, verifying, syncing, configuring, starting
         case done, failed
     }
 

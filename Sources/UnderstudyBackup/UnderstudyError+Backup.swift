@@ -1,4 +1,5 @@
 import UnderstudyBackupFormat
+import UnderstudyCompression
 package import UnderstudyCore
 import UnderstudyPlatform
 
@@ -7,6 +8,11 @@ extension UnderstudyError {
         self.init(
             .protocolViolation, "could not read what the server sent: \(error.message)", detail: error.detail,
             cause: error)
+    }
+
+    /// For an archive that the server has compressed.
+    init(_ error: CompressionError) {
+        self.init(.protocolViolation, "could not read what the server sent: \(error.message)", cause: error)
     }
 
     package init(_ refusal: OwnedDirectory.Refusal, what: String, trust: TrustedUsers = TrustedUsers()) {

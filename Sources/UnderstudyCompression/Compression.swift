@@ -52,6 +52,11 @@ extension Compression.Method {
         }
     }
 
+    /// What the library takes: zstd has levels below 1 that are faster still.
+    package var acceptedLevels: ClosedRange<Int> {
+        self == .zstd ? -131_072...levels.upperBound : levels
+    }
+
     /// The library's own default level; zlib calls it -1, the other two call it 0.
     package var defaultLevel: Int {
         switch self {

@@ -22,21 +22,16 @@ package struct Compressor: ~Copyable, @unchecked Sendable {
     ///   - level: A level of the method; nil for its default.
     ///   - contentSize: The number of plain bytes, if known. LZ4 and Zstandard write it into the header (LZ4 not if it
     ///     is zero); gzip has no field for it. With every method, a different number of bytes is then an error.
+    ///   - tuning: For Zstandard alone.
     package init(
-        _ method: Compression.Method, level: Int? = nil, contentSize: UInt64? = nil
+        _ method: Compression.Method, level: Int? = nil, contentSize: UInt64? = nil, tuning: ZstdTuning = ZstdTuning()
     ) throws(CompressionError) {
-        let level = level ?? method.defaultLevel
-        guard method.levels.contains(level) else {
-            throw CompressionError(
-                .level,
-                "compression level \(level) is outside of the range of \(method)"
-                    + " (\(method.levels.lowerBound) to \(method.levels.upperBound))")
-        }
+        let level = try method.checkedLevel(level)
         let encoder: Encoder =
             switch method {
             case .gzip: .gzip(try GzipEncoder(level: Int32(level)))
             case .lz4: .lz4(try LZ4Encoder(level: Int32(level), contentSize: contentSize))
-            case .zstd: .zstd(try ZstdEncoder(level: Int32(level), contentSize: contentSize))
+            case .zstd: .zstd(try ZstdEncoder(level: Int32(level), contentSize: contentSize, tuning: tuning))
             }
         self.method = method
         self.contentSize = contentSize
@@ -101,5 +96,19 @@ package struct Compressor: ~Copyable, @unchecked Sendable {
             if step.isDone { return }
             rest = rest.extracting(droppingFirst: step.read)
         }
+    }
+}
+
+extension Compression.Method {
+    /// - Returns: The level for the library, the default one for nil.
+    func checkedLevel(_ level: Int?) throws(CompressionError) -> Int {
+        let level = level ?? defaultLevel
+        guard acceptedLevels.contains(level) else {
+            throw CompressionError(
+                .level,
+                "compression level \(level) is outside of the range of \(self)"
+                    + " (\(acceptedLevels.lowerBound) to \(acceptedLevels.upperBound))")
+        }
+        return level
     }
 }

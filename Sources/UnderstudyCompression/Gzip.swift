@@ -100,6 +100,101 @@ private let windowBits: Int32 = 15 + 16
     }
 }
 
+/// Compresses pieces of one gzip member independently of each other: deflate blocks without header and trailer, which end
+/// at a byte: deflateInit2, deflateReset, deflateSetDictionary, deflateEnd.
+@safe struct DeflateEncoder: ~Copyable {
+    /// How far back a match may reach.
+    static let window = 1 << 15
+
+    /// Owned by this value alone from `init` to `deinit`, at one address, because zlib's state points back at it.
+    private let stream: UnsafeMutablePointer<z_stream>
+    private var room = [UInt8](repeating: 0, count: 1 << 16)
+
+    init(level: Int32) throws(CompressionError) {
+        // zlib requires zeros to choose its own allocators, and fills in the rest. A negative window means no header.
+        let stream = unsafe makeStream()
+        let status = unsafe deflateInit2_(
+            stream, level, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+        guard status == Z_OK else {
+            // The text is a constant of zlib; the stream was made above and is not stored.
+            let reason = unsafe text(of: status, in: stream)
+            unsafe stream.deallocate()
+            throw .compressing(.gzip, status == Z_MEM_ERROR ? .memory : .library, reason)
+        }
+        unsafe self.stream = stream
+    }
+
+    deinit {
+        // `self` is the only owner, and ends here.
+        unsafe deflateEnd(stream)
+        unsafe stream.deallocate()
+    }
+
+    /// - Parameter previous: The end of the piece before, for matches that reach into it.
+    mutating func compress(
+        _ piece: RawSpan, after previous: RawSpan, into output: inout [UInt8]
+    ) throws(CompressionError) {
+        // The stream lives as long as `self`. zlib copies the dictionary during the call.
+        var status = unsafe deflateReset(stream)
+        if status == Z_OK, previous.byteCount > 0 {
+            status = unsafe previous.withUnsafeBytes { source in
+                unsafe deflateSetDictionary(
+                    stream, source.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt32(clamping: source.count))
+            }
+        }
+        var rest = piece
+        while status == Z_OK || status == Z_BUF_ERROR {
+            // The two buffers are used during the call only, see `lend`.
+            let (result, read, written, isFull) = unsafe lend(rest, &room, to: stream) {
+                unsafe deflate($0, Z_SYNC_FLUSH)
+            }
+            output.append(contentsOf: room[..<written])
+            rest = rest.extracting(droppingFirst: read)
+            status = result
+            // A flush is complete once the buffer is not full.
+            if rest.isEmpty, !isFull { break }
+        }
+        guard status == Z_OK || status == Z_BUF_ERROR else {
+            throw unsafe .compressing(.gzip, .library, text(of: status, in: stream))
+        }
+    }
+}
+
+/// What stands around the deflate blocks of one gzip member (RFC 1952).
+struct GzipFrame {
+    /// Of all bytes so far: the CRC-32, and the size modulo 2^32.
+    private var checksum: UInt = 0
+    private var size: UInt32 = 0
+
+    /// - Parameter level: Of the fastest and the smallest, readers are told.
+    static func header(level: Int) -> [UInt8] {
+        let hint: UInt8 = level >= 9 ? 2 : level == 1 ? 4 : 0
+        // No name and no time, made on Unix.
+        return [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, hint, 3]
+    }
+
+    /// The CRC-32 of one piece: crc32_z.
+    static func checksum(of piece: RawSpan) -> UInt {
+        // The bytes are read during the call.
+        unsafe piece.withUnsafeBytes { bytes in
+            unsafe crc32_z(0, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+        }
+    }
+
+    /// Counts the next piece in: crc32_combine.
+    mutating func add(_ checksum: UInt, size: Int) {
+        self.checksum = crc32_combine(self.checksum, checksum, size)
+        self.size &+= UInt32(truncatingIfNeeded: size)
+    }
+
+    /// An empty last block, and the trailer.
+    var end: [UInt8] {
+        let checksum = UInt32(truncatingIfNeeded: self.checksum)
+        return [3, 0]
+            + [checksum, size].flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } }
+    }
+}
+
 private func makeStream() -> UnsafeMutablePointer<z_stream> {
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     // Newly allocated memory for one stream.

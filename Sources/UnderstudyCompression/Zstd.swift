@@ -1,11 +1,24 @@
 import CUnderstudyZstd
 
+/// Settings that Zstandard alone has.
+package struct ZstdTuning: Sendable, Hashable {
+    /// The library's own threads; zero to compress on the calling one: ZSTD_c_nbWorkers.
+    package var workers: Int
+    /// Finds what repeats at a distance of up to 128 MiB: ZSTD_c_enableLongDistanceMatching.
+    package var longDistance: Bool
+
+    package init(workers: Int = 0, longDistance: Bool = false) {
+        self.workers = workers
+        self.longDistance = longDistance
+    }
+}
+
 /// Writes one Zstandard frame with a content checksum, as the tool zstd does: ZSTD_compressStream2.
 @safe struct ZstdEncoder: ~Copyable {
     /// Owned by this value alone, from `init` to `deinit`.
     private let context: OpaquePointer
 
-    init(level: Int32, contentSize: UInt64?) throws(CompressionError) {
+    init(level: Int32, contentSize: UInt64?, tuning: ZstdTuning) throws(CompressionError) {
         guard let context = unsafe ZSTD_createCCtx() else {
             throw .compressing(.zstd, .memory, "out of memory")
         }
@@ -14,6 +27,14 @@ import CUnderstudyZstd
             ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level),
             ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1),
         ]
+        if tuning.workers > 0 {
+            // A library without threads refuses it.
+            let workers = Int32(clamping: tuning.workers)
+            results.append(unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_nbWorkers, workers))
+        }
+        if tuning.longDistance {
+            results.append(unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_enableLongDistanceMatching, 1))
+        }
         if let contentSize {
             results.append(unsafe ZSTD_CCtx_setPledgedSrcSize(context, contentSize))
         }

@@ -55,6 +55,12 @@ extension Session {
         hasUnsent = true
     }
 
+    /// Sends a piece of a copy to the server, and waits until libpq has given it to the socket.
+    package func upload(_ bytes: [UInt8]) throws(ConnectionError) {
+        try sendCopyData(bytes)
+        try flush()
+    }
+
     /// Sends CopyDone: PQputCopyEnd.
     package func endCopy() throws(ConnectionError) {
         // A waiting status must be sent first.

@@ -6,6 +6,8 @@ package import UnderstudyWAL
 package enum ReplicationCommand {
     package static let identifySystem = "IDENTIFY_SYSTEM"
 
+    package static let uploadManifest = "UPLOAD_MANIFEST"
+
     package static func show(_ setting: String) -> String {
         "SHOW \(setting)"
     }
@@ -54,7 +56,7 @@ package enum ReplicationCommand {
 }
 
 /// The options of BASE_BACKUP. Each one is sent only to servers that know it.
-package struct BaseBackupCommand: Sendable, Equatable {
+package struct BaseBackupCommand: Sendable {
     package var label: String
     /// Requests the sizes of the tablespaces. The server measures them before it sends data.
     package var progress = true
@@ -71,6 +73,12 @@ package struct BaseBackupCommand: Sendable, Equatable {
     /// The manifest's checksum algorithm; nil for no manifest.
     package var manifestChecksum: String?
     package var manifestForceEncode = false
+    /// How the server compresses the archives, unjudged; from 15.
+    package var compression: (method: String, detail: String?)?
+    /// Where the server puts the backup, unjudged; nil for the client. From 15.
+    package var target: (name: String, detail: String?)?
+    /// Only the changes since the backup whose manifest was uploaded; from 17.
+    package var incremental = false
 
     package init(label: String) {
         self.label = label
@@ -93,7 +101,15 @@ package struct BaseBackupCommand: Sendable, Equatable {
             options.append("MANIFEST '\(manifestForceEncode ? "force-encode" : "yes")'")
             options.append("MANIFEST_CHECKSUMS '\(manifestChecksum)'")
         }
-        options.append("TARGET 'client'")
+        if incremental { options.append("INCREMENTAL") }
+        options.append("TARGET \(ReplicationCommand.literal(target?.name ?? "client"))")
+        if let detail = target?.detail { options.append("TARGET_DETAIL \(ReplicationCommand.literal(detail))") }
+        if let compression {
+            options.append("COMPRESSION \(ReplicationCommand.literal(compression.method))")
+            if let detail = compression.detail {
+                options.append("COMPRESSION_DETAIL \(ReplicationCommand.literal(detail))")
+            }
+        }
         return "BASE_BACKUP (\(options.joined(separator: ", ")))"
     }
 

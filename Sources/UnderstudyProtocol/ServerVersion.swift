@@ -51,6 +51,9 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     package var hasManifest: Bool { from(130_000) }
     /// Whether the backup manifest contains the system identifier (version 2 of its format).
     package var namesSystemInManifest: Bool { from(170_000) }
+    package var hasIncrementalBackup: Bool { from(170_000) }
+    /// Whether the server compresses archives, and can put a backup somewhere itself.
+    package var compressesAndHasTargets: Bool { from(150_000) }
     /// Whether the server can send a tablespace_map instead of symbolic links.
     package var hasTablespaceMap: Bool { from(90500) }
     /// Whether commands take one parenthesised option list instead of bare keywords, and a backup comes in one copy

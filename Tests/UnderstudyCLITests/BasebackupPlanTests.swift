@@ -102,7 +102,25 @@ struct BasebackupPlanTests {
     @Test(
         "options that do not fit together are refused in the stock tool's words, with a pointer to the help",
         arguments: [
-            ("", "no target directory specified"),
+            ("", "must specify output directory or backup target"),
+            ("-t client", "must specify output directory or backup target"),
+            ("-D d -t server:/b", "cannot specify both output directory and backup target"),
+            ("-t server:/b -F t", "cannot specify both format and backup target"),
+            ("-t server:/b -F p -D d", "cannot specify both format and backup target"),
+            ("-t blackhole", "WAL cannot be streamed when a backup target is specified"),
+            ("-t blackhole -X stream", "WAL cannot be streamed when a backup target is specified"),
+            (
+                "-t blackhole -Z client-gzip",
+                "client-side compression is not possible when a backup target is specified"
+            ),
+            (
+                "-t blackhole -X none --waldir=/w",
+                "WAL directory location cannot be specified along with a backup target"
+            ),
+            ("-D d -z", "only tar mode backups can be compressed"),
+            ("-D d -Z 9", "only tar mode backups can be compressed"),
+            ("-D d -Z client-zstd", "only tar mode backups can be compressed"),
+            ("-D d -F t --waldir=/w", "WAL directory location can only be specified in plain mode"),
             ("-D=", nil),
             ("-D d a b", "too many command-line arguments (first is \"a\")"),
             ("-D d -X none -S a", "replication slots can only be used with WAL streaming"),
@@ -135,6 +153,7 @@ struct BasebackupPlanTests {
     @Test(
         "values that mean nothing are refused in the stock tool's words",
         arguments: [
+            ("-D d -X foo -F x", "invalid wal-method option \"foo\", must be \"fetch\", \"stream\", or \"none\""),
             ("-D d -F x", "invalid output format \"x\", must be \"plain\" or \"tar\""),
             ("-D d -X foo", "invalid wal-method option \"foo\", must be \"fetch\", \"stream\", or \"none\""),
             ("-D d -c foo", "invalid checkpoint argument \"foo\", must be \"fast\" or \"spread\""),
@@ -146,20 +165,78 @@ struct BasebackupPlanTests {
         #expect(throws: UsageError(message)) { try plan(line) }
     }
 
-    @Test(
-        "what is not there yet is recognized and says so",
-        arguments: [
-            ("-D -", "only tar format can go to standard output"),
-            ("-D d -z", "compression is not supported yet"),
-            ("-D d -Z 9", "compression is not supported yet"),
-            ("-D d --compress=server-zstd:5", "compression is not supported yet"),
-            ("-D d -t server:/b", "a backup target on the server is not supported yet"),
-            ("-D d -i /m", "an incremental backup is not supported yet"),
-        ])
-    func notYet(line: String, message: String) {
-        let error = #expect(throws: UsageError.self) { try plan(line) }
-        #expect(error?.message == message)
+    @Test("only tar format can go to standard output, but through the link")
+    func standardOutput() {
+        let error = #expect(throws: UsageError.self) { try plan("-D -") }
+        #expect(error?.message == "only tar format can go to standard output")
         #expect(error?.hint != nil)
+    }
+
+    @Test(
+        "a specification of compression says who compresses; what the server does is not judged",
+        arguments: [
+            ("-D d", .none), ("-D d -Z 0", .none), ("-D d -Z none", .none), ("-D d -F t -Z client-none", .none),
+            ("-D d -F t -z", .client(.gzip())), ("-D d -F t -Z 4", .client(.gzip(level: 4))),
+            ("-D d -F t -z -Z lz4", .client(.lz4())), ("-D d -F t -Z lz4 -z", .client(.gzip())),
+            ("-D d -F t -Z client-lz4:12", .client(.lz4(level: 12))),
+            ("-D d -F t -Z zstd:-5", .client(.zstd(level: -5))),
+            ("-D d -F t -Z zstd:level=9,workers=3,long", .client(.zstd(level: 9), workers: 3, longDistance: true)),
+            ("-D d -F t -Z zstd:workers=0,long=off", .client(.zstd(), workers: 0)),
+            ("-D d -Z server-gzip", .server(method: "gzip")),
+            ("-D d -F t -Z server-brotli:x=9,y", .server(method: "brotli", detail: "x=9,y")),
+            ("-D d -Z server-7", .server(method: "gzip", detail: "7")),
+            ("-D d -Z server-none", .server(method: "none")),
+            ("-t blackhole -X none", .none), ("-t blackhole -X none -z", .server(method: "gzip")),
+            ("-t blackhole -X none -Z lz4:1", .server(method: "lz4", detail: "1")),
+        ] as [(String, BaseBackup.ArchiveCompression)])
+    func compression(line: String, expected: BaseBackup.ArchiveCompression) throws {
+        #expect(try plan(line).options.compression == expected)
+    }
+
+    @Test(
+        "what the client cannot do is refused in the stock tool's words",
+        arguments: [
+            ("foo", "unrecognized compression algorithm: \"foo\""),
+            ("client-Gzip", "unrecognized compression algorithm: \"Gzip\""),
+            (
+                "zstd:23",
+                "invalid compression specification: compression algorithm \"zstd\" expects a compression level between -131072 and 22 (default at 3)"
+            ),
+            (
+                "lz4:workers=1",
+                "invalid compression specification: compression algorithm \"lz4\" does not accept a worker count"
+            ),
+            (
+                "gzip:long",
+                "invalid compression specification: compression algorithm \"gzip\" does not support long-distance mode"
+            ),
+            (
+                "zstd:long=maybe",
+                "invalid compression specification: value for compression option \"long\" must be a Boolean value"
+            ),
+        ])
+    func badCompression(text: String, message: String) {
+        for format in ["", " -F t"] {
+            let error = #expect(throws: UsageError.self) { try plan("-D d\(format) -Z \(text)") }
+            #expect(error?.message == message)
+        }
+    }
+
+    @Test("the archive of WAL is compressed as the others, but through the link only by gzip here")
+    func compressedWAL() throws {
+        for method in ["gzip", "lz4", "zstd", "server-gzip"] {
+            #expect(try plan("-D d -F t -Z \(method)").options.compressesWAL)
+            #expect(try plan("-D d -F t -Z \(method)", as: .baseBackup).options.compressesWAL == (method == "gzip"))
+        }
+    }
+
+    @Test("a target is the server's affair")
+    func serverTarget() throws {
+        #expect(try plan("-t server:/a:b -X fetch").target == .server("server", detail: "/a:b"))
+        #expect(try plan("-t blackhole -X none").target == .server("blackhole"))
+        #expect(try plan("-t shell: -X none").target == .server("shell", detail: ""))
+        #expect(try plan("-t client -D d").target == .directory("d"))
+        #expect(try plan("-D d -i /b/backup_manifest").options.incrementalManifest == "/b/backup_manifest")
     }
 
     @Test("tar format has no directories to choose; through the link -T changes nothing there, as with the stock tool")

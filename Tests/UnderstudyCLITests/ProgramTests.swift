@@ -96,7 +96,7 @@ struct ProgramTests {
                 == (
                     1, "",
                     """
-                    understudy: error: no target directory specified
+                    understudy: error: must specify output directory or backup target
                     understudy: hint: Try "understudy basebackup --help" for more information.
 
                     """

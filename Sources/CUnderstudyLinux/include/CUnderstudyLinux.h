@@ -96,6 +96,9 @@ unsigned understudy_signals_counted(int number);
 /// An eventfd that each of those signals makes readable; negative for none.
 void understudy_tell_signals_to(int descriptor);
 
+/// How many processors this process may use, at least one: sched_getaffinity(2).
+int understudy_processors(void);
+
 /// mallopt(3): all threads share one arena, where glibc otherwise reserves 64 MB of address space for each.
 int understudy_limit_memory_arenas(void);
 

@@ -64,6 +64,10 @@ package struct SourceContext {
     package var options: BaseBackup.Options
     /// See ``BackupTarget/wantsTablespaceMap``.
     package var wantsTablespaceMap: Bool
+    /// See ``BackupTarget/placeOnServer``.
+    package var placeOnServer: BackupPlace?
+    /// On which an incremental backup builds.
+    package var priorManifest: PriorManifest?
     /// Pinned to the server of the session, for further connections.
     package var parameters: ConnectionParameters
     package var interrupt: Interrupt

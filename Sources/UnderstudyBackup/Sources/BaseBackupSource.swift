@@ -22,11 +22,17 @@ final class BaseBackupSource: BackupSource {
         if options.maxRate != nil && !version.limitsBackupRate {
             logger.warning("server version \(version) cannot limit its rate; it sends as fast as it can")
         }
+        if let manifest = context.priorManifest {
+            context.meter.enter(.uploadingManifest)
+            try manifest.upload(session)
+        }
         logger.info("initiating base backup, waiting for checkpoint to complete")
         context.meter.enter(.checkpoint)
         expectSilence()
         var command = options.command
         command.tablespaceMap = context.wantsTablespaceMap
+        command.target = context.placeOnServer.map { ($0.name, $0.detail) }
+        command.incremental = context.priorManifest != nil
         do throws(ConnectionError) { try session.send(command.text(for: version)) } catch {
             throw UnderstudyError(error)
         }
@@ -44,9 +50,15 @@ final class BaseBackupSource: BackupSource {
         // Without WAL in the backup, the server may wait for its archive before the copy ends.
         if options.wal != .none { expectNoSilence() }
         session.standstillLimit = options.stallTimeout.map { $0 * Session.answerTimeFactor }
+        if context.placeOnServer != nil {
+            var watcher = CopyWatcher(session: session, meter: context.meter)
+            try watcher.watch()
+            session.standstillLimit = nil
+            return expectSilence()
+        }
         var reader = CopyReader(
-            session: session, archives: started?.archives ?? [], feeder: try sink.makeFeeder(),
-            verification: verification, meter: context.meter)
+            session: session, archives: started?.archives ?? [], compressed: options.compression.methodOnServer,
+            feeder: try sink.makeFeeder(), verification: verification, meter: context.meter)
         try reader.read()
         session.standstillLimit = nil
         expectSilence()

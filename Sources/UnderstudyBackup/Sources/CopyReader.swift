@@ -1,4 +1,5 @@
 import UnderstudyBackupFormat
+import UnderstudyCompression
 import UnderstudyConnection
 import UnderstudyCore
 import UnderstudyProtocol
@@ -12,14 +13,18 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
     private let verification: BackupVerification
     private var feeder: Feeder
     private var tar: TarReader?
+    /// How the server compresses archives.
+    private let method: Compression.Method?
+    private var decompressor: Decompressor?
     private var begun: Set<Int> = []
     /// The index of each archive by its name on servers from 15.
     private let numbers: [String: Int]
 
     init(
-        session: Session, archives: [AnnouncedArchive], feeder: Feeder, verification: BackupVerification,
-        meter: ProgressMeter
+        session: Session, archives: [AnnouncedArchive], compressed method: Compression.Method?,
+        feeder: consuming Feeder, verification: BackupVerification, meter: ProgressMeter
     ) {
+        self.method = method
         self.session = session
         self.archives = archives
         self.feeder = feeder
@@ -27,7 +32,7 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
         self.meter = meter
         // No OID occurs twice.
         numbers = Dictionary(
-            archives.enumerated().map { ($1.oid.map { "\($0).tar" } ?? "base.tar", $0) },
+            archives.enumerated().map { (TarNames.archive($1, method), $0) },
             uniquingKeysWith: { first, _ in first })
     }
 
@@ -105,10 +110,28 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
         if verification.hasBegun {
             try verification.take(bytes)
         } else if tar != nil {
-            try tar!.consume(bytes, into: &feeder)
-            meter.count(bytes: bytes.byteCount)
+            if decompressor == nil { try takePlain(bytes) } else { try takeCompressed(bytes) }
         } else {
             throw UnderstudyError(.protocolViolation, "server sent data that belongs to no archive")
+        }
+    }
+
+    private mutating func takePlain(_ bytes: RawSpan) throws(UnderstudyError) {
+        try tar!.consume(bytes, into: &feeder)
+        meter.count(bytes: bytes.byteCount)
+    }
+
+    private mutating func takeCompressed(_ bytes: RawSpan) throws(UnderstudyError) {
+        try feeder.keep(bytes)
+        var rest = bytes
+        while true {
+            let piece: RawSpan?
+            do throws(CompressionError) { piece = try decompressor!.nextPiece(of: &rest) } catch {
+                throw UnderstudyError(error)
+            }
+            guard let piece else { return }
+            try tar!.consume(piece, into: &feeder)
+            meter.count(bytes: piece.byteCount)
         }
     }
 
@@ -116,9 +139,10 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
 
     /// Finds the archive that a message begins (servers from 15).
     private func find(_ name: String, _ location: String) throws(UnderstudyError) -> Int {
-        guard name.hasSuffix(".tar") else {
+        let suffix = ".tar\(method.fileSuffix)"
+        guard name.hasSuffix(suffix) else {
             throw UnderstudyError(
-                .protocolViolation, "server sent archive \"\(name)\", expected one that ends in .tar")
+                .protocolViolation, "server sent archive \"\(name)\", expected one that ends in \(suffix)")
         }
         guard let index = numbers[name], (archives[index].location ?? "") == location else {
             throw UnderstudyError(
@@ -133,11 +157,19 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
             throw UnderstudyError(.protocolViolation, "server sent an archive twice, or behind the manifest")
         }
         tar = TarReader(expectsTrailer: session.serverVersion.hasOptionLists)
+        if let method {
+            do throws(CompressionError) { decompressor = try Decompressor(method) } catch {
+                throw UnderstudyError(error)
+            }
+        }
         try feeder.beginArchive(archives[index])
     }
 
     private mutating func endArchive() throws(UnderstudyError) {
         guard let finished = tar else { return }
+        if let decompressor = decompressor.take(), !decompressor.isAtEnd {
+            throw UnderstudyError(.protocolViolation, "server ended an archive within its compressed data")
+        }
         do throws(BackupFormatError) { try finished.finish() } catch { throw UnderstudyError(error) }
         tar = nil
         meter.tablespaceDone()

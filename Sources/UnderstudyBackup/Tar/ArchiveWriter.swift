@@ -1,8 +1,9 @@
 import UnderstudyBackupFormat
 import UnderstudyPlatform
 
-/// An archive that grows by pieces of any size, written in whole blocks: into a file, or behind each other into a stream.
-struct ArchiveWriter: ~Copyable {
+/// An archive that grows by pieces of any size, compressed or not, written in whole blocks: a file, or a stream.
+final class ArchiveWriter: @unchecked Sendable {
+    // Sendable: used by one thread, and by another once the first has ended.
     private enum Place {
         case stream(StreamOutput)
         case file(sync: Bool)
@@ -11,37 +12,44 @@ struct ArchiveWriter: ~Copyable {
     private let place: Place
     private var file: OutputFile?
     private let block: Block
+    private var encoder: ArchiveEncoder?
 
     private static let blockSize = 1 << 20
 
-    /// A file of its own, which ends with a trailer.
-    ///
     /// - Parameters:
     ///   - size: About how many bytes will come.
     ///   - sync: Whether it must be on stable storage when it is finished.
     init(
-        in directory: ConfinedDirectory, _ name: RelativePath, mode: UInt16, expecting size: UInt64, sync: Bool
+        in directory: ConfinedDirectory, _ name: RelativePath, mode: UInt16, expecting size: UInt64, sync: Bool,
+        coding: ArchiveCoding?
     ) throws(FileIOError) {
         let block = try Block(capacity: Self.blockSize)
+        encoder = if let coding { try ArchiveEncoder(coding, path: directory.fullPath(name)) } else { nil }
         file = try OutputFile(in: directory, name, mode: mode, size: size, preallocates: false)
         place = .file(sync: sync)
         self.block = block
     }
 
-    /// A part of a stream. What follows, and the trailer, are others' work.
-    init(into stream: StreamOutput) throws(FileIOError) {
+    init(into stream: StreamOutput, coding: ArchiveCoding?) throws(FileIOError) {
         let block = try Block(capacity: Self.blockSize)
+        encoder = if let coding { try ArchiveEncoder(coding, path: stream.path) } else { nil }
         file = nil
         place = .stream(stream)
         self.block = block
     }
 
-    mutating func append(_ bytes: [UInt8]) throws(FileIOError) {
+    func append(_ bytes: [UInt8]) throws(FileIOError) {
         // The array outlives the call.
         try unsafe append(bytes.span.bytes)
     }
 
-    mutating func append(_ bytes: RawSpan) throws(FileIOError) {
+    func append(_ bytes: RawSpan) throws(FileIOError) {
+        guard encoder != nil else { return try put(bytes) }
+        try encoder!.append(bytes, put)
+    }
+
+    /// Bytes that are compressed already.
+    func put(_ bytes: RawSpan) throws(FileIOError) {
         var rest = bytes
         while rest.byteCount > 0 {
             rest = rest.extracting(block.append(rest)...)
@@ -49,8 +57,17 @@ struct ArchiveWriter: ~Copyable {
         }
     }
 
-    private mutating func flush() throws(FileIOError) {
-        // The block stays; only the file changes.
+    func appendZeros(_ count: Int) throws(FileIOError) {
+        var left = count
+        let zeros = [UInt8](repeating: 0, count: min(left, 1 << 16))
+        while left > 0 {
+            // The array outlives the call.
+            try unsafe append(zeros.span.bytes.extracting(..<min(left, zeros.count)))
+            left -= min(left, zeros.count)
+        }
+    }
+
+    private func flush() throws(FileIOError) {
         let block = block
         switch place {
         case .stream(let stream): try stream.write(block.bytes)
@@ -59,13 +76,17 @@ struct ArchiveWriter: ~Copyable {
         block.clear()
     }
 
-    consuming func finish() throws(FileIOError) {
-        switch place {
-        case .stream: try flush()
-        case .file(let sync):
-            try append(TarWriter.trailer)
-            try flush()
-            try file.take()?.finish(sync: sync)
-        }
+    /// Ends the archive.
+    func finish() throws(FileIOError) {
+        try append(TarWriter.trailer)
+        try end()
+    }
+
+    /// Ends an archive that has its trailer: one that came as it is.
+    func end() throws(FileIOError) {
+        if encoder != nil { try encoder!.finish(put) }
+        encoder = nil
+        try flush()
+        if case .file(let sync) = place { try file.take()?.finish(sync: sync) }
     }
 }

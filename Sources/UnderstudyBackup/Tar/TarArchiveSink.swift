@@ -1,4 +1,5 @@
 import UnderstudyBackupFormat
+import UnderstudyCompression
 package import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
@@ -18,11 +19,14 @@ struct TarLayout: Sendable {
     /// Takes the member that goes out last; nil if none does.
     var held: HeldMember?
     var edits: TarEdits
+    /// How archives are compressed, here or on the server.
+    private let compression: BaseBackup.ArchiveCompression
 
     init(
         _ server: ServerFacts, _ options: BaseBackup.Options, now: Int64, tablespaces: Set<UInt32>,
         held: HeldMember? = nil, edits: TarEdits
     ) {
+        compression = options.compression
         version = server.version
         rules = MemberRules(version: server.version, includesWAL: options.wal == .fetch, hasTablespaceMap: true)
         directoryMode = server.directoryMode
@@ -32,6 +36,24 @@ struct TarLayout: Sendable {
         self.held = held
         self.edits = edits
     }
+
+    /// What the server compressed is kept, unless something has to be put into it.
+    func output(_ archive: AnnouncedArchive) -> TarOutput.Archive {
+        let isChanged = held != nil || (archive.oid == nil && !edits.isEmpty)
+        return TarOutput.Archive(
+            name: TarNames.temporary(TarNames.archive(archive, compression.method)), size: archive.size ?? 0,
+            isKept: compression.methodOnServer != nil && !isChanged)
+    }
+}
+
+/// The names of the files of a backup in tar format.
+enum TarNames {
+    static func archive(_ archive: AnnouncedArchive, _ method: Compression.Method?) -> String {
+        (archive.oid.map { "\($0).tar" } ?? "base.tar") + method.fileSuffix
+    }
+
+    /// The name until the backup is complete.
+    static func temporary(_ name: String) -> RelativePath { RelativePath(name + ".tmp") }
 }
 
 /// The tar format: one writer keeps the server's order.
@@ -71,6 +93,7 @@ struct TarFeeder: MemberFeeder {
     private var tree = ArchiveTree()
     private var edits: TarEdits
     private var archive: AnnouncedArchive?
+    private var output: TarOutput.Archive?
     /// `pg_tblspc/OID`; nil for the data directory.
     private var manifestPrefix: MemberPath?
     /// Whether the current member is held back.
@@ -88,6 +111,7 @@ struct TarFeeder: MemberFeeder {
     mutating func beginArchive(_ archive: AnnouncedArchive) throws(UnderstudyError) {
         try endArchive()
         self.archive = archive
+        output = layout.output(archive)
         check.beginArchive(isOfTablespace: archive.oid != nil)
         tree = ArchiveTree()
         manifestPrefix = try archive.oid.map { oid throws(UnderstudyError) in
@@ -142,6 +166,11 @@ struct TarFeeder: MemberFeeder {
         filler.close()
     }
 
+    mutating func keep(_ compressed: RawSpan) throws(UnderstudyError) {
+        guard let output, output.isKept else { return }
+        try filler.keep(compressed, in: .init(archive: output, header: nil))
+    }
+
     private func hold(_ entry: TarEntry) throws(UnderstudyError) {
         let header: [UInt8]
         do throws(BackupFormatError) { header = try TarWriter.header(of: entry) } catch { throw UnderstudyError(error) }
@@ -155,19 +184,18 @@ struct TarFeeder: MemberFeeder {
             appended = bytes
             written.size += UInt64(bytes.count)
         }
+        let output = output!
         let header: [UInt8]?
-        do throws(BackupFormatError) { header = fate == .leftOut ? nil : try TarWriter.header(of: written) } catch {
+        do throws(BackupFormatError) {
+            header = fate == .leftOut || output.isKept ? nil : try TarWriter.header(of: written)
+        } catch {
             throw UnderstudyError(error)
         }
         try filler.open(
             FileToWrite(
                 manifestPath: isSent ? manifestPrefix.map { $0.appending(entry.path) } ?? entry.path : nil,
                 size: entry.size,
-                place: .init(archive: place, header: header, appended: appended)))
-    }
-
-    private var place: TarOutput.Archive {
-        TarTarget.archive(archive!)
+                place: .init(archive: output, header: header, appended: appended)))
     }
 
     /// Adds to the archive of the data directory what belongs behind the server's files.

@@ -8,6 +8,8 @@ struct TarEdits: Sendable {
     /// Names of files that have passed.
     private var seen: Set<String> = []
 
+    var isEmpty: Bool { edits.isEmpty }
+
     mutating func add(_ edit: StandbyConfiguration.FileEdit) {
         edits.append(edit)
     }

@@ -9,6 +9,8 @@ struct TarOutput: MemberOutput, ~Copyable {
         var name: RelativePath
         /// The server's estimate of its size, in bytes.
         var size: UInt64
+        /// Whether its bytes are kept as they come, compressed. Members are then only looked at.
+        var isKept: Bool
     }
 
     /// A member as it is written, which may differ from what the server sent.
@@ -21,25 +23,37 @@ struct TarOutput: MemberOutput, ~Copyable {
     }
 
     private let open: @Sendable (Archive) throws(FileIOError) -> ArchiveWriter
+    private let endsArchives: Bool
     private var writer: ArchiveWriter?
     private var archive: Archive?
     private var place: Place?
     private var size: UInt64 = 0
 
-    /// - Parameter open: Begins an archive.
-    init(open: @escaping @Sendable (Archive) throws(FileIOError) -> ArchiveWriter) {
+    /// - Parameters:
+    ///   - endsArchives: Whether an archive ends with its last member.
+    ///   - open: Begins an archive.
+    init(endsArchives: Bool, open: @escaping @Sendable (Archive) throws(FileIOError) -> ArchiveWriter) {
+        self.endsArchives = endsArchives
         self.open = open
     }
 
     mutating func open(_ place: Place, size: UInt64) throws(FileIOError) {
-        if place.archive != archive {
-            try finish()
-            writer = try open(place.archive)
-            archive = place.archive
-        }
+        try begin(place.archive)
         self.place = place
         self.size = size
         if let header = place.header { try writer?.append(header) }
+    }
+
+    mutating func keep(_ bytes: RawSpan, in place: Place) throws(FileIOError) {
+        try begin(place.archive)
+        try writer?.put(bytes)
+    }
+
+    private mutating func begin(_ archive: Archive) throws(FileIOError) {
+        guard archive != self.archive else { return }
+        try finish()
+        writer = try open(archive)
+        self.archive = archive
     }
 
     mutating func write(_ bytes: RawSpan) throws(FileIOError) {
@@ -54,7 +68,8 @@ struct TarOutput: MemberOutput, ~Copyable {
     }
 
     mutating func finish() throws(FileIOError) {
-        archive = nil
-        try writer.take()?.finish()
+        let isKept = archive.take()?.isKept == true
+        guard let writer = writer.take(), endsArchives else { return }
+        if isKept { try writer.end() } else { try writer.finish() }
     }
 }

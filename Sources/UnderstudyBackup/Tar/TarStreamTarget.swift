@@ -19,12 +19,15 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
     private var made: Made?
     private var sink: TarArchiveSink?
     private var wal: TarWALDestination?
+    private var walFile: GrowingFile?
     private var manifest: GrowingFile?
     private var edits = TarEdits()
 
     /// What ``prepare(_:)`` makes.
     private struct Made {
         var stream: StreamOutput
+        /// Takes the members, and then what follows them.
+        var archive: ArchiveWriter
         var server: ServerFacts
         /// Seconds since 1970-01-01 00:00:00 UTC.
         var now: Int64
@@ -71,7 +74,9 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
         do throws(FileIOError) {
             let hasManifest = options.manifest && plan.server.version.hasManifest
             let stream = try StreamOutput(descriptor, name: name, interrupt: interrupt)
-            made = Made(stream: stream, server: plan.server, now: Int64(time(nil)))
+            made = Made(
+                stream: stream, archive: try ArchiveWriter(into: stream, coding: options.compression.here),
+                server: plan.server, now: Int64(time(nil)))
             if hasManifest { manifest = try GrowingFile(namelessIn: spoolDirectory) }
         } catch { throw UnderstudyError(error) }
     }
@@ -82,10 +87,10 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
     private var prepared: Made { made! }
 
     package func makeSink(_ observer: MemberObserver) throws(UnderstudyError) -> TarArchiveSink {
-        let made = prepared, interrupt = interrupt, stream = prepared.stream
+        let made = prepared, interrupt = interrupt, archive = prepared.archive
         let pool = WritePool(
-            observer: observer, writers: 1,
-            makeOutput: { TarOutput { _ throws(FileIOError) in try ArchiveWriter(into: stream) } }, interrupt: interrupt
+            observer: observer, writers: 1, makeOutput: { TarOutput(endsArchives: false) { _ in archive } },
+            interrupt: interrupt
         ) { interrupt.raise() }
         let sink = try TarArchiveSink(
             TarLayout(made.server, options, now: made.now, tablespaces: [], held: made.held, edits: edits), pool: pool)
@@ -95,9 +100,11 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
 
     package func makeWALDestination() throws(UnderstudyError) -> any WALDestination {
         do throws(FileIOError) {
+            let file = try GrowingFile(namelessIn: spoolDirectory)
             let wal = TarWALDestination(
-                try GrowingFile(namelessIn: spoolDirectory), prefix: "\(prepared.server.version.walDirectoryName)/",
-                fileMode: prepared.server.fileMode, syncs: false, now: prepared.now)
+                PlainTarWAL(file, syncs: false), prefix: "\(prepared.server.version.walDirectoryName)/",
+                fileMode: prepared.server.fileMode, now: prepared.now)
+            walFile = file
             self.wal = wal
             return wal
         } catch { throw UnderstudyError(error) }
@@ -124,17 +131,17 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
     }
 
     package func makeDurable(hasManifest: Bool) throws(UnderstudyError) {
-        let made = prepared, stream = prepared.stream
+        let made = prepared, archive = prepared.archive
         do throws(FileIOError) {
-            try wal?.file.copy(to: stream)
-            try stream.write(made.held.whole)
+            try walFile?.read(archive.append)
+            try archive.append(made.held.whole)
             if hasManifest, let manifest {
-                try stream.write(manifestHeader(UInt64(manifest.count), made))
-                try manifest.copy(to: stream)
-                try stream.write([UInt8](repeating: 0, count: TarWriter.padding(after: UInt64(manifest.count))))
+                try archive.append(manifestHeader(UInt64(manifest.count), made))
+                try manifest.read(archive.append)
+                try archive.appendZeros(TarWriter.padding(after: UInt64(manifest.count)))
             }
-            try stream.write(TarWriter.trailer)
-            if options.sync { try stream.sync() }
+            try archive.finish()
+            if options.sync { try made.stream.sync() }
         } catch { throw UnderstudyError(error) }
     }
 

@@ -1,5 +1,6 @@
 import Glibc
 package import Logging
+import UnderstudyCompression
 package import UnderstudyConfiguration
 package import UnderstudyCore
 package import UnderstudyPlatform
@@ -41,7 +42,8 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
     package var name: String { "directory \"\(path)\"" }
     package var isMade: Bool { made != nil }
     package var takesEditsFirst: Bool { true }
-    package var keepsSyncedWAL: Bool { true }
+    /// Not where the end of it is still in a compressor.
+    package var keepsSyncedWAL: Bool { walCoding == nil }
     package var wantsTablespaceMap: Bool { true }
     package var directory: ConfinedDirectory? { nil }
     package var failure: UnderstudyError? { sink?.failure }
@@ -74,17 +76,19 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
 
     // MARK: - Names
 
-    private static let suffix = ".tmp"
-
-    private static func finalName(_ archive: AnnouncedArchive) -> String {
-        archive.oid.map { "\($0).tar" } ?? "base.tar"
+    private var names: [String] {
+        let archives = prepared.archives.map { TarNames.archive($0, options.compression.method) }
+        return archives + (wal == nil ? [] : [walName])
     }
 
-    static func archive(_ archive: AnnouncedArchive) -> TarOutput.Archive {
-        TarOutput.Archive(name: RelativePath(finalName(archive) + suffix), size: archive.size ?? 0)
+    private var walName: String {
+        "\(prepared.server.version.walDirectoryName).tar\((walCoding?.method).fileSuffix)"
     }
 
-    private var walName: String { "\(prepared.server.version.walDirectoryName).tar" }
+    /// How the archive of WAL is compressed.
+    private var walCoding: ArchiveCoding? {
+        options.compressesWAL ? options.compression.here?.withoutTuning : nil
+    }
 
     // MARK: - Members and WAL
 
@@ -93,13 +97,15 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
 
     package func makeSink(_ observer: MemberObserver) throws(UnderstudyError) -> TarArchiveSink {
         let made = prepared, interrupt = interrupt, syncs = options.sync, mode = prepared.server.fileMode
+        let coding = options.compression.here
         let directory = made.directories.directory
         let pool = WritePool(
             observer: observer, writers: 1,
             makeOutput: {
-                TarOutput { archive throws(FileIOError) in
+                TarOutput(endsArchives: true) { archive throws(FileIOError) in
                     try ArchiveWriter(
-                        in: directory, archive.name, mode: mode, expecting: archive.size, sync: syncs)
+                        in: directory, archive.name, mode: mode, expecting: archive.size, sync: syncs,
+                        coding: archive.isKept ? nil : coding)
                 }
             },
             interrupt: interrupt
@@ -115,11 +121,18 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
     package func makeWALDestination() throws(UnderstudyError) -> any WALDestination {
         let directory = prepared.directories.directory
         do throws(FileIOError) {
-            let file = try GrowingFile(
-                in: directory, RelativePath(walName + Self.suffix), mode: prepared.server.fileMode)
+            let name = TarNames.temporary(walName), mode = prepared.server.fileMode
+            let output: any TarWALOutput
+            if let coding = walCoding {
+                output = CompressedTarWAL(
+                    try ArchiveWriter(
+                        in: directory, name, mode: mode, expecting: UInt64(prepared.server.segmentSize.bytes),
+                        sync: options.sync, coding: coding))
+            } else {
+                output = PlainTarWAL(try GrowingFile(in: directory, name, mode: mode), syncs: options.sync)
+            }
             if options.sync { try directory.sync() }
-            let wal = TarWALDestination(
-                file, prefix: "", fileMode: prepared.server.fileMode, syncs: options.sync, now: prepared.now)
+            let wal = TarWALDestination(output, prefix: "", fileMode: mode, now: prepared.now)
             self.wal = wal
             return wal
         } catch { throw UnderstudyError(error) }
@@ -154,9 +167,7 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
             try directories.sync()
         }
         do throws(FileIOError) {
-            for name in prepared.archives.map(Self.finalName) + (wal == nil ? [] : [walName]) {
-                try directory.rename(RelativePath(name + Self.suffix), to: RelativePath(name))
-            }
+            for name in names { try directory.rename(TarNames.temporary(name), to: RelativePath(name)) }
             if hasManifest {
                 // The stock tool's wording for this step, which callers may look for.
                 logger.info("renaming backup_manifest.tmp to backup_manifest")

@@ -9,26 +9,21 @@ import UnderstudyWAL
 /// It starts empty, so there is nothing to resume, and a full disk ends the backup.
 final class TarWALDestination: WALDestination, @unchecked Sendable {
     // Sendable: used by the writer's thread, and by the run's after that has ended.
-    let file: GrowingFile
+    private let output: any TarWALOutput
     /// Before the name of each member: `pg_wal/`, or nothing.
     private let prefix: String
     private let fileMode: UInt16
-    private let syncs: Bool
     /// The modification time of members: seconds since 1970-01-01 00:00:00 UTC.
     private let now: Int64
-    /// Where the content of the current segment begins.
-    private var start: Int64 = 0
     private var current: WALSegment?
-    private var needsSync = false
     /// The history files that came, by timeline.
     private(set) var histories: [TimelineID: [UInt8]] = [:]
     private(set) var written: LSN?
 
-    init(_ file: GrowingFile, prefix: String, fileMode: UInt16, syncs: Bool, now: Int64) {
-        self.file = file
+    init(_ output: any TarWALOutput, prefix: String, fileMode: UInt16, now: Int64) {
+        self.output = output
         self.prefix = prefix
         self.fileMode = fileMode
-        self.syncs = syncs
         self.now = now
     }
 
@@ -37,29 +32,19 @@ final class TarWALDestination: WALDestination, @unchecked Sendable {
     func begin(_ segment: WALSegment) throws(WALDestinationError) {
         try finally { () throws(FileIOError) in
             try beginMember(segment.name, size: UInt64(segment.size))
-            start = file.count
-            // What is not written reads as zeros.
-            try file.extend(to: start + Int64(segment.size))
+            try output.beginContent(segment.size)
         }
         current = segment
     }
 
     func write(_ bytes: RawSpan, at offset: Int) throws(WALDestinationError) {
         guard let current else { return }
-        do throws(FileIOError) { try file.write(bytes, at: start + Int64(offset)) } catch {
-            throw WALDestinationError(error, isTemporary: false)
-        }
-        needsSync = true
+        try finally { () throws(FileIOError) in try output.write(bytes, at: offset) }
         written = LSN(rawValue: current.start.rawValue + UInt64(offset + bytes.byteCount))
     }
 
     func sync() throws(WALDestinationError) -> LSN? {
-        // Without syncs, written WAL counts as flushed.
-        guard syncs else { return written }
-        if needsSync {
-            try finally { () throws(FileIOError) in try file.sync() }
-            needsSync = false
-        }
+        try finally { () throws(FileIOError) in try output.sync() }
         return written
     }
 
@@ -84,10 +69,8 @@ final class TarWALDestination: WALDestination, @unchecked Sendable {
 
     /// Adds the end of an archive. The stream is over.
     func endArchive() throws(FileIOError) {
-        let trailer = TarWriter.trailer
-        try unsafe file.append(trailer.span.bytes)
-        if syncs { try file.sync() }
-        try file.close()
+        try output.append(TarWriter.trailer)
+        try output.close()
     }
 
     // MARK: - Members
@@ -98,14 +81,12 @@ final class TarWALDestination: WALDestination, @unchecked Sendable {
             let header = try? TarWriter.header(
                 of: TarEntry(path: path, kind: .file, mode: fileMode, size: size, modificationTime: now))
         else { return }
-        try unsafe file.append(header.span.bytes)
-        needsSync = true
+        try output.append(header)
     }
 
     private func addMember(_ name: String, _ content: [UInt8]) throws(FileIOError) {
         try beginMember(name, size: UInt64(content.count))
-        let padded = content + [UInt8](repeating: 0, count: TarWriter.padding(after: UInt64(content.count)))
-        try unsafe file.append(padded.span.bytes)
+        try output.append(content + [UInt8](repeating: 0, count: TarWriter.padding(after: UInt64(content.count))))
     }
 
     /// Marks a file as archived, so that a server started here does not archive it.

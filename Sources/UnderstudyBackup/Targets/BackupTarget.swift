@@ -51,6 +51,9 @@ package protocol BackupTarget: AnyObject, Sendable {
     /// Whether the server has to list the places of tablespaces in a file `tablespace_map`, instead of sending links.
     var wantsTablespaceMap: Bool { get }
 
+    /// Where the server puts the backup itself; nil if it sends it.
+    var placeOnServer: BackupPlace? { get }
+
     /// Whether edits must be added before the members come, because they are made on the way.
     var takesEditsFirst: Bool { get }
 
@@ -80,6 +83,10 @@ package protocol BackupTarget: AnyObject, Sendable {
     var recordPlace: String? { get }
 }
 
+extension BackupTarget {
+    package var placeOnServer: BackupPlace? { nil }
+}
+
 /// What a target needs to know about the backup before the first byte.
 package struct BackupPlan {
     package var server: ServerFacts
@@ -107,6 +114,10 @@ package protocol MemberFeeder: TarSink where Failure == UnderstudyError {
     /// Begins an archive, or continues it: the members that follow belong to it.
     mutating func beginArchive(_ archive: AnnouncedArchive) throws(UnderstudyError)
 
+    /// Bytes of the current archive as they came, compressed; then come the members in them. For sinks that keep such
+    /// archives.
+    mutating func keep(_ compressed: RawSpan) throws(UnderstudyError)
+
     /// Waits until everything that this feeder was given is written.
     mutating func drain() throws(UnderstudyError)
 }
@@ -115,6 +126,8 @@ extension MemberFeeder {
     package func failure(_ error: BackupFormatError) -> UnderstudyError {
         UnderstudyError(error)
     }
+
+    package mutating func keep(_ compressed: RawSpan) {}
 }
 
 /// Where the manifest of a backup is written.

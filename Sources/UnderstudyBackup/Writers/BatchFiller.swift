@@ -38,6 +38,19 @@ struct BatchFiller<Output: MemberOutput & ~Copyable> {
         }
     }
 
+    /// Passes bytes of an archive on that is kept as it comes.
+    mutating func keep(_ bytes: RawSpan, in place: Output.Place) throws(UnderstudyError) {
+        var rest = bytes
+        while rest.byteCount > 0 {
+            if batch == nil { batch = try pool.newBatch(isLarge: false) }
+            if batch!.block.room == 0 { try goOn() }
+            let start = batch!.block.count
+            let count = batch!.block.append(rest)
+            batch!.commands.append(.kept(start..<start + count, in: place))
+            rest = rest.extracting(count...)
+        }
+    }
+
     mutating func close() {
         batch!.commands.append(.close)
     }

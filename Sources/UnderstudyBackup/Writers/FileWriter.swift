@@ -11,8 +11,15 @@ protocol MemberOutput: ~Copyable, SendableMetatype {
     mutating func write(_ bytes: RawSpan) throws(FileIOError)
     /// Ends the open file.
     mutating func close() throws(FileIOError)
+    /// Writes bytes of an archive that is kept as it comes.
+    mutating func keep(_ bytes: RawSpan, in place: Place) throws(FileIOError)
     /// Nothing more will come.
     mutating func finish() throws(FileIOError)
+}
+
+extension MemberOutput where Self: ~Copyable {
+    /// For outputs whose feeders keep no archives.
+    mutating func keep(_ bytes: RawSpan, in place: Place) {}
 }
 
 /// One writer: passes files through both stages.
@@ -48,6 +55,7 @@ struct FileWriter<Output: MemberOutput & ~Copyable>: ~Copyable {
                     try output.close()
                     guard let file = file.take(), let path = file.manifestPath else { continue }
                     digest.end(path, size: file.size)
+                case .kept(let range, let place): try output.keep(batch.block.bytes.extracting(range), in: place)
                 }
             }
         } catch { throw UnderstudyError(error) }

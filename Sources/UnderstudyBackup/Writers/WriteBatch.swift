@@ -7,6 +7,8 @@ enum WriteCommand<Place: Sendable>: Sendable {
     /// Bytes of the batch's block for the open file.
     case data(Range<Int>)
     case close
+    /// Bytes of the batch's block that belong to no file: those of an archive that is kept as it comes.
+    case kept(Range<Int>, in: Place)
 }
 
 /// A file to be written.

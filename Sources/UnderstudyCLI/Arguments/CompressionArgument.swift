@@ -1,53 +1,81 @@
 import Understudy
 
-/// The value of `--compress` for WAL files: `METHOD`, `METHOD:LEVEL`, `METHOD:level=LEVEL`, or only a level of gzip.
+/// A compression specification as the stock tools take it apart: `METHOD`, `METHOD:DETAIL`, or only a level of gzip.
 ///
 /// Source: compression.c in PostgreSQL's src/common, whose messages it uses.
-enum CompressionArgument {
-    static func parse(_ text: String) throws(UsageError) -> Compression {
-        // A number alone is a level of gzip; 0 means no compression.
-        if text.isEmpty || number(text[...]) == 0 { return .none }
-        if let level = number(text[...]) { return try compression(.gzip, level: level) }
-        let name = text.prefix { $0 != ":" }
-        let method = Compression.Method(rawValue: String(name))
-        guard method != nil || name == "none" else {
-            throw UsageError(
-                "unrecognized compression algorithm: \"\(name)\"",
-                hint: "Use none, gzip, lz4 or zstd, with a level if you like, such as zstd:9.")
+struct CompressionSpecification: Equatable {
+    /// As it was given.
+    var method: String
+    var detail: String?
+
+    init(_ text: Substring) {
+        // A number alone is a level of gzip; 0 means no compression, and so does nothing.
+        if text.isEmpty || Self.number(text) == 0 {
+            method = "none"
+        } else if Self.number(text) != nil {
+            method = "gzip"
+            detail = String(text)
+        } else {
+            method = String(text.prefix { $0 != ":" })
+            detail = text.firstIndex(of: ":").map { String(text[text.index(after: $0)...]) }
         }
-        guard name.endIndex < text.endIndex else { return try compression(method, level: nil) }
-        let detail = text[text.index(after: name.endIndex)...]
-        if let level = number(detail) { return try compression(method, level: level) }
-        return try compression(method, level: try level(in: detail, of: method))
     }
 
-    /// The level from comma-separated keywords; the last one counts.
-    private static func level(in detail: Substring, of method: Compression.Method?) throws(UsageError) -> Int? {
+    /// What it means to a program that compresses by itself.
+    struct Meaning: Equatable {
+        var method: Compression.Method?
+        /// nil for the default.
         var level: Int?
-        var unsupported: String?
+        var workers: Int?
+        var long: Bool?
+    }
+
+    /// - Parameter lowestZstd: zstd has levels below 1, which only some programs take.
+    func meaning(lowestZstd: Int) throws(UsageError) -> Meaning {
+        let method = Compression.Method(rawValue: method)
+        guard method != nil || self.method == "none" else {
+            throw UsageError(
+                "unrecognized compression algorithm: \"\(self.method)\"",
+                hint: "Use none, gzip, lz4 or zstd, with a level if you like, such as zstd:9.")
+        }
+        var meaning = Meaning(method: method)
+        if let detail {
+            if let level = Self.number(detail[...]) { meaning.level = level } else { try read(detail, into: &meaning) }
+        }
+        try check(&meaning, lowestZstd: lowestZstd)
+        return meaning
+    }
+
+    /// Comma-separated keywords; the last of each counts.
+    private func read(_ detail: String, into meaning: inout Meaning) throws(UsageError) {
         for entry in detail.split(separator: ",", omittingEmptySubsequences: false) {
             let parts = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let value = parts.count > 1 ? parts[1] : nil
             switch parts[0] {
-            case "": throw invalid("found empty string where a compression option was expected")
-            case "level": level = try integer(value, of: "level")
-            case "workers":
-                _ = try integer(value, of: "workers")
-                unsupported =
-                    method == .zstd
-                    ? "a worker count is not supported for WAL files"
-                    : "compression algorithm \"\(method.name)\" does not accept a worker count"
-            case "long":
-                unsupported =
-                    unsupported
-                    ?? (method == .zstd
-                        ? "long-distance mode is not supported for WAL files"
-                        : "compression algorithm \"\(method.name)\" does not support long-distance mode")
-            case let other: throw invalid("unrecognized compression option: \"\(other)\"")
+            case "": throw Self.invalid("found empty string where a compression option was expected")
+            case "level": meaning.level = try Self.integer(value, of: "level")
+            case "workers": meaning.workers = try Self.integer(value, of: "workers")
+            case "long": meaning.long = try Self.boolean(value, of: "long")
+            case let other: throw Self.invalid("unrecognized compression option: \"\(other)\"")
             }
         }
-        if let unsupported { throw invalid(unsupported) }
-        return level
+    }
+
+    private func check(_ meaning: inout Meaning, lowestZstd: Int) throws(UsageError) {
+        let method = meaning.method, name = "compression algorithm \"\(self.method)\""
+        // The number that stands for the default.
+        let standard = method?.stockDefault ?? 0
+        if meaning.level == standard { meaning.level = nil }
+        if let level = meaning.level {
+            guard let method else { throw Self.invalid("\(name) does not accept a compression level") }
+            let lowest = method == .zstd ? lowestZstd : method.levels.lowerBound, highest = method.levels.upperBound
+            guard (lowest...highest).contains(level) else {
+                throw Self.invalid(
+                    "\(name) expects a compression level between \(lowest) and \(highest) (default at \(standard))")
+            }
+        }
+        if meaning.workers != nil, method != .zstd { throw Self.invalid("\(name) does not accept a worker count") }
+        if meaning.long != nil, method != .zstd { throw Self.invalid("\(name) does not support long-distance mode") }
     }
 
     private static func integer(_ value: Substring?, of keyword: String) throws(UsageError) -> Int {
@@ -58,21 +86,15 @@ enum CompressionArgument {
         return integer
     }
 
-    private static func compression(_ method: Compression.Method?, level: Int?) throws(UsageError) -> Compression {
-        // The number that stands for the default.
-        let standard = method?.stockDefault ?? 0
-        guard let level, level != standard else { return Compression(method: method) }
-        let name = "compression algorithm \"\(method.name)\""
-        guard let method else { throw invalid("\(name) does not accept a compression level") }
-        guard method.levels.contains(level) else {
-            let (lowest, highest) = (method.levels.lowerBound, method.levels.upperBound)
-            throw invalid(
-                "\(name) expects a compression level between \(lowest) and \(highest) (default at \(standard))")
+    private static func boolean(_ value: Substring?, of keyword: String) throws(UsageError) -> Bool {
+        switch value?.lowercased() {
+        case nil, "yes", "on", "1": return true
+        case "no", "off", "0": return false
+        default: throw invalid("value for compression option \"\(keyword)\" must be a Boolean value")
         }
-        return Compression(method: method, level: level)
     }
 
-    private static func invalid(_ reason: String) -> UsageError {
+    static func invalid(_ reason: String) -> UsageError {
         UsageError("invalid compression specification: \(reason)")
     }
 
@@ -85,6 +107,38 @@ enum CompressionArgument {
     }
 }
 
+/// The value of `--compress` for WAL files.
+enum CompressionArgument {
+    static func parse(_ text: String) throws(UsageError) -> Compression {
+        let meaning = try CompressionSpecification(text[...]).meaning(lowestZstd: 1)
+        if meaning.workers != nil {
+            throw CompressionSpecification.invalid("a worker count is not supported for WAL files")
+        }
+        if meaning.long != nil {
+            throw CompressionSpecification.invalid("long-distance mode is not supported for WAL files")
+        }
+        return Compression(method: meaning.method, level: meaning.level)
+    }
+}
+
+/// The value of `--compress` for base backups: a specification, with a prefix that says who compresses.
+struct BackupCompressionArgument: Equatable {
+    enum Place: Equatable {
+        case client, server
+    }
+
+    /// nil where the target decides.
+    var place: Place?
+    var specification: CompressionSpecification
+
+    init(_ text: String) {
+        let prefixes: [(String, Place)] = [("server-", .server), ("client-", .client)]
+        let found = prefixes.first { text.hasPrefix($0.0) }
+        place = found?.1
+        specification = CompressionSpecification(text.dropFirst(found?.0.count ?? 0))
+    }
+}
+
 extension Compression.Method {
     /// The number by which the stock tools call the default level.
     fileprivate var stockDefault: Int {
@@ -94,8 +148,4 @@ extension Compression.Method {
         case .zstd: 3
         }
     }
-}
-
-extension Compression.Method? {
-    fileprivate var name: String { self?.rawValue ?? "none" }
 }

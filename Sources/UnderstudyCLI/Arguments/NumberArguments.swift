@@ -47,6 +47,13 @@ enum NumberArgument {
         return bytes
     }
 
+    /// The same, but nothing counts as zero: the stock tools' parser takes it so.
+    static func stockInteger(
+        _ text: String, option: String, in range: ClosedRange<Int>
+    ) throws(UsageError) -> Int {
+        text.allSatisfy(\.isWhitespace) ? 0 : try integer(text, option: option, in: range)
+    }
+
     /// A whole number within `range`; errors have the stock tools' wording.
     static func integer(_ text: String, option: String, in range: ClosedRange<Int>) throws(UsageError) -> Int {
         var number = text.drop { $0.isWhitespace }

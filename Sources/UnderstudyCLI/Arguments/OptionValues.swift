@@ -1,6 +1,7 @@
 /// The options of a command line, their values still text.
 struct OptionValues: Sendable {
-    private var given: [(name: String, value: String?)] = []
+    /// In the order in which they were given.
+    private(set) var given: [(name: String, value: String?)] = []
 
     /// - Parameter words: `--name` and `--name=value`, as ``StockArguments`` writes them.
     init(_ words: [String]) {

@@ -11,6 +11,9 @@ enum RateArgument {
         guard let number = Double(String(digits)) else {
             throw UsageError("transfer rate \"\(text)\" is not a valid value")
         }
+        guard number.isFinite else {
+            throw UsageError("invalid transfer rate \"\(text)\": Numerical result out of range")
+        }
         guard number > 0 else { throw UsageError("transfer rate must be greater than zero") }
         var suffix = trimmed[digits.endIndex...].drop { $0.isWhitespace }
         while suffix.last?.isWhitespace == true { suffix.removeLast() }
@@ -19,6 +22,10 @@ enum RateArgument {
         case "", "k": rate = number
         case "M": rate = number * 1024
         default: throw UsageError("invalid --max-rate unit: \"\(suffix)\"")
+        }
+        // The stock tool's conversions let the largest ones pass this test.
+        guard !(0x1p32..<0x1p64).contains(rate.rounded(.down)) else {
+            throw UsageError("transfer rate \"\(text)\" exceeds integer range")
         }
         guard allowed.contains(rate.rounded(.down)) else {
             throw UsageError(

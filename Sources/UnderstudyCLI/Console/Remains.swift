@@ -57,6 +57,7 @@ enum Remains: Sendable {
     static func of(_ plan: BasebackupPlan) -> Remains {
         switch plan.target {
         case .directory(let path), .tarFiles(let path): .copy(path, slot: plan.options.slot)
+        case .server: .archive(nil)
         default: .stream(slot: madeName(plan.options.slot))
         }
     }

@@ -71,7 +71,12 @@ enum ProgressText {
 
     /// The phase; in phases without other figures, also the time spent in it, from one second on.
     private static func phase(_ progress: BackupProgress, inPhase: Duration) -> String {
-        let name = progress.phase == .finishingWAL ? "finishing WAL" : progress.phase.rawValue
+        let name =
+            switch progress.phase {
+            case .finishingWAL: "finishing WAL"
+            case .uploadingManifest: "uploading the manifest"
+            default: progress.phase.rawValue
+            }
         if progress.phase == .done { return "\(name) in \(Quantity.clock(progress.elapsed))" }
         return progress.phase == .copying || inPhase < .seconds(1) ? name : "\(name), \(Quantity.clock(inPhase))"
     }

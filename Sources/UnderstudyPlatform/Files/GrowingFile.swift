@@ -68,14 +68,14 @@ package final class GrowingFile: @unchecked Sendable {
         try descriptor.take()?.close(path: path)
     }
 
-    /// Copies all of it, if it can be read: one without a name.
-    package func copy(to output: StreamOutput) throws(FileIOError) {
+    /// Passes all of it on, if it can be read: one without a name.
+    package func read(_ body: ([UInt8]) throws(FileIOError) -> Void) throws(FileIOError) {
         var offset: Int64 = 0
         while offset < count {
             let wanted = Int(min(Int64(Self.pieceSize), count - offset))
             let piece = try descriptor?.read(from: offset, atMost: wanted, path: path) ?? []
             guard !piece.isEmpty else { throw FileIOError("could not read again from file in", path, number: EIO) }
-            try output.write(piece)
+            try body(piece)
             offset += Int64(piece.count)
         }
     }

@@ -9,7 +9,8 @@ package final class StreamOutput: @unchecked Sendable {
     // Sendable: a feeder's writer, and after that has ended the run.
     private let descriptor: CInt
     private let interrupt: Interrupt
-    private let path: String
+    /// For messages: `standard output`.
+    package let path: String
     /// How a call is kept from blocking.
     private let kind: Kind
     /// Opened here, and closed with this.

@@ -8,31 +8,17 @@ struct BasebackupInterpreter {
     var personality: Personality
 
     func plan(operands: [String]) throws(UsageError) -> BasebackupPlan {
-        let walMethod = try walMethod()
-        let checkpoint = try parsed[BasebackupOptions.checkpoint].map(CheckpointArgument.parse)
-        let isTar = try isTar()
-        let maxRate = try parsed[CommonOptions.maxRate].map(RateArgument.parse)
-        var mappings: [BaseBackup.TablespaceMapping] = []
-        for text in parsed.all(BasebackupOptions.tablespaceMapping) {
-            mappings.append(try TablespaceArgument.parse(text))
-        }
-        let interval = try parsed[BasebackupOptions.statusInterval].map { text throws(UsageError) in
-            try NumberArgument.integer(text, option: "-s/--status-interval", in: 0...2_147_483)
-        }
+        let values = try BasebackupValues(parsed)
         if let operand = operands.first {
             throw misuse("too many command-line arguments (first is \"\(operand)\")")
         }
-        guard let directory = parsed[BasebackupOptions.pgdata], !directory.isEmpty else {
-            throw misuse("no target directory specified")
-        }
-        let target = try target(directory, isTar: isTar)
-        try refuseUnsupportedOptions()
+        let target = try target(isTar: values.isTar)
+        let compression = try compression(values.compression, target)
+        let walMethod = try walMethod(values, target)
         let slot = try slot(walMethod: walMethod)
-        if let path = parsed[BasebackupOptions.waldir] {
-            if isTar { throw misuse("WAL directory location can only be specified in plain mode") }
-            if !path.isAbsolutePath { throw misuse("WAL directory location must be an absolute path") }
-        }
-        if isTar, !mappings.isEmpty {
+        try checkWALDirectory(target)
+        var mappings = values.mappings
+        if !target.isDirectory, !mappings.isEmpty {
             if personality == .understudy {
                 throw misuse("tablespaces can be mapped to directories only in plain mode")
             }
@@ -43,8 +29,8 @@ struct BasebackupInterpreter {
 
         var options = BaseBackup.Options(
             label: parsed[BasebackupOptions.label] ?? personality.label, wal: walMethod,
-            checkpoint: checkpoint ?? .spread, slot: slot)
-        options.maxRate = maxRate
+            checkpoint: values.checkpoint, slot: slot)
+        options.maxRate = values.maxRate
         options.tablespaceMappings = mappings
         options.unmappedTablespaces = personality == .understudy ? .guarded : .anywhere
         options.takesTargetMode = false
@@ -56,13 +42,17 @@ struct BasebackupInterpreter {
         }
         options.manifestForceEncode = parsed.has(BasebackupOptions.manifestForceEncode)
         options.estimateSize = !parsed.has(BasebackupOptions.noEstimateSize)
+        options.incrementalManifest = parsed[BasebackupOptions.incremental]
+        options.compression = compression
+        // The stock tool's stream of WAL can be compressed by gzip alone, and on the client.
+        options.compressesWAL = personality == .understudy || compression.isGzipHere
         options.sync = !parsed.has(BasebackupOptions.noSync)
-        options.syncMethod = try syncMethod()
+        options.syncMethod = values.syncMethod
         options.cleanUp = !parsed.has(BasebackupOptions.noClean)
         options.forceClean = parsed.has(BasebackupOptions.forceClean)
         options.spoolDirectory = try spoolDirectory(target)
         if let text = parsed[BasebackupOptions.stallTimeout] { options.stallTimeout = try StallArgument.parse(text) }
-        if let interval { options.statusInterval = .seconds(interval) }
+        if let interval = values.statusInterval { options.statusInterval = interval }
         options.writeRecoverySettings = parsed.has(BasebackupOptions.writeRecoveryConf)
         return BasebackupPlan(
             target: target, options: options,
@@ -74,30 +64,26 @@ struct BasebackupInterpreter {
         UsageError(message, hint: UsageError.tryHelp(personality.line(of: .basebackup)))
     }
 
-    private func walMethod() throws(UsageError) -> BaseBackup.WALMethod {
-        if parsed.has(BasebackupOptions.xlog), parsed[BasebackupOptions.walMethod] != nil {
-            throw misuse("cannot specify both --xlog and --wal-method")
-        }
-        switch parsed[BasebackupOptions.walMethod] {
-        case nil: return parsed.has(BasebackupOptions.xlog) ? .fetch : .stream
-        case "n", "none": return .none
-        case "f", "fetch": return .fetch
-        case "s", "stream": return .stream
-        case .some(let other):
-            throw UsageError("invalid wal-method option \"\(other)\", must be \"fetch\", \"stream\", or \"none\"")
+    // MARK: - Where it goes
+
+    /// - Parameter isTar: nil if no format was named.
+    private func target(isTar: Bool?) throws(UsageError) -> BaseBackup.Target {
+        // `client` is the same as no target.
+        let server = parsed[BasebackupOptions.target].flatMap { $0 == "client" ? nil : $0 }
+        if server != nil, isTar != nil { throw misuse("cannot specify both format and backup target") }
+        switch (parsed[BasebackupOptions.pgdata], server) {
+        case (nil, nil): throw misuse("must specify output directory or backup target")
+        case (.some, .some): throw misuse("cannot specify both output directory and backup target")
+        case (nil, .some(let text)):
+            let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            return .server(String(parts[0]), detail: parts.count > 1 ? String(parts[1]) : nil)
+        case (.some(let directory), nil): return try place(directory, isTar: isTar == true)
         }
     }
 
-    private func isTar() throws(UsageError) -> Bool {
-        switch parsed[BasebackupOptions.format] {
-        case nil, "p", "plain": return false
-        case "t", "tar": return true
-        case .some(let other):
-            throw UsageError("invalid output format \"\(other)\", must be \"plain\" or \"tar\"")
-        }
-    }
-
-    private func target(_ directory: String, isTar: Bool) throws(UsageError) -> BaseBackup.Target {
+    private func place(_ directory: String, isTar: Bool) throws(UsageError) -> BaseBackup.Target {
+        // The stock tool finds out later.
+        if directory.isEmpty { throw UsageError("could not access directory \"\": No such file or directory") }
         guard isTar else {
             // The stock tool makes a directory of that name, which nobody wants who writes this.
             if directory == "-", personality == .understudy {
@@ -110,37 +96,56 @@ struct BasebackupInterpreter {
         return directory == "-" ? .tarStream(1) : .tarFiles(directory)
     }
 
+    private func compression(
+        _ argument: BackupCompressionArgument, _ target: BaseBackup.Target
+    ) throws(UsageError) -> BaseBackup.ArchiveCompression {
+        let specification = argument.specification
+        if argument.place ?? (target.isOnServer ? .server : .client) == .server {
+            // Whatever it is, the server judges it. Without -Z and -z it need not be said.
+            let isSaid = parsed.has(BasebackupOptions.compress) || parsed.has(BasebackupOptions.gzip)
+            return isSaid ? .server(method: specification.method, detail: specification.detail) : .none
+        }
+        let meaning = try specification.meaning(lowestZstd: -131_072)
+        if target.isOnServer {
+            throw misuse("client-side compression is not possible when a backup target is specified")
+        }
+        guard let method = meaning.method else { return .none }
+        if target.isDirectory { throw misuse("only tar mode backups can be compressed") }
+        return .client(
+            Compression(method: method, level: meaning.level), workers: meaning.workers,
+            longDistance: meaning.long ?? false)
+    }
+
+    // MARK: - WAL
+
+    private func walMethod(
+        _ values: BasebackupValues, _ target: BaseBackup.Target
+    ) throws(UsageError) -> BaseBackup.WALMethod {
+        if parsed.has(BasebackupOptions.xlog), values.walMethod != nil {
+            throw misuse("cannot specify both --xlog and --wal-method")
+        }
+        let method = values.walMethod ?? (parsed.has(BasebackupOptions.xlog) ? .fetch : .stream)
+        if target.isOnServer, method == .stream {
+            throw misuse("WAL cannot be streamed when a backup target is specified")
+        }
+        return method
+    }
+
+    private func checkWALDirectory(_ target: BaseBackup.Target) throws(UsageError) {
+        guard let path = parsed[BasebackupOptions.waldir] else { return }
+        if target.isOnServer {
+            throw misuse("WAL directory location cannot be specified along with a backup target")
+        }
+        if !target.isDirectory { throw misuse("WAL directory location can only be specified in plain mode") }
+        if !path.isAbsolutePath { throw misuse("WAL directory location must be an absolute path") }
+    }
+
     private func spoolDirectory(_ target: BaseBackup.Target) throws(UsageError) -> String? {
         guard let directory = parsed[BasebackupOptions.spoolDirectory] else { return nil }
         guard case .tarStream = target else {
             throw misuse("--spool-directory is for an archive on standard output")
         }
         return directory
-    }
-
-    private func refuseUnsupportedOptions() throws(UsageError) {
-        if parsed.has(BasebackupOptions.gzip) || !["0", "none", nil].contains(parsed[BasebackupOptions.compress]) {
-            throw notYet("compression is", hint: "Leave out -z, --gzip, -Z and --compress.")
-        }
-        if ![nil, "client"].contains(parsed[BasebackupOptions.target]) {
-            throw notYet("a backup target on the server is", hint: "Leave out -t and --target.")
-        }
-        if parsed[BasebackupOptions.incremental] != nil {
-            throw notYet("an incremental backup is", hint: "Leave out -i and --incremental for a full one.")
-        }
-    }
-
-    private func syncMethod() throws(UsageError) -> BaseBackup.SyncMethod {
-        switch parsed[BasebackupOptions.syncMethod] {
-        case nil: return .automatic
-        case "fsync": return .fsync
-        case "syncfs": return .syncfs
-        case .some(let other): throw UsageError("unrecognized sync method: \(other)")
-        }
-    }
-
-    private func notYet(_ what: String, hint: String) -> UsageError {
-        UsageError("\(what) not supported yet", hint: hint)
     }
 
     private func slot(walMethod: BaseBackup.WALMethod) throws(UsageError) -> ReplicationSlot {
@@ -181,12 +186,13 @@ struct BasebackupInterpreter {
     }
 }
 
-/// The value of `--checkpoint`, in any case, as the stock tool takes it.
-enum CheckpointArgument {
-    static func parse(_ text: String) throws(UsageError) -> BaseBackup.Checkpoint {
-        guard let checkpoint = BaseBackup.Checkpoint(rawValue: text.lowercased()) else {
-            throw UsageError("invalid checkpoint argument \"\(text)\", must be \"fast\" or \"spread\"")
-        }
-        return checkpoint
+extension BaseBackup.Target {
+    fileprivate var isDirectory: Bool { if case .directory = self { true } else { false } }
+    fileprivate var isOnServer: Bool { if case .server = self { true } else { false } }
+}
+
+extension BaseBackup.ArchiveCompression {
+    fileprivate var isGzipHere: Bool {
+        if case .client(let compression, _, _) = self { compression.method == .gzip } else { false }
     }
 }

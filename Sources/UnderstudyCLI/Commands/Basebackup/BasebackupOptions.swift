@@ -28,6 +28,29 @@ enum BasebackupOptions {
         help: "put the WAL into DIRECTORY (also: --xlogdir)")
     static let label = CommandOption("label", "l", "LABEL", stock: .all, help: "the backup's label")
 
+    static let target = CommandOption(
+        "target", "t", "TARGET[:DETAIL]", stock: .since(150_000),
+        help: """
+            where the server itself puts the backup, instead of
+            -D: server:/DIRECTORY, blackhole, or what else it
+            knows (needs -X fetch or none)
+            """)
+    static let incremental = CommandOption(
+        "incremental", "i", "MANIFEST", stock: .since(170_000),
+        help: """
+            only what has changed since the backup with this
+            backup_manifest (servers from 17)
+            """)
+    static let gzip = CommandOption("gzip", "z", stock: .all, help: "the same as -Z gzip")
+    static let compress = CommandOption(
+        "compress", "Z", "[client-|server-]METHOD[:DETAIL]", stock: .all,
+        help: """
+            compress tar archives here, or what is sent on the
+            server: none, gzip, lz4 or zstd, with a level or
+            level=N,workers=N,long (the last two: zstd), or
+            just a level of gzip
+            """)
+
     // MARK: How it is taken
 
     static let checkpoint = CommandOption(
@@ -89,13 +112,6 @@ enum BasebackupOptions {
             how often to tell the server the WAL position
             (default: 10; 0 for only when it asks)
             """)
-
-    // MARK: Recognised, and refused where they ask for what is not there yet
-
-    static let incremental = CommandOption("incremental", "i", "MANIFEST", stock: .since(170_000), help: "")
-    static let target = CommandOption("target", "t", "TARGET[:DETAIL]", stock: .since(150_000), help: "")
-    static let gzip = CommandOption("gzip", "z", stock: .all, help: "")
-    static let compress = CommandOption("compress", "Z", "METHOD[:DETAIL]", stock: .all, help: "")
 }
 
 extension Command {
@@ -118,13 +134,15 @@ extension Command {
         ],
         help: Help(
             about: "COMMAND takes a base backup of a running PostgreSQL server.",
-            usage: ["COMMAND [OPTION]... -D DIRECTORY"],
+            usage: ["COMMAND [OPTION]... -D DIRECTORY", "COMMAND [OPTION]... -F t -D - > FILE"],
             sections: [
                 .init(
                     title: "What the backup holds, and where it goes",
                     options: [
-                        BasebackupOptions.pgdata, BasebackupOptions.format, BasebackupOptions.walMethod,
-                        BasebackupOptions.xlog, BasebackupOptions.writeRecoveryConf,
+                        BasebackupOptions.pgdata, BasebackupOptions.format, BasebackupOptions.gzip,
+                        BasebackupOptions.compress, BasebackupOptions.walMethod,
+                        BasebackupOptions.xlog, BasebackupOptions.writeRecoveryConf, BasebackupOptions.incremental,
+                        BasebackupOptions.target,
                         BasebackupOptions.tablespaceMapping, BasebackupOptions.waldir, BasebackupOptions.label,
                     ]),
                 .init(
@@ -148,12 +166,6 @@ extension Command {
                     options: [
                         CommonOptions.dbname, CommonOptions.host, CommonOptions.port, CommonOptions.username,
                         CommonOptions.noPassword, CommonOptions.password, BasebackupOptions.statusInterval,
-                    ]),
-                .init(
-                    title: "Recognized, but not supported yet",
-                    options: [
-                        BasebackupOptions.incremental, BasebackupOptions.target, BasebackupOptions.gzip,
-                        BasebackupOptions.compress,
                     ]),
             ],
             notes: """
