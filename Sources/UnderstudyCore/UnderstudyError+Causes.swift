@@ -58,6 +58,19 @@ extension UnderstudyError {
     /// - Parameters:
     ///   - command: The code for a server's error that has no more specific one.
     ///   - slot: The slot that the command names, if there is one.
+    ///   - attempt: Stands before the server's error, with its severity, as in the stock tools' messages: `could not initiate
+    ///     base backup`.
+    package init(_ error: ConnectionError, of command: Code = .server, slot: String? = nil, attempt: String?) {
+        self.init(error, of: command, slot: slot)
+        guard let attempt, error.code == .server, let server = error.server else { return }
+        message = "\(attempt): \(server.severity):  \(server.message)"
+        // The command is known, and the server judges its words.
+        if remedy == Self.wrongPeer, !KnownText.syntaxError.stands(in: server.message) { remedy = nil }
+    }
+
+    /// - Parameters:
+    ///   - command: The code for a server's error that has no more specific one.
+    ///   - slot: The slot that the command names, if there is one.
     package init(_ error: ConnectionError, of command: Code = .server, slot: String? = nil) {
         switch error.code {
         case .interrupted: self.init(.cancelled, "interrupted")

@@ -300,7 +300,7 @@ import UnderstudyTestSupport
 
 extension PlayedServer {
     /// Leaves only the data directory.
-    fileprivate mutating func removeTablespace() throws {
+    mutating func removeTablespace() throws {
         try removeLink()
         tablespaces.removeFirst()
         archives.removeFirst()

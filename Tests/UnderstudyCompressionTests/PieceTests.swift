@@ -63,7 +63,9 @@ import UnderstudyTestSupport
 
     @Test func `Zstandard's own threads and long distances make one frame`() throws {
         let bytes = Sample.random.bytes(3 << 20) + Sample.compressible.bytes(1 << 20)
-        for tuning in [ZstdTuning(workers: 3), ZstdTuning(longDistance: true), ZstdTuning(workers: 1, longDistance: true)] {
+        for tuning in [
+            ZstdTuning(workers: 3), ZstdTuning(longDistance: true), ZstdTuning(workers: 1, longDistance: true),
+        ] {
             var compressor = try Compressor(.zstd, tuning: tuning), output: [UInt8] = []
             // The array outlives the call.
             try compressor.compress(unsafe bytes.span.bytes, into: &output)

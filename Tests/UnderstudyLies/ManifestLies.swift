@@ -27,7 +27,8 @@ extension Mutation {
                 if !isEmpty { lie.mustFail = "a file with another checksum" }
                 return "the manifest says that \(path) has \(algorithm) \(value.prefix(100))"
             case 3:
-                lie.tale.manifest.files.remove(at: index)
+                // Another lie may have listed it twice.
+                lie.tale.manifest.files.removeAll { $0.path == path }
                 lie.mustFail = "a file that the manifest does not list"
                 return "the manifest does not list \(path)"
             case 4:

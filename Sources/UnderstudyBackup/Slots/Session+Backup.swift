@@ -4,9 +4,13 @@ import UnderstudyProtocol
 
 extension Session {
     /// Reads the next result of BASE_BACKUP, which must be rows.
-    func nextRows<Value>(_ read: (ResultSet) throws(ProtocolError) -> Value) throws(UnderstudyError) -> Value {
+    ///
+    /// - Parameter attempt: What the command was for: before the server's error, as the stock tool has it.
+    func nextRows<Value>(attempt: String? = nil, _ read: (ResultSet) throws(ProtocolError) -> Value)
+        throws(UnderstudyError) -> Value
+    {
         let reply: Reply<ResultSet>
-        do throws(ConnectionError) { reply = try nextResult() } catch { throw UnderstudyError(error) }
+        do throws(ConnectionError) { reply = try nextResult() } catch { throw UnderstudyError(error, attempt: attempt) }
         guard case .rows(let rows) = reply else {
             throw UnderstudyError(ProtocolError("server did not answer BASE_BACKUP with rows"))
         }

@@ -36,7 +36,9 @@ final class BaseBackupSource: BackupSource {
         do throws(ConnectionError) { try session.send(command.text(for: version)) } catch {
             throw UnderstudyError(error)
         }
-        let position = try session.nextRows { rows throws(ProtocolError) in try BackupPosition(rows) }
+        let position = try session.nextRows(attempt: "could not initiate base backup") {
+            rows throws(ProtocolError) in try BackupPosition(rows)
+        }
         logger.info("checkpoint completed")
         if options.wal != .none {
             logger.info("write-ahead log start point: \(position.lsn) on timeline \(position.timeline)")

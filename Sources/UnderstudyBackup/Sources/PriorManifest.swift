@@ -44,10 +44,8 @@ package final class PriorManifest {
     }
 
     private func refused(_ error: ConnectionError) -> UnderstudyError {
-        guard error.code == .server else { return UnderstudyError(error) }
-        var refusal = UnderstudyError(error)
-        refusal.message = "could not upload manifest: \(refusal.message)"
-        if refusal.remedy == nil {
+        var refusal = UnderstudyError(error, attempt: "could not upload manifest")
+        if error.code == .server, refusal.remedy == nil {
             refusal.hint = "Name the backup_manifest of an earlier backup of this very cluster."
         }
         return refusal
