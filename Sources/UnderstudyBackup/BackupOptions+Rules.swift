@@ -67,17 +67,17 @@ enum BackupOptionRules {
         // The stock tool's words.
         if options.incrementalManifest != nil, !version.hasIncrementalBackup {
             throw UnderstudyError(
-                .options, "server does not support incremental backup",
+                .server, "server does not support incremental backup",
                 hint: "Take a full backup: servers of version \(version.major) know no other; those from 17 do.")
         }
         if place != nil, !version.compressesAndHasTargets {
             throw UnderstudyError(
-                .options, "backup targets are not supported by this server version",
+                .server, "backup targets are not supported by this server version",
                 hint: "Let the backup come here, to a directory or standard output; servers from 15 know targets.")
         }
         if case .server = options.compression, !version.compressesAndHasTargets {
             throw UnderstudyError(
-                .options, "server does not support server-side compression",
+                .server, "server does not support server-side compression",
                 hint: "Compress the archives here, or not at all; servers from 15 can do it.")
         }
     }

@@ -66,7 +66,9 @@ extension BackupRun {
     @discardableResult
     private func removeTarget(keepingRecord: Bool, said: [String] = []) -> [String] {
         guard target.isMade else { return [] }
-        if keepingRecord || slot?.made == nil { logger.info("removing what was written to \(target.name)") }
+        if keepingRecord || slot?.made == nil {
+            logger.info("removing what was written to \(target.name)", metadata: .own)
+        }
         let failures = target.undo(keepingRecord: keepingRecord).map { "could not clean up: \($0)" }
         let news = TruncatedList(failures.filter { !said.contains($0) })
         for line in news.lines("directories could not be cleaned up") { logger.warning("\(line)") }

@@ -87,14 +87,14 @@ package final class BackupRun: @unchecked Sendable {
     ) throws(UnderstudyError) -> BackupResult {
         try BackupOptionRules.check(options)
         let left = try target.check()
-        let priorManifest = try options.incrementalManifest.map { path throws(UnderstudyError) in
-            try PriorManifest(path, interrupt: interrupt)
-        }
         let session = try connect()
         self.session = session
         parameters = parameters.pinned(to: session)
         let server = try ServerFacts(session, logger: logger)
         try BackupOptionRules.check(options, target.placeOnServer, against: server.version)
+        let priorManifest = try options.incrementalManifest.map { path throws(UnderstudyError) in
+            try PriorManifest(path, interrupt: interrupt)
+        }
         try checkNames(session)
         if let left { try dropSlot(of: left, session, server) }
         try inspect(session, server)
@@ -177,6 +177,10 @@ package final class BackupRun: @unchecked Sendable {
                 .options, "\(target.name) needs the files in the server's order, in which they do not come here")
         }
         try source.copy(into: sink, verification: verification)
+        // The last figures of the copy come before what is said of its end.
+        meter.enter(verification.expectsManifest ? .verifying : .finishingWAL)
+        meter.note(file: nil)
+        meter.settle()
     }
 
     private func end(_ source: any BackupSource, after start: BackupStart) throws(UnderstudyError) -> BackupEnd {

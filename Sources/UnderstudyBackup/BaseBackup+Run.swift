@@ -15,7 +15,7 @@ extension BaseBackup {
         into target: Target, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
     ) async throws(UnderstudyError) -> BackupResult {
         let interrupt = Interrupt(), hurry = Interrupt()
-        let meter = ProgressMeter(progress)
+        let meter = ProgressMeter(namesFiles: options.namesFiles, progress)
         meter.start()
         do throws(UnderstudyError) {
             let result = try await OwnThread.run(
@@ -52,7 +52,7 @@ extension BaseBackup {
         case .directory(let path):
             DirectoryTarget(path: path, options: options, interrupt: interrupt, logger: logger)
         case .tarStream(let descriptor):
-            TarStreamTarget(descriptor: descriptor, options: options, interrupt: interrupt)
+            TarStreamTarget(descriptor: descriptor, options: options, interrupt: interrupt, logger: logger)
         case .server(let name, let detail):
             ServerTarget(BackupPlace(name: name, detail: detail), options: options)
         case .tarFiles(let path): TarTarget(path: path, options: options, interrupt: interrupt, logger: logger)

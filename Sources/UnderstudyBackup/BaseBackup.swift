@@ -77,7 +77,7 @@ extension BaseBackup {
         /// The paths are logged before the copy. One in `/etc`, `/usr` and the like, `/home`, `/root`, `/var/spool` or
         /// a user's home directory is refused unless it is mapped to itself.
         case guarded
-        /// Any path, as with the stock tool.
+        /// Any path, as with the stock tool; mappings that no tablespace needs are accepted, too.
         case anywhere
     }
 
@@ -110,6 +110,8 @@ extension BaseBackup {
         public var wal: WALMethod
         public var checkpoint: Checkpoint
         public var slot: ReplicationSlot
+        /// What the name of a temporary slot begins with; the connection's number on the server follows: `understudy_1234`.
+        public var temporarySlotPrefix: String
         /// The most that the server sends: 32 kB/s to 1 GB/s, and nil for no limit.
         public var maxRate: TransferRate?
         public var tablespaceMappings: [TablespaceMapping]
@@ -129,6 +131,8 @@ extension BaseBackup {
         public var manifestForceEncode: Bool
         /// Whether the server estimates the size first; without it, progress has no fraction and no remaining time.
         public var estimateSize: Bool
+        /// Whether progress names the file that is being received.
+        public var namesFiles: Bool
         /// Whether the backup is on stable storage when `run` returns. If not, a slot advances as WAL is written.
         public var sync: Bool
         public var syncMethod: SyncMethod
@@ -158,11 +162,13 @@ extension BaseBackup {
         /// Each parameter is the property of its name.
         public init(
             label: String = "understudy base backup", wal: WALMethod = .stream, checkpoint: Checkpoint = .spread,
-            slot: ReplicationSlot = .temporary, maxRate: TransferRate? = nil,
+            slot: ReplicationSlot = .temporary, temporarySlotPrefix: String = "understudy",
+            maxRate: TransferRate? = nil,
             tablespaceMappings: [TablespaceMapping] = [], unmappedTablespaces: UnmappedTablespaces = .guarded,
             takesTargetMode: Bool = true, walDirectory: String? = nil, verifyServerChecksums: Bool = true,
             manifest: Bool = true, manifestChecksum: ManifestChecksum = .crc32c, manifestForceEncode: Bool = false,
-            estimateSize: Bool = true, sync: Bool = true, syncMethod: SyncMethod = .automatic, cleanUp: Bool = true,
+            estimateSize: Bool = true, namesFiles: Bool = false, sync: Bool = true, syncMethod: SyncMethod = .automatic,
+            cleanUp: Bool = true,
             forceClean: Bool = false, statusInterval: Duration = .seconds(10), stallTimeout: Duration? = .seconds(300),
             owner: Owner? = nil, incrementalManifest: String? = nil, compression: ArchiveCompression = .none,
             compressesWAL: Bool = true,
@@ -172,6 +178,7 @@ extension BaseBackup {
             self.wal = wal
             self.checkpoint = checkpoint
             self.slot = slot
+            self.temporarySlotPrefix = temporarySlotPrefix
             self.maxRate = maxRate
             self.tablespaceMappings = tablespaceMappings
             self.unmappedTablespaces = unmappedTablespaces
@@ -182,6 +189,7 @@ extension BaseBackup {
             self.manifestChecksum = manifestChecksum
             self.manifestForceEncode = manifestForceEncode
             self.estimateSize = estimateSize
+            self.namesFiles = namesFiles
             self.sync = sync
             self.syncMethod = syncMethod
             self.cleanUp = cleanUp
@@ -236,6 +244,9 @@ public struct BackupProgress: Sendable, Equatable, Codable {
     public var bytesDone: UInt64
     /// The server's estimate; nil before it is known or without `estimateSize`.
     public var bytesTotal: UInt64?
+    /// The file that is being received, with ``BaseBackup/Options/namesFiles``: in plain format its path in the data
+    /// directory or tablespace, in tar format the archive's name.
+    public var file: String?
     /// The average over the last seconds.
     public var bytesPerSecond: UInt64
     /// The remaining time of the copy at the current rate; nil if unknown.
@@ -247,8 +258,9 @@ public struct BackupProgress: Sendable, Equatable, Codable {
     public init(
         phase: Phase, bytesDone: UInt64 = 0, bytesTotal: UInt64? = nil, bytesPerSecond: UInt64 = 0,
         eta: Duration? = nil,
-        tablespacesDone: Int = 0, tablespacesTotal: Int = 0, elapsed: Duration = .zero
+        tablespacesDone: Int = 0, tablespacesTotal: Int = 0, elapsed: Duration = .zero, file: String? = nil
     ) {
+        self.file = file
         self.phase = phase
         self.bytesDone = bytesDone
         self.bytesTotal = bytesTotal

@@ -7,6 +7,7 @@ package final class ProgressMeter: Sendable {
         var current: BackupProgress
         /// Phases that have begun and are not yet reported, each with the counters at its start.
         var untold: [BackupProgress] = []
+        var isTelling = false
         var isClosed = false
     }
 
@@ -19,7 +20,9 @@ package final class ProgressMeter: Sendable {
     /// Four times a second: often enough for a line on a terminal.
     private static let interval = Duration.milliseconds(250)
 
-    package init(_ tell: @escaping @Sendable (BackupProgress) -> Void) {
+    /// - Parameter namesFiles: Whether progress names files.
+    package init(namesFiles: Bool = false, _ tell: @escaping @Sendable (BackupProgress) -> Void) {
+        self.namesFiles = namesFiles
         state = Monitor(State(current: BackupProgress(phase: .connecting)))
         self.tell = tell
     }
@@ -36,6 +39,20 @@ package final class ProgressMeter: Sendable {
             state.current.phase = phase
             state.untold.append(counted(state.current))
         }
+    }
+
+    /// Waits until all phases that have begun are reported, so that what is said next comes after them.
+    package func settle() {
+        guard thread.read({ $0 != nil }) else { return }
+        state.wait { $0.untold.isEmpty && !$0.isTelling ? () : nil }
+    }
+
+    /// Whether ``note(file:)`` is of use.
+    package let namesFiles: Bool
+
+    /// The file that is being received.
+    package func note(file: String?) {
+        state.change { $0.current.file = file }
     }
 
     /// Does not wake the thread, which reads the counters at each interval.
@@ -82,7 +99,10 @@ package final class ProgressMeter: Sendable {
             let (untold, closed, current) =
                 state.wait(timeout: Self.interval) { state -> ([BackupProgress], Bool, BackupProgress)? in
                     guard !state.untold.isEmpty || state.isClosed else { return nil }
-                    defer { state.untold = [] }
+                    defer {
+                        state.untold = []
+                        state.isTelling = true
+                    }
                     return (state.untold, state.isClosed, counted(state.current))
                 } ?? ([], false, counted(state.read { $0.current }))
             let elapsed = clock.now - began
@@ -93,6 +113,7 @@ package final class ProgressMeter: Sendable {
                 progress.eta = progress.phase == .copying ? progress.bytesLeft.flatMap { rate.time(for: $0) } : nil
                 tell(progress)
             }
+            state.update { $0.isTelling = false }
             if closed { return }
         }
     }

@@ -64,6 +64,8 @@ public struct StandbyConfiguration: Sendable, Equatable {
     public var port: Int?
     /// Whether the standby answers queries during recovery.
     public var hotStandby: Bool
+    /// Whether to reset the name of a slot that the copy contains, if there is none to set (servers from 12).
+    public var resetsSlotName = true
     /// Whether to reset recovery targets that the copy contains (servers from 12; before, they are in recovery.conf,
     /// which is replaced). With a recovery target, a standby stops there, and pauses or promotes itself.
     public var resetsRecoveryTarget = true
@@ -113,12 +115,12 @@ public struct StandbyConfiguration: Sendable, Equatable {
         if facts.hasSlots {
             if let slotName {
                 lines += ConfigurationText.line("primary_slot_name", slotName)
-            } else if !facts.usesRecoveryConf {
+            } else if !facts.usesRecoveryConf, resetsSlotName {
                 // A primary that was once a standby still has its own slot's name in the file.
                 lines += ConfigurationText.line("primary_slot_name", "")
             }
         }
-        if followsLatestTimeline || facts.usesRecoveryConf {
+        if followsLatestTimeline {
             lines += ConfigurationText.line("recovery_target_timeline", "latest")
         }
         if resetsRecoveryTarget && !facts.usesRecoveryConf {

@@ -1,5 +1,10 @@
 public import Logging
 
+extension Logger.Metadata {
+    /// Marks an event of which the stock tools say nothing, or another thing.
+    package static let own: Logger.Metadata = ["words": "own"]
+}
+
 extension Logger {
     /// A logger that discards everything.
     public static var silent: Logger {

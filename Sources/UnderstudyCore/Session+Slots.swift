@@ -1,4 +1,5 @@
 package import UnderstudyConnection
+import UnderstudyProtocol
 
 extension Session {
     /// Creates a physical slot; an error names it.
@@ -6,6 +7,8 @@ extension Session {
         do throws(ConnectionError) { try createSlot(name, temporary: temporary, reserveWAL: reserveWAL) } catch {
             var failure = UnderstudyError(error, of: .slot, slot: name)
             failure.message = "could not create replication slot \"\(name)\": \(failure.message)"
+            failure.command = ReplicationCommand.createSlot(
+                name, temporary: temporary, reserveWAL: reserveWAL, version: serverVersion)
             if error.code == .lost, !temporary {
                 failure.hint =
                     "If it was made all the same, it holds WAL on the primary until it is dropped there: \(SlotSQL.drop(name))"

@@ -23,7 +23,7 @@ extension UnderstudyError {
     package init(_ error: ReceiveError) {
         if let connection = error.connection {
             self.init(connection, of: .wal)
-            message = "could not receive WAL: \(message)"
+            message = "\(Self.streamFailed)\(message)"
         } else if let destination = error.destination {
             self.init(destination)
         } else {

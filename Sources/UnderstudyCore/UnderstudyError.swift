@@ -1,3 +1,4 @@
+import UnderstudyConnection
 import UnderstudyPlatform
 import UnderstudyStreaming
 
@@ -79,6 +80,8 @@ public struct UnderstudyError: Error, Sendable, CustomStringConvertible {
     public var remedy: Remedy?
     /// The SQLSTATE of the server's error, if there was one.
     public var sqlState: String?
+    /// The command that a replication connection refused, where the message says only what it was for.
+    public var command: String?
     /// The error behind this one, if there was one: of the connection, of the file system, of what was received, or the
     /// ``WALDestinationError`` that a destination threw. Like the message, it holds no password.
     public var cause: (any Error)?
@@ -108,6 +111,17 @@ public struct UnderstudyError: Error, Sendable, CustomStringConvertible {
     public var errorNumber: Int32? {
         (cause as? FileIOError ?? (cause as? WALDestinationError)?.file)?.number
     }
+
+    /// The server's error as libpq shows it, without detail and hint, if that is the cause: `ERROR:  replication slot "x"
+    /// does not exist`.
+    public var serverText: String? {
+        (cause as? ConnectionError)?.server.map { "\($0.severity):  \($0.message)" }
+    }
+
+    /// Whether the connection that streamed WAL failed.
+    public var isOfWALStream: Bool { message.hasPrefix(Self.streamFailed) }
+
+    static let streamFailed = "could not receive WAL: "
 
     /// The message, then detail and hint on lines of their own, as PostgreSQL's programs print them.
     public var description: String {

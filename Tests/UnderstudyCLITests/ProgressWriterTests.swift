@@ -77,8 +77,31 @@ struct ProgressWriterTests {
             .line("1600/2000 kB (80%), 0/1 tablespace"),
             .line("2000/2000 kB (100%), 1/1 tablespace"),
         ]
-        #expect(outputs(.stock(announcesCheckpoint: false)) == copy)
-        #expect(outputs(.stock(announcesCheckpoint: true)) == [.line("waiting for checkpoint")] + copy)
+        #expect(outputs(.stock(isVerbose: false, directory: "d/")) == [.line("waiting for checkpoint")] + copy)
+        // With -v there is room for a name of 35 characters.
+        let room = String(repeating: " ", count: 41)
+        let verbose = copy.map { line -> ProgressWriter.Output in
+            guard case .line(let text) = line else { return line }
+            return .line(text + room)
+        }
+        #expect(outputs(.stock(isVerbose: true, directory: "d/")) == verbose)
+    }
+
+    @Test("with -v the stock tool's lines name the file, and the end of a long name")
+    func stockFiles() {
+        var progress = BackupProgress(
+            phase: .copying, bytesDone: 8_398_848, bytesTotal: 24_196_096, tablespacesTotal: 1)
+        progress.file = "base/4/1255"
+        #expect(
+            outputs(.stock(isVerbose: true, directory: "d/"), [progress]) == [
+                .line(" 8202/23629 kB (34%), 0/1 tablespace (d/base/4/1255                      )")
+            ])
+        progress.file = "base/1/12604"
+        let long = "/srv/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/longer/"
+        #expect(
+            outputs(.stock(isVerbose: true, directory: long), [progress]) == [
+                .line(" 8202/23629 kB (34%), 0/1 tablespace (...aaaaaaaaaaaa/longer/base/1/12604)")
+            ])
     }
 
     @Test("JSON objects come once a second and at each change of phase; the last one is the result's")

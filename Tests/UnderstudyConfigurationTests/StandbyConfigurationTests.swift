@@ -72,15 +72,17 @@ import UnderstudyConfiguration
             ])
     }
 
-    @Test("a target of recovery and the timeline can be left as the copy has them, but for recovery.conf, which is new")
+    @Test("the slot, a target of recovery and the timeline can be left as the copy has them, as pg_basebackup does")
     func leavesTargets() throws {
         for version in [110_000, 120_000] {
             var configuration = StandbyConfiguration(serverVersion: version, primaryConnInfo: "host=a")
             configuration.resetsRecoveryTarget = false
             configuration.followsLatestTimeline = false
+            configuration.resetsSlotName = false
+            configuration.hotStandby = false
             let text = configuration.edits.map(\.content).joined()
-            #expect(text.contains("recovery_target_timeline = 'latest'") == (version < 120_000))
-            #expect(!text.contains("recovery_target = "))
+            #expect(
+                text == (version < 120_000 ? "standby_mode = 'on'\n" : "\n") + "primary_conninfo = 'host=a'\n")
         }
     }
 

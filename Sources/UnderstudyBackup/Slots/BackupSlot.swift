@@ -15,6 +15,8 @@ struct BackupSlot {
     private(set) var keepsPosition = false
     /// A permanent slot that this run created.
     private(set) var made: String?
+    /// That it was created, for the log when the stream begins: that is where the stock tool says so.
+    private(set) var announcement: String?
     /// Whether the permanent slot may hold no WAL: as far as known it was never used, and it could not be moved.
     private var mayHoldNothing = false
 
@@ -26,7 +28,8 @@ struct BackupSlot {
     ///   - holds: The position from which an existing slot holds WAL, read over an ordinary connection (before 15).
     ///   - mayMove: Whether a flush position may be reported: see ``FlushLimit``.
     init(
-        _ wanted: ReplicationSlot, session: Session, identity: SystemIdentity, segmentSize: WALSegmentSize,
+        _ wanted: ReplicationSlot, temporaryPrefix: String, session: Session, identity: SystemIdentity,
+        segmentSize: WALSegmentSize,
         holds: LSN?, mayMove: Bool, logger: Logger
     ) throws(UnderstudyError) {
         let version = session.serverVersion
@@ -34,9 +37,9 @@ struct BackupSlot {
         case .none: return
         case .temporary:
             guard version.hasTemporarySlots else { return }
-            let name = "understudy_\(session.backendProcessID)"
+            let name = "\(temporaryPrefix)_\(session.backendProcessID)"
             try session.makeSlot(name, temporary: true, reserveWAL: true)
-            logger.info("created temporary replication slot \"\(name)\"")
+            announcement = "created temporary replication slot \"\(name)\""
             streamed = name
         case .existing(let name):
             try Self.requireSlots(version)
@@ -64,7 +67,7 @@ struct BackupSlot {
                 return
             }
             made = name
-            logger.info("created replication slot \"\(name)\"")
+            announcement = "created replication slot \"\(name)\""
             if !version.reservesWALOnSlotCreation {
                 // 9.4 and 9.5 reserve WAL only for a reported flush position, and commits may be waiting that must not
                 // return because of it. None of them is before the first segment of a cluster, and from there on the
@@ -136,6 +139,7 @@ struct BackupSlot {
         } catch {
             var failure = UnderstudyError(error, of: .slot, slot: name)
             failure.message = "cannot use replication slot \"\(name)\": \(failure.message)"
+            failure.command = "START_REPLICATION"
             if failure.hint == nil {
                 failure.hint =
                     "Choose another name, or drop this slot on the primary: \(SlotSQL.drop(name))"

@@ -60,6 +60,7 @@ final class BaseBackupSource: BackupSource {
         }
         var reader = CopyReader(
             session: session, archives: started?.archives ?? [], compressed: options.compression.methodOnServer,
+            sendsArchives: sink.needsServerOrder,
             feeder: try sink.makeFeeder(), verification: verification, meter: context.meter)
         try reader.read()
         session.standstillLimit = nil

@@ -13,6 +13,10 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
     private let verification: BackupVerification
     private var feeder: Feeder
     private var tar: TarReader?
+    /// The index of the current archive.
+    private var archive: Int?
+    /// Whether archives are passed on as such, so that progress names them and not their files.
+    private let sendsArchives: Bool
     /// How the server compresses archives.
     private let method: Compression.Method?
     private var decompressor: Decompressor?
@@ -21,10 +25,11 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
     private let numbers: [String: Int]
 
     init(
-        session: Session, archives: [AnnouncedArchive], compressed method: Compression.Method?,
+        session: Session, archives: [AnnouncedArchive], compressed method: Compression.Method?, sendsArchives: Bool,
         feeder: consuming Feeder, verification: BackupVerification, meter: ProgressMeter
     ) {
         self.method = method
+        self.sendsArchives = sendsArchives
         self.session = session
         self.archives = archives
         self.feeder = feeder
@@ -105,6 +110,7 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
     }
 
     private mutating func take(_ bytes: RawSpan) throws(UnderstudyError) {
+        if meter.namesFiles { noteFile() }
         // An empty message is no progress.
         if bytes.byteCount > 0 { session.noteProgress() }
         if verification.hasBegun {
@@ -113,6 +119,16 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
             if decompressor == nil { try takePlain(bytes) } else { try takeCompressed(bytes) }
         } else {
             throw UnderstudyError(.protocolViolation, "server sent data that belongs to no archive")
+        }
+    }
+
+    private func noteFile() {
+        guard let archive else { return }
+        if sendsArchives {
+            meter.note(file: TarNames.archive(archives[archive], method))
+        } else if let path = tar?.currentPath {
+            let prefix = archives[archive].location.map { "\($0)/" } ?? ""
+            meter.note(file: "\(prefix)\(path)")
         }
     }
 
@@ -162,6 +178,7 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
                 throw UnderstudyError(error)
             }
         }
+        archive = index
         try feeder.beginArchive(archives[index])
     }
 

@@ -12,7 +12,7 @@ package final class PriorManifest {
 
     private static let pieceSize = 1 << 18
 
-    /// Opens it, before the server is asked for anything.
+    /// Opens it, before anything is made.
     package init(_ path: String, interrupt: Interrupt) throws(UnderstudyError) {
         self.path = path
         self.interrupt = interrupt

@@ -1,4 +1,5 @@
 import Glibc
+package import Logging
 import UnderstudyBackupFormat
 package import UnderstudyConfiguration
 package import UnderstudyCore
@@ -16,6 +17,7 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
     private let descriptor: Int32
     private let options: BaseBackup.Options
     private let interrupt: Interrupt
+    private let logger: Logger
     private var made: Made?
     private var sink: TarArchiveSink?
     private var wal: TarWALDestination?
@@ -34,7 +36,8 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
         let held = HeldMember()
     }
 
-    package init(descriptor: Int32, options: BaseBackup.Options, interrupt: Interrupt) {
+    package init(descriptor: Int32, options: BaseBackup.Options, interrupt: Interrupt, logger: Logger) {
+        self.logger = logger
         self.descriptor = descriptor
         self.options = options
         self.interrupt = interrupt
@@ -132,6 +135,7 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
 
     package func makeDurable(hasManifest: Bool) throws(UnderstudyError) {
         let made = prepared, archive = prepared.archive
+        if options.sync { logger.info("syncing data to disk ...") }
         do throws(FileIOError) {
             try walFile?.read(archive.append)
             try archive.append(made.held.whole)

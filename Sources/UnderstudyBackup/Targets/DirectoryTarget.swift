@@ -1,3 +1,4 @@
+import Glibc
 package import Logging
 package import UnderstudyConfiguration
 package import UnderstudyCore
@@ -52,7 +53,12 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
         try BackupOptionRules.checkPlaces(options, dataDirectory: path)
         let left = try leftovers.check(path, .target)
         if let wal = options.walDirectory { try leftovers.check(wal, .wal) }
-        for mapping in options.tablespaceMappings { try leftovers.check(mapping.new, .tablespace) }
+        for mapping in options.tablespaceMappings {
+            do throws(UnderstudyError) { try leftovers.check(mapping.new, .tablespace) } catch {
+                // The server may have no tablespace there; if it has, the place is looked at again.
+                guard error.errorNumber == EACCES else { throw error }
+            }
+        }
         return left.map { LeftoverBackup(directory: $0, trust: leftovers.trust) }
     }
 

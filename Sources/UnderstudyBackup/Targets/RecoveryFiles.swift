@@ -19,6 +19,7 @@ package struct RecoveryFiles {
     private let copied: CopiedSettings
     /// Whether copied settings that would end or hide a standby are overridden.
     private let overridesCopied: Bool
+    private let hasConfigFile: Bool
 
     /// - Parameter configFile: The configuration file of the standby, if it is not the copy's own.
     package init(
@@ -29,6 +30,7 @@ package struct RecoveryFiles {
         self.target = target
         self.parameters = parameters
         self.overridesCopied = overridesCopied
+        hasConfigFile = configFile != nil
         copied =
             target.directory.map {
                 CopiedSettings(in: $0.path, configFile: configFile, hasAutoConf: facts.server.version.readsAutoConf)
@@ -61,17 +63,34 @@ package struct RecoveryFiles {
         ConnectionSettings(facts.settings.map { ConnectionSettings.Setting($0.keyword, $0.value) })
     }
 
-    /// Writes the settings; returns those whose file is absent.
-    @discardableResult
-    package func write() throws(UnderstudyError) -> [StandbyConfiguration.FileEdit] {
+    /// Only what is another value than the one in effect in the copy.
+    private var configuration: StandbyConfiguration {
         let version = facts.server.version.number
         var configuration = StandbyConfiguration(
             serverVersion: version, primaryConnInfo: connection.conninfo, slotName: facts.slotName, port: port)
-        if !overridesCopied {
+        if overridesCopied {
+            // What is not in the copy, but in /etc, cannot be seen.
+            guard target.directory?.exists("postgresql.conf") == true || hasConfigFile else { return configuration }
+            configuration.resetsSlotName = copied["primary_slot_name"].map { !$0.value.isEmpty } ?? false
+            configuration.resetsRecoveryTarget = !copied.recoveryTargets(serverVersion: version).isEmpty
+            configuration.followsLatestTimeline =
+                version < 120_000 || copied.otherTimeline(serverVersion: version) != nil
+            // Off before 10, unless it is set.
+            configuration.hotStandby = version < 100_000 || copied.forbidsQueries
+        } else {
+            // As the stock tool: the rest is the caller's.
+            configuration.resetsSlotName = false
             configuration.resetsRecoveryTarget = false
-            configuration.followsLatestTimeline = copied.otherTimeline(serverVersion: version) == nil
-            configuration.hotStandby = !copied.forbidsQueries
+            configuration.followsLatestTimeline = false
+            configuration.hotStandby = false
         }
+        return configuration
+    }
+
+    /// Writes the settings; returns those whose file is absent.
+    @discardableResult
+    package func write() throws(UnderstudyError) -> [StandbyConfiguration.FileEdit] {
+        let configuration = configuration
         var left: [StandbyConfiguration.FileEdit] = []
         for edit in configuration.edits {
             if try !target.add(edit) { left.append(edit) }

@@ -28,7 +28,8 @@ extension BackupRun {
         let position = try checkHolds(wal.session)
         if options.slot != .none { wal.movesSlot = try wal.session.commitsWaitForNobody() }
         slot = try BackupSlot(
-            options.slot, session: wal.session, identity: server.identity, segmentSize: server.segmentSize,
+            options.slot, temporaryPrefix: options.temporarySlotPrefix, session: wal.session, identity: server.identity,
+            segmentSize: server.segmentSize,
             holds: position, mayMove: wal.movesSlot, logger: logger)
         if let name = slot?.made { wal.madeSlot = leftSlot(name, wal.session, server) }
         return wal
@@ -39,6 +40,7 @@ extension BackupRun {
     ) throws(UnderstudyError) {
         let movesSlot = wal.movesSlot && slot?.keepsPosition != true && target.keepsSyncedWAL
         logger.info("starting background WAL receiver")
+        if let announcement = slot?.announcement { logger.info("\(announcement)") }
         let writer = WALWriter(destination: destination)
         let interrupt = interrupt
         let receiver = WALReceiver(
@@ -57,7 +59,7 @@ extension BackupRun {
             flushLimit = FlushLimit(
                 of: receiver, parameters: parameters, identity: server.identity, logger: logger)
         } else {
-            logger.info("replication slot \"\(name)\" is not moved while the copy is not complete")
+            logger.info("replication slot \"\(name)\" is not moved while the copy is not complete", metadata: .own)
         }
     }
 

@@ -23,6 +23,9 @@ package struct TarReader {
     /// The member that is being read.
     private var entry: TarEntry?
 
+    /// The path of the member that is being read, or was read last.
+    package var currentPath: MemberPath? { entry?.path }
+
     /// - Parameter expectsTrailer: Whether the archive must end with two blocks of zero bytes, as those of servers from
     ///   15 do. Older servers send none, so the end of their archives does not prove that they are complete.
     package init(expectsTrailer: Bool = false) {

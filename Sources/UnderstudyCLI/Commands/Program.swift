@@ -44,13 +44,20 @@ public struct Program: Sendable {
     /// - Parameter words: The command line after its first word.
     func run(_ words: [String]) async -> Int32 {
         let personality = Personality(calledAs: calledAs)
-        let console = Console(program: personality.program, verbose: false, write: write)
+        let console = console(personality)
         // What is not UTF-8 has been repaired, and would name another file than the one that was meant.
         if words.contains(where: { $0.unicodeScalars.contains("\u{FFFD}") }) {
             return fail(UsageError("a command-line argument is not valid UTF-8"), console: console)
         }
         if let command = personality.command { return await command.run(self, words, personality) }
         return await understudy(words, console: console)
+    }
+
+    func console(_ personality: Personality, verbose: Bool = false) -> Console {
+        // The stock tools' getopt names the program as it was called.
+        Console(
+            program: personality.program, calledAs: personality == .understudy ? nil : calledAs, verbose: verbose,
+            colors: MessageColors(environment, isTerminal: errorsAreTerminal), write: write)
     }
 
     private func understudy(_ words: [String], console: Console) async -> Int32 {

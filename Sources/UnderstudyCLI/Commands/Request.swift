@@ -32,7 +32,7 @@ extension Program {
         _ command: Command, as personality: Personality, _ request: () throws(UsageError) -> Request<Plan>,
         _ body: (Plan) async -> Int32
     ) async -> Int32 {
-        let console = Console(program: personality.program, verbose: false, write: write)
+        let console = console(personality)
         do throws(UsageError) {
             switch try request() {
             case .run(let plan): return await body(plan)

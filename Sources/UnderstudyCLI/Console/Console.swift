@@ -11,12 +11,20 @@ final class Console: Sendable {
     }
 
     let program: String
+    private let colors: MessageColors
+    /// The first word of the command line.
+    private let calledAs: String?
     /// Whether informational messages are shown (`-v`).
     let verbose: Bool
     private let write: @Sendable (Stream, String) -> Void
     private let status = Monitor<String?>(nil)
 
-    init(program: String, verbose: Bool, write: @escaping @Sendable (Stream, String) -> Void) {
+    init(
+        program: String, calledAs: String? = nil, verbose: Bool, colors: MessageColors = MessageColors(),
+        write: @escaping @Sendable (Stream, String) -> Void
+    ) {
+        self.colors = colors
+        self.calledAs = calledAs
         self.program = program
         self.verbose = verbose
         self.write = write
@@ -24,21 +32,52 @@ final class Console: Sendable {
 
     // MARK: - Messages
 
-    func error(_ error: UnderstudyError) {
-        say("error: \(error.message)", detail: error.detail, hint: error.remedy?.commandLineText)
+    /// - Parameter following: A second error that the stock tool shows.
+    func error(_ error: UnderstudyError, following: String? = nil) {
+        let hint = error.remedy?.commandLineText
+        guard isStock, error.serverText != nil else {
+            return say(error.message, .error, detail: error.detail, hint: hint, following: following)
+        }
+        // As libpq shows the fields of a server's error.
+        var message = error.message
+        // What libpq says of a login has the detail in it.
+        if let detail = error.detail, !message.contains(detail) { message += "\nDETAIL:  \(detail)" }
+        let own = hint?.hasPrefix(Self.serverHint) == true ? nil : hint
+        if own == nil, let hint, !message.contains(hint.dropFirst(Self.serverHint.count)) {
+            message += "\nHINT:  \(hint.dropFirst(Self.serverHint.count))"
+        }
+        say(message, .error, hint: own, following: following)
     }
 
+    private static let serverHint = "The server says: "
+
+    /// Whether the program stands in for a stock one: then it has its words.
+    private var isStock: Bool { program != Personality.understudy.program }
+
     func error(_ error: UsageError) {
-        say(error.hasStockWording ? error.message : "error: \(error.message)", hint: error.hint)
+        guard error.hasStockWording else { return say(error.message, .error, hint: error.hint) }
+        // getopt names the program as it was called.
+        print("\(PrintedText.line(calledAs ?? program)): \(PrintedText.message(error.message))")
+        if let hint = error.hint { print("\(prefix)\(colors.paint("hint: ", .note))\(PrintedText.message(hint))") }
+    }
+
+    /// A failure that does not end the run.
+    func failure(_ message: String, detail: String? = nil, hint: String? = nil) {
+        say(message, .error, detail: detail, hint: hint)
     }
 
     func warning(_ message: String, detail: String? = nil, hint: String? = nil) {
-        say("warning: \(message)", detail: detail, hint: hint)
+        say(message, .warning, detail: detail, hint: hint)
     }
 
     /// Shown with and without `-v`.
     func notice(_ message: String, detail: String? = nil, hint: String? = nil) {
         say(message, detail: detail, hint: hint)
+    }
+
+    /// An informational message of which the stock tools say nothing.
+    func ownInfo(_ message: String, detail: String? = nil, hint: String? = nil) {
+        if !isStock { info(message, detail: detail, hint: hint) }
     }
 
     func info(_ message: String, detail: String? = nil, hint: String? = nil) {
@@ -90,12 +129,24 @@ final class Console: Sendable {
     /// Moves to the beginning of the line, and erases it.
     private static let erase = "\r\u{1B}[K"
 
-    private func say(_ message: String, detail: String? = nil, hint: String? = nil) {
-        var text = "\(program): \(PrintedText.message(message))"
-        if let detail { text += "\n\(program): detail: \(PrintedText.message(detail))" }
-        if let hint { text += "\n\(program): hint: \(PrintedText.message(hint))" }
+    /// - Parameter kind: Named before the message; nil for information.
+    private func say(
+        _ message: String, _ kind: MessageColors.Part? = nil, detail: String? = nil, hint: String? = nil,
+        following: String? = nil
+    ) {
+        func named(_ part: MessageColors.Part) -> String { "\(prefix)\(colors.paint("\(part.rawValue): ", part))" }
+        func line(_ name: String, _ text: String) -> String {
+            "\n\(prefix)\(colors.paint("\(name): ", .note))\(PrintedText.message(text))"
+        }
+        var text = "\(kind.map(named) ?? prefix)\(PrintedText.message(message, asLibpq: isStock))"
+        if let following { text += "\n\(named(.error))\(following)" }
+        if let detail { text += line("detail", detail) }
+        if let hint { text += line("hint", hint) }
         print(text)
     }
+
+    /// What each line of a message begins with.
+    private var prefix: String { colors.paint("\(program): ", .locus) }
 
     /// - Parameter text: All foreign text in it must be escaped.
     private func print(_ text: String) {

@@ -30,10 +30,11 @@ struct ConsoleLogHandler: LogHandler {
         let hint = metadata["hint"]?.hint
         switch event.level {
         case .trace, .debug: break
+        case .info where metadata["words"]?.description == "own": console.ownInfo(message, detail: detail, hint: hint)
         case .info: console.info(message, detail: detail, hint: hint)
         case .notice: console.notice(message, detail: detail, hint: hint)
         case .warning: console.warning(message, detail: detail, hint: hint)
-        case .error, .critical: console.notice("error: \(message)", detail: detail, hint: hint)
+        case .error, .critical: console.failure(message, detail: detail, hint: hint)
         }
     }
 }

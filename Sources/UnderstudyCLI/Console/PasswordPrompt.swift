@@ -19,7 +19,12 @@ enum PasswordPrompt {
     private static func read(until interrupt: Interrupt) -> String? {
         // A constant path.
         let terminal = unsafe open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
-        guard terminal >= 0 else { return readLine(from: STDIN_FILENO, until: interrupt) }
+        guard terminal >= 0 else {
+            // As the stock tools: a prompt for whoever reads standard error.
+            StandardStreams.write("Password: ", to: STDERR_FILENO)
+            defer { StandardStreams.write("\n", to: STDERR_FILENO) }
+            return readLine(from: STDIN_FILENO, until: interrupt)
+        }
         defer { close(terminal) }
         var before = termios()
         // `before` outlives the call. A terminal whose echo cannot be turned off is used all the same.

@@ -11,15 +11,21 @@ enum PrintedText {
     static let indent = "    "
 
     /// Text of one or more lines: those after the first are indented, so that none looks like a separate message.
-    static func message(_ text: String) -> String {
+    ///
+    /// - Parameter asLibpq: Not those that only libpq's messages have: they begin with a tab, or with the name of a field of
+    ///   a server's error.
+    static func message(_ text: String, asLibpq: Bool = false) -> String {
         guard text.unicodeScalars.contains(where: { $0 == "\n" || $0.isEscapedInText }) else { return text }
         let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map(escaped)
         // A line end at the end of a text begins no new line.
         let last = lines.lastIndex { !$0.isEmpty } ?? 0
         return lines[...last].enumerated().map { index, line in
-            index == 0 || line.isEmpty ? line : indent + line
+            index == 0 || line.isEmpty || (asLibpq && Self.fields.contains { line.hasPrefix($0) })
+                ? line : indent + line
         }.joined(separator: "\n")
     }
+
+    private static let fields = ["\t", "DETAIL:  ", "HINT:  "]
 
     /// Text on a single line: line ends are escaped too.
     static func line(_ text: String) -> String {

@@ -20,6 +20,9 @@ final class ProgressReporter: Sendable {
         }
     }
 
+    /// What the run was doing when it ended or failed.
+    var reached: BackupProgress.Phase? { writer.read { $0.reached } }
+
     /// Removes the status line, and returns the last progress.
     func end() -> BackupProgress? {
         writer.update { writer in

@@ -1,5 +1,6 @@
 import CUnderstudyLinux
 import Glibc
+import UnderstudyPlatform
 
 /// The standard streams of the process.
 enum StandardStreams {
@@ -13,7 +14,8 @@ enum StandardStreams {
         }
     }
 
-    static var errorsAreTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+    /// Whether a line on standard error can be written anew: it is a terminal, and not a dumb one.
+    static var errorsAreTerminal: Bool { isatty(STDERR_FILENO) == 1 && environmentVariable("TERM") != "dumb" }
 
     /// The width of the terminal on standard error; 80 if unknown.
     static var columns: Int {

@@ -36,7 +36,9 @@ enum ProgressText {
     }
 
     /// The stock tool's line, for callers that parse it.
-    static func stockLine(_ progress: BackupProgress) -> String {
+    ///
+    /// - Parameter file: nil for a line without files; nil in that for room in place of one.
+    static func stockLine(_ progress: BackupProgress, file: String?? = nil) -> String {
         let done = progress.bytesDone / 1024
         // The estimate may be low; the total must not be less than the bytes received.
         let estimate = (progress.bytesTotal ?? 0) / 1024
@@ -45,7 +47,15 @@ enum ProgressText {
         let padding = String(repeating: " ", count: max(0, total.count - String(done).count))
         let noun = progress.tablespacesTotal == 1 ? "tablespace" : "tablespaces"
         return "\(padding)\(done)/\(total) kB (\(percent)%), "
-            + "\(progress.tablespacesDone)/\(progress.tablespacesTotal) \(noun)"
+            + "\(progress.tablespacesDone)/\(progress.tablespacesTotal) \(noun)" + (file.map(stockFile) ?? "")
+    }
+
+    /// The end of a long name, in a column of its own.
+    private static func stockFile(_ file: String?) -> String {
+        let width = 35
+        guard let file else { return String(repeating: " ", count: width + 6) }
+        let shown = file.count > width ? "..." + file.suffix(width - 3) : file
+        return " (\(shown)" + String(repeating: " ", count: width - shown.count) + ")"
     }
 
     private static func figures(_ progress: BackupProgress) -> [Figure] {

@@ -8,9 +8,9 @@ struct ProgressWriter: Sendable {
         case terminal
         /// Lines, at each change of phase and whenever this many seconds have passed.
         case plain(every: Int64)
-        /// The stock tool's lines during the copy, once a second. The wait for the checkpoint is announced, except with
-        /// `-v`, where the log announces it.
-        case stock(announcesCheckpoint: Bool)
+        /// The stock tool's lines during the copy, once a second. With `-v` they name the file; the wait for the checkpoint is
+        /// announced without it, since with it the log announces it.
+        case stock(isVerbose: Bool, directory: String)
         /// Objects, at each change of phase and every second.
         case json
     }
@@ -29,6 +29,8 @@ struct ProgressWriter: Sendable {
     /// Whether to suggest a fast checkpoint if the wait is long.
     var suggestsFastCheckpoint: Bool
     private(set) var last: BackupProgress?
+    /// The last phase but `failed`.
+    private(set) var reached: BackupProgress.Phase?
     private var phaseBegan = Duration.zero
     /// The second in which something was last shown.
     private var shown: Int64?
@@ -42,6 +44,7 @@ struct ProgressWriter: Sendable {
         let previous = last
         let changed = previous?.phase != progress.phase
         last = progress
+        if progress.phase != .failed { reached = progress.phase }
         if changed { phaseBegan = progress.elapsed }
         switch style {
         case .none:
@@ -53,8 +56,8 @@ struct ProgressWriter: Sendable {
             return .line(
                 ProgressText.plainLine(
                     progress, inPhase: progress.elapsed - phaseBegan, suggestsFastCheckpoint: suggestsFastCheckpoint))
-        case .stock(let announcesCheckpoint):
-            return stock(progress, previous: previous, announcesCheckpoint: announcesCheckpoint)
+        case .stock(let isVerbose, let directory):
+            return stock(progress, previous: previous, isVerbose: isVerbose, directory)
         case .json:
             // The last object also has the result: the caller makes it with `ProgressJSON.done` or `failed`.
             guard progress.phase != .done, progress.phase != .failed, isDue(progress, every: 1, changed: changed)
@@ -79,18 +82,21 @@ struct ProgressWriter: Sendable {
     }
 
     private mutating func stock(
-        _ progress: BackupProgress, previous: BackupProgress?, announcesCheckpoint: Bool
+        _ progress: BackupProgress, previous: BackupProgress?, isVerbose: Bool, _ directory: String
     ) -> Output {
+        var line: String {
+            ProgressText.stockLine(progress, file: isVerbose ? .some(progress.file.map { "\(directory)\($0)" }) : nil)
+        }
         switch progress.phase {
         case .checkpoint:
-            return announcesCheckpoint && previous?.phase != .checkpoint ? .line("waiting for checkpoint") : .nothing
+            return !isVerbose && previous?.phase != .checkpoint ? .line("waiting for checkpoint") : .nothing
         case .copying:
-            return isDue(progress, every: 1) ? .line(ProgressText.stockLine(progress)) : .nothing
+            return isDue(progress, every: 1) ? .line(line) : .nothing
         case .failed:
             return .nothing
         default:
             // The copy has just ended: always show its last line.
-            return previous?.phase == .copying ? .line(ProgressText.stockLine(progress)) : .nothing
+            return previous?.phase == .copying ? .line(line) : .nothing
         }
     }
 }

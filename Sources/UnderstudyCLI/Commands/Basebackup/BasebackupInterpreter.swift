@@ -30,6 +30,9 @@ struct BasebackupInterpreter {
         var options = BaseBackup.Options(
             label: parsed[BasebackupOptions.label] ?? personality.label, wal: walMethod,
             checkpoint: values.checkpoint, slot: slot)
+        // As the stock tool names it.
+        options.temporarySlotPrefix = personality.program
+        options.namesFiles = parsed.has(BasebackupOptions.progress) && parsed.has(CommonOptions.verbose)
         options.maxRate = values.maxRate
         options.tablespaceMappings = mappings
         options.unmappedTablespaces = personality == .understudy ? .guarded : .anywhere
@@ -83,7 +86,7 @@ struct BasebackupInterpreter {
 
     private func place(_ directory: String, isTar: Bool) throws(UsageError) -> BaseBackup.Target {
         // The stock tool finds out later.
-        if directory.isEmpty { throw UsageError("could not access directory \"\": No such file or directory") }
+        if directory.isEmpty { throw UsageError("could not create directory \"\": No such file or directory") }
         guard isTar else {
             // The stock tool makes a directory of that name, which nobody wants who writes this.
             if directory == "-", personality == .understudy {

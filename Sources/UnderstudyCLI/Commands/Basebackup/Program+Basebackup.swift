@@ -10,11 +10,12 @@ extension Program {
     }
 
     private func basebackup(_ plan: BasebackupPlan, as personality: Personality) async -> Int32 {
-        let console = Console(program: personality.program, verbose: plan.verbose, write: write)
+        let console = console(personality, verbose: plan.verbose)
         let reporter = ProgressReporter(
             ProgressWriter(style: style(of: plan), suggestsFastCheckpoint: plan.options.checkpoint == .spread),
             console: console,
             columns: { StandardStreams.columns })
+        let words = personality == .understudy ? nil : StockWords(plan)
         do throws(UnderstudyError) {
             let remains = Remains.of(plan)
             _ = try await work(plan.connection, console: console, remains: remains) {
@@ -28,13 +29,24 @@ extension Program {
             return ExitStatus.success
         } catch {
             _ = reporter.end()
-            console.error(error)
+            if let words { words.tell(error, in: reporter.reached, to: console) } else { console.error(error) }
             return ExitStatus.of(error.code)
         }
     }
 
     private func style(of plan: BasebackupPlan) -> ProgressWriter.Style {
         guard plan.progress else { return .none }
-        return errorsAreTerminal ? .terminal : .stock(announcesCheckpoint: !plan.verbose)
+        if errorsAreTerminal { return .terminal }
+        return .stock(isVerbose: plan.verbose, directory: plan.target.shownDirectory)
+    }
+}
+
+extension BaseBackup.Target {
+    /// What the stock tool's progress puts before the names of files.
+    fileprivate var shownDirectory: String {
+        switch self {
+        case .directory(let path), .tarFiles(let path): path.hasSuffix("/") ? path : path + "/"
+        default: ""
+        }
     }
 }

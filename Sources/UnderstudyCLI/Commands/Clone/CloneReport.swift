@@ -15,7 +15,7 @@ enum CloneReport {
             lines.append("start the standby with:")
             lines.append(PrintedText.indent + result.startCommand)
         }
-        return lines.map(PrintedText.message).joined(separator: "\n")
+        return lines.map { PrintedText.message($0) }.joined(separator: "\n")
     }
 
     private static func verified(_ backup: BackupResult) -> String {

@@ -8,7 +8,7 @@ extension Program {
     }
 
     private func clone(_ plan: ClonePlan) async -> Int32 {
-        let console = Console(program: Personality.understudy.program, verbose: plan.verbose, write: write)
+        let console = console(.understudy, verbose: plan.verbose)
         output?.startQueue()
         for warning in plan.warnings { console.warning(warning.message, hint: warning.hint) }
         let reporter = ProgressReporter(

@@ -15,7 +15,7 @@ extension Program {
     }
 
     private func receivewal(_ plan: ReceivewalPlan, as personality: Personality) async -> Int32 {
-        let console = Console(program: personality.program, verbose: plan.verbose, write: write)
+        let console = console(personality, verbose: plan.verbose)
         do throws(UnderstudyError) {
             try await work(
                 plan.connection, console: console, ending: .finishing, remains: .of(plan.action)
