@@ -68,8 +68,8 @@ let package = Package(
         .target(
             name: "UnderstudyWALArchive",
             dependencies: [
-                "UnderstudyCompression", "UnderstudyConnection", "UnderstudyPlatform", "UnderstudyProtocol",
-                "UnderstudyStreaming", "UnderstudyCore", "UnderstudyWAL",
+                "UnderstudyCompression", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyPlatform",
+                "UnderstudyProtocol", "UnderstudyStreaming", "UnderstudyCore", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

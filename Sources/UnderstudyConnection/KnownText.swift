@@ -67,8 +67,9 @@ package struct KnownText: Sendable, Equatable {
     package static let fileNameTooLong = KnownText("file name too long")
     /// XX000: SQL on a replication connection without a database. Source: exec_replication_command, walsender.c.
     package static let noSQL = KnownText("cannot execute SQL commands")
-    /// 42601: a command that the peer does not know at all. Source: replication_yyerror, repl_scanner.l.
-    package static let syntaxError = KnownText("syntax error")
+    /// 42601: a command or an option that the peer does not know at all. Sources: replication_yyerror, repl_scanner.l;
+    /// parse_basebackup_options, basebackup.c.
+    package static let syntaxError = KnownText("syntax error", "unrecognized base backup option")
     /// The WAL was removed. 58P01 says so where the file is missed; where it is removed while it is being sent, the
     /// SQLSTATE is that of whatever call failed last. Source: CheckXLogRemoved, xlog.c.
     package static let removedWAL = KnownText("has already been removed")

@@ -95,6 +95,14 @@ package import UnderstudyProtocol
         return unsafe ConnectionParameters.settings(of: options)
     }
 
+    /// The application_name that the server was given; nil if none was.
+    package var applicationName: String? {
+        let settings = effectiveSettings
+        return ["application_name", "fallback_application_name"].lazy.compactMap { keyword in
+            settings.first { $0.keyword == keyword && !$0.value.isEmpty }?.value
+        }.first
+    }
+
     /// The password that was used, from any source: PQpass.
     package var password: String? {
         guard unsafe PQconnectionUsedPassword(connection) == 1, let text = unsafe PQpass(connection) else { return nil }

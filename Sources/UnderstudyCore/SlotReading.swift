@@ -88,17 +88,18 @@ package struct SlotReading: Sendable, Equatable {
     ///   - session: A replication connection that is ready for a command.
     ///   - parameters: The login for the ordinary connection to the same server.
     ///   - heldWAL: Whether this slot, on this server, held WAL earlier.
+    ///   - access: Whether an ordinary connection may be used.
     ///   - asksAlways: Whether to use the ordinary connection even if the replication connection seems sufficient.
     package static func take(
         _ name: String, _ session: Session, _ parameters: ConnectionParameters, _ interrupt: Interrupt,
-        heldWAL: Bool = false, asksAlways: Bool = false
+        heldWAL: Bool = false, asksAlways: Bool = false, access: QueryAccess = QueryAccess()
     ) throws(UnderstudyError) -> SlotReading {
         let version = session.serverVersion
         var sources = Sources(version: version, heldWAL: heldWAL)
         if version.readsSlots { sources.read = try read(name, session) }
         if asksAlways || needsAnswer(version, read: sources.read) {
             sources.answer = try? OrdinaryConnection.ask(
-                WatchQuery(version: version, slot: name), parameters, interrupt)
+                WatchQuery(version: version, slot: name), parameters, interrupt, access)
             if sources.answer == nil, version.invalidatesSlots {
                 // A peer that answers without knowing this setting has no such limit.
                 do throws(UnderstudyError) { sources.sizeLimit = try session.show("max_slot_wal_keep_size") } catch {
@@ -116,31 +117,5 @@ package struct SlotReading: Sendable, Equatable {
             // The server refuses to read a logical slot, and gives no hint.
             return SlotState(kind: "logical")
         }
-    }
-}
-
-/// An ordinary connection beside the replication connection, for what only SQL can answer.
-package enum OrdinaryConnection {
-    package static func open(
-        _ parameters: ConnectionParameters, _ interrupt: Interrupt
-    ) throws(ConnectionError) -> Session {
-        var parameters = parameters
-        let database = parameters["dbname"] ?? "postgres"
-        if parameters["connect_timeout"] == nil { parameters["connect_timeout"] = "10" }
-        return try Session.connect(
-            parameters, kind: .ordinary(database: database), applicationName: "understudy", interrupt: interrupt,
-            silenceLimit: .seconds(60))
-    }
-
-    package static func ask(_ query: WatchQuery, _ session: Session) throws(UnderstudyError) -> WatchQuery.Answer {
-        try session.ask(.watch(query))
-    }
-
-    package static func ask(
-        _ query: WatchQuery, _ parameters: ConnectionParameters, _ interrupt: Interrupt
-    ) throws(UnderstudyError) -> WatchQuery.Answer {
-        let session: Session
-        do throws(ConnectionError) { session = try open(parameters, interrupt) } catch { throw UnderstudyError(error) }
-        return try ask(query, session)
     }
 }

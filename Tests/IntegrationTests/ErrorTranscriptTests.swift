@@ -11,7 +11,7 @@ import UnderstudyTestSupport
         var command: String?
         var code: UnderstudyError.Code
         /// A part of the hint.
-        var remedy: String
+        var remedy: String?
 
         var testDescription: String { session }
 
@@ -36,7 +36,7 @@ import UnderstudyTestSupport
                 remedy: "WITH REPLICATION;"),
             Case(session: "54-error-base-backup-syntax", command: "BASE_BACKUP", code: .server, remedy: "pooler"),
             Case(session: "55-error-base-backup-option", command: "BASE_BACKUP", code: .server, remedy: "pooler"),
-            Case(session: "56-error-base-backup-target", command: "BASE_BACKUP", code: .server, remedy: "pooler"),
+            Case(session: "56-error-base-backup-target", command: "BASE_BACKUP", code: .server, remedy: nil),
             Case(session: "57-error-base-backup-unclosed", command: "BASE_BACKUP", code: .server, remedy: "pooler"),
             Case(session: "58-error-unknown-command", command: "IDENTIFY_SYSTEM", code: .server, remedy: "pooler"),
             Case(
@@ -85,7 +85,7 @@ import UnderstudyTestSupport
             what.command.map { [$0: what.session] } ?? [:])
         let error = try await failure(server, recording)
         #expect(error.code == what.code, "\(error)")
-        #expect(error.hint?.contains(what.remedy) == true, "\(error)")
+        #expect(what.remedy.map { error.hint?.contains($0) == true } ?? (error.hint == nil), "\(error)")
         let facts = try #require(recording.meta.transcripts.first { $0.name == what.session })
         for said in facts.errors ?? [] where said.severity != "WARNING" {
             #expect(error.message.contains(said.message), "\(error)")

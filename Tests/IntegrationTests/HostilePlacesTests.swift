@@ -149,7 +149,7 @@ import UnderstudyTestSupport
         #expect(FileTree.names(parent) == ["link"])
     }
 
-    @Test func `other places are named before the copy, through a link at -v alone`() throws {
+    @Test func `other places are named before the copy, but through a link, which has the stock tool's words`() throws {
         let parent = try TestDirectory.make("parent", mode: 0o755)
         let location = "\(parent)/space"
         let server = try serve(at: location)
@@ -163,7 +163,7 @@ import UnderstudyTestSupport
             let link = try Program.run(
                 name, Array(arguments(server, "\(parent)/\(number)").dropFirst()) + (verbose ? ["-v"] : []),
                 environment: UnderstudyProgram.environment)
-            #expect(link.status == 0 && link.errorOutput.contains(said) == verbose, "\(link)")
+            #expect(link.status == 0 && !link.errorOutput.contains(said), "\(link)")
         }
         #expect(FileTree.names(location) == [PlayedServer.Version.v16.spaceDirectory])
     }

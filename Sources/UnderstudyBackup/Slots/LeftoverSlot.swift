@@ -130,7 +130,8 @@ extension BackupRun {
         }
         // Only an ordinary connection can read the slot, and the role may be allowed none.
         let ordinary = try Session.connect(
-            parameters, kind: .ordinary(database: parameters["dbname"] ?? "postgres"), applicationName: "understudy",
+            parameters, kind: .ordinary(database: OrdinaryConnection.database(parameters)),
+            applicationName: "understudy",
             interrupt: interrupt, silenceLimit: silenceLimit)
         let rows = try ordinary.runForRows(
             "SELECT active, restart_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = \(SQLText.literal(name))"

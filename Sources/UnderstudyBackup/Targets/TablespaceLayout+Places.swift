@@ -13,7 +13,8 @@ extension TablespaceLayout {
         if isGuarded { try Self.check(unmapped, Self.guardedPlaces(owner: options.owner?.user)) }
         logger.log(
             level: isGuarded ? .notice : .info,
-            "tablespaces without a mapping go where they are on the primary: \(TruncatedList(unmapped.map { "\"\($0)\"" }).list)"
+            "tablespaces without a mapping go where they are on the primary: \(TruncatedList(unmapped.map { "\"\($0)\"" }).list)",
+            metadata: .own
         )
     }
 

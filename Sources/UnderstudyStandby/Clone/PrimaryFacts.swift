@@ -19,7 +19,7 @@ struct PrimaryFacts: Sendable {
         let session: Session
         do throws(ConnectionError) {
             session = try Session.connect(
-                parameters, kind: .ordinary(database: parameters["dbname"] ?? "postgres"),
+                parameters, kind: .ordinary(database: OrdinaryConnection.database(parameters)),
                 applicationName: "understudy", interrupt: interrupt, silenceLimit: silenceLimit)
         } catch {
             if error.code == .interrupted { throw UnderstudyError(error) }

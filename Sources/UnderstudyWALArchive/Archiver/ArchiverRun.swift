@@ -1,5 +1,6 @@
 import Logging
 import Metrics
+import UnderstudyConfiguration
 import UnderstudyConnection
 import UnderstudyCore
 import UnderstudyPlatform
@@ -166,6 +167,7 @@ struct ArchiverRun {
         let observer = StreamObserver(
             archiver, metrics, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize,
             from: lastTimeline)
+        try chooseMode(session, server)
         let watch = ServerWatch(
             parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
             slot: archiver.slot.name, archiver: archiver)
@@ -230,7 +232,7 @@ struct ArchiverRun {
                 let parameters = parameters.pinned(to: session)
                 slotTracker.note(
                     failure, hasReceived: observer.hasReceived, isLast: !options.reconnects, name, server, parameters,
-                    state.interrupt)
+                    state.interrupt, access: state.access)
                 if slotTracker.noticed != nil, !state.stopIsAsked { return false }
             }
             if failure.sqlState == "55006", let name = slot.name { failure.hint = SlotInUse.hint(name, server.version) }
@@ -247,6 +249,21 @@ struct ArchiverRun {
             throw try LostWAL.explain(failure, session, server, history, lost, slot: slot, held: held)
         }
         return isDone
+    }
+
+    /// Without ordinary connections, commits are thought to wait for us where they could: a sync too many does no harm.
+    private func chooseMode(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) {
+        guard !options.opensOrdinaryConnections, !options.synchronous else { return }
+        var mayWait = true
+        if server.version.showsSettings {
+            do throws(UnderstudyError) {
+                let setting = try session.show("synchronous_standby_names")
+                mayWait = SynchronousStandbyNames(setting).mayMean(session.applicationName ?? Self.applicationName)
+            } catch  where error.code == .server {
+                // It cannot be known.
+            }
+        }
+        state.setSynchronous(mayWait)
     }
 
     /// The history file of the timeline on which the stream begins, if there is one.

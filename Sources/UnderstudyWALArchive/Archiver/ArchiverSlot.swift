@@ -41,7 +41,8 @@ struct ArchiverSlot {
                 hint: "Leave the slot out, and set wal_keep_segments on the primary high enough instead.")
         }
         try session.checkSlotName(name)
-        let reading = try tracker.read(name, session, server, parameters.pinned(to: session), state.interrupt)
+        let reading = try tracker.read(
+            name, session, server, parameters.pinned(to: session), state.interrupt, access: state.access)
         var found = reading.state
         if let found, found.kind != "physical" { throw Self.notPhysical(name, found.kind) }
         if case .create = slot, found != nil {

@@ -30,7 +30,11 @@ final class ArchiverState: Sendable {
     /// Short enough that a signal is obeyed within 10 s, whatever the server does.
     private static let stopLimit = Duration.seconds(8)
 
-    init(isSynchronous: Bool) {
+    /// To ordinary connections.
+    let access: QueryAccess
+
+    init(isSynchronous: Bool, access: QueryAccess = QueryAccess()) {
+        self.access = access
         values = Monitor(Values(isSynchronous: isSynchronous))
     }
 

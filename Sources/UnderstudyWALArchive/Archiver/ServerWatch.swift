@@ -70,7 +70,7 @@ final class ServerWatch: Sendable {
     }
 
     private func watch() throws {
-        let session = try OrdinaryConnection.open(parameters, interrupt)
+        let session = try OrdinaryConnection.open(parameters, interrupt, archiver.state.access)
         var warnings = SlotWarnings()
         while true {
             let answer = try OrdinaryConnection.ask(query, session)

@@ -33,12 +33,12 @@ struct SlotTracker {
     /// Reads the slot over a new connection.
     mutating func read(
         _ name: String, _ session: Session, _ server: ServerFacts, _ parameters: ConnectionParameters,
-        _ interrupt: Interrupt, asksAlways: Bool = false
+        _ interrupt: Interrupt, access: QueryAccess, asksAlways: Bool = false
     ) throws(UnderstudyError) -> SlotReading {
         let place = Place(session, server)
         var reading = try SlotReading.take(
             name, session, parameters, interrupt, heldWAL: heldAt == place,
-            asksAlways: asksAlways || noticed != nil)
+            asksAlways: asksAlways || noticed != nil, access: access)
         if reading.state != nil, !reading.isAnswered, let noticed {
             reading.invalidation = reading.invalidation ?? noticed
         }
@@ -97,7 +97,7 @@ struct SlotTracker {
     ///   - isLast: Whether no later connection will read the slot.
     mutating func note(
         _ failure: UnderstudyError, hasReceived: Bool, isLast: Bool, _ name: String, _ server: ServerFacts,
-        _ parameters: ConnectionParameters, _ interrupt: Interrupt
+        _ parameters: ConnectionParameters, _ interrupt: Interrupt, access: QueryAccess
     ) {
         guard noticed == nil else { return }
         if failure.sqlState == "55000", !hasReceived, server.version.refusesInvalidatedSlots {
@@ -107,7 +107,7 @@ struct SlotTracker {
         let isLost = failure.sqlState == nil && failure.code == .connection && hasReceived && isLast
         if failure.sqlState == "57P01" || isLost, server.version.invalidatesSlots {
             noticed = InvalidatedSlot.find(name, parameters, interrupt) { session throws(UnderstudyError) in
-                try read(name, session, server, parameters, interrupt, asksAlways: true)
+                try read(name, session, server, parameters, interrupt, access: access, asksAlways: true)
             }
         }
     }

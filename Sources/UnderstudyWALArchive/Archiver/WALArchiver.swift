@@ -47,6 +47,10 @@ public final class WALArchiver: Service {
         public var maxRate: TransferRate?
         /// Warns when more than this many bytes of the server's WAL are not acknowledged; nil for never.
         public var maxLag: UInt64?
+        /// Whether to open ordinary connections for what only SQL tells: the state of the slot, how far the server is, and
+        /// whether commits wait for the archiver. If not, they are thought to wait where synchronous_standby_names could
+        /// mean it; before 10 always. After a refusal no more are opened.
+        public var opensOrdinaryConnections: Bool
         /// How long the server may be silent before the connection is dropped; nil for no limit.
         public var stallTimeout: Duration?
         /// Whether to reconnect after a connection is lost. Otherwise ``run()`` throws.
@@ -58,7 +62,8 @@ public final class WALArchiver: Service {
         public init(
             name: String? = nil, startLSN: LSN? = nil, endLSN: LSN? = nil, synchronous: Bool = false,
             statusInterval: Duration? = .seconds(10), recreatesSlot: Bool = false, maxRate: TransferRate? = nil,
-            maxLag: UInt64? = nil, stallTimeout: Duration? = .seconds(300), reconnects: Bool = true,
+            maxLag: UInt64? = nil, opensOrdinaryConnections: Bool = true, stallTimeout: Duration? = .seconds(300),
+            reconnects: Bool = true,
             retriesFirstConnection: Bool = true
         ) {
             self.name = name
@@ -69,6 +74,7 @@ public final class WALArchiver: Service {
             self.recreatesSlot = recreatesSlot
             self.maxRate = maxRate
             self.maxLag = maxLag
+            self.opensOrdinaryConnections = opensOrdinaryConnections
             self.stallTimeout = stallTimeout
             self.reconnects = reconnects
             self.retriesFirstConnection = retriesFirstConnection
@@ -97,7 +103,8 @@ public final class WALArchiver: Service {
         self.destination = destination
         self.options = options
         self.logger = logger
-        state = ArchiverState(isSynchronous: options.synchronous)
+        state = ArchiverState(
+            isSynchronous: options.synchronous, access: QueryAccess(isAllowed: options.opensOrdinaryConnections))
     }
 
     /// Runs until the service is shut down gracefully, the task is cancelled, `endLSN` is passed, or something fails

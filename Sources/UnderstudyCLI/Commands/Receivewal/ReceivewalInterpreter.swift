@@ -39,6 +39,8 @@ struct ReceivewalInterpreter {
         }
         options.maxRate = try parsed[ReceivewalOptions.maxRate].map(RateArgument.parse)
         if let text = parsed[ReceivewalOptions.maxLag] { options.maxLag = try LagArgument.parse(text) }
+        // The stock tool has replication connections alone. Callers name a database that is none.
+        options.opensOrdinaryConnections = personality == .understudy || options.maxLag != nil
         if let text = parsed[ReceivewalOptions.stallTimeout] { options.stallTimeout = try StallArgument.parse(text) }
         options.reconnects = !parsed.has(ReceivewalOptions.noLoop)
         // What is wrong from the beginning is for the user to see, as with the stock tool.

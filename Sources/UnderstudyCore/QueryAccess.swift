@@ -1,0 +1,56 @@
+package import UnderstudyConnection
+package import UnderstudyPlatform
+package import UnderstudyProtocol
+
+/// Whether ordinary connections may be opened beside replication connections: not again after a refusal, which is a line
+/// in the server's log each time.
+package final class QueryAccess: Sendable {
+    private let isOpen: Monitor<Bool>
+
+    package init(isAllowed: Bool = true) {
+        isOpen = Monitor(isAllowed)
+    }
+
+    package var mayAsk: Bool { isOpen.read { $0 } }
+
+    func noteRefusal() { isOpen.change { $0 = false } }
+}
+
+/// An ordinary connection beside the replication connection, for what only SQL can answer.
+package enum OrdinaryConnection {
+    package static func open(
+        _ parameters: ConnectionParameters, _ interrupt: Interrupt, _ access: QueryAccess = QueryAccess()
+    ) throws(ConnectionError) -> Session {
+        guard access.mayAsk else { throw ConnectionError(.refused, "no ordinary connection is to be opened") }
+        var parameters = parameters
+        if parameters["connect_timeout"] == nil { parameters["connect_timeout"] = "10" }
+        do throws(ConnectionError) {
+            return try Session.connect(
+                parameters, kind: .ordinary(database: database(parameters)), applicationName: "understudy",
+                interrupt: interrupt, silenceLimit: .seconds(60))
+        } catch {
+            if [.refused, .passwordNeeded].contains(error.code) { access.noteRefusal() }
+            throw error
+        }
+    }
+
+    /// `replication` is what callers of the stock tools name where no database is meant.
+    package static func database(_ parameters: ConnectionParameters) -> String {
+        guard let given = parameters["dbname"], !given.isEmpty, given != "replication" else { return "postgres" }
+        return given
+    }
+
+    package static func ask(_ query: WatchQuery, _ session: Session) throws(UnderstudyError) -> WatchQuery.Answer {
+        try session.ask(.watch(query))
+    }
+
+    package static func ask(
+        _ query: WatchQuery, _ parameters: ConnectionParameters, _ interrupt: Interrupt, _ access: QueryAccess
+    ) throws(UnderstudyError) -> WatchQuery.Answer {
+        let session: Session
+        do throws(ConnectionError) { session = try open(parameters, interrupt, access) } catch {
+            throw UnderstudyError(error)
+        }
+        return try ask(query, session)
+    }
+}
