@@ -48,6 +48,7 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
     package var takesEditsFirst: Bool { true }
     /// It waits in a file without a name.
     package var keepsSyncedWAL: Bool { false }
+    package var placeOnServer: BackupPlace? { nil }
     package var wantsTablespaceMap: Bool { true }
     package var directory: ConfinedDirectory? { nil }
     package var failure: UnderstudyError? { sink?.failure }

@@ -83,10 +83,6 @@ package protocol BackupTarget: AnyObject, Sendable {
     var recordPlace: String? { get }
 }
 
-extension BackupTarget {
-    package var placeOnServer: BackupPlace? { nil }
-}
-
 /// What a target needs to know about the backup before the first byte.
 package struct BackupPlan {
     package var server: ServerFacts

@@ -38,6 +38,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     package var isMade: Bool { made != nil }
     package var takesEditsFirst: Bool { false }
     package var keepsSyncedWAL: Bool { true }
+    package var placeOnServer: BackupPlace? { nil }
     package var wantsTablespaceMap: Bool { false }
     package var directory: ConfinedDirectory? { made?.directories.directory }
     package var failure: UnderstudyError? { sink?.failure }

@@ -32,7 +32,7 @@ final class FlushLimit: Sendable {
         let stopped = stopped
         @Sendable func end(_ reason: String) {
             receiver.limitFlush(to: .invalid)
-            logger.info("\(reason), so no flush position is reported from now on")
+            logger.info("\(reason), so no flush position is reported from now on", metadata: .own)
         }
         do throws(FileIOError) {
             thread = try OwnThread("flush limit") {

@@ -25,8 +25,8 @@ struct CommandOption: Sendable {
     /// Other long names of the same option.
     var aliases: [String]
     var stock: StockVersions?
-    /// The lines beside it in the help text; empty to show the option alone.
-    var help: [Substring]
+    /// What stands beside it in the help text, however it is broken into lines.
+    var help: String
 
     init(
         _ name: String, _ short: Unicode.Scalar? = nil, _ value: String? = nil, aliases: [String] = [],
@@ -37,7 +37,7 @@ struct CommandOption: Sendable {
         self.value = value.map(Value.required) ?? .none
         self.aliases = aliases
         self.stock = stock
-        self.help = help.split(separator: "\n", omittingEmptySubsequences: false)
+        self.help = help
     }
 
     /// What getopt_long would know of it: under its own name, and under each other one.

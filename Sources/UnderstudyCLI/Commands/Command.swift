@@ -31,22 +31,23 @@ struct Command: Sendable {
         all.first { $0.name == name }
     }
 
-    /// What `--help` prints.
+    /// What `--help` prints: no line is longer than 80 columns.
     func helpText(as personality: Personality) -> String {
-        let usage = help.usage.map { "  \($0)\n" }.joined()
+        func named(_ text: String) -> String { text.replacing("COMMAND", with: personality.line(of: self)) }
+        let usage = help.usage.map { "  \(named($0))\n" }.joined()
         let sections = help.sections.map { "\($0.title):\n" + $0.options.map(\.helpText).joined() }
-        let examples = help.examples.map { "  \($0)\n" }.joined()
+        let examples = help.examples.map { WrappedText.command(named($0)) + "\n" }.joined()
         return """
-            \(help.about)
+            \(WrappedText.lines(named(help.about)).joined(separator: "\n"))
 
             Usage:
             \(usage)
             \(sections.joined(separator: "\n"))
-            \(help.notes)
+            \(WrappedText.lines(named(help.notes)).joined(separator: "\n"))
 
             Examples:
             \(examples)
-            """.replacing("COMMAND", with: personality.line(of: self))
+            """
     }
 }
 
@@ -59,10 +60,11 @@ extension CommandOption {
         var left = short.map { "  -\($0), --" } ?? "      --"
         left += name
         if case .required(let word) = value { left += "=\(word)" }
-        guard let first = help.first, !first.isEmpty else { return left + "\n" }
+        let lines = WrappedText.lines(help, width: WrappedText.columns - Self.column)
+        guard !lines.isEmpty else { return left + "\n" }
         let indent = String(repeating: " ", count: Self.column)
         let isAlone = left.count > Self.column - 2
         let beginning = isAlone ? "\(left)\n\(indent)" : left + indent.dropFirst(left.count)
-        return "\(beginning)\(help.joined(separator: "\n\(indent)"))\n"
+        return "\(beginning)\(lines.joined(separator: "\n\(indent)"))\n"
     }
 }

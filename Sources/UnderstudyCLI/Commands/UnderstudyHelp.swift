@@ -14,14 +14,25 @@ enum UnderstudyHelp {
           -V, --version  show the version, then exit
           -?, --help     show this help, then exit
 
-        Called through a link named \(links), it takes that program's place.
+        \(notes)
 
         Examples:
-          understudy clone --primary "host=10.0.0.1 user=replicator" -D /srv/standby --slot standby1 --start
-          understudy basebackup -h 10.0.0.1 -U replicator -D /srv/backup -P
-          understudy receivewal -h 10.0.0.1 -U replicator -D /srv/wal --slot archive1 -Z zstd
+        \(examples)
 
         """
+
+    private static var notes: String {
+        let text = "Called through a link named \(links), it takes that program's place."
+        return WrappedText.lines(text).joined(separator: "\n")
+    }
+
+    private static var examples: String {
+        [
+            #"understudy clone --primary "host=10.0.0.1 user=replicator" -D /srv/standby --slot standby1 --start"#,
+            "understudy basebackup -h 10.0.0.1 -U replicator -D /srv/backup -P",
+            "understudy receivewal -h 10.0.0.1 -U replicator -D /srv/wal --slot archive1 -Z zstd",
+        ].map(WrappedText.command).joined(separator: "\n")
+    }
 
     private static var commands: String {
         Command.all.map { command in

@@ -26,6 +26,7 @@ final class CountingTarget: BackupTarget {
     var isMade: Bool { true }
     var takesEditsFirst: Bool { true }
     var keepsSyncedWAL: Bool { false }
+    var placeOnServer: BackupPlace? { nil }
     var wantsTablespaceMap: Bool { false }
     var directory: ConfinedDirectory? { nil }
     var failure: UnderstudyError? { nil }
