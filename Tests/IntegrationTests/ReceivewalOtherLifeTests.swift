@@ -33,7 +33,7 @@ import UnderstudyTestSupport
         try cluster.waitForFlush(of: try cluster.position(), program)
         let restart = try cluster.sql("SELECT restart_lsn FROM pg_replication_slots")
         try cluster.stop()
-        let names = FileTree.snapshot(archive.path)
+        let names = archive.snapshot
         try copy(snapshot, to: cluster.directory)
         try cluster.start()
         // The receiver is still there, and tries again.
@@ -41,7 +41,7 @@ import UnderstudyTestSupport
         expectRefused(
             result, "server is behind the archive: its WAL ends at ", "An older copy of the server",
             "another directory, with a new base backup", "and all later ones out of \"\(archive.path)\"")
-        #expect(FileTree.snapshot(archive.path) == names)
+        #expect(archive.snapshot == names)
 
         // The second life passes the end of the first.
         try cluster.writeWAL(kilobytes: 1500)
@@ -54,7 +54,7 @@ import UnderstudyTestSupport
             result, "server has other WAL than the archive at ", "(timeline 1)", "An older copy of the server",
             "another directory, with a new base backup", "and all later ones out of \"\(archive.path)\"")
         #expect(!result.errorOutput.contains("starting log streaming"), "\(result)")
-        #expect(FileTree.snapshot(archive.path) == names)
+        #expect(archive.snapshot == names)
         #expect(try cluster.sql("SELECT restart_lsn FROM pg_replication_slots") == slot)
 
         // What the hint says, until nothing of the first life is left.

@@ -56,7 +56,7 @@ import UnderstudyTestSupport
         let first = try cluster.finishSegment()
         try archive.wait(for: first, program)
         #expect(program.stop().status == 0)
-        let names = FileTree.snapshot(archive.path)
+        let names = archive.snapshot
         let next = try (archive.partials.first ?? cluster.finishSegment()).prefix(24)
         try eventually("the removal of \(next)", polls: 50) {
             try cluster.sql("CREATE TABLE t AS SELECT 1; DROP TABLE t; SELECT pg_switch_wal(); CHECKPOINT")
@@ -66,7 +66,7 @@ import UnderstudyTestSupport
         expectRefused(
             result, "requested WAL segment \(next) has already been removed", "detail: WAL from ", " up to ",
             "take a new base backup", "--start-lsn=", "replication slot")
-        #expect(FileTree.snapshot(archive.path) == names)
+        #expect(archive.snapshot == names)
         let hint = try #require(result.errorOutput.split(separator: "--start-lsn=").last)
         let start = String(hint.prefix { $0.isHexDigit || $0 == "/" })
         #expect(result.errorOutput.contains("up to \(start) "), "\(result)")
@@ -114,10 +114,10 @@ import UnderstudyTestSupport
         let archive = try WALArchive()
         try fill(archive, from: try Cluster(.newest, options))
         let cluster = try Cluster.keepingWAL(.newest)
-        let before = FileTree.snapshot(archive.path)
+        let before = archive.snapshot
         let result = try archive.receive(from: cluster).wait()
         expectRefused(result, "holds WAL of another database cluster", "The system identifier in ")
-        #expect(FileTree.snapshot(archive.path) == before)
+        #expect(archive.snapshot == before)
     }
 
     private func fill(_ archive: WALArchive, from cluster: Cluster) throws {
@@ -135,11 +135,11 @@ import UnderstudyTestSupport
         try other.waitForStream(program)
         try archive.wait(for: try other.finishSegment(), program)
         #expect(program.stop().status == 0)
-        let before = FileTree.snapshot(archive.path)
+        let before = archive.snapshot
         let cluster = try Cluster.keepingWAL(.newest)
         let result = try archive.receive(from: cluster, ["-Z", method]).wait()
         expectRefused(result, "directory \"\(archive.path)\" holds WAL")
-        #expect(FileTree.snapshot(archive.path) == before)
+        #expect(archive.snapshot == before)
     }
 
     @Test func `a file of a wrong length is warned of, and never overwritten`() throws {

@@ -9,6 +9,9 @@ enum Receiver: Sendable, CaseIterable {
 
 /// A directory that WAL is received into.
 struct WALArchive {
+    /// All that is in it, but for the segment that a receiver has ready for later.
+    var snapshot: [String] { FileTree.snapshot(path).filter { !$0.hasPrefix(".understudy-next ") } }
+
     let path: String
 
     init(at path: String? = nil) throws {
