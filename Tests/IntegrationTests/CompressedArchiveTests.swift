@@ -158,4 +158,33 @@ import UnderstudyTestSupport
         }
         #expect(error?.message == #"server sent archive "base.tar.gz", expected one that ends in .tar.zst"#)
     }
+
+    /// Deflate blocks in which there is nothing, without end: the copy brings no data.
+    @Test func `compressed data with nothing in it is no progress`() async throws {
+        var played = PlayedServer(.v16)
+        try played.removeTablespace()
+        var head = ServerBytes()
+        head.rows(2, played.start)
+        head.rows(3, played.tablespaces)
+        head.copyOut()
+        head.data([UInt8(ascii: "n")] + ServerBytes.string("base.tar.gz") + ServerBytes.string(""))
+        head.data([UInt8(ascii: "d"), 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3])
+        var blocks = ServerBytes()
+        blocks.data([UInt8(ascii: "d")] + [[UInt8]](repeating: [0, 0, 0, 0xff, 0xff], count: 1000).flatMap { $0 })
+        var answer = ScriptedServer.Answer(head.bytes, endsConnection: true)
+        let bytes = blocks.bytes
+        // Bounded, so that a client that goes on does not do so for ever.
+        answer.pieces = { AnySequence(repeatElement(bytes, count: 1_000_000)) }
+        played.answers["BASE_BACKUP"] = answer
+        let server = try played.serve(), path = TestDirectory.freshPath("target")
+        var backup = backup(server, "gz")
+        backup.options.wal = .fetch
+        backup.options.stallTimeout = .milliseconds(50)
+        let error = await #expect(throws: UnderstudyError.self) { try await backup.run(into: .directory(path)) }
+        #expect(error?.code == .connection, "\(error as Any)")
+        #expect(
+            error?.message.contains("no data") == true || error?.message.contains("progress") == true, "\(error as Any)"
+        )
+        #expect(!FileTree.exists(path))
+    }
 }

@@ -111,8 +111,8 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
 
     private mutating func take(_ bytes: RawSpan) throws(UnderstudyError) {
         if meter.namesFiles { noteFile() }
-        // An empty message is no progress.
-        if bytes.byteCount > 0 { session.noteProgress() }
+        // An empty message is no progress, and neither is compressed data in which there is nothing.
+        if bytes.byteCount > 0, decompressor == nil { session.noteProgress() }
         if verification.hasBegun {
             try verification.take(bytes)
         } else if tar != nil {
@@ -139,16 +139,19 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
 
     private mutating func takeCompressed(_ bytes: RawSpan) throws(UnderstudyError) {
         try feeder.keep(bytes)
-        var rest = bytes
+        var rest = bytes, isEmpty = true
         while true {
             let piece: RawSpan?
             do throws(CompressionError) { piece = try decompressor!.nextPiece(of: &rest) } catch {
                 throw UnderstudyError(error)
             }
-            guard let piece else { return }
+            guard let piece else { break }
+            isEmpty = false
             try tar!.consume(piece, into: &feeder)
             meter.count(bytes: piece.byteCount)
         }
+        if !isEmpty { return session.noteProgress() }
+        do throws(ConnectionError) { try session.checkProgress() } catch { throw UnderstudyError(error) }
     }
 
     // MARK: - Archives
