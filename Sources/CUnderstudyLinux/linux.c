@@ -2,10 +2,10 @@
 #define _GNU_SOURCE
 #include "CUnderstudyLinux.h"
 
-#include <sched.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <linux/openat2.h>

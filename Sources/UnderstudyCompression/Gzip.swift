@@ -10,18 +10,7 @@ private let windowBits: Int32 = 15 + 16
     private let stream: UnsafeMutablePointer<z_stream>
 
     init(level: Int32) throws(CompressionError) {
-        // zlib requires zeros to choose its own allocators, and fills in the rest.
-        let stream = unsafe makeStream()
-        let status = unsafe deflateInit2_(
-            stream, level, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-            Int32(MemoryLayout<z_stream>.size))
-        guard status == Z_OK else {
-            // The text is a constant of zlib; the stream was made above and is not stored.
-            let reason = unsafe text(of: status, in: stream)
-            unsafe stream.deallocate()
-            throw .compressing(.gzip, status == Z_MEM_ERROR ? .memory : .library, reason)
-        }
-        unsafe self.stream = stream
+        unsafe stream = try makeDeflater(level, windowBits)
     }
 
     deinit {
@@ -111,17 +100,8 @@ private let windowBits: Int32 = 15 + 16
     private var room = [UInt8](repeating: 0, count: 1 << 16)
 
     init(level: Int32) throws(CompressionError) {
-        // zlib requires zeros to choose its own allocators, and fills in the rest. A negative window means no header.
-        let stream = unsafe makeStream()
-        let status = unsafe deflateInit2_(
-            stream, level, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-        guard status == Z_OK else {
-            // The text is a constant of zlib; the stream was made above and is not stored.
-            let reason = unsafe text(of: status, in: stream)
-            unsafe stream.deallocate()
-            throw .compressing(.gzip, status == Z_MEM_ERROR ? .memory : .library, reason)
-        }
-        unsafe self.stream = stream
+        // A negative window means no header and no trailer.
+        unsafe stream = try makeDeflater(level, -15)
     }
 
     deinit {
@@ -193,6 +173,24 @@ struct GzipFrame {
         return [3, 0]
             + [checksum, size].flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } }
     }
+}
+
+/// deflateInit2. The caller ends and frees it.
+private func makeDeflater(
+    _ level: Int32, _ windowBits: Int32
+) throws(CompressionError) -> UnsafeMutablePointer<z_stream> {
+    // zlib requires zeros to choose its own allocators, and fills in the rest.
+    let stream = unsafe makeStream()
+    let status = unsafe deflateInit2_(
+        stream, level, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+        Int32(MemoryLayout<z_stream>.size))
+    guard status == Z_OK else {
+        // The text is a constant of zlib; the stream was made above and is not stored.
+        let reason = unsafe text(of: status, in: stream)
+        unsafe stream.deallocate()
+        throw .compressing(.gzip, status == Z_MEM_ERROR ? .memory : .library, reason)
+    }
+    return unsafe stream
 }
 
 private func makeStream() -> UnsafeMutablePointer<z_stream> {

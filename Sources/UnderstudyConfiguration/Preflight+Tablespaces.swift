@@ -52,13 +52,16 @@ extension Preflight {
     /// Checks the mappings against the tablespaces that the server announced. A tablespace without a mapping keeps the
     /// primary's location.
     ///
-    /// - Parameter announced: The tablespaces' directories. A relative one is inside the data directory (possible from
-    ///   15) and needs no location of its own.
+    /// - Parameters:
+    ///   - announced: The tablespaces' directories. A relative one is inside the data directory (possible from
+    ///     15) and needs no location of its own.
+    ///   - acceptsUnused: Whether a mapping for a tablespace that was not announced is none of the findings.
     package static func tablespaces(
-        _ announced: [String], mappings: [TablespaceMove], dataDirectory: String, walDirectory: String? = nil
+        _ announced: [String], mappings: [TablespaceMove], dataDirectory: String, walDirectory: String? = nil,
+        acceptsUnused: Bool = false
     ) -> [Finding] {
         let known = Set(announced.map(Path.init)), moves = TablespaceMoves(mappings)
-        var findings = mappings.filter { !known.contains(Path($0.old)) }.map {
+        var findings = mappings.filter { !acceptsUnused && !known.contains(Path($0.old)) }.map {
             Finding(
                 "tablespace mapping \"\($0.old)\" to \"\($0.new)\" is unused",
                 detail: announced.isEmpty

@@ -29,7 +29,9 @@ package enum OrdinaryConnection {
                 parameters, kind: .ordinary(database: database(parameters)), applicationName: "understudy",
                 interrupt: interrupt, silenceLimit: .seconds(60))
         } catch {
-            if [.refused, .passwordNeeded].contains(error.code) { access.noteRefusal() }
+            // A server that starts, or has no connection to spare, may let us in the next time.
+            let isForGood = ["28000", "28P01", "3D000", "42501"].contains(error.sqlState)
+            if isForGood || error.code == .passwordNeeded { access.noteRefusal() }
             throw error
         }
     }

@@ -10,13 +10,16 @@ package enum WALSendersInUse {
     /// The error for a failed connection. If no WAL sender was free and an ordinary connection is allowed, the hint
     /// names the senders that take base backups.
     ///
-    /// - Parameter own: The process ID of our own WAL sender, which is not counted.
+    /// - Parameters:
+    ///   - own: The process ID of our own WAL sender, which is not counted.
+    ///   - access: Whether an ordinary connection may be used.
     package static func explain(
-        _ error: ConnectionError, _ parameters: ConnectionParameters, _ interrupt: Interrupt, except own: Int? = nil
+        _ error: ConnectionError, _ parameters: ConnectionParameters, _ interrupt: Interrupt, except own: Int? = nil,
+        access: QueryAccess = QueryAccess()
     ) -> UnderstudyError {
         var failure = UnderstudyError(error)
         guard error.sqlState == "53300", KnownText.maxWALSenders.stands(in: error.message),
-            let session = try? OrdinaryConnection.open(parameters, interrupt),
+            let session = try? OrdinaryConnection.open(parameters, interrupt, access),
             let rows = try? session.runForRows(query(except: own)).rows
         else { return failure }
         // The server hides the state of WAL senders from a role that may not read all statistics.

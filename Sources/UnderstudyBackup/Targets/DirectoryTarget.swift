@@ -56,8 +56,8 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
         if let wal = options.walDirectory { try leftovers.check(wal, .wal) }
         for mapping in options.tablespaceMappings {
             do throws(UnderstudyError) { try leftovers.check(mapping.new, .tablespace) } catch {
-                // The server may have no tablespace there; if it has, the place is looked at again.
-                guard error.errorNumber == EACCES else { throw error }
+                // A mapping that no tablespace needs is accepted then; if one does, the place is looked at again.
+                guard options.unmappedTablespaces == .anywhere, error.errorNumber == EACCES else { throw error }
             }
         }
         return left.map { LeftoverBackup(directory: $0, trust: leftovers.trust) }

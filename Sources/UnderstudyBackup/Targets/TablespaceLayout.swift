@@ -15,12 +15,10 @@ struct TablespaceLayout {
     init(
         _ announced: [AnnouncedArchive], options: BaseBackup.Options, dataDirectory: String
     ) throws(UnderstudyError) {
-        let locations = announced.compactMap(\.location)
         // The stock tool does not mind mappings of no use: a script may have one for a tablespace that is dropped.
-        let mindsUnused = options.unmappedTablespaces == .guarded
         let findings = Preflight.tablespaces(
-            locations, mappings: options.moves.filter { mindsUnused || locations.contains($0.old) },
-            dataDirectory: dataDirectory, walDirectory: options.walDirectory)
+            announced.compactMap(\.location), mappings: options.moves, dataDirectory: dataDirectory,
+            walDirectory: options.walDirectory, acceptsUnused: options.unmappedTablespaces == .anywhere)
         if let finding = findings.first { throw UnderstudyError(finding, .target) }
         var links: [UInt32: String] = [:], unmapped: [String] = []
         let moves = TablespaceMoves(options.moves)

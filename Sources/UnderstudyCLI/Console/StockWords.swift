@@ -53,7 +53,7 @@ struct StockWords {
         if message.hasSuffix(notADirectory) {
             return "could not access directory \(message.dropLast(notADirectory.count)): Not a directory"
         }
-        return message.replacing("WAL directory \"", with: "directory \"", maxReplacements: 1)
+        return message.hasPrefix("WAL directory \"") ? String(message.dropFirst("WAL ".count)) : message
     }
 
     /// Names the directory as it was given.

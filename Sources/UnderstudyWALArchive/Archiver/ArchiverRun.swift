@@ -88,7 +88,7 @@ struct ArchiverRun {
             return try Session.connect(
                 parameters, kind: .replication, applicationName: Self.applicationName, interrupt: state.interrupt,
                 silenceLimit: options.stallTimeout, notices: logger.passingOn())
-        } catch { throw WALSendersInUse.explain(error, parameters, state.interrupt) }
+        } catch { throw WALSendersInUse.explain(error, parameters, state.interrupt, access: state.access) }
     }
 
     private mutating func checkSystem(_ server: ServerFacts) throws(UnderstudyError) {
@@ -155,6 +155,8 @@ struct ArchiverRun {
         durable: LSN
     ) throws(UnderstudyError) -> Bool {
         let state = state
+        // Before the writer begins, which must be ended in any case.
+        try chooseMode(session, server)
         let writer = WALWriter(destination: archiver.destination, blocks: Self.blocks)
         if let past = try pastOf(start, session, server, history) { writer.putHistory(start.timeline, past) }
         let writing: OwnThread
@@ -167,7 +169,6 @@ struct ArchiverRun {
         let observer = StreamObserver(
             archiver, metrics, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize,
             from: lastTimeline)
-        try chooseMode(session, server)
         let watch = ServerWatch(
             parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
             slot: archiver.slot.name, archiver: archiver)

@@ -16,7 +16,7 @@ extension BaseBackup {
         ///
         /// - Parameters:
         ///   - workers: How many threads of Zstandard's own work on one frame, 0 for none but the writer's; nil, and for the
-        ///     other methods, to use as many as there are processors.
+        ///     other methods, for frames on up to 4 threads (gzip 16), and no more than there are processors.
         ///   - longDistance: Whether Zstandard looks for what repeats at a distance of up to 128 MiB.
         case client(Compression, workers: Int? = nil, longDistance: Bool = false)
         /// On the server (from 15), which judges both words: COMPRESSION and COMPRESSION_DETAIL of BASE_BACKUP. Plain

@@ -54,7 +54,8 @@ final class ParallelCompressor {
         }
     }
 
-    /// So many threads need at most 48 MiB, contexts of usual levels included.
+    /// gzip is slow and needs little memory; the others are fast, and each of their threads has pieces of 1 or 2 MiB, and
+    /// a context that grows with the level.
     private static func threadCount(_ method: Compression.Method) -> Int {
         min(Processors.count, method == .gzip ? 16 : 4)
     }
