@@ -117,6 +117,7 @@ package final class BackupRun: @unchecked Sendable {
         let verification = makeVerification(server)
         try copy(from: source, to: target, verification)
         let end = try end(source, after: start)
+        if target.placeOnServer == nil { try verification.checkControlFile() }
         for file in end.files { _ = try target.add(file) }
         try target.finishMembers()
         meter.enter(.finishingWAL)

@@ -74,3 +74,19 @@ enum Decoder: ~Copyable {
         }
     }
 }
+
+/// Bytes that a library writes in one call, in an array made for them.
+///
+/// - Parameters:
+///   - bound: The most bytes that it can be.
+///   - body: Writes them, and returns their number: at most `bound`. Anything else stands for a failure.
+/// - Returns: The bytes, which are none after a failure, and what `body` returned.
+func written(atMost bound: Int, _ body: (UnsafeMutableRawBufferPointer) -> Int) -> (bytes: [UInt8], result: Int) {
+    var result = 0
+    // Only bytes that the library has written count as initialized.
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+        result = unsafe body(UnsafeMutableRawBufferPointer(buffer))
+        count = (0...bound).contains(result) ? result : 0
+    }
+    return (bytes, result)
+}

@@ -97,7 +97,6 @@ private let windowBits: Int32 = 15 + 16
 
     /// Owned by this value alone from `init` to `deinit`, at one address, because zlib's state points back at it.
     private let stream: UnsafeMutablePointer<z_stream>
-    private var room = [UInt8](repeating: 0, count: 1 << 16)
 
     init(level: Int32) throws(CompressionError) {
         // A negative window means no header and no trailer.
@@ -111,9 +110,7 @@ private let windowBits: Int32 = 15 + 16
     }
 
     /// - Parameter previous: The end of the piece before, for matches that reach into it.
-    mutating func compress(
-        _ piece: RawSpan, after previous: RawSpan, into output: inout [UInt8]
-    ) throws(CompressionError) {
+    func compress(_ piece: RawSpan, after previous: RawSpan) throws(CompressionError) -> [UInt8] {
         // The stream lives as long as `self`. zlib copies the dictionary during the call.
         var status = unsafe deflateReset(stream)
         if status == Z_OK, previous.byteCount > 0 {
@@ -122,21 +119,23 @@ private let windowBits: Int32 = 15 + 16
                     stream, source.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt32(clamping: source.count))
             }
         }
-        var rest = piece
-        while status == Z_OK || status == Z_BUF_ERROR {
-            // The two buffers are used during the call only, see `lend`.
-            let (result, read, written, isFull) = unsafe lend(rest, &room, to: stream) {
+        guard status == Z_OK else { throw unsafe .compressing(.gzip, .library, text(of: status, in: stream)) }
+        var isComplete = false
+        // The bound is one for a whole stream; an empty stored block, with which the flush ends, takes five bytes. The
+        // two buffers are used during the call only, see `lend`.
+        let bound = unsafe Int(deflateBound(stream, UInt(piece.byteCount))) + 16
+        let (bytes, _) = unsafe written(atMost: bound) { target in
+            let (result, read, written, isFull) = unsafe lend(piece, target, to: stream) {
                 unsafe deflate($0, Z_SYNC_FLUSH)
             }
-            output.append(contentsOf: room[..<written])
-            rest = rest.extracting(droppingFirst: read)
             status = result
-            // A flush is complete once the buffer is not full.
-            if rest.isEmpty, !isFull { break }
+            isComplete = read == piece.byteCount && !isFull
+            return written
         }
-        guard status == Z_OK || status == Z_BUF_ERROR else {
+        guard status == Z_OK, isComplete else {
             throw unsafe .compressing(.gzip, .library, text(of: status, in: stream))
         }
+        return bytes
     }
 }
 
@@ -205,27 +204,33 @@ private func lend(
     _ input: RawSpan, _ room: inout [UInt8], to stream: UnsafeMutablePointer<z_stream>,
     _ body: (UnsafeMutablePointer<z_stream>) -> Int32
 ) -> (status: Int32, read: Int, written: Int, isFull: Bool) {
+    // The buffer is valid in the closure.
+    unsafe room.withUnsafeMutableBytes { unsafe lend(input, $0, to: stream, body) }
+}
+
+private func lend(
+    _ input: RawSpan, _ target: UnsafeMutableRawBufferPointer, to stream: UnsafeMutablePointer<z_stream>,
+    _ body: (UnsafeMutablePointer<z_stream>) -> Int32
+) -> (status: Int32, read: Int, written: Int, isFull: Bool) {
     // zlib counts in 32 bits; the caller passes the rest of a longer input again.
     let given = UInt32(clamping: input.byteCount)
-    let space = UInt32(clamping: room.count)
-    // Both buffers are valid in the closures, for the lengths passed to zlib. zlib does not write to the input, whose
-    // pointer is mutable only if zlib is built without z_const. None of the pointers outlives the closures.
+    let space = UInt32(clamping: target.count)
+    // Both buffers are valid in the closure, for the lengths passed to zlib. zlib does not write to the input, whose
+    // pointer is mutable only if zlib is built without z_const. None of the pointers outlives the closure.
     return unsafe input.withUnsafeBytes { source in
-        unsafe room.withUnsafeMutableBytes { target in
-            unsafe stream.pointee.next_in = UnsafeMutablePointer(
-                mutating: source.baseAddress?.assumingMemoryBound(to: UInt8.self))
-            unsafe stream.pointee.avail_in = given
-            unsafe stream.pointee.next_out = target.baseAddress?.assumingMemoryBound(to: UInt8.self)
-            unsafe stream.pointee.avail_out = space
-            let status = unsafe body(stream)
-            let read = unsafe Int(given - stream.pointee.avail_in)
-            let left = unsafe stream.pointee.avail_out
-            unsafe stream.pointee.next_in = nil
-            unsafe stream.pointee.avail_in = 0
-            unsafe stream.pointee.next_out = nil
-            unsafe stream.pointee.avail_out = 0
-            return (status, read, Int(space - left), left == 0)
-        }
+        unsafe stream.pointee.next_in = UnsafeMutablePointer(
+            mutating: source.baseAddress?.assumingMemoryBound(to: UInt8.self))
+        unsafe stream.pointee.avail_in = given
+        unsafe stream.pointee.next_out = target.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        unsafe stream.pointee.avail_out = space
+        let status = unsafe body(stream)
+        let read = unsafe Int(given - stream.pointee.avail_in)
+        let left = unsafe stream.pointee.avail_out
+        unsafe stream.pointee.next_in = nil
+        unsafe stream.pointee.avail_in = 0
+        unsafe stream.pointee.next_out = nil
+        unsafe stream.pointee.avail_out = 0
+        return (status, read, Int(space - left), left == 0)
     }
 }
 

@@ -73,6 +73,37 @@ import CUnderstudyLZ4
     }
 }
 
+/// Writes whole LZ4 frames with a content checksum, in blocks of at most 256 kB: LZ4F_compressFrame.
+struct LZ4FrameEncoder {
+    private let preferences: LZ4F_preferences_t
+
+    init(level: Int32) {
+        var preferences = LZ4F_preferences_t()
+        preferences.compressionLevel = level
+        preferences.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled
+        preferences.frameInfo.blockSizeID = LZ4F_max256KB
+        self.preferences = preferences
+    }
+
+    func frame(of bytes: RawSpan) throws(CompressionError) -> [UInt8] {
+        var preferences = preferences
+        preferences.frameInfo.contentSize = UInt64(bytes.byteCount)
+        // The preferences are copied, and both buffers are used, only during the calls.
+        let (frame, result) = unsafe withUnsafePointer(to: preferences) { preferences in
+            unsafe written(atMost: LZ4F_compressFrameBound(bytes.byteCount, preferences)) { target in
+                unsafe bytes.withUnsafeBytes { source in
+                    unsafe LZ4F_compressFrame(
+                        target.baseAddress, target.count, source.baseAddress, source.count, preferences)
+                }
+            }
+        }
+        guard LZ4F_isError(result) == 0 else {
+            throw .compressing(.lz4, isMemory(result) ? .memory : .library, text(of: result))
+        }
+        return frame
+    }
+}
+
 /// Reads one LZ4 frame: LZ4F_decompress.
 @safe struct LZ4Decoder: ~Copyable {
     /// Owned by this value alone, from `init` to `deinit`.

@@ -4,9 +4,13 @@
 /// LZ4 or Zstandard frames behind each other: any reader of the format takes it as one file.
 package struct PieceCompressor: ~Copyable, @unchecked Sendable {
     // Sendable: as Compressor.
-    private let method: Compression.Method
-    private let level: Int
-    private var deflate: DeflateEncoder?
+    private enum Coder: ~Copyable {
+        case gzip(DeflateEncoder)
+        case lz4(LZ4FrameEncoder)
+        case zstd(ZstdEncoder)
+    }
+
+    private let coder: Coder
 
     /// A compressed piece.
     package struct Piece: Sendable {
@@ -18,12 +22,12 @@ package struct PieceCompressor: ~Copyable, @unchecked Sendable {
 
     /// - Parameter level: A level of the method; nil for its default.
     package init(_ method: Compression.Method, level: Int?) throws(CompressionError) {
-        let level = try method.checkedLevel(level)
-        var deflate: DeflateEncoder?
-        if method == .gzip { deflate = try DeflateEncoder(level: Int32(level)) }
-        self.method = method
-        self.level = level
-        self.deflate = deflate
+        let level = Int32(try method.checkedLevel(level))
+        switch method {
+        case .gzip: coder = .gzip(try DeflateEncoder(level: level))
+        case .lz4: coder = .lz4(LZ4FrameEncoder(level: level))
+        case .zstd: coder = .zstd(try ZstdEncoder(level: level, contentSize: nil, tuning: ZstdTuning()))
+        }
     }
 
     /// How many bytes of the piece before ``compress(_:after:)`` can make use of.
@@ -33,19 +37,15 @@ package struct PieceCompressor: ~Copyable, @unchecked Sendable {
 
     /// - Parameter previous: The last bytes of the piece before, at most ``reach(of:)``.
     package mutating func compress(_ piece: [UInt8], after previous: [UInt8]) throws(CompressionError) -> Piece {
-        var output: [UInt8] = []
-        // Archives of databases shrink to less than half.
-        output.reserveCapacity(piece.count / 2)
         // Both arrays outlive the calls.
         let bytes = unsafe piece.span.bytes
-        guard method == .gzip else {
-            var compressor = try Compressor(method, level: level, contentSize: UInt64(piece.count))
-            try compressor.compress(bytes, into: &output)
-            try compressor.finish(into: &output)
-            return Piece(bytes: output, size: piece.count, checksum: 0)
+        switch coder {
+        case .gzip(let encoder):
+            let output = try encoder.compress(bytes, after: unsafe previous.span.bytes)
+            return Piece(bytes: output, size: piece.count, checksum: GzipFrame.checksum(of: bytes))
+        case .lz4(let encoder): return Piece(bytes: try encoder.frame(of: bytes), size: piece.count, checksum: 0)
+        case .zstd(let encoder): return Piece(bytes: try encoder.frame(of: bytes), size: piece.count, checksum: 0)
         }
-        try deflate?.compress(bytes, after: unsafe previous.span.bytes, into: &output)
-        return Piece(bytes: output, size: piece.count, checksum: GzipFrame.checksum(of: bytes))
     }
 }
 

@@ -75,6 +75,20 @@ package struct ZstdTuning: Sendable, Hashable {
         return Step(
             read: read, written: written, isDone: read == input.byteCount && (goal == .more || left == 0))
     }
+
+    /// A whole frame: ZSTD_compress2. The context can make another afterwards.
+    func frame(of bytes: RawSpan) throws(CompressionError) -> [UInt8] {
+        // The context lives as long as `self`. Both buffers have the given sizes, and are used only during the call.
+        let (frame, result) = unsafe written(atMost: ZSTD_compressBound(bytes.byteCount)) { target in
+            unsafe bytes.withUnsafeBytes { source in
+                unsafe ZSTD_compress2(context, target.baseAddress, target.count, source.baseAddress, source.count)
+            }
+        }
+        guard ZSTD_isError(result) == 0 else {
+            throw .compressing(.zstd, code(of: result, otherwise: .library), text(of: result))
+        }
+        return frame
+    }
 }
 
 /// Reads one Zstandard frame with a window of at most 128 MiB, the limit of the library and of the tool zstd:

@@ -12,6 +12,8 @@ package struct CopiedSettings: Sendable, Equatable {
     }
 
     private var settings: [String: Setting] = [:]
+    /// Whether all files that the server will read were read. If not, a setting that is not here may be set there.
+    package var isComplete = true
 
     package init() {}
 

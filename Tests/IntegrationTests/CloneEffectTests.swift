@@ -51,6 +51,21 @@ import UnderstudyTestSupport
         )
     }
 
+    @Test func `recovery targets are taken back where not all settings could be read`() throws {
+        let primary = try Cluster(.newest)
+        // The server reads a file of any size; here it is not looked for settings.
+        let large = String(repeating: "# a comment\n", count: 100_000) + "recovery_target_time = '2020-01-01'\n"
+        try primary.makeForeignFile("large.conf", large)
+        try primary.append(["include 'large.conf'"], to: "postgresql.conf")
+        let target = TestDirectory.freshPath("standby")
+        let result = try start(primary, target, PostgresInstallation.newest.programs)
+        try #require(result.status == 0, "\(result)")
+        let standby = try Cluster(running: target, .newest)
+        #expect(try standby.sql("SHOW recovery_target_time") == "")
+        try primary.sql("CREATE TABLE later AS SELECT 1")
+        try primary.waitForReplay(on: standby)
+    }
+
     @Test func `what is started is the copy, whatever data directory came along`() throws {
         let primary = try Cluster(.newest), other = try Cluster(.newest)
         try other.stop()

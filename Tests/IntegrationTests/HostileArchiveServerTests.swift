@@ -122,6 +122,10 @@ import UnderstudyTestSupport
         .member("a wrong checksum", tar: TarBuilder.header("x", .checksum("0000001\0"))),
         .member("no checksum", tar: TarBuilder.header("x", .checksum("\0\0\0\0\0\0\0\0"))),
         .member("no tar at all", tar: [UInt8](repeating: 0x55, count: 512)),
+        Attack("no pg_control, and no manifest that tells of it", word: "pg_control", versions: [.v12]) {
+            let file = TarBuilder.file("global/pg_control", PlayedServer.page)
+            $0.archives[1] = $0.archives[1].replacing(file, with: [])
+        },
         Attack("an archive cut in a header") { $0.archives[0].removeLast($0.archives[0].count - 700) },
         Attack("an archive cut in a file") { $0.archives[1].removeLast(5000) },
         Attack("an archive without its trailer", versions: [.v16]) { $0.archives[1].removeLast(1024) },

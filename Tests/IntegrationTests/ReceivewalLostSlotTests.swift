@@ -160,9 +160,12 @@ import UnderstudyTestSupport
         try cluster.sql("SELECT pg_drop_replication_slot('archive')")
         let program = try archive.receive(from: cluster, ["-S", "archive", "--recreate-slot"])
         try cluster.waitForStream(program)
-        #expect(program.stop().status == 0)
+        let result = program.stop()
+        #expect(result.status == 0, "\(result)")
+        let row = try cluster.sql("SELECT * FROM pg_replication_slots WHERE slot_name = 'archive'")
         #expect(
-            try cluster.holds("SELECT restart_lsn IS NOT NULL FROM pg_replication_slots WHERE slot_name = 'archive'"))
+            try cluster.holds("SELECT restart_lsn IS NOT NULL FROM pg_replication_slots WHERE slot_name = 'archive'"),
+            "\(row) \(result)")
         #expect(archive.names.allSatisfy { !$0.hasSuffix(".missing") })
     }
 

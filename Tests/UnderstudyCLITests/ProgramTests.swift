@@ -1,5 +1,7 @@
+import Foundation
 import Testing
 import Understudy
+import UnderstudyTestSupport
 
 @testable import UnderstudyCLI
 
@@ -77,6 +79,21 @@ struct ProgramTests {
             #expect(UnderstudyHelp.text.contains(word))
         }
         #expect(Command.basebackup.helpText(as: .baseBackup).hasPrefix("pg_basebackup takes a base backup"))
+    }
+
+    /// `fixtures/help` has them as a user sees them: after a change, put there what the program prints, and read it.
+    @Test(
+        "help texts, to the letter",
+        arguments: [
+            "understudy", "understudy basebackup", "understudy clone", "understudy receivewal", "pg_basebackup",
+            "pg_receivewal", "pg_receivexlog",
+        ])
+    func helpTexts(_ name: String) async throws {
+        let words = name.split(separator: " ").map(String.init) + ["--help"]
+        let file = Recording.fixtures.appending(path: "help/\(name.replacing(" ", with: "-")).txt")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        #expect(await run(words) == (0, text, ""))
+        #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 })
     }
 
     @Test("usage errors have status 1, and standard output stays empty")

@@ -47,7 +47,7 @@ package struct PlayedServer: Sendable {
     }
 
     private static let label = Array("START WAL LOCATION: 0/3000028 (file 000000010000000000000003)\n".utf8)
-    private static let page = [UInt8](repeating: 0x5A, count: 8192)
+    package static let page = [UInt8](repeating: 0x5A, count: 8192)
     private static let contents: [String: [UInt8]] = [
         "backup_label": label, "PG_VERSION": Array("16\n".utf8), "base/1/1": page, "global/pg_control": page,
     ]
@@ -153,6 +153,7 @@ package struct PlayedServer: Sendable {
         case "SHOW data_directory_mode": bytes.rows(directoryMode.first?.count ?? 1, directoryMode)
         case "SHOW wal_level": bytes.rows(1, [["replica"]])
         case "SHOW synchronous_standby_names": bytes.rows(1, synchronousStandbyNames)
+        case "SHOW max_slot_wal_keep_size": bytes.rows(1, [["-1"]])
         case let text where text.hasPrefix("CREATE_REPLICATION_SLOT"):
             bytes.rows(4, [["slot", "0/3000000", nil, nil]])
         case let text where text.hasPrefix("READ_REPLICATION_SLOT"): bytes.rows(3, [["physical", "0/3000000", "1"]])

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 
 /// What one version's server sent, byte for byte, and what that must decode to: `fixtures/transcripts`.
 package struct Recording: Sendable {
@@ -18,9 +18,11 @@ package struct Recording: Sendable {
         meta = try JSONDecoder().decode(Meta.self, from: Data(contentsOf: folder.appending(path: "meta.json")))
     }
 
-    private static let folder = URL(filePath: #filePath)
+    /// The folder `fixtures` at the top of the repository.
+    package static let fixtures = URL(filePath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "fixtures/transcripts")
+        .appending(path: "fixtures")
+    private static let folder = fixtures.appending(path: "transcripts")
 
     /// The versions that have a session of this name.
     package static func versions(with session: String) -> [String] {

@@ -15,6 +15,8 @@ final class ArchiveWriter: @unchecked Sendable {
     private var encoder: ArchiveEncoder?
 
     private static let blockSize = 1 << 20
+    /// From this size on, a stream gets bytes from where they are. Direct writes to files need whole blocks.
+    private static let ungatheredSize = 1 << 18
 
     /// - Parameters:
     ///   - size: About how many bytes will come.
@@ -50,6 +52,10 @@ final class ArchiveWriter: @unchecked Sendable {
 
     /// Bytes that are compressed already.
     func put(_ bytes: RawSpan) throws(FileIOError) {
+        if case .stream(let stream) = place, bytes.byteCount >= Self.ungatheredSize {
+            try flush()
+            return try stream.write(bytes)
+        }
         var rest = bytes
         while rest.byteCount > 0 {
             rest = rest.extracting(block.append(rest)...)
@@ -68,6 +74,7 @@ final class ArchiveWriter: @unchecked Sendable {
     }
 
     private func flush() throws(FileIOError) {
+        guard block.count > 0 else { return }
         let block = block
         switch place {
         case .stream(let stream): try stream.write(block.bytes)

@@ -20,9 +20,9 @@ final class HeldMember: Sendable {
     }
 
     func append(_ content: RawSpan) {
-        let length = content.byteCount
         bytes.change { bytes in
-            for index in 0..<length { bytes.append(unsafe content.unsafeLoad(fromByteOffset: index, as: UInt8.self)) }
+            // The span is valid for the call.
+            unsafe content.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
         }
     }
 

@@ -12,7 +12,7 @@ extension CopiedSettings {
         self.init()
         // Files that include each other would be read without end.
         var filesLeft = 256
-        read(configFile ?? "\(directory)/postgresql.conf", depth: 0, &filesLeft)
+        if !read(configFile ?? "\(directory)/postgresql.conf", depth: 0, &filesLeft) { isComplete = false }
         if hasAutoConf { read("\(directory)/postgresql.auto.conf", depth: 0, &filesLeft) }
     }
 
@@ -20,9 +20,20 @@ extension CopiedSettings {
     private static let deepest = 10
     private static let largest = 1 << 20
 
-    private mutating func read(_ path: String, depth: Int, _ filesLeft: inout Int) {
-        guard depth <= Self.deepest, filesLeft > 0, let bytes = bytesOfRegularFile(path, atMost: Self.largest) else {
-            return
+    /// - Returns: Whether there is such a file. The server skips one that is absent, or does not start without it.
+    @discardableResult
+    private mutating func read(_ path: String, depth: Int, _ filesLeft: inout Int) -> Bool {
+        let bytes: [UInt8]
+        do throws(FileIOError) {
+            guard let found = try bytesOfRegularFile(path, atMost: Self.largest) else { return false }
+            bytes = found
+        } catch {
+            isComplete = false
+            return true
+        }
+        guard depth <= Self.deepest, filesLeft > 0 else {
+            isComplete = false
+            return true
         }
         filesLeft -= 1
         for line in ConfigurationLine.read(String(decoding: bytes, as: UTF8.self)) {
@@ -31,17 +42,25 @@ extension CopiedSettings {
             case .include(let file): read(Self.resolve(file, beside: path), depth: depth + 1, &filesLeft)
             case .includeDirectory(let name):
                 let directory = Self.resolve(name, beside: path)
-                var names: [String] = []
-                try? ConfinedDirectory(path: directory).forEachEntry { entry throws(FileIOError) in
-                    let name = entry.name.description
-                    if name.hasSuffix(".conf") && !name.hasPrefix(".") { names.append(name) }
-                    return true
-                }
-                for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-                    read("\(directory)/\(name)", depth: depth + 1, &filesLeft)
-                }
+                do throws(FileIOError) {
+                    for name in try Self.names(in: directory) {
+                        read("\(directory)/\(name)", depth: depth + 1, &filesLeft)
+                    }
+                } catch { isComplete = false }
             }
         }
+        return true
+    }
+
+    /// The files that include_dir includes, in the server's order.
+    private static func names(in directory: String) throws(FileIOError) -> [String] {
+        var names: [String] = []
+        try ConfinedDirectory(path: directory).forEachEntry { entry throws(FileIOError) in
+            let name = entry.name.description
+            if name.hasSuffix(".conf") && !name.hasPrefix(".") { names.append(name) }
+            return true
+        }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     private static func resolve(_ path: String, beside file: String) -> String {

@@ -69,8 +69,8 @@ package struct RecoveryFiles {
         var configuration = StandbyConfiguration(
             serverVersion: version, primaryConnInfo: connection.conninfo, slotName: facts.slotName, port: port)
         if overridesCopied {
-            // What is not in the copy, but in /etc, may not be readable here.
-            guard target.directory?.exists("postgresql.conf") == true, !hasConfigFile else { return configuration }
+            // What is not in the copy, but in /etc, may not be readable here: then everything is set.
+            guard target.directory != nil, copied.isComplete, !hasConfigFile else { return configuration }
             configuration.resetsSlotName = copied["primary_slot_name"].map { !$0.value.isEmpty } ?? false
             configuration.resetsRecoveryTarget = !copied.recoveryTargets(serverVersion: version).isEmpty
             configuration.followsLatestTimeline =

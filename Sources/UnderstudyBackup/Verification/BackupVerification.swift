@@ -40,6 +40,13 @@ package final class BackupVerification {
         try verifier!.take(bytes)
     }
 
+    /// Refuses a copy from which no server could start. Without a manifest nothing else shows it.
+    func checkControlFile() throws(UnderstudyError) {
+        guard observer.ledger.hasControlFile else {
+            throw UnderstudyError(.protocolViolation, "server sent no \"\(HeldMember.path)\"")
+        }
+    }
+
     /// Finishes the comparison, and closes the manifest.
     ///
     /// - Returns: The number of files that match; nil without a manifest.

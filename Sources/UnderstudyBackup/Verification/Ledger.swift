@@ -1,13 +1,19 @@
+import Synchronization
 import UnderstudyBackupFormat
 import UnderstudyPlatform
 
 /// The sizes and checksums of the files that arrived, shared by the writers and the verifier.
 final class Ledger: Sendable {
     private let arrivals = Monitor(ArrivalLedger())
+    private let controlFile = Atomic(false)
 
     func record(_ path: MemberPath, size: UInt64, checksum: FileChecksum?) {
+        if path.bytes.elementsEqual(HeldMember.path.utf8) { controlFile.store(true, ordering: .relaxed) }
         arrivals.change { $0.record(path: path, size: size, checksum: checksum) }
     }
+
+    /// Whether global/pg_control has come.
+    var hasControlFile: Bool { controlFile.load(ordering: .relaxed) }
 
     func check(_ file: ManifestFile) -> ArrivalLedger.Outcome {
         arrivals.update { $0.check(file) }

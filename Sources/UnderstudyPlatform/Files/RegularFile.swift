@@ -1,17 +1,24 @@
 import Glibc
 
-/// The bytes of a regular file; links in the path are followed. Nil if it is not a regular file, cannot be read or is
-/// longer than `limit`. Does not block on opening, even for a pipe.
-package func bytesOfRegularFile(_ path: String, atMost limit: Int) -> [UInt8]? {
+/// The bytes of a regular file; links in the path are followed. Nil if there is none of that name. Does not block on
+/// opening, even for a pipe.
+///
+/// - Throws: `FileIOError` if it is something else than a regular file, cannot be read or is longer than `limit`.
+package func bytesOfRegularFile(_ path: String, atMost limit: Int) throws(FileIOError) -> [UInt8]? {
     let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
-    guard let raw = try? SystemCall.run({ unsafe open(path, flags) }).orThrow("could not open file", path) else {
+    let raw: CInt
+    do throws(FileIOError) {
+        raw = try SystemCall.run({ unsafe open(path, flags) }).orThrow("could not open file", path)
+    } catch  where error.number == ENOENT {
         return nil
     }
     let file = FileDescriptor(owning: raw)
     var info = stat()
     // fstat fills the struct.
-    guard unsafe fstat(file.rawValue, &info) == 0, info.st_mode & S_IFMT == S_IFREG, info.st_size <= limit else {
-        return nil
+    _ = try SystemCall.run { unsafe fstat(file.rawValue, &info) }.orThrow("could not stat file", path)
+    guard info.st_mode & S_IFMT == S_IFREG else {
+        throw FileIOError("could not read file", path, number: info.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
     }
-    return try? file.read(atMost: limit, path: path)
+    guard info.st_size <= limit else { throw FileIOError("could not read file", path, number: EFBIG) }
+    return try file.read(atMost: limit, path: path)
 }
