@@ -18,6 +18,12 @@ package struct ZstdTuning: Sendable, Hashable {
     /// Owned by this value alone, from `init` to `deinit`.
     private let context: OpaquePointer
 
+    /// What one of the library's threads takes at a time. A call may wait until one is done, at the highest levels for
+    /// seconds; the library's own choice is 32 MiB and more.
+    private static let jobSize: Int32 = 4 << 20
+    /// How much of the job before each can refer to: the window divided by 2^(9 - 4).
+    private static let overlapLog: Int32 = 4
+
     init(level: Int32, contentSize: UInt64?, tuning: ZstdTuning) throws(CompressionError) {
         guard let context = unsafe ZSTD_createCCtx() else {
             throw .compressing(.zstd, .memory, "out of memory")
@@ -30,7 +36,11 @@ package struct ZstdTuning: Sendable, Hashable {
         if tuning.workers > 0 {
             // A library without threads refuses it.
             let workers = Int32(clamping: tuning.workers)
-            results.append(unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_nbWorkers, workers))
+            results += unsafe [
+                ZSTD_CCtx_setParameter(context, ZSTD_c_nbWorkers, workers),
+                ZSTD_CCtx_setParameter(context, ZSTD_c_jobSize, Self.jobSize),
+                ZSTD_CCtx_setParameter(context, ZSTD_c_overlapLog, Self.overlapLog),
+            ]
         }
         if tuning.longDistance {
             results.append(unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_enableLongDistanceMatching, 1))

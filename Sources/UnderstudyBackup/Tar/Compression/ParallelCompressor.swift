@@ -21,7 +21,6 @@ final class ParallelCompressor {
     }
 
     private let coding: ArchiveCoding
-    private let pieceSize: Int
     private let state = Monitor(State())
     private var threads: [OwnThread] = []
     private var frame: PieceFrame
@@ -34,28 +33,21 @@ final class ParallelCompressor {
 
     init(_ coding: ArchiveCoding) throws(CompressionError) {
         self.coding = coding
-        pieceSize = Self.pieceSize(coding.method)
         frame = PieceFrame(coding.method, level: coding.level)
         // A level that the method does not have is said at once.
         _ = try PieceCompressor(coding.method, level: coding.level)
-        bytes.reserveCapacity(pieceSize)
+        bytes.reserveCapacity(Self.pieceSize)
     }
 
     deinit {
         state.update { $0.isClosed = true }
     }
 
-    /// Larger ones compress a little better, and for gzip the window of 32 KiB is a smaller part of the work.
-    private static func pieceSize(_ method: Compression.Method) -> Int {
-        switch method {
-        case .gzip: 1 << 19
-        case .lz4: 1 << 20
-        default: 2 << 20
-        }
-    }
+    /// Larger ones compress a little better, and do not fit the caches any more.
+    private static let pieceSize = 1 << 19
 
-    /// gzip is slow and needs little memory; the others are fast, and each of their threads has pieces of 1 or 2 MiB, and
-    /// a context that grows with the level.
+    /// gzip is slow and needs little memory; the others are fast, and Zstandard's context grows with the level, up to
+    /// some 15 MiB for each thread.
     private static func threadCount(_ method: Compression.Method) -> Int {
         min(Processors.count, method == .gzip ? 16 : 4)
     }
@@ -63,11 +55,11 @@ final class ParallelCompressor {
     func append(_ input: RawSpan, path: String, _ output: ArchiveEncoder.Output) throws(FileIOError) {
         var rest = input
         while rest.byteCount > 0 {
-            let count = min(rest.byteCount, pieceSize - bytes.count)
+            let count = min(rest.byteCount, Self.pieceSize - bytes.count)
             // The bytes are copied within the call.
             unsafe rest.extracting(..<count).withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
             rest = rest.extracting(count...)
-            if bytes.count == pieceSize { try submit(path, output) }
+            if bytes.count == Self.pieceSize { try submit(path, output) }
         }
     }
 
@@ -105,7 +97,7 @@ final class ParallelCompressor {
             state.waiting.append(work)
             return state.free.popLast() ?? []
         }
-        bytes.reserveCapacity(pieceSize)
+        bytes.reserveCapacity(Self.pieceSize)
     }
 
     /// Gives the oldest piece on.
