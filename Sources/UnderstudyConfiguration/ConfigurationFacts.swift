@@ -1,6 +1,6 @@
 /// The differences between server versions in the files that make a standby, chosen by `server_version_num`: 90325 is
 /// 9.3.25, 150018 is 15.18.
-struct ConfigurationFacts {
+package struct ConfigurationFacts {
     enum AutoConf {
         /// Before 9.4 the server reads only postgresql.conf, which may be in another directory.
         case none
@@ -21,19 +21,22 @@ struct ConfigurationFacts {
     /// Whether libpq supports target_session_attrs on a replication connection.
     var hasTargetSessionOnReplication: Bool
     /// The wal_level that a primary needs for a hot standby.
-    var standbyWALLevel: String
+    package var standbyWALLevel: String
+    /// The setting that keeps WAL for clients without a slot.
+    package var walKeepSetting: String
     /// The password method in pg_hba.conf, for any hash that the primary's roles may have.
     var passwordMethod: String
     /// Whether max_wal_senders counts against max_connections.
     var walSendersAreConnections: Bool
 
-    init(serverVersion: Int) {
+    package init(serverVersion: Int) {
         usesRecoveryConf = serverVersion < 120_000
         autoConf = serverVersion < 90_400 ? .none : .read
         hasSlots = serverVersion >= 90_400
         hasPassfileKeyword = serverVersion >= 100_000
         usesStandbyDatabase = serverVersion >= 170_000
         hasTargetSessionOnReplication = serverVersion >= 140_000
+        walKeepSetting = serverVersion < 130_000 ? "wal_keep_segments" : "wal_keep_size"
         standbyWALLevel = serverVersion < 90_600 ? "hot_standby" : "replica"
         // Up to 13, passwords are hashed with MD5 by default. There, the method md5 accepts both kinds of hash.
         passwordMethod = serverVersion < 140_000 ? "md5" : "scram-sha-256"

@@ -1,4 +1,5 @@
 package import UnderstudyPlatform
+package import UnderstudyProtocol
 
 /// An error or a notice from the server, field by field.
 ///
@@ -48,6 +49,8 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
     /// One or more lines without a full stop; contains no password.
     package var message: String
     package var server: ServerMessage?
+    /// The version of the server that sent the error; nil before the login is complete.
+    package var serverVersion: ServerVersion?
     /// The role of the login; nil if unknown.
     package var user: String?
     /// The local address of the connection, in digits; nil if unknown.

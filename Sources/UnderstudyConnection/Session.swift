@@ -276,7 +276,9 @@ package import UnderstudyProtocol
         // After these errors (57P01 to 57P03) the server closes the connection, but libpq may not have noticed yet.
         let isLast = message.sqlState?.hasPrefix("57P0") ?? false
         let isGone = unsafe isLast || PQstatus(connection) == CONNECTION_BAD
-        return ConnectionError(isGone ? .lost : .server, message.message, server: message)
+        var error = ConnectionError(isGone ? .lost : .server, message.message, server: message)
+        error.serverVersion = serverVersion
+        return error
     }
 }
 

@@ -10,6 +10,9 @@ struct LoginHint: Equatable {
     let user: String?
     /// The client's address as the server sees it; `socket` for a connection on the server's machine.
     let address: Address
+    /// The method for pg_hba.conf. The version is not known before the login, but by the server's words. Up to 13 a
+    /// password may be stored in both ways, and `md5` accepts both; from 14 on they are SCRAM's, unless they are older.
+    let method: String
 
     enum Address: Equatable {
         case socket
@@ -24,16 +27,23 @@ struct LoginHint: Equatable {
         let quoted = text.quotedParts
         self.user = (user ?? quoted.dropFirst().first).flatMap { Self.isName($0) ? $0 : nil }
         address = quoted.first.map(Self.address) ?? .unknown
+        method = KnownText.hostRulesFrom14.stands(in: text) ? "scram-sha-256" : "md5"
     }
 
     /// The line to add to pg_hba.conf.
     var line: String {
         let user = user.flatMap(Self.hbaWord) ?? "USER"
         return switch address {
-        case .socket: "local  replication  \(user)  scram-sha-256"
-        case .network(let address, let bits): "host  replication  \(user)  \(address)/\(bits)  scram-sha-256"
-        case .unknown: "host  replication  \(user)  ADDRESS  scram-sha-256"
+        case .socket: "local  replication  \(user)  \(method)"
+        case .network(let address, let bits): "host  replication  \(user)  \(address)/\(bits)  \(method)"
+        case .unknown: "host  replication  \(user)  ADDRESS  \(method)"
         }
+    }
+
+    /// What to do about a password that another method needs; empty if there is none.
+    var oldPassword: String {
+        method == "md5"
+            ? "" : " If the password of the role was set with password_encryption = md5, set it again, or write md5."
     }
 
     /// A warning if the address that the server names is not our own; empty if there is nothing to warn about. A

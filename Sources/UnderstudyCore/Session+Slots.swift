@@ -1,5 +1,16 @@
 package import UnderstudyConnection
-import UnderstudyProtocol
+package import UnderstudyProtocol
+
+extension ServerVersion {
+    /// Refuses what a server before 9.4 cannot do, and answers with a syntax error.
+    package func requireSlots() throws(UnderstudyError) {
+        guard hasSlots else {
+            throw UnderstudyError(
+                .slot, "server version \(self) has no replication slots",
+                hint: "Leave the slot out, and set wal_keep_segments on the primary high enough instead.")
+        }
+    }
+}
 
 extension Session {
     /// Creates a physical slot; an error names it.

@@ -15,9 +15,12 @@ package enum SlotInUse {
 
 /// SQL statements about slots, ready to be pasted.
 package enum SlotSQL {
-    /// A slot that holds WAL from its creation on.
-    package static func create(_ name: String) -> String {
-        "SELECT pg_create_physical_replication_slot(\(SQLText.literal(name)), true);"
+    /// A slot that holds WAL from its creation on; before 9.6 from its first use.
+    ///
+    /// - Parameter version: Of the server; nil for one that is not known.
+    package static func create(_ name: String, on version: ServerVersion?) -> String {
+        let reserves = version.map(\.reservesWALOnSlotCreation) ?? true
+        return "SELECT pg_create_physical_replication_slot(\(SQLText.literal(name))\(reserves ? ", true" : ""));"
     }
 
     package static func drop(_ name: String) -> String {

@@ -1,3 +1,4 @@
+import UnderstudyConfiguration
 package import UnderstudyConnection
 package import UnderstudyPlatform
 package import UnderstudyProtocol
@@ -166,7 +167,7 @@ extension UnderstudyError {
             let login = LoginHint(text, user: error.user)
             hint =
                 "Add the line \"\(login.line)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
-                + login.doubt(error.ownAddress)
+                + login.oldPassword + login.doubt(error.ownAddress)
         case "28000" where !KnownText.missingRole.stands(in: text):
             hint =
                 "The line of pg_hba.conf on the primary that matches this connection asks for a proof that was not given: connect in another way, as another user, or change its method."
@@ -196,6 +197,7 @@ extension UnderstudyError {
     private init(server error: ConnectionError, of command: Code, slot: String?) {
         var code = command
         var hint: Remedy?
+        let version = error.serverVersion
         switch error.sqlState {
         case "42710":
             code = .slot
@@ -204,7 +206,7 @@ extension UnderstudyError {
             code = .slot
             let slot = slot ?? Self.slotName(in: error)
             hint =
-                "Let it be made with \(.createSlot(slot)), or make it on the primary: \(SlotSQL.create(slot ?? "NAME"))"
+                "Let it be made with \(.createSlot(slot)), or make it on the primary: \(SlotSQL.create(slot ?? "NAME", on: version))"
         case "55006":
             code = .slot
             hint = "Choose another slot, or stop the client that uses this one (pg_replication_slots, active_pid)."
@@ -214,9 +216,9 @@ extension UnderstudyError {
         case "53300":
             hint = "Raise max_wal_senders on the primary (restart needed)."
         case "58P01":
-            hint = "Use a replication slot, or raise wal_keep_size (wal_keep_segments before 13) on the primary."
+            hint = "\(Self.keepWAL(version)) on the primary."
         case "55000" where KnownText.walLevel.stands(in: error.message):
-            hint = "Set wal_level = replica (hot_standby before 9.6) on the primary and restart it."
+            hint = "Set wal_level = \(Self.walLevel(version)) on the primary and restart it."
         case "XX001":
             code = .damagedPages
         case "42601", "0A000":
@@ -235,6 +237,17 @@ extension UnderstudyError {
         default: break
         }
         self.init(code, error.message, remedy: hint, sqlState: error.sqlState)
+    }
+
+    private static func walLevel(_ version: ServerVersion?) -> String {
+        guard let version else { return "replica (hot_standby before 9.6)" }
+        return ConfigurationFacts(serverVersion: version.number).standbyWALLevel
+    }
+
+    private static func keepWAL(_ version: ServerVersion?) -> String {
+        guard let version else { return "Use a replication slot, or raise wal_keep_size (wal_keep_segments before 13)" }
+        let setting = ConfigurationFacts(serverVersion: version.number).walKeepSetting
+        return version.hasSlots ? "Use a replication slot, or raise \(setting)" : "Raise \(setting)"
     }
 
     /// The slot that the server's message quotes; nil if that cannot be a slot's name.

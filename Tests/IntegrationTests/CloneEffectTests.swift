@@ -66,6 +66,20 @@ import UnderstudyTestSupport
         try primary.waitForReplay(on: standby)
     }
 
+    @Test(arguments: PostgresInstallation.outermost)
+    func `a clone by an ordinary role leaves no error in the primary's log`(
+        installation: PostgresInstallation
+    ) throws {
+        let primary = try Cluster(installation)
+        try primary.sql("CREATE ROLE r LOGIN REPLICATION")
+        let target = TestDirectory.freshPath("standby")
+        let result = try UnderstudyProgram.run(
+            Command.clone.arguments(primary.connectionString(user: "r"), target) + ["-v"])
+        #expect(result.status == 0, "\(result)")
+        #expect(result.errorOutput.contains("GRANT pg_read_all_settings gives that right"), "\(result)")
+        #expect(!primary.logText.contains("ERROR:") && !primary.logText.contains("FATAL:"), "\(primary.logText)")
+    }
+
     @Test func `what is started is the copy, whatever data directory came along`() throws {
         let primary = try Cluster(.newest), other = try Cluster(.newest)
         try other.stop()

@@ -9,9 +9,9 @@ enum Seed {
 
     static func generator() -> Generator { Generator(state: value) }
 
-    static func rounds(short: Int, thorough: Int) -> Int {
-        ProcessInfo.processInfo.environment["UNDERSTUDY_TEST_THOROUGH"] == nil ? short : thorough
-    }
+    static let isThorough = ProcessInfo.processInfo.environment["UNDERSTUDY_TEST_THOROUGH"] != nil
+
+    static func rounds(short: Int, thorough: Int) -> Int { isThorough ? thorough : short }
 
     /// SplitMix64.
     struct Generator: RandomNumberGenerator {

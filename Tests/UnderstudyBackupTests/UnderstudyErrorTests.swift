@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 import UnderstudyPlatform
+import UnderstudyProtocol
 import UnderstudyStreaming
 
 @testable import UnderstudyBackup
@@ -33,6 +34,18 @@ struct BackupErrorTests {
             state: "28000",
             message: #"no pg_hba.conf entry for replication connection from host "[local]", user "r", no encryption"#,
             code: .authentication, hint: #"Add the line "local  replication  r  scram-sha-256" to pg_hba.conf"#),
+        Login(
+            state: "28000",
+            message: #"no pg_hba.conf entry for replication connection from host "10.0.0.2", user "r", SSL encryption"#,
+            code: .authentication,
+            hint:
+                "SELECT pg_reload_conf(); If the password of the role was set with password_encryption = md5, set it again, or write md5."
+        ),
+        // Before 14 both kinds of passwords are common, and before 10 the whole file would be refused.
+        Login(
+            state: "28000",
+            message: #"no pg_hba.conf entry for replication connection from host "10.0.0.2", user "r", SSL off"#,
+            code: .authentication, hint: #"Add the line "host  replication  r  10.0.0.2/32  md5" to pg_hba.conf"#),
         Login(
             state: "28000", message: #"role "r" does not exist"#, code: .authentication,
             hint: "CREATE ROLE r WITH REPLICATION LOGIN"),
@@ -67,6 +80,25 @@ struct BackupErrorTests {
         #expect(error.message == "connection to server failed: FATAL:  \(login.message)")
     }
 
+    @Test(
+        "what to write depends on the server's version",
+        arguments: [
+            (90_400, "55000", "wal_level too low", "Set wal_level = hot_standby on the primary and restart it."),
+            (90_600, "55000", "wal_level too low", "Set wal_level = replica on the primary and restart it."),
+            (90_300, "58P01", "removed", "Raise wal_keep_segments on the primary."),
+            (120_000, "58P01", "removed", "Use a replication slot, or raise wal_keep_segments on the primary."),
+            (130_000, "58P01", "removed", "Use a replication slot, or raise wal_keep_size on the primary."),
+            (90_500, "42704", "no slot \"s\"", "SELECT pg_create_physical_replication_slot('s');"),
+            (90_600, "42704", "no slot \"s\"", "SELECT pg_create_physical_replication_slot('s', true);"),
+        ])
+    func versions(_ version: Int, _ state: String, _ message: String, _ hint: String) {
+        var error = ConnectionError(
+            .server, message, server: ServerMessage(severity: "ERROR", sqlState: state, message: message))
+        error.serverVersion = ServerVersion(number: version)
+        let said = UnderstudyError(error, of: .slot).hint
+        #expect(said?.hasSuffix(hint) == true, "\(said ?? "")")
+    }
+
     struct Paste: Sendable {
         var host: String
         var user: String?
@@ -77,29 +109,29 @@ struct BackupErrorTests {
 
     static let pastes = [
         // A server's word for the address, or for the user where nothing else tells it, is not taken for more than it is.
-        Paste(host: "0.0.0.0/0 trust #", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
-        Paste(host: "10.0.0.2\n#", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
-        Paste(host: "10.0.0.2 ", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
-        Paste(host: "010.0.0.2", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
-        Paste(host: "::/0 trust #::", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
-        Paste(host: "[local]x", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
-        Paste(host: "", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
-        Paste(host: "fe80::1%eth0", user: "r", line: "host  replication  r  fe80::1/128  scram-sha-256"),
-        Paste(host: "10.0.0.2%1", user: "r", line: "host  replication  r  ADDRESS  scram-sha-256"),
-        Paste(host: "10.0.0.2", user: nil, line: "host  replication  told  \(address)  scram-sha-256"),
+        Paste(host: "0.0.0.0/0 trust #", user: "r", line: "host  replication  r  ADDRESS  md5"),
+        Paste(host: "10.0.0.2\n#", user: "r", line: "host  replication  r  ADDRESS  md5"),
+        Paste(host: "10.0.0.2 ", user: "r", line: "host  replication  r  ADDRESS  md5"),
+        Paste(host: "010.0.0.2", user: "r", line: "host  replication  r  ADDRESS  md5"),
+        Paste(host: "::/0 trust #::", user: "r", line: "host  replication  r  ADDRESS  md5"),
+        Paste(host: "[local]x", user: "r", line: "host  replication  r  ADDRESS  md5"),
+        Paste(host: "", user: "r", line: "host  replication  r  ADDRESS  md5"),
+        Paste(host: "fe80::1%eth0", user: "r", line: "host  replication  r  fe80::1/128  md5"),
+        Paste(host: "10.0.0.2%1", user: "r", line: "host  replication  r  ADDRESS  md5"),
+        Paste(host: "10.0.0.2", user: nil, line: "host  replication  told  \(address)  md5"),
         // Whom we asked for counts, whatever the server says.
-        Paste(host: "10.0.0.2", user: "all", line: "host  replication  \"all\"  \(address)  scram-sha-256"),
-        Paste(host: "10.0.0.2", user: "a b", line: "host  replication  \"a b\"  \(address)  scram-sha-256"),
-        Paste(host: "10.0.0.2", user: "+r", line: "host  replication  \"+r\"  \(address)  scram-sha-256"),
-        Paste(host: "10.0.0.2", user: "a\"b#", line: "host  replication  \"a\"\"b#\"  \(address)  scram-sha-256"),
-        Paste(host: "10.0.0.2", user: "é", line: "host  replication  \"é\"  \(address)  scram-sha-256"),
-        Paste(host: "10.0.0.2", user: "/^.*$", line: "host  replication  USER  \(address)  scram-sha-256"),
-        Paste(host: "10.0.0.2", user: "a\nb", line: "host  replication  USER  \(address)  scram-sha-256"),
-        Paste(host: "10.0.0.2", user: "a\u{202E}b", line: "host  replication  USER  \(address)  scram-sha-256"),
-        Paste(host: "10.0.0.2", user: "", line: "host  replication  USER  \(address)  scram-sha-256"),
+        Paste(host: "10.0.0.2", user: "all", line: "host  replication  \"all\"  \(address)  md5"),
+        Paste(host: "10.0.0.2", user: "a b", line: "host  replication  \"a b\"  \(address)  md5"),
+        Paste(host: "10.0.0.2", user: "+r", line: "host  replication  \"+r\"  \(address)  md5"),
+        Paste(host: "10.0.0.2", user: "a\"b#", line: "host  replication  \"a\"\"b#\"  \(address)  md5"),
+        Paste(host: "10.0.0.2", user: "é", line: "host  replication  \"é\"  \(address)  md5"),
+        Paste(host: "10.0.0.2", user: "/^.*$", line: "host  replication  USER  \(address)  md5"),
+        Paste(host: "10.0.0.2", user: "a\nb", line: "host  replication  USER  \(address)  md5"),
+        Paste(host: "10.0.0.2", user: "a\u{202E}b", line: "host  replication  USER  \(address)  md5"),
+        Paste(host: "10.0.0.2", user: "", line: "host  replication  USER  \(address)  md5"),
         Paste(
             host: "10.0.0.2", user: String(repeating: "x", count: 64),
-            line: "host  replication  USER  \(address)  scram-sha-256"),
+            line: "host  replication  USER  \(address)  md5"),
     ]
 
     @Test("the line of pg_hba.conf holds nothing but what it says", arguments: pastes)

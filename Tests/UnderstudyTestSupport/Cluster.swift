@@ -130,10 +130,11 @@ extension Cluster {
         try start()
     }
 
+    package var logText: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "(none)" }
+
     /// The end of the server's log.
     package var logTail: String {
-        let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? "(none)"
-        return text.split(separator: "\n").suffix(30).joined(separator: "\n")
+        logText.split(separator: "\n").suffix(30).joined(separator: "\n")
     }
 }
 

@@ -42,14 +42,14 @@ struct BackupSlot {
             announcement = "created temporary replication slot \"\(name)\""
             streamed = name
         case .existing(let name):
-            try Self.requireSlots(version)
+            try version.requireSlots()
             // An unusable slot is refused here, not during the copy.
             let position = try Self.probe(name, session, identity, segmentSize) ?? holds
             permanent = name
             streamed = name
             if position == nil { try reserve(name, session, identity, segmentSize, mayMove: mayMove, logger) }
         case .create(let name), .createIfMissing(let name):
-            try Self.requireSlots(version)
+            try version.requireSlots()
             permanent = name
             streamed = name
             do throws(UnderstudyError) {
@@ -111,14 +111,6 @@ struct BackupSlot {
             "replication slot \"\(name)\" held no WAL, because it was never used or was lost; it does from now on")
         _ = try Self.probe(
             name, session, identity, segmentSize, reserving: identity.position.segmentStart(segmentSize))
-    }
-
-    private static func requireSlots(_ version: ServerVersion) throws(UnderstudyError) {
-        guard version.hasSlots else {
-            throw UnderstudyError(
-                .slot, "server version \(version) has no replication slots",
-                hint: "Leave the slot out, and set wal_keep_segments on the primary high enough instead.")
-        }
     }
 
     /// Streams briefly from a slot: the server checks that it is physical, inactive, and its WAL still there.

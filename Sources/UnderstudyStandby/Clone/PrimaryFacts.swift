@@ -1,5 +1,6 @@
 import Logging
 import UnderstudyBackup
+import UnderstudyConfiguration
 import UnderstudyConnection
 import UnderstudyCore
 import UnderstudyPlatform
@@ -29,15 +30,37 @@ struct PrimaryFacts: Sendable {
             return
         }
         if let slot, version.hasSlots { try Self.checkSlot(slot, session, version) }
-        configurationIsInside = Self.askConfiguration(session, logger)
+        let settings = Self.ask(["wal_level", "config_file", "data_directory"], session)
+        if let level = settings["wal_level"] { try Self.checkWALLevel(level, version) }
+        configurationIsInside = Self.isInside(
+            settings["config_file"], settings["data_directory"], version, logger)
     }
 
-    private static func askConfiguration(_ session: Session, _ logger: Logger) -> Bool? {
-        let question = "SELECT current_setting('config_file'), current_setting('data_directory')"
-        guard let row = try? session.runForRows(question).rows.first, row.count == 2, let file = row[0],
-            let directory = row[1]
-        else {
-            logger.info("the role may not read where the primary has its configuration (pg_read_all_settings)")
+    /// The settings by name that the role may read. pg_settings leaves the others out, where current_setting would be an
+    /// error in the log of the primary.
+    private static func ask(_ names: [String], _ session: Session) -> [String: String] {
+        let list = names.map { SQLText.literal($0) }.joined(separator: ", ")
+        let question = "SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN (\(list))"
+        guard let rows = try? session.runForRows(question).rows else { return [:] }
+        var settings: [String: String] = [:]
+        for row in rows where row.count == 2 {
+            if let name = row[0], let setting = row[1] { settings[name] = setting }
+        }
+        return settings
+    }
+
+    /// Before 10 a replication connection does not tell this.
+    private static func checkWALLevel(_ text: String, _ version: ServerVersion) throws(UnderstudyError) {
+        let findings = Preflight.walLevel(text, serverVersion: version.number)
+        if let finding = findings.first { throw UnderstudyError(finding, .configuration) }
+    }
+
+    private static func isInside(
+        _ file: String?, _ directory: String?, _ version: ServerVersion, _ logger: Logger
+    ) -> Bool? {
+        guard let file, let directory else {
+            let right = version.number < 100_000 ? "a superuser may" : "GRANT pg_read_all_settings gives that right"
+            logger.info("the role may not read where the primary has its configuration (\(right))")
             return nil
         }
         return file.utf8.starts(with: "\(directory)/".utf8)

@@ -121,7 +121,7 @@ extension InvalidatedSlot {
         _ oldest: () -> WALPosition?
     ) -> UnderstudyError {
         var failure = UnderstudyError(.slotInvalidated, message(invalidation, name))
-        let anew = "\(SlotSQL.drop(name)) \(SlotSQL.create(name))"
+        let anew = "\(SlotSQL.drop(name)) \(SlotSQL.create(name, on: nil))"
         guard let held else {
             failure.detail = "It holds no WAL any more. The archive is empty, so nothing is missing from it."
             failure.remedy =

@@ -35,11 +35,7 @@ struct ArchiverSlot {
         // It is created once; later connections find it.
         let slot = slot == .create(name) && tracker.hasCreated ? .existing(name) : slot
         let isWanted = slot == .create(name) || slot == .createIfMissing(name)
-        guard server.version.hasSlots else {
-            throw UnderstudyError(
-                .options, "server version \(server.version) has no replication slots",
-                hint: "Leave the slot out, and set wal_keep_segments on the primary high enough instead.")
-        }
+        try server.version.requireSlots()
         try session.checkSlotName(name)
         let reading = try tracker.read(
             name, session, server, parameters.pinned(to: session), state.interrupt, access: state.access)
@@ -64,7 +60,8 @@ struct ArchiverSlot {
             guard recreates else {
                 throw UnderstudyError(
                     .slot, "replication slot \"\(name)\" does not exist",
-                    remedy: "Make it with \(.createSlot(name)), or on the server: \(SlotSQL.create(name))",
+                    remedy:
+                        "Make it with \(.createSlot(name)), or on the server: \(SlotSQL.create(name, on: server.version))",
                     sqlState: "42704")
             }
             isMissing = true

@@ -63,7 +63,7 @@ struct SlotTracker {
             "Let the role connect to a database, too (pg_hba.conf), or look on the server: SELECT wal_status FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name));"
         if leavesIt {
             text += ": it is left as it is"
-            hint = hint + " Where that says lost, make it anew: \(SlotSQL.drop(name)) \(SlotSQL.create(name))"
+            hint = hint + " Where that says lost, make it anew: \(SlotSQL.drop(name)) \(SlotSQL.create(name, on: nil))"
         } else if isEmpty {
             hint = hint + " With \(.recreateSlot(name)) it is made anew in either case."
         }

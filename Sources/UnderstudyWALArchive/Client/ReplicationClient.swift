@@ -93,6 +93,7 @@ public struct ReplicationClient: Sendable {
     ) async throws(UnderstudyError) {
         let logger = logger
         try await perform { session throws(UnderstudyError) in
+            try session.serverVersion.requireSlots()
             try session.checkSlotName(name)
             logger.info("creating replication slot \"\(name)\"")
             do throws(UnderstudyError) {
@@ -107,6 +108,7 @@ public struct ReplicationClient: Sendable {
     public func dropSlot(_ name: String) async throws(UnderstudyError) {
         let logger = logger
         try await perform { session throws(UnderstudyError) in
+            try session.serverVersion.requireSlots()
             try session.checkSlotName(name)
             logger.info("dropping replication slot \"\(name)\"")
             try session.removeSlot(name)

@@ -11,14 +11,17 @@ import UnderstudyTestSupport
 
         var testDescription: String { "server \(server.major), tool \(tool.major)" }
 
-        /// What is between 14 and 18 was compared by hand.
-        static let all = [(14, 14), (14, 18), (18, 18)].compactMap { server, tool -> Pair? in
+        /// The oldest and the newest server with the newest tool; thorough: what is between them, and the oldest tool.
+        static let all = numbers.compactMap { server, tool -> Pair? in
             let installed = PostgresInstallation.all
             guard let server = installed.first(where: { $0.major == server }),
                 let tool = installed.first(where: { $0.major == tool })
             else { return nil }
             return Pair(server: server, tool: tool)
         }
+
+        private static let numbers =
+            Seed.isThorough ? [(14, 14), (14, 18), (15, 18), (16, 18), (17, 18), (18, 18)] : [(14, 18), (18, 18)]
     }
 
     private struct Bench {
