@@ -33,6 +33,7 @@ extension Session {
         do throws(ConnectionError) { try dropSlot(name) } catch {
             var failure = UnderstudyError(error, of: .slot, slot: name)
             failure.message = "could not drop replication slot \"\(name)\": \(failure.message)"
+            failure.command = ReplicationCommand.dropSlot(name)
             if error.sqlState == "55006" { failure.hint = SlotInUse.hint(name, serverVersion) }
             if error.sqlState == "42704" {
                 failure.hint = "The server lists its slots: SELECT slot_name, slot_type FROM pg_replication_slots;"

@@ -104,6 +104,15 @@ struct DiskTests {
         try cluster.expectReleased()
     }
 
+    @Test(arguments: ["gzip", "server-zstd"])
+    func `a disk too small for the data is large enough for it compressed`(method: String) throws {
+        let (cluster, _) = try Self.largeCluster()
+        let disk = try MountedFileSystem(.small(bytes: 40 << 20))
+        let result = try basebackup(
+            cluster, to: "\(disk.path)/archives", ["-F", "t", "-Z", method, "-X", "none", "-c", "fast"])
+        #expect(result.status == 0, "\(result)")
+    }
+
     @Test(arguments: [(Command.clone, []), (.basebackup, []), (.basebackup, ["--no-estimate-size"])])
     func `a disk too small for the data fails the run and is left empty`(
         command: Command, arguments: [String]

@@ -169,6 +169,30 @@ import UnderstudyTestSupport
         try primary.expectReleased()
     }
 
+    @Test func `through the link the end of the backup's session has the stock tool's words`() throws {
+        let primary = try Cluster(.newest)
+        let link = "\(try TestDirectory.make("links", mode: 0o755))/pg_basebackup"
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: UnderstudyProgram.path)
+        let said = try [link, PostgresInstallation.newest.program("pg_basebackup")].map { tool in
+            let parent = try TestDirectory.make("parent")
+            let program = try Program(
+                tool,
+                [
+                    "-d", primary.connectionString(), "-D", "\(parent)/target", "-F", "t", "-r", "32", "-X", "none",
+                    "-c", "fast",
+                ],
+                environment: UnderstudyProgram.environment)
+            try primary.waitUntilCopying(program)
+            try primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_progress_basebackup")
+            let result = program.wait()
+            #expect(result.status == 1, "\(result)")
+            return result.errorOutput.replacing(parent, with: "").split(separator: "\n").filter {
+                !$0.contains(": hint: ")
+            }
+        }
+        #expect(said[0] == said[1])
+    }
+
     @Test(arguments: PostgresInstallation.all, Command.allCases)
     func `the end of the WAL stream's session on the server leaves nothing`(
         installation: PostgresInstallation, command: Command

@@ -49,6 +49,28 @@ import UnderstudyTestSupport
         #expect(message(ours) == message(stock))
     }
 
+    @Test func `what the server or libpq refuses is said in the stock tool's words`() throws {
+        let cluster = try Cluster(.newest)
+        try cluster.makeSlot("there")
+        let lines = [
+            ["-D", cluster.directory, "-d", "foo=bar"],
+            ["--create-slot", "-S", "there", "--if-not-exists", "-v"],
+        ]
+        let environment = UnderstudyProgram.environment.merging([
+            "PGHOST": cluster.socketDirectory, "PGPORT": "\(cluster.port)", "PGUSER": "postgres",
+        ]) { $1 }
+        for line in lines {
+            let ours = try Program.run(try link("pg_receivewal"), line, environment: environment)
+            let stock = try Program.run(
+                try PostgresInstallation.newest.program("pg_receivewal"), line, environment: environment)
+            #expect(ours.status == stock.status, "\(line): \(ours)\n\(stock)")
+            func said(_ result: ProgramResult) -> [Substring] {
+                result.errorOutput.split(separator: "\n").filter { !$0.contains(": hint: ") }
+            }
+            #expect(said(ours) == said(stock), "\(line)")
+        }
+    }
+
     @Test(arguments: pairs(PostgresInstallation.all, names))
     func `a link receives WAL with the stock tool's lines and exit status`(
         installation: PostgresInstallation, name: String

@@ -12,7 +12,7 @@ struct WriterFailureTests {
         #expect(error?.code == .noSpace)
         #expect(error?.message.hasSuffix(": No space left on device") == true)
         #expect(error?.message.contains("\"\(unpacking.path)/") == true)
-        #expect(error?.hint == "Free space on the file system, or choose a target on another one.")
+        #expect(error?.hint == "Free space on the file system, or choose a place on another one.")
         #expect(unpacking.failures.isRaised)
         // Every later step says the same.
         #expect(throws: UnderstudyError.self) { try unpacking.drain() }

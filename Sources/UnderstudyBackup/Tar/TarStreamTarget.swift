@@ -81,7 +81,7 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
             made = Made(
                 stream: stream, archive: try ArchiveWriter(into: stream, coding: options.compression.here),
                 server: plan.server, now: Int64(time(nil)))
-            if hasManifest { manifest = try GrowingFile(namelessIn: spoolDirectory) }
+            if hasManifest { manifest = try GrowingFile(namelessIn: spoolDirectory, holding: "the spooled manifest") }
         } catch { throw UnderstudyError(error) }
     }
 
@@ -104,7 +104,7 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
 
     package func makeWALDestination() throws(UnderstudyError) -> any WALDestination {
         do throws(FileIOError) {
-            let file = try GrowingFile(namelessIn: spoolDirectory)
+            let file = try GrowingFile(namelessIn: spoolDirectory, holding: "the spooled WAL")
             let wal = TarWALDestination(
                 PlainTarWAL(file, syncs: false), prefix: "\(prepared.server.version.walDirectoryName)/",
                 fileMode: prepared.server.fileMode, now: prepared.now)

@@ -70,7 +70,10 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
             interrupt: interrupt)
         made = Made(directories: directories, server: server, archives: plan.archives, now: Int64(time(nil)))
         let root = directories.root(directories.data, prefix: nil)
-        try SpaceCheck.check(plan.archives.map { PlacedArchive(announced: $0, root: root) })
+        // How small they become compressed shows only at the end.
+        if options.compression == .none {
+            try SpaceCheck.check(plan.archives.map { PlacedArchive(announced: $0, root: root) })
+        }
         // WAL is acknowledged from here on, so a crash must not lose the names that lead to it.
         if options.sync, options.wal == .stream { try directories.syncNames() }
     }

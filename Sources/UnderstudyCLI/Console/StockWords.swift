@@ -2,7 +2,7 @@ import Glibc
 import Understudy
 import UnderstudyPlatform
 
-/// What pg_basebackup says when a backup fails, where this program says it in another way: callers look for its words.
+/// What pg_basebackup says when a backup fails, and pg_receivewal, where this program says it in another way: callers look for its words.
 ///
 /// Our hint stays, on a line of its own behind.
 struct StockWords {
@@ -28,7 +28,7 @@ struct StockWords {
         var error = error
         // In a process of its own, there.
         let isOfWAL = error.isOfWALStream || error.command == "START_REPLICATION"
-        error.message = shortened(Self.message(error))
+        error.message = shortened(Self.message(error, in: phase))
         console.error(error, following: isOfWAL ? "background process terminated unexpectedly" : nil)
         tellRemoval(error, in: phase, to: console)
     }
@@ -38,22 +38,40 @@ struct StockWords {
     private static let badString = "invalid connection string: "
     private static let notADirectory = " is not a directory"
 
-    private static func message(_ error: UnderstudyError) -> String {
+    private static func message(_ error: UnderstudyError, in phase: BackupProgress.Phase?) -> String {
         let message = error.message
         if let answer = error.serverText {
             if error.isOfWALStream { return "unexpected termination of replication stream: \(answer)" }
-            if let command = error.command {
-                // The stock tool's blanks.
-                let text = command.replacing(" (RESERVE_WAL)", with: " ( RESERVE_WAL)")
-                    .replacing(" PHYSICAL RESERVE_WAL", with: " PHYSICAL  RESERVE_WAL")
-                return "could not send replication command \"\(text)\": \(answer)"
+            if let refusal = refusal(error) { return refusal }
+            if let phase, [.copying, .verifying].contains(phase), error.code != .damagedPages {
+                return "backup failed: \(answer)"
             }
         }
-        if message.hasPrefix(badString) { return String(message.dropFirst(badString.count)) }
+        if let flaw = connectionString(message) { return flaw }
         if message.hasSuffix(notADirectory) {
             return "could not access directory \(message.dropLast(notADirectory.count)): Not a directory"
         }
         return message.hasPrefix("WAL directory \"") ? String(message.dropFirst("WAL ".count)) : message
+    }
+
+    /// The same for what pg_receivewal says.
+    static func ofReceiver(_ error: UnderstudyError) -> UnderstudyError {
+        var error = error
+        error.message = refusal(error) ?? connectionString(error.message) ?? error.message
+        return error
+    }
+
+    /// A command that the server refused.
+    private static func refusal(_ error: UnderstudyError) -> String? {
+        guard let answer = error.serverText, let command = error.command else { return nil }
+        // The stock tool's blanks.
+        let text = command.replacing(" (RESERVE_WAL)", with: " ( RESERVE_WAL)")
+            .replacing(" PHYSICAL RESERVE_WAL", with: " PHYSICAL  RESERVE_WAL")
+        return "could not send replication command \"\(text)\": \(answer)"
+    }
+
+    private static func connectionString(_ message: String) -> String? {
+        message.hasPrefix(badString) ? String(message.dropFirst(badString.count)) : nil
     }
 
     /// Names the directory as it was given.

@@ -5,8 +5,8 @@ extension FileIOError {
     package var remedy: String? {
         switch number {
         case ENOSPC where lacksInodes:
-            "The file system has bytes left, but no inode for a further file (df -i): remove files, or choose a target on another one."
-        case ENOSPC: "Free space on the file system, or choose a target on another one."
+            "The file system has bytes left, but no inode for a further file (df -i): remove files, or choose a place on another one."
+        case ENOSPC: "Free space on the file system, or choose a place on another one."
         case EDQUOT: "The quota of the user that runs this is used up: have it raised, or choose another target."
         case EROFS:
             "The file system is mounted read-only, perhaps since an error: the kernel's log (dmesg) says so. Choose another target."

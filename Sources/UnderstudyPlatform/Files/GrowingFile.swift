@@ -19,8 +19,8 @@ package final class GrowingFile: @unchecked Sendable {
     }
 
     /// A file without a name.
-    package init(namelessIn directory: String) throws(FileIOError) {
-        path = directory
+    package init(namelessIn directory: String, holding content: String) throws(FileIOError) {
+        path = "\(directory)/(\(content))"
         let raw = unsafe understudy_openat(AT_FDCWD, directory, understudy_O_TMPFILE | O_RDWR | O_CLOEXEC, 0o600)
         if raw >= 0 {
             descriptor = FileDescriptor(owning: raw)

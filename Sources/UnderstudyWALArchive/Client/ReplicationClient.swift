@@ -99,7 +99,7 @@ public struct ReplicationClient: Sendable {
             do throws(UnderstudyError) {
                 try session.makeSlot(name, temporary: false, reserveWAL: reserveWAL)
             } catch  where ifNotExists && error.sqlState == "42710" {
-                logger.info("replication slot \"\(name)\" exists already")
+                logger.info("replication slot \"\(name)\" exists already", metadata: .own)
             }
         }
     }

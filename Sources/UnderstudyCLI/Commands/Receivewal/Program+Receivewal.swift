@@ -24,7 +24,7 @@ extension Program {
             }
             return ExitStatus.success
         } catch {
-            console.error(error)
+            console.error(personality == .understudy ? error : StockWords.ofReceiver(error))
             return ExitStatus.of(error.code)
         }
     }
