@@ -159,7 +159,10 @@ import UnderstudyTestSupport
         // And one that is gone is made: a run may have been killed in between.
         try cluster.sql("SELECT pg_drop_replication_slot('archive')")
         let program = try archive.receive(from: cluster, ["-S", "archive", "--recreate-slot"])
-        try cluster.waitForStream(program)
+        // A stream without the slot comes first: it compares the end of the archive.
+        try eventually("the slot in use: \(program.errorOutput)") {
+            try cluster.holds("SELECT count(*) = 1 FROM pg_replication_slots WHERE slot_name = 'archive' AND active")
+        }
         let result = program.stop()
         #expect(result.status == 0, "\(result)")
         let row = try cluster.sql("SELECT * FROM pg_replication_slots WHERE slot_name = 'archive'")
