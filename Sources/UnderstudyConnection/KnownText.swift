@@ -56,8 +56,8 @@ package struct KnownText: Sendable, Equatable {
     /// 28000: no line of pg_hba.conf lets the login in. The file's name stands in every language.
     /// Source: ClientAuthentication, auth.c.
     package static let hostRules = KnownText("pg_hba.conf")
-    /// 28000, from 14 on: the end of that message, where older servers write `SSL on` or `SSL off`. They matter where it
-    /// is about the method for a password. Source: ClientAuthentication, auth.c.
+    /// 28000, from 14 on: the end of that message. Older servers write `SSL on` or `SSL off`, and a hint offers them
+    /// another method. Source: ClientAuthentication, auth.c.
     package static let hostRulesFrom14 = KnownText("no encryption", "SSL encryption", "GSS encryption", at: .end)
     /// 28000: there is no such role. Source: InitializeSessionUserId, miscinit.c.
     package static let missingRole = KnownText("does not exist")

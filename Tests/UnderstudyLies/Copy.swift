@@ -62,15 +62,12 @@ struct Copy: Sendable {
                 if (entries[name] ?? other.entries[name])?.isDirectory == true { return nil }
                 return "\(name) \(entries[name] == nil ? "is more" : "is missing")"
             }
-            // Where the settings of the copy cannot be read, more of them are set again.
-            if name == "data/postgresql.auto.conf",
-                other.entries["data/postgresql.conf"].map({ $0.mode & 0o400 == 0 }) == true
-            {
-                return nil
-            }
             if mine.mode & 0o170000 != theirs.mode & 0o170000 || mine.link != theirs.link {
                 return "\(name) is another kind"
             }
+            // Where the settings of the copy cannot be read, more of them are set again: its kind has to be the same.
+            let settings = other.entries["data/postgresql.conf"]
+            if name == "data/postgresql.auto.conf", settings.map({ $0.mode & 0o400 == 0 }) == true { return nil }
             if !lie.contentMayDiffer, contents[name] != other.contents[name] { return "\(name) differs" }
             return nil
         }

@@ -62,6 +62,7 @@ struct SlotTracker {
         var hint: Remedy =
             "Let the role connect to a database, too (pg_hba.conf), or look on the server: SELECT wal_status FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name));"
         if leavesIt {
+            // A server that invalidates slots is 13 or newer.
             text += ": it is left as it is"
             hint = hint + " Where that says lost, make it anew: \(SlotSQL.drop(name)) \(SlotSQL.create(name, on: nil))"
         } else if isEmpty {
