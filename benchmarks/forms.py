@@ -29,7 +29,10 @@ def run(options, primary, commands, home):
     # As the backups ask for it.
     query = "BASE_BACKUP (LABEL 'discard', PROGRESS, CHECKPOINT 'fast', WAIT 0, MANIFEST 'yes', TARGET 'client')"
     results = []
+    unsynced = ["--no-sync"] if options.no_sync else []
     for name, words, is_pipe, goal in forms:
+        if options.forms not in ("", name):
+            continue
         runs = {"discard": [], "pg_basebackup": [], "understudy": []}
         for number in range(options.rounds):
             order = list(runs) if number % 2 == 0 else list(reversed(runs))
@@ -38,7 +41,7 @@ def run(options, primary, commands, home):
                     row = common.measure(discard + [query], home)
                 else:
                     place = "-" if is_pipe else target
-                    command = commands[who] + ["-D", place, "-d", connection, "-X", "none", "-c", "fast"] + words
+                    command = commands[who] + ["-D", place, "-d", connection, "-X", "none", "-c", "fast"] + words + unsynced
                     if is_pipe:
                         command = ["/bin/sh", "-c", 'exec "$@" | cat >/dev/null', "sh"] + command
                     row = common.measure(command, home)

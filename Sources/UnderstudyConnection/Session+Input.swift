@@ -44,8 +44,11 @@ extension Session {
         let isCapped = isEncrypted && shield == nil && (timeout ?? .seconds(2)) > .seconds(1)
         // A message that may be too long is read before anything is sent.
         let sends = hasUnsent && !input.isMeasured
-        let outcome = try waitForSocket(
-            sends ? .inputOrOutput : .input, timeout: isCapped ? .seconds(1) : timeout, wakeUps: wakeUps)
+        let outcome =
+            mayReadAtOnce(wakeUps)
+            ? .ready
+            : try waitForSocket(
+                sends ? .inputOrOutput : .input, timeout: isCapped ? .seconds(1) : timeout, wakeUps: wakeUps)
         switch outcome {
         case .timedOut:
             hasLookedTwice = false
@@ -62,6 +65,13 @@ extension Session {
             }
             return .input
         }
+    }
+
+    /// Whether poll(2) is not needed to know that there is input, and nothing else: a server that sends faster than this
+    /// reads has sent the next piece already.
+    private func mayReadAtOnce(_ wakeUps: [Interrupt]) -> Bool {
+        !hasUnsent && shield == nil && !interrupt.isRaised && !wakeUps.contains { $0.isRaised }
+            && Int(understudy_bytes_waiting(unsafe PQsocket(connection))) >= InputMeasure.piece
     }
 
     var isEncrypted: Bool {
