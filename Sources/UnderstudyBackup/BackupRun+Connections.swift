@@ -14,7 +14,10 @@ extension BackupRun {
             return try Session.connect(
                 parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
                 silenceLimit: silenceLimit ?? options.stallTimeout, notices: logger.passingOn())
-        } catch { throw WALSendersInUse.explain(error, parameters, interrupt, except: session?.backendProcessID) }
+        } catch {
+            throw WALSendersInUse.explain(
+                error, parameters, interrupt, except: session?.backendProcessID, access: queryAccess)
+        }
     }
 
     /// One address may lead to several servers, and WAL of another cluster would corrupt the backup.

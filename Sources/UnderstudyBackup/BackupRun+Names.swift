@@ -37,7 +37,8 @@ extension BackupRun {
         let settings = ConnectionSettings(
             session.settingsForStandby.map { ConnectionSettings.Setting($0.keyword, $0.value) })
         let connection = PrimaryConnInfo(
-            settings, forServer: session.serverVersion.number, usedPassword: session.password != nil,
+            settings, forServer: session.serverVersion.number, password: session.password,
+            readsPassfile: RecoveryFiles.mayRead(settings["passfile"], options.owner),
             dbname: parameters["dbname"], passfile: passfile)
         let length = connection.conninfo.utf8.count
         guard length > NameLimits.longestConnInfo else { return }

@@ -20,6 +20,8 @@ package final class BackupRun: @unchecked Sendable {
     /// Pinned to the server of the first connection, so that later connections reach the same one.
     package private(set) var parameters: ConnectionParameters
     let interrupt: Interrupt
+    /// One for the whole run, so that one refusal is enough.
+    package let queryAccess = QueryAccess()
     /// Raised only if the run is cancelled from outside; the run's own failures raise just `interrupt`.
     package let hurry: Interrupt
     let meter: ProgressMeter
@@ -58,8 +60,8 @@ package final class BackupRun: @unchecked Sendable {
         package var slotWasMade: Bool
         /// The settings in effect on the backup connection: PQconninfo.
         package var settings: [ConnectionParameters.Setting]
-        /// Whether the server asked for a password: PQconnectionUsedPassword.
-        package var usedPassword: Bool
+        /// The password that was used, from any source; nil if the server asked for none.
+        package var password: String?
     }
 
     /// Takes the backup.
@@ -112,7 +114,7 @@ package final class BackupRun: @unchecked Sendable {
         if let wal { try startWAL(wal, server, into: target.makeWALDestination(), at: start.position) }
         let facts = Facts(
             server: server, slotName: slot?.permanent, slotWasMade: slot?.made != nil,
-            settings: session.settingsForStandby, usedPassword: session.password != nil)
+            settings: session.settingsForStandby, password: session.password)
         if target.takesEditsFirst { try addFiles(facts) }
         let verification = makeVerification(server)
         try copy(from: source, to: target, verification)

@@ -28,6 +28,22 @@ package enum ConfigurationLine: Hashable, Sendable {
         return lines
     }
 
+    /// Whether a text can be the name of a setting: an identifier, or two with a dot between them.
+    ///
+    /// Source: ID and QUALIFIED_ID, `guc-file.l`.
+    package static func isName(_ text: String) -> Bool {
+        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        return (1...2).contains(parts.count)
+            && parts.allSatisfy { part in
+                guard let first = part.first, first == UInt8(ascii: "_") || isLetter(first) else { return false }
+                return part.allSatisfy { isLetter($0) || "_$0123456789".utf8.contains($0) }
+            }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    }
+
     private struct Scanner {
         var rest: Substring.UnicodeScalarView
 

@@ -68,7 +68,10 @@ package struct CopiedSettings: Sendable, Equatable {
     /// - Parameters:
     ///   - areOverridden: Whether the recovery targets, the timeline and hot_standby are set again.
     ///   - directory: The copy's path, for a hint.
-    package func findings(serverVersion: Int, areOverridden: Bool, directory: String) -> [Finding] {
+    ///   - replaced: Settings that are set again for the standby.
+    package func findings(
+        serverVersion: Int, areOverridden: Bool, directory: String, replaced: Set<String> = []
+    ) -> [Finding] {
         var findings: [Finding] = []
         func tell(_ name: String, _ effect: String, hint: String? = nil) {
             guard let setting = settings[name] else { return }
@@ -93,7 +96,9 @@ package struct CopiedSettings: Sendable, Equatable {
                     ? "it is off there, and set to on for this standby" : "it is off, so a standby answers no queries")
         }
         for rule in Self.rules where rule.versions.contains(serverVersion) {
-            if let setting = settings[rule.name], rule.counts(setting.value) { tell(rule.name, rule.effect) }
+            if let setting = settings[rule.name], !replaced.contains(rule.name), rule.counts(setting.value) {
+                tell(rule.name, rule.effect)
+            }
         }
         return findings
     }

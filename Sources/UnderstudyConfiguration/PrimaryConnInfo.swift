@@ -15,13 +15,15 @@ package struct PrimaryConnInfo: Hashable, Sendable {
     /// - Parameters:
     ///   - connection: The settings in effect, from libpq's `PQconninfo`, with services and environment resolved. A
     ///     server before 10 supports only one host, so there host and port must be those of the primary that was found.
-    ///   - usedPassword: Whether the server asked for a password. If not, the password file is left out (`PQconninfo`
-    ///     always names one).
+    ///   - password: The password that was used, from any source; nil if the server asked for none. Then the password
+    ///     file is left out, too (`PQconninfo` always names one).
+    ///   - readsPassfile: Whether the standby's user can read the password file of the settings. If not, or if the
+    ///     server's libpq has no such keyword, the password itself is kept.
     ///   - dbname: The database that the user named. Written only for 17 and newer, where it has a meaning.
     ///   - passfile: A password file that holds the password; the password itself is then left out.
     package init(
-        _ connection: ConnectionSettings, forServer serverVersion: Int, usedPassword: Bool = true,
-        dbname: String? = nil,
+        _ connection: ConnectionSettings, forServer serverVersion: Int, password: String? = nil,
+        readsPassfile: Bool = true, dbname: String? = nil,
         passfile: String? = nil
     ) {
         let facts = ConfigurationFacts(serverVersion: serverVersion)
@@ -41,10 +43,11 @@ package struct PrimaryConnInfo: Hashable, Sendable {
             kept["password"] = nil
             dropped.removeAll { $0 == "passfile" }
             if facts.hasPassfileKeyword { kept["passfile"] = passfile } else { environmentPassfile = passfile }
-        } else if kept["password"] != nil || !usedPassword {
+        } else if kept["password"] != nil || password == nil || !readsPassfile || !facts.hasPassfileKeyword {
             // libpq reads a password file only if it needs a password and has none.
             kept["passfile"] = nil
             dropped.removeAll { $0 == "passfile" }
+            if kept["password"] == nil { kept["password"] = password }
         }
         settings = kept
     }

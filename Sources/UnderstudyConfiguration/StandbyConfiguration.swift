@@ -17,7 +17,7 @@
 /// Source: PostgreSQL manual, "Setting Up a Standby Server".
 public struct StandbyConfiguration: Sendable, Equatable {
     /// A setting without a property of its own.
-    public struct Setting: Sendable, Equatable {
+    public struct Setting: Sendable, Hashable, Codable {
         public var name: String
         /// The value without quotes.
         public var value: String
@@ -71,7 +71,10 @@ public struct StandbyConfiguration: Sendable, Equatable {
     public var resetsRecoveryTarget = true
     /// Whether the standby follows its primary to newer timelines, whatever the copied files say.
     public var followsLatestTimeline = true
-    /// More settings for the standby, written after all others.
+    /// How the standby gets WAL that its primary has removed: restore_command, which a shell runs; nil for none.
+    public var restoreCommand: String?
+    /// More settings for the standby, written after all others. Before 12, those that the server reads in recovery.conf
+    /// go there.
     public var settings: [Setting]
 
     public init(
@@ -86,13 +89,23 @@ public struct StandbyConfiguration: Sendable, Equatable {
         self.settings = settings
     }
 
+    /// The settings that servers before 12 accept in recovery.conf, and nowhere else.
+    ///
+    /// Source: recovery.conf.sample of those versions.
+    private static let onlyInRecoveryConf: Set<String> = [
+        "restore_command", "archive_cleanup_command", "recovery_end_command", "recovery_target", "recovery_target_name",
+        "recovery_target_time", "recovery_target_xid", "recovery_target_lsn", "recovery_target_inclusive",
+        "recovery_target_timeline", "recovery_target_action", "pause_at_recovery_target", "standby_mode",
+        "primary_conninfo", "primary_slot_name", "trigger_file", "recovery_min_apply_delay",
+    ]
+
     /// The changes, in the order in which to make them. The file that makes the server a standby comes last, so that a
     /// copy never becomes a standby without a primary.
     public var edits: [FileEdit] {
         let facts = ConfigurationFacts(serverVersion: serverVersion)
         var edits: [FileEdit] = []
         var lines = facts.usesRecoveryConf ? "" : recoveryLines(facts)
-        lines += serverLines
+        lines += serverLines(facts)
         if !lines.isEmpty {
             // The last line of the file may lack its newline.
             let content = "\n" + lines
@@ -127,14 +140,19 @@ public struct StandbyConfiguration: Sendable, Equatable {
             // Reset all of them or none: an empty value overrides another target only together with the others.
             for name in CopiedSettings.recoveryTargets { lines += ConfigurationText.line(name, "") }
         }
+        if let restoreCommand { lines += ConfigurationText.line("restore_command", restoreCommand) }
+        if facts.usesRecoveryConf { lines += settingLines { Self.onlyInRecoveryConf.contains($0) } }
         return lines
     }
 
-    private var serverLines: String {
+    private func settingLines(where belongs: (String) -> Bool) -> String {
+        settings.filter { belongs($0.name.lowercased()) }.map { ConfigurationText.line($0.name, $0.value) }.joined()
+    }
+
+    private func serverLines(_ facts: ConfigurationFacts) -> String {
         var lines = ""
         if hotStandby { lines += ConfigurationText.line("hot_standby", "on") }
         if let port { lines += ConfigurationText.line("port", String(port)) }
-        for setting in settings { lines += ConfigurationText.line(setting.name, setting.value) }
-        return lines
+        return lines + settingLines { !facts.usesRecoveryConf || !Self.onlyInRecoveryConf.contains($0) }
     }
 }

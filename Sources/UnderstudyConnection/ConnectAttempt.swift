@@ -148,6 +148,13 @@ struct ConnectAttempt {
         ConnectionError(.protocolViolation, "server at \"\(host.host)\", port \(host.port) \(what)")
     }
 
+    /// Whether libpq had to take the name of this process's user, and there is none.
+    private var isRoleMissing: Bool {
+        // PQuser is a C string, or NULL.
+        let isNamed = unsafe PQuser(session.connection).map { unsafe $0.pointee != 0 } ?? false
+        return !isNamed && userName(geteuid()) == nil
+    }
+
     private func failure() -> ConnectionError {
         let connection = unsafe session.connection
         let text = unsafe String(cString: PQerrorMessage(connection)).trimmedLines
@@ -157,6 +164,8 @@ struct ConnectAttempt {
             code = .passwordNeeded
         } else if refusal.server != nil {
             code = .refused
+        } else if unsafe PQsocket(connection) < 0 && isRoleMissing {
+            code = .roleMissing
         } else if unsafe PQsocket(connection) < 0 && PQstatus(connection) == CONNECTION_BAD
             && KnownText.invalidParameters.stands(in: text)
         {

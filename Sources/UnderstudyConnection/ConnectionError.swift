@@ -17,6 +17,8 @@ package struct ConnectionError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable {
         /// The connection string or an option in it is wrong.
         case parameters
+        /// No role is named, and the user of this process has no name on this system.
+        case roleMissing
         /// No server could be reached.
         case unreachable
         /// `connect_timeout` passed.

@@ -81,8 +81,11 @@ package struct KnownText: Sendable, Equatable {
 
     /// Source: WalReceiverMain, walreceiver.c.
     package static let startedStreaming = KnownText("started streaming WAL from primary at")
-    /// Source: error_severity, elog.c.
-    package static let failure = KnownText("FATAL:", "ERROR:")
+    /// What a client hears that comes before the server lets anybody in. Source: ProcessStartupPacket, postmaster.c, and
+    /// from 18 on backend_startup.c.
+    package static let notReady = KnownText(
+        "the database system is starting up", "the database system is not yet accepting connections",
+        "the database system is not accepting connections")
     /// Source: recoveryPausesHere, xlogrecovery.c (xlog.c up to 14).
     package static let pausedReplay = KnownText("recovery has paused", "pausing at the end of recovery")
 }

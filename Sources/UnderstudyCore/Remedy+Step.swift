@@ -8,7 +8,7 @@ extension Remedy {
         package enum Value: Hashable, Sendable {
             case stallTimeout, existingSlot, createSlot(String?), recreateSlot(String), startLSN(LSN?)
             case forceClean, forceCleanFor(owner: String), mapTablespace(from: String, to: String?)
-            case binDirectory, wait, configFile, generateConfig
+            case binDirectory, wait, configFile, generateConfig, standbyPort, serverLog, role
         }
 
         package let value: Value
@@ -47,6 +47,12 @@ extension Remedy {
         public static let configFile = Step(value: .configFile)
         /// A minimal configuration: `generateConfig`.
         public static let generateConfig = Step(value: .generateConfig)
+        /// Another port for the standby: `port`.
+        public static let standbyPort = Step(value: .standbyPort)
+        /// Another file for what a started standby says: `log`.
+        public static let serverLog = Step(value: .serverLog)
+        /// The role to log in with: `user` in the connection string.
+        public static let role = Step(value: .role)
     }
 }
 
@@ -66,6 +72,9 @@ extension Remedy.Step: CustomStringConvertible {
         case .wait: "wait"
         case .configFile: "configFile"
         case .generateConfig: "generateConfig"
+        case .standbyPort: "port"
+        case .serverLog: "log"
+        case .role: "user in the connection string"
         }
     }
 }

@@ -79,6 +79,10 @@ extension UnderstudyError {
             self.init(
                 .options, error.message,
                 hint: "Write keyword=value pairs, as in \"host=10.0.0.1 user=r\", or a postgresql:// URI.")
+        case .roleMissing:
+            self.init(
+                .options, error.message,
+                remedy: "No role is named, and the user that runs this has no name here. Name the role: \(.role)")
         case .unreachable where KnownText.untrustedCertificate.stands(in: error.message):
             self.init(
                 .authentication, error.message,

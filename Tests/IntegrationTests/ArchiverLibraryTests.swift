@@ -26,7 +26,7 @@ struct ArchiverLibraryTests {
 
     @Test(
         "sends WAL wherever the program likes, tells how far it is, and ends in order",
-        arguments: PostgresInstallation.all)
+        arguments: PostgresInstallation.outermost)
     func memory(installation: PostgresInstallation) async throws {
         let cluster = try Cluster(installation)
         let memory = MemoryDestination()

@@ -5,7 +5,7 @@ import UnderstudyTestSupport
 /// Servers that cannot be reached, or that do not let us in, or cannot serve a backup.
 @Suite(.disabled(if: isStock)) struct BadServerTests {
     /// Each pair once for every version.
-    static let cases = PostgresInstallation.all.flatMap { installation in
+    static let cases = PostgresInstallation.outermost.flatMap { installation in
         Command.allCases.map { (installation, $0) }
     }
 

@@ -23,7 +23,7 @@ import UnderstudyTestSupport
         Command.basebackup.arguments(cluster.connectionString(), "TARGET") + arguments
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a logical slot is refused`(installation: PostgresInstallation) throws {
         var options = Cluster.Options()
         options.settings = ["wal_level = logical"]
@@ -34,7 +34,7 @@ import UnderstudyTestSupport
         try expectFailure(basebackup(cluster, ["-S", "standby1"]), on: cluster, slots: ["standby1"], "logical")
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a slot in use is refused`(installation: PostgresInstallation) throws {
         let cluster = try Cluster(installation)
         try cluster.sql("SELECT pg_create_physical_replication_slot('standby1', true)")
@@ -51,7 +51,7 @@ import UnderstudyTestSupport
         #expect(try cluster.holds("SELECT active FROM pg_replication_slots"))
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a slot whose WAL is lost is refused`(installation: PostgresInstallation) throws {
         var options = Cluster.Options()
         options.walSegmentMegabytes = 1
@@ -65,7 +65,7 @@ import UnderstudyTestSupport
         try expectFailure(clone(cluster), on: cluster, slots: ["standby1"], "\"standby1\"", "removed")
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `-C with the name of a slot that exists is refused, -S with one that does not too`(
         installation: PostgresInstallation
     ) throws {

@@ -3,7 +3,7 @@ import Testing
 import UnderstudyTestSupport
 
 @Suite struct BaseBackupOptionTests {
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `-T moves a tablespace, and --waldir the WAL`(installation: PostgresInstallation) throws {
         let cluster = try Cluster(installation)
         let space = try cluster.makeTablespace("space")
@@ -42,7 +42,7 @@ import UnderstudyTestSupport
         #expect(verdict.status == 0, "\(verdict)")
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `--manifest-force-encode has all names encoded`(installation: PostgresInstallation) throws {
         let cluster = try Cluster(installation)
         let target = TestDirectory.freshPath("backup")
@@ -53,7 +53,7 @@ import UnderstudyTestSupport
         #expect(try verify(target, of: cluster).status == 0)
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `names that are not UTF-8 arrive byte by byte`(installation: PostgresInstallation) throws {
         let cluster = try Cluster(installation)
         // Swift's strings cannot hold this name, the shell's can.
@@ -66,7 +66,7 @@ import UnderstudyTestSupport
         #expect(verdict.status == 0, "\(verdict)")
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `--no-manifest makes none`(installation: PostgresInstallation) throws {
         let cluster = try Cluster(installation)
         let target = TestDirectory.freshPath("backup")
@@ -87,7 +87,7 @@ import UnderstudyTestSupport
         #expect(try FileTree.text("\(target)/backup_label").contains("LABEL: it's \"nightly\"\n"))
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `-v tells the steps in the stock tool's words and order`(installation: PostgresInstallation) throws {
         let cluster = try Cluster(installation)
         let target = TestDirectory.freshPath("backup")

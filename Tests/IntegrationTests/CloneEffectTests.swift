@@ -20,10 +20,10 @@ import UnderstudyTestSupport
     private func start(_ primary: Cluster, _ target: String, _ programs: String) throws -> ProgramResult {
         try UnderstudyProgram.run(
             Command.clone.arguments(primary.connectionString(), target)
-                + ["--start", "--port", String(Port.free()), "--bin-dir", programs])
+                + ["--start", "--standby-port", String(Port.free()), "--bin-dir", programs])
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `recovery targets that came along are taken back, and what else changes a standby is named`(
         installation: PostgresInstallation
     ) throws {
@@ -104,7 +104,10 @@ import UnderstudyTestSupport
         let target = TestDirectory.freshPath("standby")
         let program = try UnderstudyProgram.start(
             Command.clone.arguments(primary.connectionString(), target)
-                + ["--start", "--port", String(Port.free()), "--bin-dir", installation.programs, "--wait", "600"])
+                + [
+                    "--start", "--standby-port", String(Port.free()), "--bin-dir", installation.programs, "--wait",
+                    "600",
+                ])
         try eventually("the server: \(program.errorOutput)") { program.isRunning && Self.servers(target).count == 1 }
         program.send(SIGTERM)
         let result = program.wait()
@@ -128,10 +131,11 @@ import UnderstudyTestSupport
         let target = TestDirectory.freshPath("standby"), port = try Port.free()
         let program = try UnderstudyProgram.start(
             Command.clone.arguments(primary.connectionString(), target) + [
-                "--start", "--port", String(port), "--bin-dir", PostgresInstallation.newest.programs, "--wait", "600",
+                "--start", "--standby-port", String(port), "--bin-dir", PostgresInstallation.newest.programs, "--wait",
+                "600",
             ])
         try eventually("a login: \(program.errorOutput)") {
-            let log = (try? FileTree.text("\(target)/start.log")) ?? ""
+            let log = (try? FileTree.text("\(target).start.log")) ?? ""
             return program.isRunning && log.contains("ready to accept")
                 && !Self.processes {
                     $0.first?.hasSuffix("psql") ?? false && $0.contains { $0.contains("port=\(port) ") }
@@ -193,7 +197,7 @@ import UnderstudyTestSupport
                 echo "recovery_target_action = 'promote'" >> "$2/postgresql.auto.conf"
                 """)
         let result = try start(primary, target, programs)
-        expectRefused(result, "is not in recovery", "It was stopped", "\(target)/start.log")
+        expectRefused(result, "is not in recovery", "It was stopped", "\(target).start.log")
         #expect(!FileTree.exists("\(target)/postmaster.pid"))
         #expect(FileTree.exists("\(target)/PG_VERSION"))
     }
@@ -220,7 +224,7 @@ import UnderstudyTestSupport
         let programs = try programs(.newest, before: "env >> \(seen); env >> \(seen).\"$#\"")
         let result = try UnderstudyProgram.run(
             Command.clone.arguments(primary.connectionString(), target)
-                + ["--start", "--port", String(Port.free()), "--bin-dir", programs],
+                + ["--start", "--standby-port", String(Port.free()), "--bin-dir", programs],
             environment: ["PGPASSWORD": "secret", "PGAPPNAME": "ours", "CREDENTIALS": "secret", "TZ": "UTC"])
         try #require(result.status == 0, "\(result)")
         let standby = try Cluster(running: target, .newest)

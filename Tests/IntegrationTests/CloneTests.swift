@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UnderstudyTestSupport
 
-/// What a clone has to cope with, in combinations such that every version sees each kind of cluster once.
+/// What a clone has to cope with: the oldest and the newest version see each kind of cluster once, the others one each.
 struct CloneCase: Sendable, CustomTestStringConvertible {
     var installation: PostgresInstallation
     var checksums: Bool
@@ -10,8 +10,8 @@ struct CloneCase: Sendable, CustomTestStringConvertible {
     var groupAccess: Bool
     var smallTables: Int
 
-    static let all = PostgresInstallation.all.flatMap { installation in
-        [
+    static let all = PostgresInstallation.all.enumerated().flatMap { index, installation in
+        let kinds = [
             CloneCase(
                 installation: installation, checksums: true, walSegmentMegabytes: 16, groupAccess: true,
                 smallTables: manySmallTables),
@@ -22,6 +22,7 @@ struct CloneCase: Sendable, CustomTestStringConvertible {
                 installation: installation, checksums: true, walSegmentMegabytes: 64, groupAccess: false,
                 smallTables: 100),
         ]
+        return PostgresInstallation.outermost.contains(installation) ? kinds : [kinds[index % kinds.count]]
     }
 
     private static let manySmallTables =
@@ -61,7 +62,7 @@ struct CloneCase: Sendable, CustomTestStringConvertible {
             primary, to: target,
             [
                 "-T", "\(spaces[0])=\(targets[0])", "-T", "\(spaces[1])=\(targets[1])", "--slot", "standby1", "--start",
-                "--port", String(port), "--wait", "60s", "--bin-dir", the.installation.programs,
+                "--standby-port", String(port), "--wait", "60s", "--bin-dir", the.installation.programs,
             ])
         let standby = try Cluster(running: target, the.installation)
 
@@ -84,7 +85,7 @@ struct CloneCase: Sendable, CustomTestStringConvertible {
     func `a clone that is not started tells the command that starts it`(installation: PostgresInstallation) throws {
         let primary = try Cluster(installation)
         let target = TestDirectory.freshPath("standby")
-        let result = try clone(primary, to: target, ["--slot", "standby1", "--port", String(Port.free())])
+        let result = try clone(primary, to: target, ["--slot", "standby1", "--standby-port", String(Port.free())])
         #expect((result.output + result.errorOutput).contains("pg_ctl"), "\(result)")
         #expect(!FileTree.exists("\(target)/postmaster.pid"))
         #expect(FileTree.exists("\(target)/standby.signal"))
@@ -92,14 +93,17 @@ struct CloneCase: Sendable, CustomTestStringConvertible {
         #expect(try primary.holds("SELECT restart_lsn IS NOT NULL FROM pg_replication_slots"))
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a slot that exists, is physical and idle is taken over`(installation: PostgresInstallation) throws {
         let primary = try Cluster(installation)
         try primary.sql("SELECT pg_create_physical_replication_slot('standby1', true)")
         let target = TestDirectory.freshPath("standby")
         _ = try clone(
             primary, to: target,
-            ["--slot", "standby1", "--start", "--port", String(Port.free()), "--bin-dir", installation.programs])
+            [
+                "--slot", "standby1", "--start", "--standby-port", String(Port.free()), "--bin-dir",
+                installation.programs,
+            ])
         let standby = try Cluster(running: target, installation)
         try primary.waitForReplay(on: standby)
         #expect(try primary.holds("SELECT active FROM pg_replication_slots WHERE slot_name = 'standby1'"))
@@ -129,7 +133,7 @@ struct CloneCase: Sendable, CustomTestStringConvertible {
         #expect(objects.dropLast().allSatisfy { $0["phase"] as? String != "done" })
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a password goes into primary_conninfo, or into the password file asked for`(
         installation: PostgresInstallation
     ) throws {
@@ -143,7 +147,7 @@ struct CloneCase: Sendable, CustomTestStringConvertible {
             let result = try UnderstudyProgram.run(
                 Command.clone.arguments(connection, target)
                     + [
-                        "--start", "--port", String(Port.free()), "--bin-dir", installation.programs,
+                        "--start", "--standby-port", String(Port.free()), "--bin-dir", installation.programs,
                     ] + (passfile.map { ["--passfile", $0] } ?? []))
             try #require(result.status == 0, "\(result)")
             let standby = try Cluster(running: target, installation)
@@ -155,6 +159,33 @@ struct CloneCase: Sendable, CustomTestStringConvertible {
                 #expect(try FileTree.mode(passfile) == 0o600)
                 #expect(try FileTree.text(passfile).contains("cret word"))
             }
+        }
+    }
+
+    @Test func `a password from a password file that the standby cannot read is kept itself`() throws {
+        try #require(Account.isRoot)
+        var options = Cluster.Options()
+        options.hostBasedAuthentication = ["host replication r 127.0.0.1/32 scram-sha-256"]
+        let primary = try Cluster(.newest, options)
+        try primary.makeReplicationRole("r", password: "secret")
+        // Of root, as root's ~/.pgpass.
+        let used = TestDirectory.freshPath("pgpass"), parent = try TestDirectory.make("parent", mode: 0o755)
+        try "*:*:*:*:secret\n".write(toFile: used, atomically: false, encoding: .utf8)
+        try Program.check("/bin/chmod", ["600", used], asCaller: true)
+        let connection = primary.connectionString(user: "r") + " passfile=\(used)"
+        for passfile in [nil, "\(parent)/passfile"] {
+            let target = "\(parent)/standby\(passfile == nil ? 1 : 2)"
+            let result = try Program.run(
+                UnderstudyProgram.path,
+                Command.clone.arguments(connection, target) + ["--owner", "postgres", "--start"]
+                    + ["--standby-port", String(Port.free()), "--bin-dir", primary.installation.programs]
+                    + (passfile.map { ["--passfile", $0] } ?? []), environment: UnderstudyProgram.environment,
+                asCaller: true)
+            try #require(result.status == 0, "\(result)")
+            let settings = try FileTree.text("\(target)/postgresql.auto.conf")
+            #expect(settings.contains("password=secret") == (passfile == nil) && !settings.contains(used))
+            if let passfile { #expect(try FileTree.text(passfile).hasSuffix(":replication:r:secret\n")) }
+            _ = try Cluster(running: target, .newest)
         }
     }
 }

@@ -4,7 +4,7 @@ import UnderstudyTestSupport
 
 /// Pages that are damaged.
 @Suite(.disabled(if: isStock)) struct DamageTests {
-    @Test(arguments: PostgresInstallation.all, Command.allCases)
+    @Test(arguments: PostgresInstallation.outermost, Command.allCases)
     func `a damaged page fails the run, and the copy is kept`(
         installation: PostgresInstallation, command: Command
     ) throws {
@@ -16,7 +16,7 @@ import UnderstudyTestSupport
         try cluster.expectReleased()
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `--no-verify-checksums copies a damaged page as it is`(installation: PostgresInstallation) throws {
         let cluster = try damaged(installation)
         let target = TestDirectory.freshPath("target")

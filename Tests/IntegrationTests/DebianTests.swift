@@ -9,7 +9,7 @@ struct DebianTests {
     @Test func `a clone without configuration files says so, with both ways out`() throws {
         let debian = try DebianCluster()
         let target = TestDirectory.freshPath("standby")
-        let result = try debian.clone(to: target, ["--start", "--port", String(Port.free())])
+        let result = try debian.clone(to: target, ["--start", "--standby-port", String(Port.free())])
         #expect(result.status == 1, "\(result)")
         #expect(result.errorOutput.contains("postgresql.conf"), "\(result)")
         #expect(result.errorOutput.contains("--config-file"), "\(result)")
@@ -20,7 +20,7 @@ struct DebianTests {
         let debian = try DebianCluster(settings: ["max_connections = 123", "max_prepared_transactions = 7"])
         let target = TestDirectory.freshPath("standby")
         let result = try debian.clone(
-            to: target, ["--generate-config", "--start", "--port", String(Port.free()), "--wait", "60s"])
+            to: target, ["--generate-config", "--start", "--standby-port", String(Port.free()), "--wait", "60s"])
         try #require(result.status == 0, "\(result)")
         let standby = try Cluster(running: target, debian.cluster.installation)
         try debian.expectFollows(standby)

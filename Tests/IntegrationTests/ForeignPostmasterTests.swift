@@ -29,7 +29,7 @@ import UnderstudyTestSupport
 
     private func start(_ primary: Cluster, _ target: String, _ programs: String) throws -> Program {
         var arguments = Command.clone.arguments(primary.connectionString(user: "r") + " password=s3cr3t", target)
-        arguments += ["--start", "--port", String(try Port.free()), "--bin-dir", programs]
+        arguments += ["--start", "--standby-port", String(try Port.free()), "--bin-dir", programs]
         return try UnderstudyProgram.start(arguments)
     }
 

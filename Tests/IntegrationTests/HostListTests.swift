@@ -25,7 +25,7 @@ import UnderstudyTestSupport
             + "port=\(ports.map(String.init).joined(separator: ",")) user=postgres target_session_attrs=\(attributes)"
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `the backup comes from the kind of server that is asked for`(installation: PostgresInstallation) throws {
         let (primary, standby) = try Self.pair(installation)
         let nobody = try Port.free()
@@ -42,7 +42,7 @@ import UnderstudyTestSupport
         #expect(try primary.slots() == [])
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `where no server is of that kind, the message says so`(installation: PostgresInstallation) throws {
         let (primary, standby) = try Self.pair(installation)
         for (ports, attributes) in [([standby.port], "read-write"), ([primary.port, primary.port], "standby")] {

@@ -46,7 +46,7 @@ import UnderstudyTestSupport
         try primary.expectReleased()
     }
 
-    @Test(arguments: PostgresInstallation.all, Command.allCases)
+    @Test(arguments: PostgresInstallation.outermost, Command.allCases)
     func `a signal while the server makes its checkpoint ends the run in order`(
         installation: PostgresInstallation, command: Command
     ) throws {
@@ -109,7 +109,7 @@ import UnderstudyTestSupport
         expectGone(program, parent: parent)
     }
 
-    @Test(arguments: PostgresInstallation.all, Command.allCases)
+    @Test(arguments: PostgresInstallation.outermost, Command.allCases)
     func `a crash of the server while files are copied leaves nothing here`(
         installation: PostgresInstallation, command: Command
     ) throws {
@@ -154,7 +154,7 @@ import UnderstudyTestSupport
         try primary.expectReleased()
     }
 
-    @Test(arguments: PostgresInstallation.all, Command.allCases)
+    @Test(arguments: PostgresInstallation.outermost, Command.allCases)
     func `the end of the backup's session on the server leaves nothing`(
         installation: PostgresInstallation, command: Command
     ) throws {
@@ -194,7 +194,7 @@ import UnderstudyTestSupport
         #expect(said[0] == said[1])
     }
 
-    @Test(arguments: PostgresInstallation.all, Command.allCases)
+    @Test(arguments: PostgresInstallation.outermost, Command.allCases)
     func `the end of the WAL stream's session on the server leaves nothing`(
         installation: PostgresInstallation, command: Command
     ) throws {
@@ -212,7 +212,7 @@ import UnderstudyTestSupport
         try primary.expectReleased()
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `WAL that the server has removed by the end of the copy fails the backup`(
         installation: PostgresInstallation
     ) throws {

@@ -4,7 +4,7 @@ import UnderstudyTestSupport
 
 /// The public face in a program, as its documentation shows it.
 @Suite struct LibraryTests {
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a program takes a backup, hears how far it is, and gets what it is`(
         installation: PostgresInstallation
     ) async throws {

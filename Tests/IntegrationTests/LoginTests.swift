@@ -330,7 +330,7 @@ struct Login: Sendable, CustomTestStringConvertible {
 
     // MARK: - What the server sees
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `both connections have the name that the user gives, or ours`(installation: PostgresInstallation) throws {
         let cluster = try Cluster(installation)
         for (environment, keywords, name) in [
@@ -363,7 +363,7 @@ struct Login: Sendable, CustomTestStringConvertible {
         let result = try UnderstudyProgram.run(
             [
                 "clone", "--primary", source, "-D", target, "--slot", "tls", "-c", "fast", "--passfile", passfile,
-                "--start", "--port", String(Port.free()), "--bin-dir", server.cluster.installation.programs,
+                "--start", "--standby-port", String(Port.free()), "--bin-dir", server.cluster.installation.programs,
             ], environment: ["PGPASSWORD": LoginServer.password])
         try #require(result.status == 0, "\(result)")
         let standby = try Cluster(running: target, server.cluster.installation)

@@ -22,7 +22,9 @@ import UnderstudyTestSupport
     private var mapped: String { "\(parent)/mapped" }
 
     private func arguments(_ command: Command, port: Int? = nil, isStarted: Bool = false) -> [String] {
-        let start = ["--start", "--port", String((try? Port.free()) ?? 0), "--bin-dir", cluster.installation.programs]
+        let start = [
+            "--start", "--standby-port", String((try? Port.free()) ?? 0), "--bin-dir", cluster.installation.programs,
+        ]
         return command.arguments(cluster.connectionString(port: port), target)
             + ["-T", "\(space)=\(mapped)", "--waldir", "\(parent)/wal", "--stall-timeout=2s"]
             + (command == .basebackup ? ["-C", "-S", command.slot] : isStarted ? start : [])

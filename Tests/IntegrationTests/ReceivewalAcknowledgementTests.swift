@@ -5,7 +5,7 @@ import UnderstudyTestSupport
 
 /// What the server is told, and when: everything on stable storage, soon, and once more at the end.
 @Suite(.disabled(if: isStock)) struct ReceivewalAcknowledgementTests {
-    @Test(arguments: pairs(PostgresInstallation.all, ["none", "zstd"]))
+    @Test(arguments: pairs(PostgresInstallation.outermost, ["none", "zstd"]))
     func `the flush position comes after the server's end without --synchronous`(
         installation: PostgresInstallation, method: String
     ) throws {
@@ -24,7 +24,7 @@ import UnderstudyTestSupport
         #expect(program.stop().status == 0)
     }
 
-    @Test(arguments: pairs(PostgresInstallation.all, [["--synchronous"], []]))
+    @Test(arguments: pairs(PostgresInstallation.outermost, [["--synchronous"], []]))
     func `a commit that waits for the receiver returns`(
         installation: PostgresInstallation, options: [String]
     ) throws {
@@ -44,7 +44,7 @@ import UnderstudyTestSupport
         #expect(program.stop().status == 0)
     }
 
-    @Test(arguments: pairs(PostgresInstallation.all, [SIGINT, SIGTERM, SIGHUP]))
+    @Test(arguments: pairs(PostgresInstallation.outermost, [SIGINT, SIGTERM, SIGHUP]))
     func `a signal ends it in order: all that came is acknowledged, and the stock tool's lines are said`(
         installation: PostgresInstallation, signal: Int32
     ) throws {

@@ -16,7 +16,7 @@ struct ReceivewalDiskTests {
         try cluster.sql("SELECT pid FROM pg_stat_replication")
     }
 
-    @Test(arguments: pairs(PostgresInstallation.all, ["none", "gzip"]))
+    @Test(arguments: pairs(PostgresInstallation.outermost, ["none", "gzip"]))
     func `a full disk is waited for, with nothing acknowledged and the connection kept`(
         installation: PostgresInstallation, method: String
     ) throws {

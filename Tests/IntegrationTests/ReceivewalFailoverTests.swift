@@ -48,7 +48,7 @@ import UnderstudyTestSupport
 
     // MARK: - Promotions
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a receiver of a standby follows it when it is promoted`(installation: PostgresInstallation) throws {
         let primary = try Cluster.keepingWAL(installation)
         let standby = try Self.standby(of: primary)

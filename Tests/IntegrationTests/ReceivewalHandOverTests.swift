@@ -4,7 +4,7 @@ import UnderstudyTestSupport
 
 /// One archive and one slot, received by the stock tool and by us in turn.
 @Suite(.disabled(if: isStock)) struct ReceivewalHandOverTests {
-    @Test(arguments: pairs(PostgresInstallation.all, ["none", "gzip"]))
+    @Test(arguments: pairs(PostgresInstallation.outermost, ["none", "gzip"]))
     func `the stock tool and ours take over from each other at any moment`(
         installation: PostgresInstallation, method: String
     ) throws {

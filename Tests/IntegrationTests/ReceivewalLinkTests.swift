@@ -71,7 +71,7 @@ import UnderstudyTestSupport
         }
     }
 
-    @Test(arguments: pairs(PostgresInstallation.all, names))
+    @Test(arguments: pairs(PostgresInstallation.outermost, names))
     func `a link receives WAL with the stock tool's lines and exit status`(
         installation: PostgresInstallation, name: String
     ) throws {

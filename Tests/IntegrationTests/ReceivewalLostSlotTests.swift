@@ -80,7 +80,7 @@ import UnderstudyTestSupport
         #expect(!said.errorOutput.contains("made anew"), "\(said)")
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `an invalidated slot ends the run with what is lost, and --recreate-slot goes on`(
         installation: PostgresInstallation
     ) throws {
@@ -172,7 +172,7 @@ import UnderstudyTestSupport
         #expect(archive.names.allSatisfy { !$0.hasSuffix(".missing") })
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a base backup does not take it for one that holds WAL`(installation: PostgresInstallation) throws {
         let cluster = try makeCluster(installation)
         try lose(cluster)

@@ -13,7 +13,7 @@ import UnderstudyTestSupport
         try cluster.sql("SELECT pg_walfile_name('\(position)'::pg_lsn + 1)")
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `the slot tells where an empty directory begins, and --endpos where it ends`(
         installation: PostgresInstallation
     ) throws {
@@ -87,7 +87,7 @@ import UnderstudyTestSupport
         #expect(try archive.differences(from: cluster) == [])
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `slots are made and dropped`(installation: PostgresInstallation) throws {
         let cluster = try Cluster.keepingWAL(installation)
         var result = try run(["--create-slot", "-S", "archive"], on: cluster)

@@ -17,7 +17,7 @@ import UnderstudyTestSupport
         #expect(!FileTree.exists("\(archive.path)/diverged"), "\(result)", sourceLocation: sourceLocation)
     }
 
-    @Test(arguments: pairs(PostgresInstallation.all, [Cluster.ShutdownMode.fast, .immediate]))
+    @Test(arguments: pairs(PostgresInstallation.outermost, [Cluster.ShutdownMode.fast, .immediate]))
     func `a server that is restarted is connected to again`(
         installation: PostgresInstallation, mode: Cluster.ShutdownMode
     ) throws {
@@ -34,7 +34,7 @@ import UnderstudyTestSupport
         try expectWhole(archive, cluster, program)
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `with -n the end of the connection is an error`(installation: PostgresInstallation) throws {
         let cluster = try Cluster.keepingWAL(installation)
         let archive = try WALArchive()
@@ -70,7 +70,7 @@ import UnderstudyTestSupport
 
     // MARK: - The network
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a network that is cut, slow or silent leaves no gap`(installation: PostgresInstallation) throws {
         let cluster = try Cluster.keepingWAL(installation)
         try cluster.makeSlot()
@@ -118,7 +118,7 @@ import UnderstudyTestSupport
 
     // MARK: - Limits
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `--max-rate does not let the server's time-out strike`(installation: PostgresInstallation) throws {
         let cluster = try Cluster.keepingWAL(installation, ["wal_sender_timeout = 1500ms"])
         let archive = try WALArchive()

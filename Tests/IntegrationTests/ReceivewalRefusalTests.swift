@@ -7,7 +7,7 @@ import UnderstudyTestSupport
 @Suite(.disabled(if: isStock)) struct ReceivewalRefusalTests {
     // MARK: - Slots
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a slot that does not exist, or is logical, is refused`(installation: PostgresInstallation) throws {
         let cluster = try Cluster.keepingWAL(installation, ["wal_level = logical"])
         let archive = try WALArchive()
@@ -20,7 +20,7 @@ import UnderstudyTestSupport
         #expect(archive.names == [])
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a slot that another receiver has is waited for, and with -n refused`(
         installation: PostgresInstallation
     ) throws {
@@ -41,7 +41,7 @@ import UnderstudyTestSupport
 
     // MARK: - The server
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `WAL that the server has removed is named, and the way out works`(
         installation: PostgresInstallation
     ) throws {
@@ -80,7 +80,7 @@ import UnderstudyTestSupport
         #expect(program.stop().status == 0)
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a role that may not replicate is refused`(installation: PostgresInstallation) throws {
         let cluster = try Cluster.keepingWAL(installation)
         try cluster.sql("CREATE ROLE nobody LOGIN; CREATE ROLE r LOGIN REPLICATION")

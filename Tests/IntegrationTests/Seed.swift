@@ -1,4 +1,5 @@
 import Foundation
+import UnderstudyTestSupport
 
 /// Where the random numbers of a run come from.
 enum Seed {
@@ -9,7 +10,7 @@ enum Seed {
 
     static func generator() -> Generator { Generator(state: value) }
 
-    static let isThorough = ProcessInfo.processInfo.environment["UNDERSTUDY_TEST_THOROUGH"] != nil
+    static let isThorough = PostgresInstallation.isThorough
 
     static func rounds(short: Int, thorough: Int) -> Int { isThorough ? thorough : short }
 

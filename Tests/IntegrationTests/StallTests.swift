@@ -44,7 +44,7 @@ import UnderstudyTestSupport
         expectStalled(try start(command, cluster, proxy, parent, options), parent, leavesMark: command == .clone)
     }
 
-    @Test(arguments: PostgresInstallation.all)
+    @Test(arguments: PostgresInstallation.outermost)
     func `a server that goes away during its checkpoint is given up`(installation: PostgresInstallation) throws {
         let cluster = try Cluster(installation)
         try Workload.prepare(cluster, scale: 2)

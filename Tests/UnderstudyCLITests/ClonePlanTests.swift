@@ -40,8 +40,8 @@ struct ClonePlanTests {
     func everyOption() throws {
         let plan = try plan(
             """
-            -h h -p 5433 -U r -w --pgdata=d -T /a=/b --waldir /w --owner postgres --slot=s1 --passfile pf --port 5434 \
-            --config-file c --start --bin-dir b --wait 2min -cfast -r 1M -l label -vnN --no-verify-checksums \
+            -h h -p 5433 -U r -w --pgdata=d -T /a=/b --waldir /w --owner postgres --slot=s1 --passfile pf --standby-port 5434 \
+            --config-file c --restore-command=cp --set a=b=c --set d= --log l --start --bin-dir b --wait 2min -cfast -r 1M -l label -vnN --no-verify-checksums \
             --progress=json
             """, users: Self.root)
         let options = plan.options
@@ -57,6 +57,9 @@ struct ClonePlanTests {
         #expect(options.slot == .createIfMissing("s1"))
         #expect(options.passfile == "pf")
         #expect(options.port == 5434)
+        #expect(options.restoreCommand == "cp")
+        #expect(options.settings == [.init("a", "b=c"), .init("d", "")])
+        #expect(options.log == "l")
         #expect(options.configFile == "c")
         #expect(options.binDirectory == "b")
         #expect(options.start?.wait == .seconds(120))
@@ -97,8 +100,9 @@ struct ClonePlanTests {
                 "--config-file and --generate-config are incompatible options"
             ),
             ("-d x -D d --wait 60", "--wait needs --start"),
-            ("-d x -D d --port 0", "--port must be in range 1..65535"),
-            ("-d x -D d --port x", "invalid value \"x\" for option --port"),
+            ("-d x -D d --standby-port 0", "--standby-port must be in range 1..65535"),
+            ("-d x -D d --standby-port x", "invalid value \"x\" for option --standby-port"),
+            ("-d x -D d --set port", "invalid setting \"port\""),
             ("-d x -D d --start --wait never", "invalid value \"never\" for option --wait"),
             ("-d x -D d --progress=bar", "invalid value \"bar\" for option --progress"),
             ("-d x -D d --owner nobody", "user \"nobody\" does not exist"),
@@ -113,7 +117,35 @@ struct ClonePlanTests {
     func refused(line: String, message: String) {
         let error = #expect(throws: UsageError.self) { try plan(line) }
         #expect(error?.message == message)
-        #expect(error?.hint != nil || message.contains("--port"))
+        #expect(error?.hint != nil || message.contains("--standby-port"))
+    }
+
+    @Test(
+        "the primary's options have their names of every other client, too",
+        arguments: [
+            ["--host=h", "--port=5433", "--username=r", "--dbname=x"],
+            ["-h", "h", "-p", "1", "--port", "5433", "-U", "r", "-d", "x"],
+            ["--primary-host=h", "--port=1", "--primary-port=5433", "--primary-user=r", "--primary=x"],
+        ])
+    func names(_ words: [String]) throws {
+        let plan = try plan((words + ["-D", "d"]).joined(separator: " "))
+        #expect(plan.connection.source.text == "x")
+        #expect(
+            plan.connection.source.overrides == [
+                "fallback_application_name": "understudy", "host": "h", "port": "5433", "user": "r",
+            ])
+        #expect(plan.options.port == nil)
+    }
+
+    @Test(
+        "--port with --start says whose port that is",
+        arguments: [
+            ("--port 5433 --start", 1), ("--port 5433", 0), ("-p 5433 --start", 0),
+            ("--port 5433 --start --standby-port 5434", 0),
+        ])
+    func portOfThePrimary(options: String, count: Int) throws {
+        let warnings = try plan("-d x -D d --slot s \(options)").warnings
+        #expect(warnings.filter { $0.message.hasPrefix("--port=5433 is the primary's port") }.count == count)
     }
 
     @Test("a server is not started as root", arguments: ["--start", "--start --owner root"])
@@ -125,10 +157,18 @@ struct ClonePlanTests {
         ) { try plan("-d x -D d \(options)", users: Self.root) }
     }
 
-    @Test("the system's users are found by name")
+    @Test("the system's users are found by name and number")
     func systemUsers() {
         #expect(Users.system.find("root") == .init(user: 0, group: 0))
         #expect(Users.system.find("no such user") == nil)
+        // A user of this system has its own group, any other number that of the same number.
+        #expect(Users.system.find("0") == .init(user: 0, group: 0))
+        #expect(Users.system.find("65534") == .init(user: 65534, group: 65534))
+        #expect(Users.system.find("4000000000") == .init(user: 4_000_000_000, group: 4_000_000_000))
+        #expect(Users.system.find("999:70") == .init(user: 999, group: 70))
+        for text in ["4294967295", "1:4294967295", "-1", "1:", ":1", "1:2:3", "1.5", "", "4294967296"] {
+            #expect(Users.system.find(text) == nil, "\(text)")
+        }
     }
 
     @Test("the report says what there is, and how to start it")

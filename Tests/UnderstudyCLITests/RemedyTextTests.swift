@@ -15,7 +15,8 @@ struct RemedyTextTests {
             (.forceClean(owner: "daemon"), "understudy clone --force-clean --owner daemon"),
             (.forceClean(owner: "a b"), "understudy clone --force-clean --owner 'a b'"),
             (.binDirectory, "--bin-dir"), (.wait, "--wait"), (.configFile, "--config-file"),
-            (.generateConfig, "--generate-config"),
+            (.generateConfig, "--generate-config"), (.standbyPort, "--standby-port"),
+            (.serverLog, "--log"), (.role, "-U"),
         ] as [(Remedy.Step, String)])
     func options(step: Remedy.Step, words: String) {
         let remedy: Remedy = "Use \(step), or wait."

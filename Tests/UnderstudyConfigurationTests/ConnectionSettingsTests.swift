@@ -151,10 +151,25 @@ import UnderstudyConfiguration
     @Test("the user's own password file is kept where the password came from it")
     func ownPassfile() {
         let given = ConnectionSettings(["host": "a", "passfile": "/root/.pgpass"])
-        #expect(PrimaryConnInfo(given, forServer: 150_000).conninfo == "host=a passfile='/root/.pgpass'")
-        #expect(PrimaryConnInfo(given, forServer: 90_600).dropped == ["passfile"])
-        #expect(PrimaryConnInfo(given, forServer: 150_000, usedPassword: false).conninfo == "host=a")
-        #expect(PrimaryConnInfo(given, forServer: 90_600, usedPassword: false).dropped.isEmpty)
+        let kept = PrimaryConnInfo(given, forServer: 150_000, password: "p w")
+        #expect(kept.conninfo == "host=a passfile='/root/.pgpass'")
+        for version in [90_600, 150_000] {
+            let info = PrimaryConnInfo(given, forServer: version)
+            #expect(info.conninfo == "host=a" && info.dropped.isEmpty)
+        }
+    }
+
+    @Test("the password itself is kept where the standby cannot read it in that file")
+    func unreadablePassfile() {
+        let given = ConnectionSettings(["host": "a", "passfile": "/root/.pgpass"])
+        let unreadable = PrimaryConnInfo(given, forServer: 150_000, password: "p w", readsPassfile: false)
+        #expect(unreadable.conninfo == "host=a password='p w'" && unreadable.dropped.isEmpty)
+        // Before 10 libpq has no such keyword.
+        let old = PrimaryConnInfo(given, forServer: 90_624, password: "p w")
+        #expect(old.conninfo == "host=a password='p w'" && old.dropped.isEmpty && old.environmentPassfile == nil)
+        // A file of the standby's own comes first.
+        let own = PrimaryConnInfo(given, forServer: 150_000, password: "p w", readsPassfile: false, passfile: "/o")
+        #expect(own.conninfo == "host=a passfile='/o'")
     }
 }
 

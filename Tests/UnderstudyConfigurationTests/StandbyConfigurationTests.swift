@@ -30,6 +30,28 @@ import UnderstudyConfiguration
             ])
     }
 
+    @Test(
+        "a command for WAL and other settings stand where the version reads them",
+        arguments: [90_400, 119_999, 120_000])
+    func moreSettings(serverVersion: Int) {
+        var configuration = StandbyConfiguration(
+            serverVersion: serverVersion, primaryConnInfo: "host=a",
+            settings: [
+                .init("cluster_name", "it's"), .init("Recovery_Min_Apply_Delay", "5"), .init("x.y", "a\nb"),
+            ])
+        configuration.restoreCommand = #"cp "\%f" %p"#
+        let edits = configuration.edits, last = edits.last?.content.split(separator: "\n") ?? []
+        let command = #"restore_command = 'cp "\\%f" %p'"#, delay = "Recovery_Min_Apply_Delay = '5'"
+        let others = ["cluster_name = 'it''s'", #"x.y = 'a\nb'"#]
+        let first = edits[0].content.split(separator: "\n").map(String.init)
+        if serverVersion < 120_000 {
+            #expect(last.suffix(2) == [command[...], delay[...]])
+            #expect(first == ["hot_standby = 'on'"] + others)
+        } else {
+            #expect(first.contains(command) && first.suffix(3) == [others[0], delay, others[1]])
+        }
+    }
+
     @Test("9.3 has no slots and reads postgresql.conf only")
     func nineThree() {
         #expect(

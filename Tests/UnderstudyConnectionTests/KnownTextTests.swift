@@ -27,7 +27,7 @@ struct KnownTextTests {
             (.noSQL, "cannot execute SQL commands in WAL sender for physical replication"),
             (.removedWAL, "requested WAL segment 000000010000000000000003 has already been removed"),
             (.startedStreaming, "LOG:  started streaming WAL from primary at 0/3000000 on timeline 1"),
-            (.failure, "2026-01-01 00:00:00 UTC [7] FATAL:  could not connect to the primary server"),
+            (.notReady, "FATAL:  the database system is starting up"),
             (.pausedReplay, "LOG:  recovery has paused"),
         ] as [(KnownText, String)])
     func known(_ text: KnownText, _ message: String) {

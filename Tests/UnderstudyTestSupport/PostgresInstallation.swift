@@ -24,10 +24,13 @@ package struct PostgresInstallation: Sendable, CustomStringConvertible, Hashable
         return found.sorted { $0.version.compare($1.version, options: .numeric) == .orderedAscending }
     }()
 
-    /// The oldest and the newest: enough where versions differ little and much is to be done.
+    /// The oldest and the newest: enough where what differs between versions is not the point. All of them with
+    /// UNDERSTUDY_TEST_THOROUGH=1.
     package static var outermost: [PostgresInstallation] {
-        all.count > 2 ? [all[0], all[all.count - 1]] : all
+        all.count > 2 && !isThorough ? [all[0], all[all.count - 1]] : all
     }
+
+    package static let isThorough = ProcessInfo.processInfo.environment["UNDERSTUDY_TEST_THOROUGH"] != nil
 
     /// The newest one, for tests that do not depend on the server's version.
     package static var newest: PostgresInstallation {

@@ -46,6 +46,9 @@ int understudy_locate_file(int dir, const char *name, struct understudy_file_pla
 /// the time of the call.
 int understudy_locate_as(const char *path, unsigned user, unsigned group, struct understudy_file_place *place);
 
+/// Whether `user` and `group` may open `path` for reading, tried in the same way.
+int understudy_may_read_as(const char *path, unsigned user, unsigned group);
+
 /// pwritev2(2) of one buffer, with RWF_DSYNC.
 int64_t understudy_write_through(int fd, const void *bytes, size_t count, int64_t offset);
 

@@ -17,7 +17,7 @@ extension BackupRun {
         case .none, .temporary, .create: return nil
         }
         guard session.serverVersion.invalidatesSlots else { return nil }
-        let reading = try SlotReading.take(name, session, parameters, interrupt)
+        let reading = try SlotReading.take(name, session, parameters, interrupt, access: queryAccess)
         if let invalidation = reading.invalidation {
             throw UnderstudyError(
                 .slotInvalidated,
@@ -46,7 +46,8 @@ extension BackupRun {
         var explained = error
         let interrupt = Interrupt()
         let found = InvalidatedSlot.find(name, parameters, interrupt) { session throws(UnderstudyError) in
-            try SlotReading.take(name, session, parameters, interrupt, heldWAL: slot.made == name, asksAlways: true)
+            try SlotReading.take(
+                name, session, parameters, interrupt, heldWAL: slot.made == name, asksAlways: true, access: queryAccess)
         }
         if let found {
             explained.code = .slotInvalidated

@@ -42,7 +42,7 @@ extension BackupRun {
     func leftSlot(_ name: String, _ session: Session, _ server: ServerFacts) -> UnfinishedRecord.Slot {
         // Without the position, the slot would be kept forever if this process is killed. An interrupted run drops it
         // itself.
-        let standing = try? standing(of: name, session, interrupt: interrupt, silenceLimit: .seconds(10))
+        let standing = try? standing(of: name, session, interrupt: interrupt)
         return .init(
             name: name, systemIdentifier: server.identity.systemIdentifier,
             position: standing?.position?.rawValue)
@@ -85,13 +85,13 @@ extension BackupRun {
     /// - Returns: Why the slot is kept; nil if it is gone.
     private func drop(_ name: String, _ found: LeftoverSlot, _ session: Session) throws(ConnectionError) -> String? {
         // A backup that has taken the slot over does not use it before the server has made its checkpoint.
-        let ordinary = try? OrdinaryConnection.open(parameters, interrupt)
+        let ordinary = try? OrdinaryConnection.open(parameters, interrupt, queryAccess)
         var isBackupUnderWay = false
         // The server may need a moment to notice that the process that streamed from it is gone.
         for attempt in 1...50 {
             guard
                 let standing = try standing(
-                    of: name, session, interrupt: interrupt, silenceLimit: options.stallTimeout)
+                    of: name, session, interrupt: interrupt)
             else { return nil }
             var idle = standing
             idle.isActive = false
@@ -121,7 +121,7 @@ extension BackupRun {
 
     /// The current state of a slot; nil if none has that name. Whether it is in use is known only before 15.
     private func standing(
-        of name: String, _ session: Session, interrupt: Interrupt, silenceLimit: Duration?
+        of name: String, _ session: Session, interrupt: Interrupt
     ) throws(ConnectionError) -> LeftoverSlot.Standing? {
         if session.serverVersion.readsSlots {
             return try session.answer(to: .readSlot(name), isShielded: true).map {
@@ -129,10 +129,7 @@ extension BackupRun {
             }
         }
         // Only an ordinary connection can read the slot, and the role may be allowed none.
-        let ordinary = try Session.connect(
-            parameters, kind: .ordinary(database: OrdinaryConnection.database(parameters)),
-            applicationName: "understudy",
-            interrupt: interrupt, silenceLimit: silenceLimit)
+        let ordinary = try OrdinaryConnection.open(parameters, interrupt, queryAccess)
         let rows = try ordinary.runForRows(
             "SELECT active, restart_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = \(SQLText.literal(name))"
         )

@@ -1,4 +1,4 @@
-import UnderstudyConfiguration
+package import UnderstudyConfiguration
 import UnderstudyPlatform
 
 extension CopiedSettings {
@@ -8,7 +8,7 @@ extension CopiedSettings {
     ///   - directory: The copy.
     ///   - configFile: The main configuration file, if it is not the copy's own.
     ///   - hasAutoConf: Whether the server reads postgresql.auto.conf last (from 9.4).
-    init(in directory: String, configFile: String?, hasAutoConf: Bool) {
+    package init(in directory: String, configFile: String?, hasAutoConf: Bool) {
         self.init()
         // Files that include each other would be read without end.
         var filesLeft = 256

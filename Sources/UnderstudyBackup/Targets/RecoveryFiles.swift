@@ -14,7 +14,12 @@ package struct RecoveryFiles {
     private let parameters: ConnectionParameters
     /// The password file for the standby.
     package var passfile: String?
+    /// The user that the standby runs as, if it is not the one of this process.
+    package var owner: BaseBackup.Owner?
     package var port: Int?
+    package var restoreCommand: String?
+    /// More settings for the standby.
+    package var settings: [StandbyConfiguration.Setting] = []
     /// The settings that came with the copy.
     private let copied: CopiedSettings
     /// Whether copied settings that would end or hide a standby are overridden.
@@ -42,7 +47,7 @@ package struct RecoveryFiles {
         let version = facts.server.version.number
         let directory = target.directory?.path ?? ""
         for finding in copied.findings(
-            serverVersion: version, areOverridden: overridesCopied, directory: directory)
+            serverVersion: version, areOverridden: overridesCopied, directory: directory, replaced: replaced)
         {
             logger.warning("\(finding.message)", metadata: finding.hint.map { ["hint": "\($0)"] })
         }
@@ -50,24 +55,45 @@ package struct RecoveryFiles {
         for line in copied.changes(serverVersion: version) { logger.notice("\(line)") }
     }
 
+    private var replaced: Set<String> {
+        Set(settings.map { $0.name.lowercased() } + (restoreCommand == nil ? [] : ["restore_command"]))
+    }
+
     /// The standby's connection to the primary.
     package var connection: PrimaryConnInfo {
         PrimaryConnInfo(
             connectionSettings, forServer: facts.server.version.number,
-            usedPassword: facts.usedPassword, dbname: parameters["dbname"],
+            password: facts.password, readsPassfile: Self.mayRead(connectionSettings["passfile"], owner),
+            dbname: parameters["dbname"],
             passfile: passfile)
     }
 
+    /// Whether the server's user can read the password file that was used.
+    static func mayRead(_ passfile: String?, _ owner: BaseBackup.Owner?) -> Bool {
+        guard let passfile, let owner = owner?.fileOwner, owner.user != geteuid() else { return true }
+        return owner.mayRead(passfile)
+    }
+
     /// The settings in effect, as a type of the configuration module.
-    package var connectionSettings: ConnectionSettings {
+    private var connectionSettings: ConnectionSettings {
         ConnectionSettings(facts.settings.map { ConnectionSettings.Setting($0.keyword, $0.value) })
+    }
+
+    /// The lines of a password file with which the standby logs in; none if no password was used.
+    package func passfileLines() throws(Finding) -> [String] {
+        var settings = connectionSettings
+        // Where it came from another password file, the settings do not have it.
+        if settings["password"] == nil { settings["password"] = facts.password }
+        return try Passfile.lines(settings, forServer: facts.server.version.number)
     }
 
     /// Only what is another value than the one in effect in the copy.
     private var configuration: StandbyConfiguration {
         let version = facts.server.version.number
         var configuration = StandbyConfiguration(
-            serverVersion: version, primaryConnInfo: connection.conninfo, slotName: facts.slotName, port: port)
+            serverVersion: version, primaryConnInfo: connection.conninfo, slotName: facts.slotName, port: port,
+            settings: settings)
+        configuration.restoreCommand = restoreCommand
         if overridesCopied {
             // What is not in the copy, but in /etc, may not be readable here: then everything is set.
             guard target.directory != nil, copied.isComplete, !hasConfigFile else { return configuration }

@@ -22,6 +22,9 @@ extension Remedy.Step {
         case .wait: "--wait"
         case .configFile: "--config-file"
         case .generateConfig: "--generate-config"
+        case .standbyPort: "--standby-port"
+        case .serverLog: "--log"
+        case .role: "-U"
         }
     }
 }

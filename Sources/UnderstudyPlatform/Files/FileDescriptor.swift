@@ -138,6 +138,12 @@ package struct FileOwner: Sendable, Equatable {
         self.user = user
         self.group = group
     }
+
+    /// Whether this user may open a file for reading: tried with this user's rights, if this process has the right to.
+    package func mayRead(_ path: String) -> Bool { unsafe understudy_may_read_as(path, user, group) != 0 }
+
+    /// The effective user and group of this process.
+    package static var ofThisProcess: FileOwner { FileOwner(user: geteuid(), group: getegid()) }
 }
 
 /// The permission bits and the owner of a directory.

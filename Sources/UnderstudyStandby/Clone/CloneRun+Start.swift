@@ -10,10 +10,11 @@ import UnderstudyWAL
 extension CloneRun {
     func start(_ meter: ProgressMeter) async throws(UnderstudyError) -> StandbyClone.Result {
         guard let result else { throw UnderstudyError(.start, "there is no copy to start") }
-        let server = StandbyServer(
+        var server = StandbyServer(
             programs: programs ?? ServerPrograms(unchecked: nil),
             directory: target.path, configFile: options.configFile.map(absolutePath),
-            owner: options.backup.owner, passfile: passfileOfServer)
+            owner: options.backup.owner, passfile: passfileOfServer, log: options.log.map(absolutePath),
+            makesLog: options.start != nil)
         var done = StandbyClone.Result(
             backup: result, slot: options.slot.name, slotWasMade: slotWasMade, startCommand: server.startCommand,
             standby: nil)
@@ -36,6 +37,7 @@ extension CloneRun {
         }
         meter.enter(.starting)
         do throws(UnderstudyError) {
+            try server.prepareLog()
             done.standby = try await bringUp(server, start, meter)
         } catch  where error.code == .cancelled {
             guard await server.stopImmediately() else {
@@ -44,6 +46,7 @@ extension CloneRun {
             }
             guard options.backup.cleanUp else { throw error }
             passwordFile?.restore()
+            server.startLog.remove()
             // On a separate thread, and to its end: it waits for the primary.
             await undo()
             throw error
@@ -79,8 +82,11 @@ extension CloneRun {
     ) async throws(UnderstudyError) -> StandbyState {
         let clock = ContinuousClock()
         let deadline = clock.now + start.wait
-        try await server.start(wait: start.wait)
-        let watch = StandbyWatch(server: server, version: version, login: settings, interrupt: interrupt)
+        let primary = PrimaryWitness(
+            login ?? parameters, slot: options.slot.name, access: backup.queryAccess, interrupt: interrupt)
+        let isUp = try await server.start(wait: start.wait)
+        var watch = StandbyWatch(
+            server: server, version: version, login: settings, primary: primary, interrupt: interrupt, isUp: isUp)
         var last = StandbyWatch.Observation()
         while true {
             let standing = server.standing()
@@ -110,7 +116,7 @@ extension CloneRun {
                 "is not known to run: its postmaster.pid names process \(process), which is not known to be the one that was started, and is left alone"
             }
         return UnderstudyError(
-            .start, "the standby in \"\(target.path)\" \(what)",
+            .start, "the standby in \"\(target.path)\" \(what)", detail: server.whatFailed,
             hint: "Its log \"\(server.logPath)\" says why. The copy is complete and kept.")
     }
 
@@ -120,6 +126,7 @@ extension CloneRun {
         let what = seen.isStreaming ? "answer queries" : "stream"
         return UnderstudyError(
             .start, "the standby in \"\(target.path)\" runs, but did not \(what) within \(start.wait)",
+            detail: server.whatFailed,
             remedy:
                 "It is left running. Its log \"\(server.logPath)\" says what it waits for; give \(.wait) more time if it is still replaying WAL."
         )

@@ -22,6 +22,8 @@ final class CloneRun: @unchecked Sendable {
     var passwordFile: PasswordFile?
     var passfileOfServer: String?
     var hasConfiguration = true
+    /// The port for a generated configuration.
+    private var generatedPort: Int?
     var result: BackupResult?
     var slotWasMade = false
     /// The login that worked, and the settings that it used.
@@ -57,34 +59,6 @@ final class CloneRun: @unchecked Sendable {
         }
     }
 
-    private func checkOptions() throws(UnderstudyError) {
-        if options.configFile != nil && options.generateConfig {
-            throw UnderstudyError(
-                .options, "an existing configuration and a generated one exclude each other",
-                remedy: "Give \(.configFile) or \(.generateConfig), not both.")
-        }
-        if let port = options.port, !(1...65535).contains(port) {
-            throw UnderstudyError(.options, "port \(port) is out of range", hint: "Choose a port from 1 to 65535.")
-        }
-        if let file = options.configFile { try checkConfigFile(file) }
-        if let path = options.passfile {
-            passwordFile = try PasswordFile(path, owner: options.backup.owner?.fileOwner)
-        }
-    }
-
-    private func checkConfigFile(_ file: String) throws(UnderstudyError) {
-        let path = absolutePath(file)
-        do throws(FileIOError) {
-            let name = RelativePath(path.lastPathComponent)
-            _ = try ConfinedDirectory(path: path.parentPath).openFile(name, flags: 0)
-        } catch {
-            throw UnderstudyError(
-                .configuration, error.description,
-                hint: "Name a postgresql.conf that exists, for example one that pg_createcluster has made.",
-                cause: error)
-        }
-    }
-
     private func inspect(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) {
         version = server.version
         try backup.checkPrimaryConnInfo(session, passfile: passwordFile?.path)
@@ -95,7 +69,10 @@ final class CloneRun: @unchecked Sendable {
         }
         let facts = try PrimaryFacts(
             parameters, version: version, slot: options.slot.name, interrupt: interrupt,
-            silenceLimit: options.backup.stallTimeout, logger: logger)
+            access: backup.queryAccess, logger: logger)
+        let place = standbyPort(facts, session)
+        if options.start != nil { try checkPort(place, session) }
+        if options.generateConfig { generatedPort = place.port }
         if facts.configurationIsInside == false && options.start != nil && !mayStartWithoutOwnConfiguration {
             throw Self.noConfiguration(code: .options)
         }
@@ -128,7 +105,10 @@ final class CloneRun: @unchecked Sendable {
         var recovery = RecoveryFiles(
             facts, target: target, parameters: parameters, configFile: options.configFile.map(absolutePath),
             overridesCopied: true)
+        recovery.owner = options.backup.owner
         recovery.port = options.port
+        recovery.restoreCommand = options.restoreCommand
+        recovery.settings = options.settings
         recovery.passfile = passwordFile?.path
         let connection = recovery.connection
         if !connection.dropped.isEmpty {
@@ -151,7 +131,7 @@ final class CloneRun: @unchecked Sendable {
         guard let file = passwordFile?.path else { return }
         let lines: [String]
         do throws(Finding) {
-            lines = try Passfile.lines(recovery.connectionSettings, forServer: version.number)
+            lines = try recovery.passfileLines()
         } catch { throw UnderstudyError(error, .configuration) }
         if lines.isEmpty {
             logger.warning("no password was used to log in, so none is written to \"\(file)\"")
@@ -176,7 +156,7 @@ final class CloneRun: @unchecked Sendable {
             throw UnderstudyError(.configuration, "could not read pg_control of the copy: \(error)", cause: error)
         }
         var configuration = GeneratedConfiguration(serverVersion: version.number, controlFile: control)
-        configuration.port = options.port
+        configuration.port = generatedPort
         for edit in configuration.files {
             guard !directory.exists(RelativePath(edit.name)) else {
                 logger.notice("\(edit.name) came with the copy and is kept")

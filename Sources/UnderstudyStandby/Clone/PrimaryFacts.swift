@@ -11,17 +11,18 @@ import UnderstudyProtocol
 struct PrimaryFacts: Sendable {
     /// Whether postgresql.conf lies in the data directory; nil if unknown.
     var configurationIsInside: Bool?
+    /// The primary's settings; nil if unknown.
+    private(set) var port: Int?
+    private(set) var listenAddresses: String?
 
     /// - Parameter slot: Refused here if it is logical, in use or lost; an absent slot is no error.
     init(
         _ parameters: ConnectionParameters, version: ServerVersion, slot: String?, interrupt: Interrupt,
-        silenceLimit: Duration?, logger: Logger
+        access: QueryAccess, logger: Logger
     ) throws(UnderstudyError) {
         let session: Session
         do throws(ConnectionError) {
-            session = try Session.connect(
-                parameters, kind: .ordinary(database: OrdinaryConnection.database(parameters)),
-                applicationName: "understudy", interrupt: interrupt, silenceLimit: silenceLimit)
+            session = try OrdinaryConnection.open(parameters, interrupt, access)
         } catch {
             if error.code == .interrupted { throw UnderstudyError(error) }
             logger.info(
@@ -30,7 +31,9 @@ struct PrimaryFacts: Sendable {
             return
         }
         if let slot, version.hasSlots { try Self.checkSlot(slot, session, version) }
-        let settings = Self.ask(["wal_level", "config_file", "data_directory"], session)
+        let settings = Self.ask(["wal_level", "config_file", "data_directory", "port", "listen_addresses"], session)
+        port = settings["port"].flatMap { Int($0) }
+        listenAddresses = settings["listen_addresses"]
         if let level = settings["wal_level"] { try Self.checkWALLevel(level, version) }
         configurationIsInside = Self.isInside(
             settings["config_file"], settings["data_directory"], version, logger)

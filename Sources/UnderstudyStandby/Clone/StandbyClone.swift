@@ -1,5 +1,6 @@
 public import Logging
 public import UnderstudyBackup
+public import UnderstudyConfiguration
 public import UnderstudyCore
 
 /// Creates a standby of a running primary: a base backup with a permanent slot, recovery settings for the server's
@@ -30,8 +31,14 @@ public struct StandbyClone: Sendable {
         public var configFile: String?
         /// Whether to create minimal configuration files if the copy has none.
         public var generateConfig: Bool
+        /// How the standby gets WAL that its primary has removed: restore_command, which a shell runs.
+        public var restoreCommand: String?
+        /// More settings for the standby, written after all others, with values as they are: they are quoted here.
+        public var settings: [StandbyConfiguration.Setting]
         /// The directory of pg_ctl; nil to search the usual places for the primary's major version.
         public var binDirectory: String?
+        /// The file for what a started standby says; nil for one beside the directory, or in Debian's log directory.
+        public var log: String?
         /// If not nil, starts the standby and waits until it streams.
         public var start: Start?
 
@@ -39,7 +46,8 @@ public struct StandbyClone: Sendable {
         public init(
             backup: BaseBackup.Options = .init(label: "understudy clone"), slot: ReplicationSlot = .none,
             passfile: String? = nil, port: Int? = nil, configFile: String? = nil, generateConfig: Bool = false,
-            binDirectory: String? = nil, start: Start? = nil
+            restoreCommand: String? = nil, settings: [StandbyConfiguration.Setting] = [],
+            binDirectory: String? = nil, log: String? = nil, start: Start? = nil
         ) {
             self.backup = backup
             self.slot = slot
@@ -47,7 +55,10 @@ public struct StandbyClone: Sendable {
             self.port = port
             self.configFile = configFile
             self.generateConfig = generateConfig
+            self.restoreCommand = restoreCommand
+            self.settings = settings
             self.binDirectory = binDirectory
+            self.log = log
             self.start = start
         }
     }

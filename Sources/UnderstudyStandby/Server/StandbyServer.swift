@@ -16,9 +16,9 @@ struct StandbyServer: Sendable {
     /// PGPASSFILE, for servers whose primary_conninfo cannot name a password file (before 10).
     var passfile: String?
 
-    var logPath: String { "\(directory)/\(logName)" }
-    /// A name that is free in the copy: files that came from the primary stay as they are.
-    private let logName: RelativePath
+    /// What the server says.
+    var startLog: StartLog
+    var logPath: String { startLog.path }
     /// When the server was started here; nil before, when no process counts as ours.
     let began = Monitor<UInt64?>(nil)
     /// The contents of pg_control in the copy before any start.
@@ -26,26 +26,17 @@ struct StandbyServer: Sendable {
 
     init(
         programs: ServerPrograms, directory: String, configFile: String? = nil, owner: BaseBackup.Owner? = nil,
-        passfile: String? = nil
+        passfile: String? = nil, log: String? = nil, makesLog: Bool = false
     ) {
         self.programs = programs
         self.directory = directory
         self.configFile = configFile
         self.owner = owner
         self.passfile = passfile
-        let files = try? ConfinedDirectory(path: directory)
-        logName = Self.freeLogName { files?.exists($0) ?? false }
+        startLog = StartLog(
+            directory: directory, configFile: configFile, given: log, user: owner?.fileOwner ?? .ofThisProcess,
+            isMade: makesLog)
         controlBytes = Self.controlBytes(directory)
-    }
-
-    /// `start.log`, or the first of `start.1.log` and so on that is free.
-    static func freeLogName(_ isTaken: (RelativePath) -> Bool) -> RelativePath {
-        var name: RelativePath = "start.log", number = 0
-        while isTaken(name) {
-            number += 1
-            name = "start.\(number).log"
-        }
-        return name
     }
 
     /// The start command, as a user types it.
@@ -58,7 +49,11 @@ struct StandbyServer: Sendable {
     private func command(_ words: [String]) -> String {
         var prefix: [String] = []
         // Only root can give files to another user, and no server runs as root.
-        if let owner, geteuid() == 0, let name = userName(owner.user) { prefix = ["runuser", "-u", name, "--"] }
+        if let owner, geteuid() == 0 {
+            prefix =
+                userName(owner.user).map { ["runuser", "-u", $0, "--"] }
+                ?? ["setpriv", "--reuid=\(owner.user)", "--regid=\(owner.group)", "--clear-groups", "--"]
+        }
         return (prefix + words).map(ShellText.pasted).joined(separator: " ")
     }
 
@@ -72,7 +67,9 @@ struct StandbyServer: Sendable {
     }
 
     /// Starts the server and waits until it is up, or `wait` has passed.
-    func start(wait: Duration) async throws(UnderstudyError) {
+    ///
+    /// - Returns: Whether it is up.
+    func start(wait: Duration) async throws(UnderstudyError) -> Bool {
         // pg_ctl would take any such file for that of a started server, whatever process it names.
         if (try? ConfinedDirectory(path: directory).exists("postmaster.pid")) == true {
             throw UnderstudyError(
@@ -96,11 +93,11 @@ struct StandbyServer: Sendable {
             Task { await endStart(starting) }
         }.get()
         if Task.isCancelled { throw UnderstudyError(.cancelled, "the start of the standby was cancelled") }
-        guard status != 0 else { return }
+        guard status != 0 else { return true }
         let reason: String
         switch standing() {
         // pg_ctl stops waiting while a server that replays much WAL is still starting.
-        case .ours: return
+        case .ours: return false
         case .none: reason = ""
         case .foreign(let process):
             reason = "Its postmaster.pid names process \(process), which is no server of this directory. "
@@ -108,11 +105,14 @@ struct StandbyServer: Sendable {
         }
         throw UnderstudyError(
             .start, "could not start the standby in \"\(directory)\"",
-            detail:
-                "\(reason)pg_ctl says: \(Self.lastLines(output)) The server's log \"\(logPath)\" says: \(Self.lastLines(log()))",
+            detail: "\(reason)\(whatFailed ?? "pg_ctl says: \(ServerLog(output).lastLines)")",
             hint:
-                "The copy is complete and kept. When the cause is mended, start it with: \(startCommand)")
+                "The server's log is \"\(logPath)\". The copy is complete and kept. When the cause is mended, start it with: \(startCommand)"
+        )
     }
+
+    /// The first error in the log since the start; nil if there is none.
+    var whatFailed: String? { log.firstFailure.map { "The server says: \($0.text)" } }
 
     /// Stops the server by an immediate shutdown, if it runs: its files will be removed.
     ///
@@ -155,26 +155,16 @@ struct StandbyServer: Sendable {
         return output
     }
 
-    /// Whether the log says that streaming started, with no error after that. Works only if the server logs in English,
-    /// and to the log of the start.
-    var logTellsOfStreaming: Bool {
-        let lines = log().lines
-        guard let last = lines.lastIndex(where: { KnownText.startedStreaming.stands(in: $0) }) else {
-            return false
-        }
-        return !lines[last...].contains { KnownText.failure.stands(in: $0) }
-    }
+    /// What the server has logged since it was started here.
+    var log: ServerLog { ServerLog(startLog.read(atMost: 1 << 20)) }
 
-    /// Whether the log says that replay has paused. Works only if the server logs in English, and to the log of the
-    /// start.
-    var logTellsOfPause: Bool {
-        log().lines.contains {
-            $0.contains("LOG:") && KnownText.pausedReplay.stands(in: $0)
+    /// Makes the file for what the server says, if need be.
+    mutating func prepareLog() throws(UnderstudyError) {
+        do throws(FileIOError) { try startLog.prepare(owner?.fileOwner ?? .ofThisProcess) } catch {
+            throw UnderstudyError(
+                .start, "could not make the log of the standby's start: \(error)",
+                remedy: "The copy is complete and kept. Name another place: \(.serverLog)", cause: error)
         }
-    }
-
-    private func log() -> String {
-        read(logName) ?? ""
     }
 
     func read(_ name: RelativePath) -> String? {
@@ -198,9 +188,4 @@ struct StandbyServer: Sendable {
     }
 
     private static let longestQuery = Duration.seconds(5)
-
-    /// The last few lines, joined into one.
-    static func lastLines(_ text: String) -> String {
-        text.lines.suffix(4).joined(separator: " | ")
-    }
 }

@@ -8,16 +8,38 @@ import UnderstudyWAL
 
 /// Checks whether a started standby streams and answers queries.
 ///
-/// Uses, in this order, what is allowed: psql as the server's own user, without a password; a connection with the
-/// primary's login, only over the standby's own socket, and never so that the standby sees the password, which it may
-/// have to pass on (LDAP, RADIUS, PAM, as the copied pg_hba.conf requires); postmaster.pid with the title of the WAL
-/// receiver process; and the log of the start.
+/// What needs no login comes first: postmaster.pid, pg_ctl, and the WAL receiver process with its title. Only a server
+/// that lets clients in is asked itself, by psql as its own user, without a password. If that is refused, a replication
+/// connection with the primary's login is tried, only over the standby's own socket, and never so that the standby sees
+/// the password, which it may have to pass on (LDAP, RADIUS, PAM, as the copied pg_hba.conf requires). Each way that was
+/// refused is not tried again: a refusal is a FATAL in the server's log. What still is not known is asked of the primary.
 struct StandbyWatch: Sendable {
     let server: StandbyServer
     let version: ServerVersion
     /// The login that works on the primary, with all security settings of its connection.
     let login: [ConnectionParameters.Setting]
+    let primary: PrimaryWitness
     let interrupt: Interrupt
+    /// Whether pg_ctl has found that the server lets clients in: from 10 on, postmaster.pid says so.
+    let isUp: Bool
+
+    private enum Way { case psql, replication, none }
+    private var way = Way.psql
+    /// Checks since the last question.
+    private var checks = 0
+    private var askedReceiver: String?
+
+    init(
+        server: StandbyServer, version: ServerVersion, login: [ConnectionParameters.Setting], primary: PrimaryWitness,
+        interrupt: Interrupt, isUp: Bool
+    ) {
+        self.server = server
+        self.version = version
+        self.login = login
+        self.primary = primary
+        self.interrupt = interrupt
+        self.isUp = isUp
+    }
 
     struct Observation: Sendable, Equatable {
         var isStreaming = false
@@ -32,36 +54,51 @@ struct StandbyWatch: Sendable {
     /// Checks once.
     ///
     /// - Parameter postmaster: The file of the server that was started.
-    func observe(_ postmaster: PostmasterFile) async -> Observation {
+    mutating func observe(_ postmaster: PostmasterFile) async -> Observation {
         var seen = Observation()
-        var row: [String?]?
-        if let place = StandbyAddress(postmaster, user: server.owner?.user ?? geteuid()) {
-            row = await askByPsql(place, postmaster.port)
-            // A role without pg_read_all_stats cannot see the receiver's status; the server's own user mostly can.
-            if row?[2] == nil, let other = try? await askDirectly(place, postmaster.port), other.count == 4,
-                row == nil || other[2] != nil
-            {
-                row = other
+        let log = server.log, receiver = Self.receiver(childOf: postmaster.processID)
+        seen.isReplayPaused = log.tellsOfPause
+        seen.received = receiver.flatMap { Self.position(inTitle: $0) }
+        // The title changes with the first WAL that arrives; an idle primary may send none for a while.
+        seen.isStreaming = seen.received != nil || (receiver != nil && log.tellsOfStreaming)
+        // A server that lets nobody in yet would log a FATAL for each question.
+        guard postmaster.status.map({ $0 == "ready" }) ?? isUp else { return seen }
+        seen.answersQueries = true
+        let isTime = isTimeToAsk(receiver)
+        guard seen.isStreaming || isTime else { return seen }
+        await ask(postmaster, &seen)
+        if !seen.isStreaming, receiver != nil, await primary.seesStream() { seen.isStreaming = true }
+        return seen
+    }
+
+    /// Whether the answers may be others than last time: at the first check, with another receiver, and once a second.
+    private mutating func isTimeToAsk(_ receiver: String?) -> Bool {
+        defer { checks += 1 }
+        guard checks % 5 == 0 || receiver != askedReceiver else { return false }
+        askedReceiver = receiver
+        return true
+    }
+
+    private mutating func ask(_ postmaster: PostmasterFile, _ seen: inout Observation) async {
+        guard let place = StandbyAddress(postmaster, user: server.owner?.user ?? geteuid()) else { return }
+        if way == .psql {
+            if let row = await askByPsql(place, postmaster.port) {
+                seen.answersQueries = row[0] == "t"
+                seen.isInRecovery = row[0].map { $0 == "t" }
+                seen.isReplayPaused = row[3] == "t"
+                seen.received = max(seen.received ?? .invalid, row[1].flatMap { LSN($0) } ?? .invalid)
+                if row[2] == "streaming" { seen.isStreaming = true }
+                return
+            }
+            way = .replication
+        }
+        if way == .replication {
+            if let position = await askByReplication(place, postmaster.port) {
+                seen.received = max(seen.received ?? .invalid, position)
+            } else {
+                way = .none
             }
         }
-        if let row, row.count == 4 {
-            seen.answersQueries = row[0] == "t"
-            seen.isInRecovery = row[0].map { $0 == "t" }
-            seen.isReplayPaused = row[3] == "t"
-            seen.received = row[1].flatMap { LSN($0) }
-            seen.isStreaming = row[2] == "streaming"
-        } else if postmaster.status == "ready" {
-            // No query was allowed, but the server reports that it accepts clients.
-            seen.answersQueries = true
-        }
-        if row == nil { seen.isReplayPaused = server.logTellsOfPause }
-        if let title = Self.receiverTitle(childOf: postmaster.processID) {
-            seen.isStreaming = true
-            seen.received = max(seen.received ?? .invalid, title)
-        }
-        // The title changes with the first WAL that arrives; an idle primary may send none for a while.
-        if server.logTellsOfStreaming && Self.receiver(childOf: postmaster.processID) != nil { seen.isStreaming = true }
-        return seen
     }
 
     private var question: String {
@@ -74,19 +111,19 @@ struct StandbyWatch: Sendable {
             """
     }
 
-    private func askDirectly(_ place: StandbyAddress, _ port: Int) async throws -> [String?]? {
-        guard let target = place.parameters(login, port: port, environment: environmentVariable) else {
-            return nil
-        }
-        let question = question, interrupt = interrupt
-        let database = login.first { $0.keyword == "dbname" }?.value ?? "postgres"
-        return try await OwnThread.run("standby watch", interrupt: interrupt, failure: ConnectionError.init(thread:)) {
-            () throws(ConnectionError) in
+    /// The position that the standby has received or replayed: IDENTIFY_SYSTEM.
+    private func askByReplication(_ place: StandbyAddress, _ port: Int) async -> LSN? {
+        guard let target = place.parameters(login, port: port, environment: environmentVariable) else { return nil }
+        let interrupt = interrupt
+        let identity = try? await OwnThread.run(
+            "standby watch", interrupt: interrupt, failure: ConnectionError.init(thread:)
+        ) { () throws(ConnectionError) in
             let session = try Session.connect(
-                target, kind: .ordinary(database: database), applicationName: "understudy", interrupt: interrupt,
+                target, kind: .replication, applicationName: "understudy", interrupt: interrupt,
                 silenceLimit: .seconds(5), showsPassword: false)
-            return try session.runForRows(question).rows.first
+            return try session.answer(to: .identifySystem)
         }
+        return identity?.position
     }
 
     private func askByPsql(_ place: StandbyAddress, _ port: Int) async -> [String?]? {
@@ -96,11 +133,6 @@ struct StandbyWatch: Sendable {
         }
         guard let fields, fields.count == 4 else { return nil }
         return fields.map { $0 == "" ? nil : $0 }
-    }
-
-    /// The position in the title of the WAL receiver, `walreceiver streaming 0/3000148`; nil if it does not stream.
-    static func receiverTitle(childOf postmaster: Int32) -> LSN? {
-        receiver(childOf: postmaster).flatMap { position(inTitle: $0) }
     }
 
     /// The title of the WAL receiver process; nil if there is none.

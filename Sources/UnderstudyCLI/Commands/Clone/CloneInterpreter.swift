@@ -22,21 +22,25 @@ struct CloneInterpreter {
         options.backup = try backup()
         options.slot = try slot()
         options.passfile = parsed[CloneOptions.passfile]
-        options.port = try parsed[CloneOptions.port].map { text throws(UsageError) in
-            try NumberArgument.integer(text, option: "--port", in: 1...65535)
+        options.port = try parsed[CloneOptions.standbyPort].map { text throws(UsageError) in
+            try NumberArgument.integer(text, option: "--standby-port", in: 1...65535)
         }
+        options.restoreCommand = parsed[CloneOptions.restoreCommand]
+        options.settings = try parsed.all(CloneOptions.set).map(setting)
         if parsed[CloneOptions.configFile] != nil, parsed.has(CloneOptions.generateConfig) {
             throw misuse("--config-file and --generate-config are incompatible options")
         }
         options.configFile = parsed[CloneOptions.configFile]
         options.generateConfig = parsed.has(CloneOptions.generateConfig)
         options.binDirectory = parsed[CloneOptions.binDir]
+        options.log = parsed[CloneOptions.log]
         options.start = try start(owner: options.backup.owner)
         return ClonePlan(
             directory: directory, options: options,
             connection: ConnectionRequest(
                 source: parsed[CloneOptions.primary], host: parsed[CloneOptions.primaryHost],
-                port: parsed[CloneOptions.primaryPort], user: parsed[CloneOptions.primaryUser],
+                port: parsed.last(of: CloneOptions.primaryPort, CloneOptions.port).flatMap { parsed[$0] },
+                user: parsed[CloneOptions.primaryUser],
                 password: parsed.passwordPolicy, program: Personality.understudy.program),
             progress: try progress(), verbose: parsed.has(CommonOptions.verbose), warnings: warnings())
     }
@@ -66,6 +70,13 @@ struct CloneInterpreter {
         return options
     }
 
+    private func setting(_ text: String) throws(UsageError) -> StandbyConfiguration.Setting {
+        guard let equals = text.firstIndex(of: "=") else {
+            throw UsageError("invalid setting \"\(text)\"", hint: "Use --set NAME=VALUE.")
+        }
+        return .init(String(text[..<equals]), String(text[text.index(after: equals)...]))
+    }
+
     private func slot() throws(UsageError) -> ReplicationSlot {
         if parsed.has(CloneOptions.noSlot), parsed[CloneOptions.slot] != nil {
             throw misuse("--no-slot cannot be used with slot name")
@@ -75,7 +86,8 @@ struct CloneInterpreter {
 
     private func owner(_ name: String) throws(UsageError) -> BaseBackup.Owner {
         guard let owner = users.find(name) else {
-            throw UsageError("user \"\(name)\" does not exist", hint: "Give --owner the name of a user of this system.")
+            throw UsageError(
+                "user \"\(name)\" does not exist", hint: "Give --owner a user of this system, by name or number.")
         }
         guard users.isRoot || owner.user == users.effective else {
             throw UsageError(
@@ -112,6 +124,14 @@ struct CloneInterpreter {
 
     private func warnings() -> [ClonePlan.Warning] {
         var warnings: [ClonePlan.Warning] = []
+        if parsed.has(CloneOptions.start), let port = parsed[CloneOptions.port], parsed[CloneOptions.standbyPort] == nil
+        {
+            warnings.append(
+                ClonePlan.Warning(
+                    message:
+                        "--port=\(port) is the primary's port, and the standby listens on that of its configuration",
+                    hint: "Use --standby-port for the standby's."))
+        }
         if parsed[CloneOptions.slot] == nil, !parsed.has(CloneOptions.noSlot) {
             warnings.append(
                 ClonePlan.Warning(

@@ -2,11 +2,17 @@
 enum CloneOptions {
     // MARK: The primary
 
-    static let primary = CommandOption("primary", "d", "CONNSTR", help: "a connection string or URI")
+    static let primary = CommandOption(
+        "primary", "d", "CONNSTR", aliases: ["dbname"], help: "a connection string or URI (also: --dbname)")
     static let primaryHost = CommandOption(
-        "primary-host", "h", "HOST", help: "the host, or the directory of its socket")
+        "primary-host", "h", "HOST", aliases: ["host"],
+        help: "the host, or the directory of its socket (also: --host)")
     static let primaryPort = CommandOption("primary-port", "p", "PORT", help: "the port")
-    static let primaryUser = CommandOption("primary-user", "U", "ROLE", help: "the role, which needs REPLICATION")
+    /// The same; an option of its own, since it was once that of the standby's port.
+    static let port = CommandOption("port", nil, "PORT", help: "the same as -p, as with every client")
+    static let primaryUser = CommandOption(
+        "primary-user", "U", "ROLE", aliases: ["username"],
+        help: "the role, which needs REPLICATION (also: --username)")
 
     // MARK: The standby's files
 
@@ -14,7 +20,8 @@ enum CloneOptions {
     static let tablespaceMapping = CommandOption(
         "tablespace-mapping", "T", "OLDDIR=NEWDIR", help: "put the tablespace of OLDDIR into NEWDIR")
     static let waldir = CommandOption("waldir", nil, "DIRECTORY", help: "put the WAL into DIRECTORY")
-    static let owner = CommandOption("owner", nil, "USER", help: "whom the files belong to (for root)")
+    static let owner = CommandOption(
+        "owner", nil, "USER", help: "whom the files belong to (for root), by name, or as UID or UID:GID")
 
     // MARK: The standby's settings
 
@@ -27,7 +34,16 @@ enum CloneOptions {
     static let noSlot = CommandOption("no-slot", help: "no slot, and no warning about that")
     static let passfile = CommandOption(
         "passfile", nil, "FILE", help: "write the password into FILE, not into the settings")
-    static let port = CommandOption("port", nil, "PORT", help: "the port that the standby listens on")
+    static let standbyPort = CommandOption(
+        "standby-port", nil, "PORT", help: "the port that the standby listens on (default: the primary's)")
+    static let restoreCommand = CommandOption(
+        "restore-command", nil, "COMMAND",
+        help: """
+            how the standby gets WAL that the primary has removed; %f stands for
+            the file's name, %p for where it belongs
+            """)
+    static let set = CommandOption(
+        "set", nil, "NAME=VALUE", help: "one more setting of the standby; may be repeated, and is quoted here")
     static let configFile = CommandOption(
         "config-file", nil, "FILE", help: "the postgresql.conf to use, where it is not in the data directory")
     static let generateConfig = CommandOption(
@@ -37,6 +53,12 @@ enum CloneOptions {
 
     static let start = CommandOption("start", help: "start the standby, and wait until it streams")
     static let binDir = CommandOption("bin-dir", nil, "DIRECTORY", help: "where pg_ctl is (default: the usual places)")
+    static let log = CommandOption(
+        "log", nil, "FILE",
+        help: """
+            where the standby writes what it says (default: Debian's log directory
+            for one of its clusters, or DIRECTORY.start.log)
+            """)
     static let wait = CommandOption(
         "wait", nil, "TIME", help: "how long to wait, in s unless a unit follows (default: 60s)")
 
@@ -83,11 +105,13 @@ extension Command {
         name: "clone", summary: "turn a running primary into a standby, and start it if you like",
         options: [
             CommonOptions.help, CommonOptions.version, CloneOptions.primary, CloneOptions.primaryHost,
-            CloneOptions.primaryPort, CloneOptions.primaryUser, CommonOptions.noPassword, CommonOptions.password,
-            CloneOptions.pgdata, CloneOptions.tablespaceMapping, CloneOptions.waldir, CloneOptions.owner,
-            CloneOptions.slot, CloneOptions.noSlot, CloneOptions.passfile, CloneOptions.port,
-            CloneOptions.configFile, CloneOptions.generateConfig, CloneOptions.start, CloneOptions.binDir,
-            CloneOptions.wait, CloneOptions.checkpoint, CloneOptions.maxRate, CloneOptions.label,
+            CloneOptions.primaryPort, CloneOptions.port, CloneOptions.primaryUser, CommonOptions.noPassword,
+            CommonOptions.password, CloneOptions.pgdata, CloneOptions.tablespaceMapping, CloneOptions.waldir,
+            CloneOptions.owner,
+            CloneOptions.slot, CloneOptions.noSlot, CloneOptions.passfile, CloneOptions.standbyPort,
+            CloneOptions.configFile, CloneOptions.generateConfig, CloneOptions.restoreCommand, CloneOptions.set,
+            CloneOptions.start, CloneOptions.binDir,
+            CloneOptions.log, CloneOptions.wait, CloneOptions.checkpoint, CloneOptions.maxRate, CloneOptions.label,
             CloneOptions.noClean, CloneOptions.forceClean, CloneOptions.stallTimeout, CloneOptions.noSync,
             CloneOptions.noVerifyChecksums, CloneOptions.progress, CommonOptions.verbose,
         ],
@@ -101,7 +125,7 @@ extension Command {
                 .init(
                     title: "The primary",
                     options: [
-                        CloneOptions.primary, CloneOptions.primaryHost, CloneOptions.primaryPort,
+                        CloneOptions.primary, CloneOptions.primaryHost, CloneOptions.primaryPort, CloneOptions.port,
                         CloneOptions.primaryUser, CommonOptions.noPassword, CommonOptions.password,
                     ]),
                 .init(
@@ -112,10 +136,13 @@ extension Command {
                 .init(
                     title: "The standby's settings",
                     options: [
-                        CloneOptions.slot, CloneOptions.noSlot, CloneOptions.passfile, CloneOptions.port,
-                        CloneOptions.configFile, CloneOptions.generateConfig,
+                        CloneOptions.slot, CloneOptions.noSlot, CloneOptions.passfile, CloneOptions.standbyPort,
+                        CloneOptions.configFile, CloneOptions.generateConfig, CloneOptions.restoreCommand,
+                        CloneOptions.set,
                     ]),
-                .init(title: "The start", options: [CloneOptions.start, CloneOptions.binDir, CloneOptions.wait]),
+                .init(
+                    title: "The start",
+                    options: [CloneOptions.start, CloneOptions.binDir, CloneOptions.log, CloneOptions.wait]),
                 .init(
                     title: "How the backup is taken",
                     options: [
@@ -130,7 +157,7 @@ extension Command {
                     ]),
             ],
             notes: """
-                -h, -p and -U beat the connection string; libpq's environment variables, service and password files
+                -d, -h, -p and -U have their long names of other clients, too, and -h, -p and -U beat the connection string; libpq's environment variables, service and password files
                 work as with every other client.
                 """,
             examples: [

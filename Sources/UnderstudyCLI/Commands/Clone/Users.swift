@@ -1,5 +1,6 @@
 import Glibc
 import Understudy
+import UnderstudyPlatform
 
 /// The current user, and a look-up of others.
 struct Users: Sendable {
@@ -8,8 +9,20 @@ struct Users: Sendable {
 
     var isRoot: Bool { effective == 0 }
 
-    /// The users of this system. Source: geteuid(2), getpwnam_r(3).
-    static let system = Users(effective: geteuid(), find: { lookUp($0) })
+    /// The users of this system, by name or number, as chown(1) takes them: `postgres`, `999` or `999:999`. A user
+    /// without an account, as in many containers, has the group of its own number unless another is given.
+    ///
+    /// Source: geteuid(2), getpwnam_r(3), getpwuid_r(3).
+    static let system = Users(effective: geteuid(), find: { lookUp($0) ?? byNumber($0) })
+
+    private static func byNumber(_ text: String) -> BaseBackup.Owner? {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        let numbers = parts.compactMap { UInt32($0) }
+        // The largest number stands for no user at all.
+        guard numbers.count == parts.count, numbers.allSatisfy({ $0 < UInt32.max }) else { return nil }
+        if numbers.count == 2 { return BaseBackup.Owner(user: numbers[0], group: numbers[1]) }
+        return userName(numbers[0]).flatMap(lookUp) ?? BaseBackup.Owner(user: numbers[0], group: numbers[0])
+    }
 
     private static func lookUp(_ name: String) -> BaseBackup.Owner? {
         var entry = unsafe passwd()

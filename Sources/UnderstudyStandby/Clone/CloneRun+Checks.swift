@@ -1,0 +1,105 @@
+import UnderstudyBackup
+import UnderstudyConfiguration
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+
+/// What is refused before anything is copied.
+extension CloneRun {
+    func checkOptions() throws(UnderstudyError) {
+        if options.configFile != nil && options.generateConfig {
+            throw UnderstudyError(
+                .options, "an existing configuration and a generated one exclude each other",
+                remedy: "Give \(.configFile) or \(.generateConfig), not both.")
+        }
+        if let port = options.port, !StandbyPort.valid.contains(port) {
+            throw UnderstudyError(.options, "port \(port) is out of range", hint: "Choose a port from 1 to 65535.")
+        }
+        try checkSettings()
+        if let file = options.configFile { try checkConfigFile(file) }
+        if let path = options.passfile {
+            passwordFile = try PasswordFile(path, owner: options.backup.owner?.fileOwner)
+        }
+    }
+
+    /// Settings that have an option of their own, which does more than set them.
+    private static let settingsWithOption: Set<String> = [
+        "primary_conninfo", "primary_slot_name", "port", "standby_mode", "data_directory", "config_file",
+    ]
+
+    private func checkSettings() throws(UnderstudyError) {
+        for setting in options.settings {
+            let name = setting.name.lowercased()
+            guard ConfigurationLine.isName(name) else {
+                throw UnderstudyError(
+                    .options, "\"\(setting.name)\" is not the name of a setting",
+                    hint: "Names consist of letters, digits and underscores, with a dot for those of extensions.")
+            }
+            guard !Self.settingsWithOption.contains(name) else {
+                throw UnderstudyError(
+                    .options, "\"\(setting.name)\" cannot be set on its own",
+                    hint:
+                        "It follows from the primary, the slot, the standby's port, the directory and the configuration file."
+                )
+            }
+            guard name != "restore_command" || options.restoreCommand == nil else {
+                throw UnderstudyError(.options, "restore_command is given twice", hint: "Give it once.")
+            }
+        }
+        let values = options.settings.map(\.value) + [options.restoreCommand].compactMap { $0 }
+        guard !values.contains(where: { $0.utf8.contains(0) }) else {
+            throw UnderstudyError(.options, "a setting has a zero byte", hint: "No configuration file can hold one.")
+        }
+    }
+
+    private func checkConfigFile(_ file: String) throws(UnderstudyError) {
+        let path = absolutePath(file)
+        do throws(FileIOError) {
+            let name = RelativePath(path.lastPathComponent)
+            _ = try ConfinedDirectory(path: path.parentPath).openFile(name, flags: 0)
+        } catch {
+            throw UnderstudyError(
+                .configuration, error.description,
+                hint: "Name a postgresql.conf that exists, for example one that pg_createcluster has made.",
+                cause: error)
+        }
+    }
+
+    // MARK: - The standby's port
+
+    /// Where the standby will listen. Without settings of its own, where its primary does.
+    func standbyPort(_ facts: PrimaryFacts, _ session: Session) -> StandbyPort {
+        var place = StandbyPort(port: StandbyPort.defaultPort, addresses: StandbyPort.defaultAddresses)
+        if let file = options.configFile {
+            let settings = CopiedSettings(in: target.path, configFile: absolutePath(file), hasAutoConf: false)
+            if let port = settings["port"].flatMap({ Int($0.value) }) { place.port = port }
+            if let addresses = settings["listen_addresses"]?.value { place.addresses = addresses }
+        } else {
+            // Any role may read these two; before 10 a replication connection cannot.
+            func shown(_ name: String) -> String? { version.showsSettings ? try? session.show(name) : nil }
+            let told = facts.port ?? shown("port").flatMap { Int($0) } ?? Int(session.port)
+            if let told, StandbyPort.valid.contains(told) { place.port = told }
+            if !options.generateConfig {
+                place.addresses = facts.listenAddresses ?? shown("listen_addresses") ?? place.addresses
+            }
+        }
+        for setting in options.settings where setting.name.lowercased() == "listen_addresses" {
+            place.addresses = setting.value
+        }
+        if let port = options.port { place.port = port }
+        return place
+    }
+
+    func checkPort(_ place: StandbyPort, _ session: Session) throws(UnderstudyError) {
+        // A copied configuration has the primary's socket directory, too.
+        let isPrimaryHere = session.host.isAbsolutePath && session.port == "\(place.port)"
+        let isCopied = options.configFile == nil && !options.generateConfig
+        guard let used = place.addressInUse() ?? (isPrimaryHere && isCopied ? "port \(place.port)" : nil) else {
+            return
+        }
+        throw UnderstudyError(
+            .options, "the standby could not listen on \(used): a server does already",
+            remedy: "Give the standby a port of its own: \(.standbyPort)")
+    }
+}
