@@ -20,7 +20,9 @@ extension UnderstudyError {
         case .notEmpty(let path):
             self.init(
                 .target, "\(what) \"\(path)\" exists but is not empty",
-                hint: "Name a directory that does not exist yet, or empty this one.")
+                hint: Self.isNewFileSystem(path)
+                    ? "It is a mount point with nothing but lost+found: name a directory below it, such as \"\(path)/data\"."
+                    : "Name a directory that does not exist yet, or empty this one.")
         case .unfinished(let directory): self.init(directory, what: what, trust: trust)
         case .notADirectory(let path):
             self.init(
@@ -29,5 +31,13 @@ extension UnderstudyError {
         case .failed(let attempt, let path, let number):
             self.init(FileIOError(attempt, path, number: number), else: .target)
         }
+    }
+
+    /// Whether a directory holds nothing but what mkfs(8) has made there.
+    private static func isNewFileSystem(_ path: String) -> Bool {
+        guard let directory = try? ConfinedDirectory(path: path), (try? directory.count(upTo: 2)) == 1 else {
+            return false
+        }
+        return directory.exists("lost+found")
     }
 }

@@ -120,4 +120,24 @@ import UnderstudyTestSupport
             #expect(!FileTree.exists(other))
         }
     }
+
+    @Test func `a directory in which no server would start is refused before the copy`() throws {
+        let primary = try Cluster(.newest), parent = try TestDirectory.make("volumes", mode: 0o755)
+        // As a volume comes, for the group alone; the second one is a file system that is new.
+        let volume = "\(parent)/volume", mount = "\(parent)/mount"
+        try TestDirectory.make(at: mount, mode: 0o755)
+        try TestDirectory.make(at: "\(mount)/lost+found")
+        if Account.isRoot {
+            try Program.check(
+                "/bin/sh", ["-c", "mkdir -m 2777 '\(volume)' && chown root '\(volume)'"], asCaller: true)
+            let refused = try clone(primary, volume, [])
+            expectRefused(
+                refused,
+                "directory \"\(volume)\" belongs to user \"root\", so no server of \"postgres\" would start in it",
+                "chown postgres \(volume)")
+            #expect(FileTree.names(volume) == [])
+        }
+        expectRefused(try clone(primary, mount, []), "name a directory below it, such as \"\(mount)/data\"")
+        #expect(FileTree.names(mount) == ["lost+found"])
+    }
 }

@@ -30,6 +30,7 @@ import UnderstudyTestSupport
         try cluster.stop(mode)
         try program.waitToSay("disconnected; waiting ")
         try cluster.start()
+        try program.waitToSay("streaming again from ")
         try cluster.writeWAL(kilobytes: 1500)
         try expectWhole(archive, cluster, program)
     }

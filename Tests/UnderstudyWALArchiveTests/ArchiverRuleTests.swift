@@ -216,3 +216,31 @@ struct RetryTests {
         #expect(duration.secondsText == text)
     }
 }
+
+@Suite("An error that occurs again and again")
+struct RepeatedErrorTests {
+    @Test("is told once, and then ever more seldom that it is still the same")
+    func reminders() {
+        var filter = RepeatedErrorFilter()
+        let begin = ContinuousClock().now
+        let error = UnderstudyError(.connection, "one"), other = UnderstudyError(.connection, "another")
+        func telling(_ error: UnderstudyError, _ seconds: Int) -> RepeatedErrorFilter.Telling {
+            filter.telling(error, now: begin + .seconds(seconds))
+        }
+        #expect(telling(error, 0) == .new)
+        #expect(telling(error, 5) == .nothing && telling(error, 59) == .nothing)
+        #expect(telling(error, 60) == .reminder(after: .seconds(60)))
+        #expect(telling(error, 61) == .nothing && telling(error, 179) == .nothing)
+        #expect(telling(error, 180) == .reminder(after: .seconds(180)))
+        // Then after 4, 8, 16, 32 and 60 minutes, and each hour.
+        let told = (0...40_000).filter { $0 > 180 && telling(error, $0) != .nothing }
+        #expect(
+            told == [
+                420, 900, 1860, 3780, 7380, 10_980, 14_580, 18_180, 21_780, 25_380, 28_980, 32_580, 36_180, 39_780,
+            ])
+        #expect(telling(other, 40_001) == .new && telling(other, 40_060) == .nothing)
+        #expect(telling(other, 40_061) == .reminder(after: .seconds(60)))
+        filter.reset()
+        #expect(telling(other, 40_062) == .new)
+    }
+}

@@ -80,6 +80,10 @@ final class Console: Sendable {
         if !isStock { info(message, detail: detail, hint: hint) }
     }
 
+    func ownNotice(_ message: String, detail: String? = nil, hint: String? = nil) {
+        if !isStock { notice(message, detail: detail, hint: hint) }
+    }
+
     func info(_ message: String, detail: String? = nil, hint: String? = nil) {
         if verbose { say(message, detail: detail, hint: hint) }
     }

@@ -31,6 +31,8 @@ struct ConsoleLogHandler: LogHandler {
         switch event.level {
         case .trace, .debug: break
         case .info where metadata["words"]?.description == "own": console.ownInfo(message, detail: detail, hint: hint)
+        case .notice where metadata["words"]?.description == "own":
+            console.ownNotice(message, detail: detail, hint: hint)
         case .info: console.info(message, detail: detail, hint: hint)
         case .notice: console.notice(message, detail: detail, hint: hint)
         case .warning: console.warning(message, detail: detail, hint: hint)

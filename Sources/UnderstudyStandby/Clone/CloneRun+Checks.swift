@@ -1,3 +1,4 @@
+import Glibc
 import UnderstudyBackup
 import UnderstudyConfiguration
 import UnderstudyConnection
@@ -17,6 +18,7 @@ extension CloneRun {
             throw UnderstudyError(.options, "port \(port) is out of range", hint: "Choose a port from 1 to 65535.")
         }
         try checkSettings()
+        try checkTargetOwner()
         if let file = options.configFile { try checkConfigFile(file) }
         if let path = options.passfile {
             passwordFile = try PasswordFile(path, owner: options.backup.owner?.fileOwner)
@@ -51,6 +53,20 @@ extension CloneRun {
         guard !values.contains(where: { $0.utf8.contains(0) }) else {
             throw UnderstudyError(.options, "a setting has a zero byte", hint: "No configuration file can hold one.")
         }
+    }
+
+    /// A server starts in no directory but its own user's, and only root can give one away.
+    private func checkTargetOwner() throws(UnderstudyError) {
+        guard geteuid() != 0, let place = try? ConfinedDirectory(path: target.path),
+            let owner = try? place.modeAndOwner().owner.user, owner != geteuid()
+        else { return }
+        let user = userName(geteuid()) ?? "\(geteuid())"
+        throw UnderstudyError(
+            .target,
+            "directory \"\(target.path)\" belongs to user \"\(userName(owner) ?? "\(owner)")\", so no server of \"\(user)\" would start in it",
+            hint:
+                "Name a directory below it, which is then made with the right owner, or as root: chown \(ShellText.pasted(user)) \(ShellText.pasted(target.path))"
+        )
     }
 
     private func checkConfigFile(_ file: String) throws(UnderstudyError) {

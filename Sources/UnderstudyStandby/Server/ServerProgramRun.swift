@@ -1,3 +1,4 @@
+import Glibc
 import Subprocess
 import UnderstudyBackup
 import UnderstudyPlatform
@@ -42,14 +43,41 @@ struct ServerProgramRun: Sendable {
         }
     }
 
+    /// setpriv(1) of util-linux, which changes the user and then becomes the program.
+    ///
+    /// Subprocess changes it between clone3(2) and the program, where glibc's setgroups(3) still takes the threads of this
+    /// process for its own, and waits forever for one that was being made just then.
+    private struct UserChanger {
+        let path: String
+
+        func arguments(_ owner: BaseBackup.Owner, _ groups: [UInt32]) -> [String] {
+            let list = groups.map(String.init).joined(separator: ",")
+            return ["--reuid=\(owner.user)", "--regid=\(owner.group)", "--groups=\(list)", "--"]
+        }
+    }
+
+    /// nil where there is no such program.
+    private static let userChanger: UserChanger? = {
+        let places: [String] = ["/usr/bin/setpriv", "/bin/setpriv"]
+        let found = places.first { (path: String) -> Bool in unsafe access(path, X_OK) == 0 }
+        return found.map { UserChanger(path: $0) }
+    }()
+
     private func runToEnd() async -> Result<(Int32, String), UnderstudyError> {
         var options = PlatformOptions()
         // A separate process group: keys typed at the terminal must not end a start half-way.
         options.processGroupID = 0
+        var program = program, arguments = arguments
         if let owner {
-            options.userID = owner.user
-            options.groupID = owner.group
-            options.supplementaryGroups = groups(ofUser: owner.user, group: owner.group)
+            let groups = groups(ofUser: owner.user, group: owner.group)
+            if let changer = Self.userChanger {
+                arguments = changer.arguments(owner, groups) + [program] + arguments
+                program = changer.path
+            } else {
+                options.userID = owner.user
+                options.groupID = owner.group
+                options.supplementaryGroups = groups
+            }
         }
         var variables: [Environment.Key: String] = [:]
         for (name, value) in environment.variables { variables[Environment.Key(stringLiteral: name)] = value }

@@ -22,6 +22,8 @@ struct ArchiverRun {
     private var furthest: WALPosition?
     private var random = SystemRandomNumberGenerator()
     private var repeatedErrors = RepeatedErrorFilter()
+    /// Whether an error was logged that ended the connection, and no stream has begun since.
+    private var isKnownAsDisconnected = false
     private var lastTimeline: TimelineID?
     /// The end of the archive when the connection was made.
     private var archiveEnd: WALPosition?
@@ -168,7 +170,7 @@ struct ArchiverRun {
         }
         let observer = StreamObserver(
             archiver, metrics, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize,
-            from: lastTimeline)
+            from: lastTimeline, isKnownAsDisconnected: isKnownAsDisconnected)
         let watch = ServerWatch(
             parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
             slot: archiver.slot.name, archiver: archiver)
@@ -216,6 +218,7 @@ struct ArchiverRun {
         for segment in report.finished { observer.handle(.segmentFinished(segment)) }
         observer.ended(inOrder: isDone || state.stopIsAsked)
         hasStreamed = hasStreamed || observer.hasBegun
+        if observer.hasBegun { isKnownAsDisconnected = false }
         // Receiving the same bytes again and again is not progress.
         if observer.synced.isBeyond(furthest ?? start) {
             furthest = observer.synced
@@ -301,14 +304,19 @@ struct ArchiverRun {
             status.lastError = error
         }
         state.tell(.disconnected(error, retryAfter: pause))
-        if repeatedErrors.isNew(error) {
+        switch repeatedErrors.telling(error) {
+        case .new:
+            isKnownAsDisconnected = true
             var metadata: Logger.Metadata = [:]
             if let detail = error.detail { metadata["detail"] = "\(detail)" }
             if let remedy = error.remedy { metadata["hint"] = .stringConvertible(remedy) }
             logger.error("\(error.message)", metadata: metadata)
             logger.notice("disconnected; waiting \(pause.secondsText) seconds to try again")
-        } else {
-            logger.info("disconnected; waiting \(pause.secondsText) seconds to try again")
+        case .reminder(let time):
+            logger.notice(
+                "disconnected for \(time.components.seconds / 60) minutes, and still trying: \(error.message)",
+                metadata: .own)
+        case .nothing: logger.info("disconnected; waiting \(pause.secondsText) seconds to try again")
         }
         state.pause(pause)
     }

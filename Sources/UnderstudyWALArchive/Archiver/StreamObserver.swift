@@ -17,14 +17,17 @@ final class StreamObserver {
     private var lag: LagWarning
     private var last: StreamPositions
     private var hasNotedSegment = false
+    /// Whether the log says that there is no connection.
+    private let isKnownAsDisconnected: Bool
 
     private var state: ArchiverState { archiver.state }
     private var logger: Logger { archiver.logger }
 
     init(
         _ archiver: WALArchiver, _ metrics: ArchiverMetrics, start: WALPosition, reserved: LSN?,
-        segmentSize: WALSegmentSize, from before: TimelineID?
+        segmentSize: WALSegmentSize, from before: TimelineID?, isKnownAsDisconnected: Bool
     ) {
+        self.isKnownAsDisconnected = isKnownAsDisconnected
         self.archiver = archiver
         self.metrics = metrics
         self.reserved = reserved ?? .invalid
@@ -67,6 +70,7 @@ final class StreamObserver {
     func handle(_ event: StreamEvent) {
         switch event {
         case .positions(let positions):
+            if !hasBegun, isKnownAsDisconnected { logger.notice("streaming again from \(start.lsn)", metadata: .own) }
             hasBegun = true
             note(positions)
         case .segmentFinished(let segment):
