@@ -71,14 +71,18 @@ extension Cluster {
         return Set(mine.keys).union(theirs.keys).filter { mine[$0] != theirs[$0] }.sorted()
     }
 
-    /// A standby runs no function that it would have to be given first, but a DO block it does.
+    /// A standby runs no function that it would have to be given first, but a DO block it does. What vacuum and analyze
+    /// note in the catalogs is left out: a copy that is no standby does not get it.
     private static let digestQuery = """
-        DO $$ DECLARE name text; digest text; found text[];
+        DO $$ DECLARE name text; content text; digest text; found text[];
         BEGIN
-            FOR name IN SELECT oid::regclass FROM pg_class WHERE relkind IN ('r', 'm') AND relpersistence = 'p'
+            FOR name, content IN SELECT oid::regclass, CASE WHEN oid >= 16384 THEN 'r::text' ELSE
+                        '(to_jsonb(r) - ''{relpages, reltuples, relallvisible, relallfrozen, relfrozenxid, relminmxid,'
+                        || ' datfrozenxid, datminmxid}''::text[])::text' END
+                    FROM pg_class WHERE relkind IN ('r', 'm') AND relpersistence = 'p'
                     AND (oid >= 16384 OR relname IN ('pg_class', 'pg_attribute', 'pg_proc', 'pg_authid', 'pg_database'))
             LOOP
-                EXECUTE format('SELECT md5(coalesce(string_agg(r::text, E''\\n'' ORDER BY r::text), '''')) FROM %s r', name)
+                EXECUTE format('SELECT md5(coalesce(string_agg(%1$s, E''\\n'' ORDER BY %1$s), '''')) FROM %2$s r', content, name)
                     INTO digest;
                 found := found || (digest || ' ' || name);
             END LOOP;
