@@ -70,9 +70,11 @@ final class CloneRun: @unchecked Sendable {
         let facts = try PrimaryFacts(
             parameters, version: version, slot: options.slot.name, interrupt: interrupt,
             access: backup.queryAccess, logger: logger)
-        let place = standbyPort(facts, session)
-        if options.start != nil { try checkPort(place, session) }
-        if options.generateConfig { generatedPort = place.port }
+        if options.start != nil || options.generateConfig {
+            let place = standbyPort(facts, session)
+            if options.start != nil { try checkPort(place, session) }
+            if options.generateConfig { generatedPort = place.port }
+        }
         if facts.configurationIsInside == false && options.start != nil && !mayStartWithoutOwnConfiguration {
             throw Self.noConfiguration(code: .options)
         }
