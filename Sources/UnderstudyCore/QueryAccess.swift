@@ -5,15 +5,21 @@ package import UnderstudyProtocol
 /// Whether ordinary connections may be opened beside replication connections: not again after a refusal, which is a line
 /// in the server's log each time.
 package final class QueryAccess: Sendable {
-    private let isOpen: Monitor<Bool>
+    /// Why there is no such connection; nil while one may be opened.
+    private let refusal: Monitor<ConnectionError?>
 
     package init(isAllowed: Bool = true) {
-        isOpen = Monitor(isAllowed)
+        refusal = Monitor(isAllowed ? nil : ConnectionError(.refused, "no ordinary connection is to be opened"))
     }
 
-    package var mayAsk: Bool { isOpen.read { $0 } }
+    package var mayAsk: Bool { refusal.read { $0 == nil } }
 
-    func noteRefusal() { isOpen.change { $0 = false } }
+    /// Throws the first refusal again.
+    func check() throws(ConnectionError) {
+        if let error = refusal.read({ $0 }) { throw error }
+    }
+
+    func note(_ error: ConnectionError) { refusal.change { $0 = $0 ?? error } }
 }
 
 /// An ordinary connection beside the replication connection, for what only SQL can answer.
@@ -21,7 +27,7 @@ package enum OrdinaryConnection {
     package static func open(
         _ parameters: ConnectionParameters, _ interrupt: Interrupt, _ access: QueryAccess = QueryAccess()
     ) throws(ConnectionError) -> Session {
-        guard access.mayAsk else { throw ConnectionError(.refused, "no ordinary connection is to be opened") }
+        try access.check()
         var parameters = parameters
         if parameters["connect_timeout"] == nil { parameters["connect_timeout"] = "10" }
         do throws(ConnectionError) {
@@ -31,7 +37,7 @@ package enum OrdinaryConnection {
         } catch {
             // A server that starts, or has no connection to spare, may let us in the next time.
             let isForGood = ["28000", "28P01", "3D000", "42501"].contains(error.sqlState)
-            if isForGood || error.code == .passwordNeeded { access.noteRefusal() }
+            if isForGood || error.code == .passwordNeeded { access.note(error) }
             throw error
         }
     }

@@ -104,13 +104,17 @@ import UnderstudyTestSupport
             [
                 "--standby-port", String(Port.free()), "--restore-command", command, "--set", "cluster_name=\(name)",
                 "--set", "search_path=a,b", "--set", "Work_Mem=5MB",
-            ])
+            ] + (Account.isRoot ? ["--owner", "postgres"] : []))
         try #require(result.status == 0, "\(result)")
         let standby = try Cluster(running: target, installation)
         #expect(try standby.sql("SHOW cluster_name") == name)
         #expect(try standby.sql("SHOW restore_command") == command)
         #expect(try standby.sql("SHOW search_path") == "a,b")
         #expect(try standby.sql("SHOW work_mem") == "5MB")
+        let other = TestDirectory.freshPath("other")
+        expectRefused(
+            try clone(primary, other, ["--log", "\(other)/no/log"]), "Name a file in a directory that exists: --log")
+        #expect(!FileTree.exists(other))
         for (setting, said) in [
             ("port=1", "cannot be set on its own"), ("primary_conninfo=", "cannot be set on its own"),
             ("a b=1", "is not the name of a setting"), ("restore_command=x", "restore_command is given twice"),

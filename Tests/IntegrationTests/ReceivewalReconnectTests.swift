@@ -30,7 +30,14 @@ import UnderstudyTestSupport
         try cluster.stop(mode)
         try program.waitToSay("disconnected; waiting ")
         try cluster.start()
+        try cluster.writeWAL(kilobytes: 1500)
         try program.waitToSay("streaming again from ")
+        // The second time is said like the first one.
+        try cluster.stop(mode)
+        try eventually("the second end: \(program.errorOutput)") {
+            program.errorOutput.split(separator: "disconnected; waiting ").count >= 3
+        }
+        try cluster.start()
         try cluster.writeWAL(kilobytes: 1500)
         try expectWhole(archive, cluster, program)
     }

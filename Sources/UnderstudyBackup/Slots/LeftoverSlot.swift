@@ -90,8 +90,7 @@ extension BackupRun {
         // The server may need a moment to notice that the process that streamed from it is gone.
         for attempt in 1...50 {
             guard
-                let standing = try standing(
-                    of: name, session, interrupt: interrupt)
+                let standing = try standing(of: name, session, interrupt: interrupt)
             else { return nil }
             var idle = standing
             idle.isActive = false

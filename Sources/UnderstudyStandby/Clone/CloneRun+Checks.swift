@@ -20,6 +20,7 @@ extension CloneRun {
         try checkSettings()
         try checkTargetOwner()
         if let file = options.configFile { try checkConfigFile(file) }
+        if let log = options.log { try checkLog(absolutePath(log)) }
         if let path = options.passfile {
             passwordFile = try PasswordFile(path, owner: options.backup.owner?.fileOwner)
         }
@@ -78,6 +79,14 @@ extension CloneRun {
             throw UnderstudyError(
                 .configuration, error.description,
                 hint: "Name a postgresql.conf that exists, for example one that pg_createcluster has made.",
+                cause: error)
+        }
+    }
+
+    private func checkLog(_ path: String) throws(UnderstudyError) {
+        do throws(FileIOError) { _ = try ConfinedDirectory(path: path.parentPath) } catch {
+            throw UnderstudyError(
+                .configuration, error.description, remedy: "Name a file in a directory that exists: \(.serverLog)",
                 cause: error)
         }
     }

@@ -43,36 +43,26 @@ struct ServerProgramRun: Sendable {
         }
     }
 
-    /// setpriv(1) of util-linux, which changes the user and then becomes the program.
+    /// setpriv(1) of util-linux, which changes the user and then becomes the program; nil where there is none.
     ///
     /// Subprocess changes it between clone3(2) and the program, where glibc's setgroups(3) still takes the threads of this
     /// process for its own, and waits forever for one that was being made just then.
-    private struct UserChanger {
-        let path: String
-
-        func arguments(_ owner: BaseBackup.Owner, _ groups: [UInt32]) -> [String] {
-            let list = groups.map(String.init).joined(separator: ",")
-            return ["--reuid=\(owner.user)", "--regid=\(owner.group)", "--groups=\(list)", "--"]
-        }
+    private static let setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].first { (path: String) -> Bool in
+        unsafe access(path, X_OK) == 0
     }
-
-    /// nil where there is no such program.
-    private static let userChanger: UserChanger? = {
-        let places: [String] = ["/usr/bin/setpriv", "/bin/setpriv"]
-        let found = places.first { (path: String) -> Bool in unsafe access(path, X_OK) == 0 }
-        return found.map { UserChanger(path: $0) }
-    }()
 
     private func runToEnd() async -> Result<(Int32, String), UnderstudyError> {
         var options = PlatformOptions()
         // A separate process group: keys typed at the terminal must not end a start half-way.
         options.processGroupID = 0
         var program = program, arguments = arguments
-        if let owner {
+        if let owner, owner.user != geteuid() {
             let groups = groups(ofUser: owner.user, group: owner.group)
-            if let changer = Self.userChanger {
-                arguments = changer.arguments(owner, groups) + [program] + arguments
-                program = changer.path
+            if let setpriv = Self.setpriv {
+                let list = groups.map(String.init).joined(separator: ",")
+                arguments =
+                    ["--reuid=\(owner.user)", "--regid=\(owner.group)", "--groups=\(list)", "--", program] + arguments
+                program = setpriv
             } else {
                 options.userID = owner.user
                 options.groupID = owner.group

@@ -28,6 +28,7 @@ struct PrimaryWitness: Sendable {
             "primary watch", interrupt: interrupt, failure: ConnectionError.init(thread:)
         ) { () throws(ConnectionError) in
             let session = try OrdinaryConnection.open(parameters, interrupt, access)
+            session.silenceLimit = SilenceLimit(limit: .seconds(5), .failure)
             return try session.runForRows(question).rows.first ?? []
         }
         return row?.first == "t"

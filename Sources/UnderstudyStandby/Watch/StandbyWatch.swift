@@ -25,7 +25,7 @@ struct StandbyWatch: Sendable {
 
     private enum Way { case psql, replication, none }
     private var way = Way.psql
-    /// Checks since the last question.
+    /// How often it has been looked at since it lets clients in.
     private var checks = 0
     private var askedReceiver: String?
 
@@ -47,8 +47,12 @@ struct StandbyWatch: Sendable {
         /// nil if no query was allowed.
         var isInRecovery: Bool?
         var isReplayPaused = false
-        /// The end of the WAL that the standby has received.
+        /// The end of the WAL that the standby has received; nil if unknown.
         var received: LSN?
+
+        mutating func noteReceived(_ position: LSN?) {
+            received = [received, position].compactMap { $0 }.max()
+        }
     }
 
     /// Checks once.
@@ -86,7 +90,7 @@ struct StandbyWatch: Sendable {
                 seen.answersQueries = row[0] == "t"
                 seen.isInRecovery = row[0].map { $0 == "t" }
                 seen.isReplayPaused = row[3] == "t"
-                seen.received = max(seen.received ?? .invalid, row[1].flatMap { LSN($0) } ?? .invalid)
+                seen.noteReceived(row[1].flatMap { LSN($0) })
                 if row[2] == "streaming" { seen.isStreaming = true }
                 return
             }
@@ -94,7 +98,7 @@ struct StandbyWatch: Sendable {
         }
         if way == .replication {
             if let position = await askByReplication(place, postmaster.port) {
-                seen.received = max(seen.received ?? .invalid, position)
+                seen.noteReceived(position)
             } else {
                 way = .none
             }

@@ -22,7 +22,7 @@ struct ArchiverRun {
     private var furthest: WALPosition?
     private var random = SystemRandomNumberGenerator()
     private var repeatedErrors = RepeatedErrorFilter()
-    /// Whether an error was logged that ended the connection, and no stream has begun since.
+    /// Whether an error was logged that ended the connection, and not that the stream goes on.
     private var isKnownAsDisconnected = false
     private var lastTimeline: TimelineID?
     /// The end of the archive when the connection was made.
@@ -170,7 +170,7 @@ struct ArchiverRun {
         }
         let observer = StreamObserver(
             archiver, metrics, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize,
-            from: lastTimeline, isKnownAsDisconnected: isKnownAsDisconnected)
+            from: lastTimeline, furthest: furthest, isKnownAsDisconnected: isKnownAsDisconnected)
         let watch = ServerWatch(
             parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
             slot: archiver.slot.name, archiver: archiver)
@@ -218,7 +218,11 @@ struct ArchiverRun {
         for segment in report.finished { observer.handle(.segmentFinished(segment)) }
         observer.ended(inOrder: isDone || state.stopIsAsked)
         hasStreamed = hasStreamed || observer.hasBegun
-        if observer.hasBegun { isKnownAsDisconnected = false }
+        if observer.hasToldAgain {
+            isKnownAsDisconnected = false
+            // So the next error is logged, too, whatever it is.
+            repeatedErrors.reset()
+        }
         // Receiving the same bytes again and again is not progress.
         if observer.synced.isBeyond(furthest ?? start) {
             furthest = observer.synced
@@ -314,7 +318,7 @@ struct ArchiverRun {
             logger.notice("disconnected; waiting \(pause.secondsText) seconds to try again")
         case .reminder(let time):
             logger.notice(
-                "disconnected for \(time.components.seconds / 60) minutes, and still trying: \(error.message)",
+                "no progress for \(time.components.seconds / 60) minutes, still trying: \(error.message)",
                 metadata: .own)
         case .nothing: logger.info("disconnected; waiting \(pause.secondsText) seconds to try again")
         }

@@ -19,14 +19,22 @@ final class StreamObserver {
     private var hasNotedSegment = false
     /// Whether the log says that there is no connection.
     private let isKnownAsDisconnected: Bool
+    /// Whether this stream was said to be there again.
+    private(set) var hasToldAgain = false
+    /// How far any stream before has synced.
+    private let furthest: WALPosition
+    private let began = ContinuousClock().now
+    /// A stream that lasts is there, though a quiet server sends nothing.
+    private static let lastingTime = Duration.seconds(10)
 
     private var state: ArchiverState { archiver.state }
     private var logger: Logger { archiver.logger }
 
     init(
         _ archiver: WALArchiver, _ metrics: ArchiverMetrics, start: WALPosition, reserved: LSN?,
-        segmentSize: WALSegmentSize, from before: TimelineID?, isKnownAsDisconnected: Bool
+        segmentSize: WALSegmentSize, from before: TimelineID?, furthest: WALPosition?, isKnownAsDisconnected: Bool
     ) {
+        self.furthest = furthest ?? start
         self.isKnownAsDisconnected = isKnownAsDisconnected
         self.archiver = archiver
         self.metrics = metrics
@@ -70,9 +78,9 @@ final class StreamObserver {
     func handle(_ event: StreamEvent) {
         switch event {
         case .positions(let positions):
-            if !hasBegun, isKnownAsDisconnected { logger.notice("streaming again from \(start.lsn)", metadata: .own) }
             hasBegun = true
             note(positions)
+            tellAgain()
         case .segmentFinished(let segment):
             metrics.noteFinishedSegment()
             state.change { $0.segmentsFinished += 1 }
@@ -103,6 +111,16 @@ final class StreamObserver {
             state.tell(.recovered)
             logger.notice("there is room again, going on")
         }
+    }
+
+    /// Says that the stream goes on, once it makes progress or lasts: a stream that begins and breaks again and again does
+    /// neither.
+    private func tellAgain() {
+        guard isKnownAsDisconnected, !hasToldAgain,
+            synced.isBeyond(furthest) || ContinuousClock().now - began >= Self.lastingTime
+        else { return }
+        hasToldAgain = true
+        logger.notice("streaming again from \(start.lsn)", metadata: .own)
     }
 
     /// - Parameter inOrder: Whether the archiver wanted the stream to end.
