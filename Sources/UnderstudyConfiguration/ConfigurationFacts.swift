@@ -24,6 +24,8 @@ package struct ConfigurationFacts {
     package var standbyWALLevel: String
     /// The setting that keeps WAL for clients without a slot.
     package var walKeepSetting: String
+    /// A value of that setting which keeps some 1 GB.
+    package var walKeepExample: String
     /// The password method in pg_hba.conf, for any hash that the primary's roles may have.
     var passwordMethod: String
     /// Whether max_wal_senders counts against max_connections.
@@ -37,6 +39,7 @@ package struct ConfigurationFacts {
         usesStandbyDatabase = serverVersion >= 170_000
         hasTargetSessionOnReplication = serverVersion >= 140_000
         walKeepSetting = serverVersion < 130_000 ? "wal_keep_segments" : "wal_keep_size"
+        walKeepExample = serverVersion < 130_000 ? "64" : "'1GB'"
         standbyWALLevel = serverVersion < 90_600 ? "hot_standby" : "replica"
         // Up to 13, passwords are hashed with MD5 by default. There, the method md5 accepts both kinds of hash.
         passwordMethod = serverVersion < 140_000 ? "md5" : "scram-sha-256"

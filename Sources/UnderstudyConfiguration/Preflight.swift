@@ -5,8 +5,7 @@ package enum Preflight {
     /// Checks the output of the server's `SHOW wal_level`. An unknown value passes.
     package static func walLevel(_ text: String, serverVersion: Int, hotStandby: Bool = true) -> [Finding] {
         guard let level = WALLevel(rawValue: text) else { return [] }
-        let needed = ConfigurationFacts(serverVersion: serverVersion).standbyWALLevel
-        let hint = "Set \"wal_level = \(needed)\" in postgresql.conf on the primary, and restart it."
+        let hint = PrimaryHint.raiseWALLevel(serverVersion)
         if !level.allowsReplication {
             return [
                 Finding(

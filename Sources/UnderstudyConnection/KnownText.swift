@@ -64,6 +64,17 @@ package struct KnownText: Sendable, Equatable {
     /// 53300: all WAL senders are in use. The setting's name stands in every language. Source: InitProcess, proc.c, and
     /// InitWalSenderSlot, walsender.c.
     package static let maxWALSenders = KnownText("max_wal_senders")
+    /// 08P01 or 3D000: a pooler takes `replication` for an unknown parameter, or passes it on as a database. The word stands
+    /// in every language. Source: PgBouncer, client.c; InitPostgres, postinit.c.
+    package static let pooler = KnownText(
+        "unsupported startup parameter: replication", "unsupported startup parameter in options: replication",
+        "\"replication\"")
+    /// 55000: there may be no slots. The setting's name stands in every language. Source: CheckSlotRequirements, slot.c.
+    package static let maxReplicationSlots = KnownText("max_replication_slots")
+    /// 55000: the slot is logical. Source: StartReplication, walsender.c.
+    package static let logicalSlot = KnownText("logical replication slot")
+    /// XX000: a file with the name of a relation's segment that is none. Source: sendFile, basebackup.c.
+    package static let invalidSegmentNumber = KnownText("invalid segment number")
     /// 55000: wal_level is too low. Source: CheckSlotRequirements, slot.c, and do_pg_backup_start, xlog.c.
     package static let walLevel = KnownText("wal_level", "WAL level")
     /// XX000 or 54000, up to 17: a path too long for the archive. Source: _tarWriteHeader, basebackup.c.

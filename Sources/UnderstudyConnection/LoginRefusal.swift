@@ -5,7 +5,8 @@ import UnderstudyPlatform
 /// libpq has no fields for it, only text. With PQERRORS_VERBOSE a server's lines read
 /// `connection to server at "h", port 1 failed: FATAL:  28P01: password authentication failed`.
 struct LoginRefusal: Equatable {
-    /// The text without the SQLSTATE and the location in the server's source code.
+    /// The text without the SQLSTATE and the location in the server's source code, and without what ``server`` has as detail
+    /// and hint.
     var text: String
     /// The last refusal by a server; nil if no server refused.
     var server: ServerMessage?
@@ -24,6 +25,9 @@ struct LoginRefusal: Equatable {
                 kept.append(line)
             }
         }
+        // They are fields of their own.
+        let fields = [server?.detail.map { "DETAIL:  \($0)" }, server?.hint.map { "HINT:  \($0)" }]
+        while let last = kept.last, fields.contains(String(last)) { kept.removeLast() }
         text = kept.joined(separator: "\n")
     }
 

@@ -19,7 +19,9 @@ package enum NameLimits {
         func refusal(_ what: String) -> UnderstudyError {
             UnderstudyError(
                 .slot, "replication slot name \"\(name)\" \(what)",
-                hint: "Choose a name of 1 to \(longest) lower-case letters, digits and underscores.")
+                hint:
+                    "Choose a name of 1 to \(longest) lower-case letters, digits and underscores\(likeness(of: name, longest))."
+            )
         }
         if name.isEmpty { return refusal("is too short") }
         let isPlain = name.utf8.allSatisfy {
@@ -30,6 +32,19 @@ package enum NameLimits {
         let length = name.utf8.count
         if length > longest { return refusal("is too long: it has \(length) bytes, and the server keeps \(longest)") }
         return nil
+    }
+
+    /// The nearest name that a slot may have, as the end of a sentence; empty if nothing of the name would be left.
+    private static func likeness(of name: String, _ longest: Int) -> String {
+        let bytes = name.utf8.map { byte in
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte | 0x20
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): byte
+            default: UInt8(ascii: "_")
+            }
+        }
+        guard bytes.contains(where: { $0 != UInt8(ascii: "_") }) else { return "" }
+        return ", such as \"\(String(decoding: bytes.prefix(longest), as: UTF8.self))\""
     }
 
     /// How the server alters this name in pg_stat_replication, as a clause; nil if it keeps the name.

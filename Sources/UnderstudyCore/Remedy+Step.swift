@@ -8,7 +8,7 @@ extension Remedy {
         package enum Value: Hashable, Sendable {
             case stallTimeout, existingSlot, createSlot(String?), recreateSlot(String), startLSN(LSN?)
             case forceClean, forceCleanFor(owner: String), mapTablespace(from: String, to: String?)
-            case binDirectory, wait, configFile, generateConfig, standbyPort, serverLog, role
+            case binDirectory, wait, configFile, generateConfig, standbyPort, serverLog, role, noPageChecksums
         }
 
         package let value: Value
@@ -51,6 +51,8 @@ extension Remedy {
         public static let standbyPort = Step(value: .standbyPort)
         /// Another file for what a started standby says: `log`.
         public static let serverLog = Step(value: .serverLog)
+        /// Not having the server verify page checksums: `verifyServerChecksums`.
+        public static let noPageChecksums = Step(value: .noPageChecksums)
         /// The role to log in with: `user` in the connection string.
         public static let role = Step(value: .role)
     }
@@ -74,6 +76,7 @@ extension Remedy.Step: CustomStringConvertible {
         case .generateConfig: "generateConfig"
         case .standbyPort: "port"
         case .serverLog: "log"
+        case .noPageChecksums: "verifyServerChecksums = false"
         case .role: "user in the connection string"
         }
     }

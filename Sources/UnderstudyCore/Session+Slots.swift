@@ -42,3 +42,12 @@ extension Session {
         }
     }
 }
+
+extension UnderstudyError {
+    /// A slot of the wrong kind. It keeps WAL for somebody, so the hint does not suggest dropping it.
+    package static func notPhysical(slot name: String, kind: String = "logical") -> UnderstudyError {
+        UnderstudyError(
+            .slot, "cannot use replication slot \"\(name)\": it is a \(kind) slot, not a physical one",
+            hint: "Name a physical slot, or let one be made under another name.")
+    }
+}

@@ -3,12 +3,19 @@ package import UnderstudyProtocol
 /// A slot that another process streams from. It keeps WAL for somebody, so no hint suggests dropping it.
 package enum SlotInUse {
     /// What to do, with SQL that can be pasted on a server of this version.
-    package static func hint(_ name: String, _ version: ServerVersion) -> String {
+    ///
+    /// - Parameters:
+    ///   - name: nil if it is not known.
+    ///   - version: Of the server; nil if it is not known.
+    package static func hint(_ name: String?, _ version: ServerVersion?) -> String {
         // pg_replication_slots shows the process from 9.5 on.
+        let showsProcess = version.map { $0.number >= 90500 } ?? false
         let query =
-            version.number >= 90500
-            ? "SELECT * FROM pg_stat_replication WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name)));"
-            : "SELECT * FROM pg_stat_replication;"
+            if showsProcess, let name {
+                "SELECT * FROM pg_stat_replication WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name)));"
+            } else {
+                "SELECT * FROM pg_stat_replication;"
+            }
         return "Choose another slot, or stop the client that uses this one. To find it, ask the server: \(query)"
     }
 }

@@ -110,7 +110,8 @@ package struct SlotReading: Sendable, Equatable {
         return SlotReading(sources)
     }
 
-    private static func read(_ name: String, _ session: Session) throws(UnderstudyError) -> SlotState? {
+    /// Reads the slot over the replication connection alone (servers from 15).
+    package static func read(_ name: String, _ session: Session) throws(UnderstudyError) -> SlotState? {
         do throws(UnderstudyError) {
             return try session.ask(.readSlot(name))
         } catch  where error.sqlState == "0A000" {

@@ -66,7 +66,8 @@ extension UnderstudyError {
         guard let attempt, error.code == .server, let server = error.server else { return }
         message = "\(attempt): \(server.severity):  \(server.message)"
         // The command is known, and the server judges its words.
-        if remedy == Self.wrongPeer, !KnownText.syntaxError.stands(in: server.message) { remedy = nil }
+        guard remedy == Self.wrongPeer, !KnownText.syntaxError.stands(in: server.message) else { return }
+        hint = server.hint.map { "\(Self.serverHint)\($0)" }
     }
 
     /// - Parameters:
@@ -153,111 +154,10 @@ extension UnderstudyError {
         case .server: self.init(server: error, of: command, slot: slot)
         }
         if let detail = error.server?.detail { self.detail = detail }
-        // Mark the hint as the server's own.
-        if let hint = error.server?.hint { self.hint = "The server says: \(hint)" }
+        // Ours names what the server's cannot.
+        if remedy == nil || remedy == Self.wrongPeer, let hint = error.server?.hint {
+            self.hint = "\(Self.serverHint)\(hint)"
+        }
         cause = error
-    }
-
-    /// A login that the server refused. The hint contains the line or statement that allows it, if there is one.
-    private init(refused error: ConnectionError) {
-        let text = error.server?.message ?? error.message
-        var code = Code.authentication
-        var hint: String?
-        switch error.sqlState {
-        case "28P01":
-            hint =
-                "Check the password in the connection string, PGPASSWORD or ~/.pgpass (database name \"replication\")."
-        case "28000" where KnownText.hostRules.stands(in: text):
-            let login = LoginHint(text, user: error.user)
-            hint =
-                "Add the line \"\(login.line)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
-                + login.oldPassword + login.doubt(error.ownAddress)
-        case "28000" where !KnownText.missingRole.stands(in: text):
-            hint =
-                "The line of pg_hba.conf on the primary that matches this connection asks for a proof that was not given: connect in another way, as another user, or change its method."
-        case "28000":
-            hint =
-                "Make the role on the primary: CREATE ROLE \(LoginHint.identifier(error.user ?? text.quotedParts.first)) WITH REPLICATION LOGIN PASSWORD '...';"
-        case "42501":
-            hint =
-                "Give the role the right on the primary: ALTER ROLE \(LoginHint.identifier(error.user)) WITH REPLICATION;"
-        case "53300":
-            code = .server
-            hint =
-                KnownText.maxWALSenders.stands(in: text)
-                ? "\(WALSendersInUse.raise). A run that was killed may have left senders (pg_stat_replication, state backup or startup): they end with the checkpoint that the server makes."
-                : "Raise max_connections on the primary, or end connections that are not needed."
-        case "57P03":
-            code = .connection
-            hint = "The server is starting up or shutting down; try again when it accepts connections."
-        default: break
-        }
-        self.init(code, error.message, hint: hint, sqlState: error.sqlState)
-    }
-
-    private static let wrongPeer: Remedy =
-        "A server of its version knows this command: connect to PostgreSQL itself, not to a pooler or a fork with another protocol."
-
-    private init(server error: ConnectionError, of command: Code, slot: String?) {
-        var code = command
-        var hint: Remedy?
-        let version = error.serverVersion
-        switch error.sqlState {
-        case "42710":
-            code = .slot
-            hint = "Choose another name, or use the slot that exists, with \(.existingSlot)."
-        case "42704" where command == .slot || command == .wal:
-            code = .slot
-            let slot = slot ?? Self.slotName(in: error)
-            hint =
-                "Let it be made with \(.createSlot(slot)), or make it on the primary: \(SlotSQL.create(slot ?? "NAME", on: version))"
-        case "55006":
-            code = .slot
-            hint = "Choose another slot, or stop the client that uses this one (pg_replication_slots, active_pid)."
-        case "53400":
-            code = .slot
-            hint = "Raise max_replication_slots on the primary (restart needed), or drop a slot that is not needed."
-        case "53300":
-            hint = "Raise max_wal_senders on the primary (restart needed)."
-        case "58P01":
-            hint = "\(Self.keepWAL(version)) on the primary."
-        case "55000" where KnownText.walLevel.stands(in: error.message):
-            hint = "Set wal_level = \(Self.walLevel(version)) on the primary and restart it."
-        case "XX001":
-            code = .damagedPages
-        case "42601", "0A000":
-            hint = Self.wrongPeer
-        // Up to 17 the server gives these errors no SQLSTATE of their own.
-        case "XX000", "54000":
-            if KnownText.fileNameTooLong.stands(in: error.message) {
-                hint =
-                    "Rename or remove that file on the primary: paths in a base backup have at most 99 bytes."
-            } else if KnownText.noSQL.stands(in: error.message) {
-                hint = Self.wrongPeer
-            } else if command == .wal {
-                hint =
-                    "Make sure that both connections reach the same server, without a load balancer in between, and that it was not switched over meanwhile."
-            }
-        default: break
-        }
-        self.init(code, error.message, remedy: hint, sqlState: error.sqlState)
-    }
-
-    private static func walLevel(_ version: ServerVersion?) -> String {
-        guard let version else { return "replica (hot_standby before 9.6)" }
-        return ConfigurationFacts(serverVersion: version.number).standbyWALLevel
-    }
-
-    private static func keepWAL(_ version: ServerVersion?) -> String {
-        guard let version else { return "Use a replication slot, or raise wal_keep_size (wal_keep_segments before 13)" }
-        let setting = ConfigurationFacts(serverVersion: version.number).walKeepSetting
-        return version.hasSlots ? "Use a replication slot, or raise \(setting)" : "Raise \(setting)"
-    }
-
-    /// The slot that the server's message quotes; nil if that cannot be a slot's name.
-    private static func slotName(in error: ConnectionError) -> String? {
-        (error.server?.message ?? error.message).quotedParts.first.flatMap {
-            NameLimits.flaw(ofSlot: $0) == nil ? $0 : nil
-        }
     }
 }

@@ -118,6 +118,9 @@ public struct UnderstudyError: Error, Sendable, CustomStringConvertible {
         (cause as? ConnectionError)?.server.map { "\($0.severity):  \($0.message)" }
     }
 
+    /// The hint of the server, if it gave one: ``remedy`` may be another.
+    package var hintOfServer: String? { (cause as? ConnectionError)?.server?.hint }
+
     /// Whether the connection that streamed WAL failed.
     public var isOfWALStream: Bool { message.hasPrefix(Self.streamFailed) }
 

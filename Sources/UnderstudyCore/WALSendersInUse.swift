@@ -1,3 +1,4 @@
+import UnderstudyConfiguration
 package import UnderstudyConnection
 package import UnderstudyPlatform
 import UnderstudyProtocol
@@ -22,16 +23,26 @@ package enum WALSendersInUse {
             let session = try? OrdinaryConnection.open(parameters, interrupt, access),
             let rows = try? session.runForRows(query(except: own)).rows
         else { return failure }
+        let raise = raise(error, session.serverVersion)
         // The server hides the state of WAL senders from a role that may not read all statistics.
-        if rows.contains(where: { $0.count < 2 || $0[1] == nil }) {
-            failure.hint = "\(raise)."
-        } else {
-            failure.hint = hint(
+        failure.hint =
+            rows.contains(where: { $0.count < 2 || $0[1] == nil })
+            ? raise
+            : hint(
                 rows.compactMap {
                     ["backup", "startup"].contains($0[1]) ? $0[0].flatMap { Int($0) }.map(String.init) : nil
-                })
-        }
+                }, raise: raise)
         return failure
+    }
+
+    /// What the error alone tells.
+    static func hint(_ error: ConnectionError, _ version: ServerVersion?) -> String {
+        "\(raise(error, version)) A run that was killed may have left senders (pg_stat_replication, state backup or startup): they end with the checkpoint that the server makes."
+    }
+
+    private static func raise(_ error: ConnectionError, _ version: ServerVersion?) -> String {
+        // The message ends with the number: "(currently 10)".
+        PrimaryHint.raiseWALSenders((error.server?.message ?? error.message).lastNumber, on: version?.number)
     }
 
     private static func query(except own: Int?) -> String {
@@ -42,15 +53,22 @@ package enum WALSendersInUse {
 
     /// The hint for senders that are in use.
     ///
-    /// - Parameter processes: The process IDs of the senders that take a base backup or have not begun to work.
-    package static func hint(_ processes: [String]) -> String {
-        guard !processes.isEmpty else { return "\(raise). None of the senders in use takes a base backup." }
-        let list = processes.prefix(shown).joined(separator: ", ") + (processes.count > shown ? ", ..." : "")
+    /// - Parameters:
+    ///   - processes: The process IDs of the senders that take a base backup or have not begun to work.
+    ///   - raise: What allows more of them.
+    package static func hint(_ processes: [String], raise: String) -> String {
+        guard !processes.isEmpty else { return "\(raise) None of the senders in use takes a base backup." }
+        let list = processes.prefix(shown).joined(separator: ", ")
+        let more = processes.count > shown ? " and \(processes.count - shown) more" : ""
         let isOne = processes.count == 1
         return
-            "\(raise). \(isOne ? "1 WAL sender takes a base backup or has" : "\(processes.count) WAL senders take base backups or have") yet to begin (pid \(list)): if a run that was killed has left \(isOne ? "it, it ends" : "them, they end") with the checkpoint that the server makes, or with SELECT pg_terminate_backend(pid);"
+            "\(raise) \(isOne ? "1 WAL sender takes a base backup or has" : "\(processes.count) WAL senders take base backups or have") yet to begin (pid \(list)\(more)): if a run that was killed has left \(isOne ? "it, it ends" : "them, they end") with the checkpoint that the server makes, or with: SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE pid IN (\(list));"
     }
+}
 
-    static let raise =
-        "Raise max_wal_senders on the primary (restart needed); a backup that streams WAL takes two. It must not be 0, and wal_level must be replica"
+extension String {
+    /// The last number in a message of the server, whatever its language.
+    fileprivate var lastNumber: Int? {
+        unicodeScalars.split { !("0"..."9").contains($0) }.last.flatMap { Int(String($0)) }
+    }
 }

@@ -62,6 +62,8 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
 
     // MARK: - The rest
 
+    /// Whether synchronous_commit may be remote_apply.
+    package var waitsForReplay: Bool { from(90600) }
     package var showsSettings: Bool { from(100_000) }
     /// Whether in_hot_standby exists. Before 14, transaction_read_only is used instead, which may also be on at a
     /// primary.

@@ -18,9 +18,9 @@ package struct WatchQuery: Sendable, Equatable {
     package var text: String {
         let state =
             senderPID.map { "(SELECT sync_state FROM pg_catalog.pg_stat_replication WHERE pid = \($0))" } ?? "NULL"
-        let columns = "\(state), \(position), slot_type, restart_lsn, \(status)"
+        let columns = "\(state), \(position), slot_type, restart_lsn, \(status), \(waits)"
         guard let slot, version.hasSlots else {
-            return "SELECT \(state), \(position), NULL, NULL, NULL, NULL, NULL"
+            return "SELECT \(state), \(position), NULL, NULL, NULL, NULL, NULL, \(waits)"
         }
         return """
             SELECT \(columns) FROM (SELECT 1) AS one \
@@ -34,6 +34,15 @@ package struct WatchQuery: Sendable, Equatable {
             : "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_receive_lsn() ELSE pg_catalog.pg_current_wal_lsn() END"
     }
 
+    /// Whether commits wait until standbys have replayed them: here, or for some role or database.
+    private var waits: String {
+        guard version.waitsForReplay else { return "NULL" }
+        return """
+            pg_catalog.current_setting('synchronous_commit') = 'remote_apply' OR EXISTS (SELECT 1 FROM \
+            pg_catalog.pg_db_role_setting WHERE 'synchronous_commit=remote_apply' = ANY (setconfig))
+            """
+    }
+
     private var status: String {
         let reason = version.reportsInvalidationReason ? "invalidation_reason" : "NULL"
         return (version.reportsSlotWALStatus ? "wal_status, safe_wal_size, " : "NULL, NULL, ") + reason
@@ -42,6 +51,8 @@ package struct WatchQuery: Sendable, Equatable {
     package struct Answer: Sendable, Equatable {
         /// `async`, `potential`, `sync` or `quorum`; nil if not reported.
         package var syncState: String?
+        /// Whether commits wait until standbys have replayed them (from 9.6).
+        package var waitsForReplay: Bool
         /// The end of the server's WAL.
         package var serverPosition: LSN?
         /// Nil if the slot does not exist.
@@ -54,9 +65,10 @@ package struct WatchQuery: Sendable, Equatable {
         package var invalidationReason: String?
 
         package init(_ result: ResultSet) throws(ProtocolError) {
-            let row = try result.onlyRow(atLeast: 7, of: "pg_replication_slots")
+            let row = try result.onlyRow(atLeast: 8, of: "pg_replication_slots")
             syncState = row[0]
             serverPosition = row[1].flatMap { LSN($0) }
+            waitsForReplay = row[7] == "t"
             slot = row[2].map { SlotState(kind: $0, restartLSN: row[3].flatMap { LSN($0) }) }
             walStatus = row[4]
             safeSize = row[5].flatMap { Int64($0) }

@@ -46,7 +46,8 @@ import UnderstudyTestSupport
                 session: "61-terminated-streaming", command: "START_REPLICATION", code: .connection,
                 remedy: "administrator"),
             Case(
-                session: "62-error-too-many-senders", command: nil, code: .server, remedy: "Raise max_wal_senders"),
+                session: "62-error-too-many-senders", command: nil, code: .server,
+                remedy: "ALTER SYSTEM SET max_wal_senders = 20;"),
             Case(
                 session: "63-error-segment-removed", command: "START_REPLICATION", code: .wal, remedy: "wal_keep_size"),
             Case(session: "71-error-shutting-down", command: nil, code: .connection, remedy: "shutting down"),

@@ -45,8 +45,8 @@ import UnderstudyTestSupport
         let expected = """
             \(notice)\(notice)understudy: error: connection to server at "127.0.0.1", port \(server.port) failed: \
             FATAL:  no pg_hba.conf entry for replication connection from host "0.0.0.0/0 trust #", user "x", \(Self.shown)
-            understudy: hint: Add the line "host  replication  "a b"  ADDRESS  md5" to pg_hba.conf on the \
-            primary, then reload it with: SELECT pg_reload_conf();
+            understudy: hint: Put the line "host  replication  "a b"  ADDRESS  md5" at the top of pg_hba.conf on the \
+            primary (SHOW hba_file; names it), then: SELECT pg_reload_conf();
 
             """
         #expect(result.errorOutput.contains("understudy: error: "))

@@ -24,7 +24,8 @@ import UnderstudyTestSupport
             Case(session: "52-error-no-such-slot", cures: ["--create-slot"], arguments: ["-S", "nosuch"]),
             Case(session: "53-error-no-replication-role", cures: ["WITH REPLICATION;"], isLogin: true),
             Case(session: "61-terminated-streaming", cures: ["administrator"]),
-            Case(session: "62-error-too-many-senders", cures: ["Raise max_wal_senders"], isLogin: true),
+            Case(
+                session: "62-error-too-many-senders", cures: ["ALTER SYSTEM SET max_wal_senders = 20;"], isLogin: true),
             Case(session: "63-error-segment-removed", cures: ["new base backup", "--start-lsn="]),
             Case(session: "71-error-shutting-down", cures: ["shutting down"], isLogin: true),
         ]

@@ -25,15 +25,17 @@ struct BackupErrorTests {
             state: "28000",
             message: #"no pg_hba.conf entry for replication connection from host "10.0.0.2", user "r", no encryption"#,
             code: .authentication,
-            hint: #"Add the line "host  replication  r  10.0.0.2/32  scram-sha-256" to pg_hba.conf"#),
+            hint: #"Put the line "host  replication  r  10.0.0.2/32  scram-sha-256" at the top of pg_hba.conf"#),
         Login(
             state: "28000",
             message: #"pg_hba.conf rejects replication connection for host "::1", user "r", SSL encryption"#,
-            code: .authentication, hint: #"Add the line "host  replication  r  ::1/128  scram-sha-256" to pg_hba.conf"#),
+            code: .authentication,
+            hint: #"Put the line "host  replication  r  ::1/128  scram-sha-256" at the top of pg_hba.conf"#),
         Login(
             state: "28000",
             message: #"no pg_hba.conf entry for replication connection from host "[local]", user "r", no encryption"#,
-            code: .authentication, hint: #"Add the line "local  replication  r  scram-sha-256" to pg_hba.conf"#),
+            code: .authentication,
+            hint: #"Put the line "local  replication  r  scram-sha-256" at the top of pg_hba.conf"#),
         Login(
             state: "28000",
             message: #"no pg_hba.conf entry for replication connection from host "10.0.0.2", user "r", SSL encryption"#,
@@ -45,7 +47,8 @@ struct BackupErrorTests {
         Login(
             state: "28000",
             message: #"no pg_hba.conf entry for replication connection from host "10.0.0.2", user "r", SSL off"#,
-            code: .authentication, hint: #"Add the line "host  replication  r  10.0.0.2/32  md5" to pg_hba.conf"#),
+            code: .authentication,
+            hint: #"Put the line "host  replication  r  10.0.0.2/32  md5" at the top of pg_hba.conf"#),
         Login(
             state: "28000", message: #"role "r" does not exist"#, code: .authentication,
             hint: "CREATE ROLE r WITH REPLICATION LOGIN"),
@@ -61,10 +64,23 @@ struct BackupErrorTests {
         Login(
             state: "53300",
             message: "number of requested standby connections exceeds max_wal_senders (currently 1)", code: .server,
-            hint: "Raise max_wal_senders on the primary (restart needed)"),
+            hint: "On the primary: ALTER SYSTEM SET max_wal_senders = 11; then restart it."),
+        Login(
+            state: "53300",
+            message: "number of requested standby connections exceeds max_wal_senders (currently 0)", code: .server,
+            hint:
+                "On the primary: ALTER SYSTEM SET max_wal_senders = 10; ALTER SYSTEM SET wal_level = replica; then restart it. Before 9.6 that level is called hot_standby."
+        ),
+        // Poolers, and a server that takes the word for a database.
+        Login(
+            state: "08P01", message: "unsupported startup parameter: replication", code: .authentication,
+            hint: "A connection pooler answers there"),
+        Login(
+            state: "3D000", message: #"database "replication" does not exist"#, code: .authentication,
+            hint: "A connection pooler answers there"),
         Login(
             state: "53300", message: "sorry, too many clients already", code: .server,
-            hint: "Raise max_connections on the primary"),
+            hint: "raise max_connections on the primary"),
         Login(
             state: "57P03", message: "the database system is starting up", code: .connection, hint: "try again"),
     ]
@@ -83,11 +99,42 @@ struct BackupErrorTests {
     @Test(
         "what to write depends on the server's version",
         arguments: [
-            (90_400, "55000", "wal_level too low", "Set wal_level = hot_standby on the primary and restart it."),
-            (90_600, "55000", "wal_level too low", "Set wal_level = replica on the primary and restart it."),
-            (90_300, "58P01", "removed", "Raise wal_keep_segments on the primary."),
-            (120_000, "58P01", "removed", "Use a replication slot, or raise wal_keep_segments on the primary."),
-            (130_000, "58P01", "removed", "Use a replication slot, or raise wal_keep_size on the primary."),
+            (
+                90_400, "55000", "wal_level too low",
+                "On the primary: ALTER SYSTEM SET wal_level = hot_standby; then restart it."
+            ),
+            (
+                90_300, "55000", "wal_level too low",
+                "Set wal_level = hot_standby in postgresql.conf on the primary (SHOW config_file; names it), then restart it."
+            ),
+            (
+                90_600, "55000", "wal_level too low",
+                "On the primary: ALTER SYSTEM SET wal_level = replica; then restart it."
+            ),
+            (
+                90_600, "55000", "replication slots can only be used if max_replication_slots > 0",
+                "On the primary: ALTER SYSTEM SET max_replication_slots = 20; then restart it, or drop a slot that nobody needs: SELECT slot_name, active, restart_lsn FROM pg_replication_slots;"
+            ),
+            (
+                90_300, "58P01", "removed",
+                "Set wal_keep_segments = 64 in postgresql.conf on the primary (SHOW config_file; names it), then: SELECT pg_reload_conf();"
+            ),
+            (
+                120_000, "58P01", "removed",
+                "Use a replication slot, or on the primary: ALTER SYSTEM SET wal_keep_segments = 64; then: SELECT pg_reload_conf();"
+            ),
+            (
+                130_000, "58P01", "removed",
+                "Use a replication slot, or on the primary: ALTER SYSTEM SET wal_keep_size = '1GB'; then: SELECT pg_reload_conf();"
+            ),
+            (
+                90_400, "55006", "slot \"s\" is active",
+                "To find it, ask the server: SELECT * FROM pg_stat_replication;"
+            ),
+            (
+                90_500, "55006", "slot \"s\" is active",
+                "WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = 's');"
+            ),
             (90_500, "42704", "no slot \"s\"", "SELECT pg_create_physical_replication_slot('s');"),
             (90_600, "42704", "no slot \"s\"", "SELECT pg_create_physical_replication_slot('s', true);"),
         ])
@@ -142,7 +189,7 @@ struct BackupErrorTests {
         refused.user = paste.user
         #expect(
             UnderstudyError(refused).hint
-                == "Add the line \"\(paste.line)\" to pg_hba.conf on the primary, then reload it with: SELECT pg_reload_conf();"
+                == "Put the line \"\(paste.line)\" at the top of pg_hba.conf on the primary (SHOW hba_file; names it), then: SELECT pg_reload_conf();"
         )
     }
 
@@ -194,13 +241,22 @@ struct BackupErrorTests {
         ("42704", #"replication slot "s" does not exist"#, .wal, .slot, "pg_create_physical_replication_slot"),
         ("42704", #"unrecognized configuration parameter "x""#, .server, .server, nil),
         ("55006", #"replication slot "s" is active for PID 1"#, .slot, .slot, "stop the client that uses this one"),
-        ("53400", "all replication slots are in use", .slot, .slot, "Raise max_replication_slots"),
-        ("53300", "too many senders", .server, .server, "Raise max_wal_senders"),
+        ("53400", "all replication slots are in use", .slot, .slot, "ALTER SYSTEM SET max_replication_slots = 20;"),
+        ("53300", "too many senders", .server, .server, "ALTER SYSTEM SET max_wal_senders = 20;"),
         (
             "58P01", "requested WAL segment 000000010000000000000001 has already been removed", .wal, .wal,
             "Use a replication slot"
         ),
-        ("55000", "WAL level not sufficient for making an online backup", .server, .server, "Set wal_level = replica"),
+        (
+            "55000", "WAL level not sufficient for making an online backup", .server, .server,
+            "ALTER SYSTEM SET wal_level = replica;"
+        ),
+        ("42501", "could not open file \"./x\": Permission denied", .server, .server, "That is the server's"),
+        ("58P01", "could not open file \"./x\": No such file", .server, .server, "That is the server's"),
+        (
+            "XX000", "invalid segment number 0 in file \"16384.x\"", .server, .server,
+            "verifyServerChecksums = false"
+        ),
         ("XX001", "checksum verification failure during base backup", .server, .damagedPages, nil),
         ("42601", "syntax error", .server, .server, "not to a pooler"),
     ]
@@ -214,7 +270,7 @@ struct BackupErrorTests {
         let error = UnderstudyError(ConnectionError(.server, message, server: server), of: command)
         #expect(error.code == code)
         #expect(error.sqlState == state)
-        #expect(error.message == message)
+        #expect(error.message == "the server says: \(message)")
         if let hint {
             #expect(error.hint?.contains(hint) == true, "\(error.hint ?? "")")
         } else {
@@ -231,22 +287,30 @@ struct BackupErrorTests {
                 "1 WAL sender takes a base backup or has yet to begin (pid 7): if a run that was killed has left it"
             ),
             (["7", "8"], "2 WAL senders take base backups or have yet to begin (pid 7, 8): if"),
-            (["1", "2", "3", "4", "5", "6"], "(pid 1, 2, 3, 4, 5, ...)"),
+            (["1", "2", "3", "4", "5", "6"], "(pid 1, 2, 3, 4, 5 and 1 more)"),
         ] as [([String], String)])
     func senders(_ processes: [String], _ words: String) {
-        let hint = WALSendersInUse.hint(processes)
-        #expect(hint.hasPrefix("Raise max_wal_senders on the primary (restart needed)"))
+        let hint = WALSendersInUse.hint(processes, raise: "Raise it.")
+        #expect(hint.hasPrefix("Raise it. "))
         #expect(hint.contains(words), "\(hint)")
     }
 
-    @Test("what the server itself says in detail and hint wins")
+    @Test("what the server says in detail and hint is kept, unless there is a better hint")
     func ofServer() {
+        var full = ServerMessage(severity: "ERROR", sqlState: "53400", message: "full", hint: "Free one.")
+        #expect(
+            UnderstudyError(ConnectionError(.server, "full", server: full)).hint?.contains("ALTER SYSTEM SET max_re")
+                == true)
+        full.sqlState = "42601"
+        #expect(
+            UnderstudyError(ConnectionError(.server, "full", server: full)).hint == "The server says: Free one.")
         let server = ServerMessage(
-            severity: "ERROR", sqlState: "53300", message: "m", detail: "Its detail.", hint: "Its hint.")
+            severity: "ERROR", sqlState: "22023", message: "m", detail: "Its detail.", hint: "Its hint.")
         let error = UnderstudyError(ConnectionError(.server, "m", server: server))
         #expect(error.detail == "Its detail.")
         #expect(error.hint == "The server says: Its hint.")
-        #expect(error.description == "m\nDETAIL:  Its detail.\nHINT:  The server says: Its hint.")
+        #expect(
+            error.description == "the server says: m\nDETAIL:  Its detail.\nHINT:  The server says: Its hint.")
     }
 
     @Test("every failure of a connection has a code, and most have a hint")
@@ -284,7 +348,7 @@ struct BackupErrorTests {
         let removed = ServerMessage(severity: "ERROR", sqlState: "58P01", message: "removed")
         let connection = UnderstudyError(ReceiveError(ConnectionError(.server, "removed", server: removed)))
         #expect(connection.code == .wal)
-        #expect(connection.message == "could not receive WAL: removed")
+        #expect(connection.message == "could not receive WAL: the server says: removed")
         #expect(connection.hint?.contains("replication slot") == true)
         let full = WALDestinationError(FileIOError("a", "/x", number: ENOSPC))
         #expect(UnderstudyError(ReceiveError(full)).code == .noSpace)

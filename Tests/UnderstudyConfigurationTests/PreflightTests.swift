@@ -30,7 +30,7 @@ import UnderstudyConfiguration
         #expect(findings.count == (message == nil ? 0 : 1))
         if let message, let finding = findings.first {
             #expect(finding.message.contains(message) && finding.message.contains("\"\(level)\""))
-            #expect(finding.hint?.contains("\"wal_level = \(needed)\"") == true)
+            #expect(finding.hint?.contains("wal_level = \(needed)") == true)
         }
     }
 

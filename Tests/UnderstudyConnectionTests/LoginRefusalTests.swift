@@ -37,11 +37,7 @@ struct LoginRefusalTests {
                 DETAIL:  All are in use.
                 HINT:  Wait.
                 """,
-                """
-                FATAL:  number of requested standby connections exceeds max_wal_senders (currently 2)
-                DETAIL:  All are in use.
-                HINT:  Wait.
-                """,
+                "FATAL:  number of requested standby connections exceeds max_wal_senders (currently 2)",
                 ServerMessage(
                     severity: "FATAL", sqlState: "53300",
                     message: "number of requested standby connections exceeds max_wal_senders (currently 2)",
@@ -61,7 +57,7 @@ struct LoginRefusalTests {
             refusal.server
                 == ServerMessage(
                     severity: "FATAL", sqlState: "28000", message: "\u{301}a\r", detail: "\u{301}b", hint: "\u{301}c"))
-        #expect(refusal.text == "FATAL:  \u{301}a\r\nDETAIL:  \u{301}b\nHINT:  \u{301}c")
+        #expect(refusal.text == "FATAL:  \u{301}a\r")
     }
 
     @Test("of several hosts is kept whole, and the last refusal is the one that counts")

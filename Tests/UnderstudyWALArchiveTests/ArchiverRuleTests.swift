@@ -59,7 +59,7 @@ struct SlotWarningTests {
         try WatchQuery.Answer(
             ResultSet(
                 columns: [],
-                rows: [["async", "0/5000000", "physical", "0/3000000", status, safeSize.map(String.init), nil]])
+                rows: [["async", "0/5000000", "physical", "0/3000000", status, safeSize.map(String.init), nil, nil]])
         )
     }
 }
@@ -72,7 +72,7 @@ struct LagWarningTests {
         #expect(warning.note(1000) == nil)
         #expect(
             warning.note(1001)
-                == "1001 bytes of WAL on the server are not acknowledged yet, more than the limit of 1000")
+                == "1001 bytes of WAL on the server are not acknowledged yet, more than the limit of 1000 bytes")
         for bytes: UInt64 in [5000, 1001, 501, 1001, 500] { #expect(warning.note(bytes) == nil) }
         #expect(warning.note(1001) != nil)
         #expect(warning.note(.max) == nil)

@@ -122,13 +122,16 @@ struct BackupSlot {
         _ name: String, _ session: Session, _ identity: SystemIdentity, _ segmentSize: WALSegmentSize,
         reserving: LSN = .invalid
     ) throws(UnderstudyError) -> LSN? {
+        let position = session.serverVersion.readsSlots ? try readPosition(name, session) : nil
         do throws(ConnectionError) {
-            let position = session.serverVersion.readsSlots ? try readPosition(name, session) : nil
             try session.reportFlush(
                 reserving, slot: name, from: identity.position.segmentStart(segmentSize),
                 timeline: identity.timeline)
             return position
         } catch {
+            if error.sqlState == "55000", KnownText.logicalSlot.stands(in: error.message) {
+                throw .notPhysical(slot: name)
+            }
             var failure = UnderstudyError(error, of: .slot, slot: name)
             failure.message = "cannot use replication slot \"\(name)\": \(failure.message)"
             failure.command = "START_REPLICATION"
@@ -171,21 +174,16 @@ struct BackupSlot {
     }
 
     /// Reads the slot's position over the replication connection (servers from 15). Throws unless the slot is physical.
-    private static func readPosition(_ name: String, _ session: Session) throws(ConnectionError) -> LSN? {
-        let state = try session.answer(to: .readSlot(name))
-        guard let state else { return nil }
-        if state.kind != "physical" { throw ConnectionError(.server, "it is a \(state.kind) slot, not a physical one") }
+    private static func readPosition(_ name: String, _ session: Session) throws(UnderstudyError) -> LSN? {
+        guard let state = try SlotReading.read(name, session) else { return nil }
+        if state.kind != "physical" { throw .notPhysical(slot: name, kind: state.kind) }
         return state.restartLSN
     }
 
     /// Checks that a slot that was taken over still holds its WAL; the stream did not move it (servers from 15).
     func checkHeld(_ session: Session) throws(UnderstudyError) {
         guard let permanent, keepsPosition, session.serverVersion.readsSlots else { return }
-        let position: LSN?
-        do throws(ConnectionError) { position = try Self.readPosition(permanent, session) } catch {
-            throw UnderstudyError(error, of: .slot)
-        }
-        guard position == nil else { return }
+        guard try Self.readPosition(permanent, session) == nil else { return }
         throw UnderstudyError(
             .slot, "replication slot \"\(permanent)\" lost its WAL during the backup",
             hint: "Raise max_slot_wal_keep_size on the primary, or use a new slot, which holds WAL from now on only.")

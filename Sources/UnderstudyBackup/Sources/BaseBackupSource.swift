@@ -1,6 +1,7 @@
 import Logging
 import UnderstudyConnection
 import UnderstudyCore
+import UnderstudyPlatform
 import UnderstudyProtocol
 
 /// BASE_BACKUP: the server sends everything over one connection.
@@ -44,8 +45,29 @@ final class BaseBackupSource: BackupSource {
             logger.info("write-ahead log start point: \(position.lsn) on timeline \(position.timeline)")
         }
         let start = BackupStart(position: position, archives: try session.nextRows(AnnouncedArchive.decode))
+        if !(command.tablespaceMap && version.hasTablespaceMap) { try checkLinks(start.archives) }
         started = start
         return start
+    }
+
+    /// The longest target of a symbolic link in a tar header.
+    ///
+    /// Source: tarCreateHeader, tar.c. Servers before 9.5 cut off what is longer.
+    private static let longestLink = 99
+
+    /// Refuses now what the server would find at the end of the data directory's archive.
+    private func checkLinks(_ archives: [AnnouncedArchive]) throws(UnderstudyError) {
+        for archive in archives {
+            guard let oid = archive.oid, let location = archive.location, location.isAbsolutePath,
+                location.utf8.count > Self.longestLink
+            else { continue }
+            throw UnderstudyError(
+                .target,
+                "tablespace directory \"\(location)\" of the primary has a path of \(location.utf8.count) bytes, and a copy in plain format can have \(Self.longestLink)",
+                hint:
+                    "Stop the primary, put a link with a shorter path to that directory into pg_tblspc/\(oid), and start it again; or take a base backup in tar format, where servers from 9.5 have no such limit."
+            )
+        }
     }
 
     func copy(into sink: some BackupSink, verification: BackupVerification) throws(UnderstudyError) {

@@ -95,7 +95,8 @@ enum SpaceCheck {
         for (bytes, free, path) in needed.values where bytes > free {
             throw UnderstudyError(
                 .noSpace, "not enough room for the backup in \"\(path)\"",
-                detail: "The server estimates \(bytes) bytes, and \(free) are free on that file system.",
+                detail:
+                    "The server estimates \(Quantity.bytes(bytes)), and \(Quantity.bytes(free)) are free on that file system.",
                 hint: "Free space there, or choose a target on another file system.")
         }
     }

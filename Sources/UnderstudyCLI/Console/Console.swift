@@ -40,16 +40,12 @@ final class Console: Sendable {
         }
         // As libpq shows the fields of a server's error.
         var message = error.message
-        // What libpq says of a login has the detail in it.
-        if let detail = error.detail, !message.contains(detail) { message += "\nDETAIL:  \(detail)" }
-        let own = hint?.hasPrefix(Self.serverHint) == true ? nil : hint
-        if own == nil, let hint, !message.contains(hint.dropFirst(Self.serverHint.count)) {
-            message += "\nHINT:  \(hint.dropFirst(Self.serverHint.count))"
-        }
-        say(message, .error, hint: own, following: following)
+        if let detail = error.detail { message += "\nDETAIL:  \(detail)" }
+        if let hint = error.hintOfServer { message += "\nHINT:  \(hint)" }
+        say(
+            message, .error, hint: hint?.hasPrefix(UnderstudyError.serverHint) == true ? nil : hint,
+            following: following)
     }
-
-    private static let serverHint = "The server says: "
 
     /// Whether the program stands in for a stock one: then it has its words.
     private var isStock: Bool { program != Personality.understudy.program }

@@ -39,7 +39,7 @@ struct StockWords {
     private static let notADirectory = " is not a directory"
 
     private static func message(_ error: UnderstudyError, in phase: BackupProgress.Phase?) -> String {
-        let message = error.message
+        let message = unmarked(error.message)
         if let answer = error.serverText {
             if error.isOfWALStream { return "unexpected termination of replication stream: \(answer)" }
             if let refusal = refusal(error) { return refusal }
@@ -57,8 +57,12 @@ struct StockWords {
     /// The same for what pg_receivewal says.
     static func ofReceiver(_ error: UnderstudyError) -> UnderstudyError {
         var error = error
-        error.message = refusal(error) ?? connectionString(error.message) ?? error.message
+        error.message = refusal(error) ?? connectionString(error.message) ?? unmarked(error.message)
         return error
+    }
+
+    private static func unmarked(_ message: String) -> String {
+        message.replacing(UnderstudyError.serverMark, with: "")
     }
 
     /// A command that the server refused.

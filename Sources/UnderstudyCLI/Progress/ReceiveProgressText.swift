@@ -23,7 +23,8 @@ enum ReceiveProgressText {
         if let bytesPerSecond {
             figures.append(Figure(text: "\(Quantity.bytes(bytesPerSecond))/s", weight: 1))
         }
-        if status.server != .invalid {
+        // Without a connection nobody knows where the server is.
+        if status.server != .invalid, ![.connecting, .waiting].contains(status.phase) {
             let since = status.lag < .seconds(1) ? "" : " (\(Quantity.clock(status.lag)))"
             figures.append(Figure(text: "lag \(Quantity.bytes(status.lagBytes))\(since)", weight: 3))
         }

@@ -76,8 +76,8 @@ struct PrimaryFacts: Sendable {
             SELECT slot_type, active, \(status) FROM pg_catalog.pg_replication_slots WHERE slot_name = \(SQLText.literal(name))
             """
         guard let row = try? session.runForRows(question).rows.first, row.count == 3 else { return }
+        if row[0] != "physical" { throw .notPhysical(slot: name, kind: row[0] ?? "logical") }
         var flaw: String?
-        if row[0] != "physical" { flaw = "it is a \(row[0] ?? "logical") slot, not a physical one" }
         if row[2] == "lost" { flaw = "the WAL that it needs has been removed" }
         let isActive = row[1] == "t"
         if isActive { flaw = flaw ?? "it is in use" }

@@ -105,7 +105,8 @@ struct ArchiverRun {
         if let segmentSize, segmentSize != server.segmentSize {
             throw UnderstudyError(
                 .wal, "server has WAL segments of another size than before",
-                detail: "They had \(segmentSize.bytes) bytes, and have \(server.segmentSize.bytes) bytes.",
+                detail:
+                    "They had \(Quantity.bytes(UInt64(segmentSize.bytes))), and have \(Quantity.bytes(UInt64(server.segmentSize.bytes))).",
                 hint: "Begin an archive in another directory; it needs a new base backup.")
         }
         segmentSize = server.segmentSize
@@ -272,6 +273,9 @@ struct ArchiverRun {
             }
         }
         state.setSynchronous(mayWait)
+        if mayWait, server.version.showsSettings, (try? session.show("synchronous_commit")) == "remote_apply" {
+            archiver.warnOfReplay()
+        }
     }
 
     /// The history file of the timeline on which the stream begins, if there is one.

@@ -40,7 +40,7 @@ struct ArchiverSlot {
         let reading = try tracker.read(
             name, session, server, parameters.pinned(to: session), state.interrupt, access: state.access)
         var found = reading.state
-        if let found, found.kind != "physical" { throw Self.notPhysical(name, found.kind) }
+        if let found, found.kind != "physical" { throw .notPhysical(slot: name, kind: found.kind) }
         if case .create = slot, found != nil {
             throw UnderstudyError(
                 .slot, "replication slot \"\(name)\" already exists",
@@ -93,12 +93,6 @@ struct ArchiverSlot {
     ) throws(UnderstudyError) -> SlotState? {
         guard server.version.readsSlots else { return nil }
         return try session.ask(.readSlot(name))
-    }
-
-    private static func notPhysical(_ name: String, _ kind: String) -> UnderstudyError {
-        UnderstudyError(
-            .slot, "cannot use replication slot \"\(name)\": it is a \(kind) slot, not a physical one",
-            hint: "Name a physical slot, or let one be made under another name.")
     }
 }
 

@@ -13,6 +13,8 @@ final class ArchiverState: Sendable {
         var stopIsAsked = false
         var isStreaming = false
         var isSynchronous: Bool
+        /// Whether it was said that commits wait for a replay that never comes.
+        var hasToldReplay = false
         /// Set when the server has invalidated the slot of the stream.
         var slotInvalidation: SlotInvalidation?
         /// Whether the stream is to end because of that.
@@ -84,6 +86,14 @@ final class ArchiverState: Sendable {
             return values.isSynchronous != isSynchronous
         }
         if hasChanged { requestsChanged.raise() }
+    }
+
+    /// - Returns: True at the first call.
+    func mayTellReplay() -> Bool {
+        values.update { values in
+            defer { values.hasToldReplay = true }
+            return !values.hasToldReplay
+        }
     }
 
     /// Notes that the server has invalidated the slot of the stream.

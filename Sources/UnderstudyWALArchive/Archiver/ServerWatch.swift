@@ -75,6 +75,7 @@ final class ServerWatch: Sendable {
         while true {
             let answer = try OrdinaryConnection.ask(query, session)
             if !archiver.options.synchronous { archiver.state.setSynchronous(answer.isSynchronous) }
+            if answer.isSynchronous, answer.waitsForReplay { archiver.warnOfReplay() }
             if let position = answer.serverPosition {
                 archiver.state.change { $0.server = max($0.server, position) }
             }
@@ -126,7 +127,8 @@ struct SlotWarnings {
             if let before = safeSize, left < before / 2 {
                 warnings.append(
                     Warning(
-                        text: "replication slot \"\(slot)\" has room for \(left) bytes of WAL until it loses some",
+                        text:
+                            "replication slot \"\(slot)\" has room for \(Quantity.bytes(UInt64(left))) of WAL until it loses some",
                         hint: "Raise max_slot_wal_keep_size on the server, and see why the archive lags behind."))
                 safeSize = left
             } else {

@@ -192,11 +192,25 @@ struct LagWarning {
         if bytes <= limit / 2 { isOver = false }
         guard bytes > limit, !isOver else { return nil }
         isOver = true
-        return "\(bytes) bytes of WAL on the server are not acknowledged yet, more than the limit of \(limit)"
+        return
+            "\(Quantity.bytes(bytes)) of WAL on the server are not acknowledged yet, more than the limit of \(Quantity.bytes(limit))"
     }
 }
 
 extension WALArchiver {
+    /// Warns once that commits wait for ever.
+    ///
+    /// Source: PostgreSQL manual, "pg_receivewal", on `--synchronous`.
+    func warnOfReplay() {
+        guard state.mayTellReplay() else { return }
+        logger.warning(
+            "commits with synchronous_commit = remote_apply wait for this receiver, which replays nothing: they never return",
+            metadata: [
+                "hint":
+                    "Take the receiver out of synchronous_standby_names, or on the primary: ALTER SYSTEM SET synchronous_commit = on; SELECT pg_reload_conf(); where a role or database has its own value: SELECT * FROM pg_db_role_setting;"
+            ])
+    }
+
     func warn(lagging text: String, hint: String? = nil) {
         state.tell(.lagging(text))
         logger.warning("\(text)", metadata: hint.map { ["hint": "\($0)"] } ?? [:])

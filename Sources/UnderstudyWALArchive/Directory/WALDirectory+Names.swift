@@ -40,13 +40,14 @@ extension WALDirectory.Opened {
 }
 
 extension WALDirectory {
-    /// The name of a segment's partial file; nil if there is none. May be called on any thread.
+    /// The name of a segment's partial file, as this archive or an earlier one has made it; nil if there is none. May be
+    /// called on any thread.
     func partialName(of segment: WALSegmentName) -> String? {
-        let name = ArchivedSegment(segment: segment, compression: compression.method, isPartial: true).fileName
-        guard let directory = try? ConfinedDirectory(path: path), directory.exists(RelativePath(name)) else {
-            return nil
-        }
-        return name
+        guard let directory = try? ConfinedDirectory(path: path) else { return nil }
+        let methods = [compression.method] + Compression.Method.allCases.filter { $0 != compression.method }
+        return methods.lazy
+            .map { ArchivedSegment(segment: segment, compression: $0, isPartial: true).fileName }
+            .first { directory.exists(RelativePath($0)) }
     }
 
     /// Puts the complete segments before `next` on stable storage, as far as they were not acknowledged before: the

@@ -1,7 +1,7 @@
 /// Sizes and times as readable text.
-enum Quantity {
+package enum Quantity {
     /// In PostgreSQL's units, of 1024 each: `512 bytes`, `1.4 GB`.
-    static func bytes(_ count: UInt64) -> String {
+    package static func bytes(_ count: UInt64) -> String {
         guard count >= 1024 else { return count == 1 ? "1 byte" : "\(count) bytes" }
         let names = ["kB", "MB", "GB", "TB", "PB", "EB"]
         var unit: UInt64 = 1024
@@ -22,7 +22,7 @@ enum Quantity {
     }
 
     /// `0:07`, `12:34`, `1:02:03`; fractions of a second are dropped.
-    static func clock(_ duration: Duration) -> String {
+    package static func clock(_ duration: Duration) -> String {
         let seconds = max(0, duration.components.seconds)
         func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
         let (hours, minutes) = (seconds / 3600, seconds / 60 % 60)
@@ -31,7 +31,7 @@ enum Quantity {
     }
 
     /// Seconds, truncated to milliseconds.
-    static func seconds(_ duration: Duration) -> Double {
+    package static func seconds(_ duration: Duration) -> Double {
         let (seconds, attoseconds) = duration.components
         let thousandths = Double(attoseconds / 1_000_000_000_000_000)
         return (Double(seconds) * 1000 + thousandths) / 1000
