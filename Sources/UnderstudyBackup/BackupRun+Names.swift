@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import UnderstudyConfiguration
 package import UnderstudyConnection
@@ -23,6 +24,24 @@ extension BackupRun {
         }
     }
 
+    /// Refuses files of the connection that the standby's own user could not read: it would never log in.
+    private func checkFiles(_ session: Session) throws(UnderstudyError) {
+        guard let owner = options.owner?.fileOwner, owner.user != geteuid() else { return }
+        for setting in session.effectiveSettings
+        where ["sslcert", "sslkey", "sslrootcert", "sslcrl"].contains(setting.keyword) {
+            guard setting.value.isAbsolutePath, !owner.mayRead(setting.value), owner.user != 0,
+                FileOwner.ofThisProcess.mayRead(setting.value)
+            else { continue }
+            let user = userName(owner.user) ?? "\(owner.user)"
+            throw UnderstudyError(
+                .options, "user \"\(user)\" may not read \"\(setting.value)\", so the standby could not log in",
+                detail: "\(setting.keyword) names that file, in the connection string or a variable of the environment.",
+                hint:
+                    "Put a copy where that user may read it, and name that: install -o \(ShellText.pasted(user)) -m 600 \(ShellText.pasted(setting.value)) FILE"
+            )
+        }
+    }
+
     /// Refuses settings that a standby could not keep. For a copy that becomes a standby.
     ///
     /// - Parameter passfile: The password file for the standby.
@@ -34,6 +53,7 @@ extension BackupRun {
                     "Choose a shorter name of printable ASCII: synchronous_standby_names finds the standby by the name that the server keeps."
             )
         }
+        try checkFiles(session)
         let settings = ConnectionSettings(
             session.settingsForStandby.map { ConnectionSettings.Setting($0.keyword, $0.value) })
         let connection = PrimaryConnInfo(

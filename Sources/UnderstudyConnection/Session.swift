@@ -88,6 +88,11 @@ package import UnderstudyProtocol
         unsafe ServerVersion(number: Int(PQserverVersion(connection)))
     }
 
+    /// What the server says of its version at the login, such as `15.18 (Debian 15.18-0+deb12u1)`; empty if nothing.
+    package var serverVersionText: String {
+        unsafe PQparameterStatus(connection, "server_version").map { unsafe String(cString: $0) } ?? ""
+    }
+
     /// The settings in effect, from the connection string, the environment, a service file and defaults: PQconninfo.
     package var effectiveSettings: [ConnectionParameters.Setting] {
         guard let options = unsafe PQconninfo(connection) else { return [] }

@@ -5,7 +5,7 @@ import UnderstudyProtocol
 
 /// Advice for a refused login: what to write on the primary. Names and addresses are checked, and quoted for the place
 /// they go to; anything that fails the check becomes a placeholder (USER, ADDRESS).
-struct LoginHint: Equatable {
+package struct LoginHint: Equatable {
     /// The role that tried to log in; nil if its name cannot be written down.
     let user: String?
     /// The client's address as the server sees it; `socket` for a connection on the server's machine.
@@ -57,7 +57,7 @@ struct LoginHint: Equatable {
     }
 
     /// The role as an SQL identifier, or NAME if it cannot be written down.
-    static func identifier(_ user: String?) -> String {
+    package static func identifier(_ user: String?) -> String {
         user.flatMap { isName($0) ? SQLText.identifier($0) : nil } ?? "NAME"
     }
 

@@ -9,6 +9,7 @@ extension Remedy {
             case stallTimeout, existingSlot, createSlot(String?), recreateSlot(String), startLSN(LSN?)
             case forceClean, forceCleanFor(owner: String), mapTablespace(from: String, to: String?)
             case binDirectory, wait, configFile, generateConfig, standbyPort, serverLog, role, noPageChecksums
+            case setting(String, String)
         }
 
         package let value: Value
@@ -51,6 +52,8 @@ extension Remedy {
         public static let standbyPort = Step(value: .standbyPort)
         /// Another file for what a started standby says: `log`.
         public static let serverLog = Step(value: .serverLog)
+        /// A setting of the standby: `settings`.
+        public static func setting(_ name: String, _ value: String) -> Step { Step(value: .setting(name, value)) }
         /// Not having the server verify page checksums: `verifyServerChecksums`.
         public static let noPageChecksums = Step(value: .noPageChecksums)
         /// The role to log in with: `user` in the connection string.
@@ -76,6 +79,7 @@ extension Remedy.Step: CustomStringConvertible {
         case .generateConfig: "generateConfig"
         case .standbyPort: "port"
         case .serverLog: "log"
+        case .setting(let name, let value): "settings with \(name) = \(value)"
         case .noPageChecksums: "verifyServerChecksums = false"
         case .role: "user in the connection string"
         }

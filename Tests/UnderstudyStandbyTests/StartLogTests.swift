@@ -63,8 +63,8 @@ struct StartLogTests {
     @Test("is where the user wants it, or Debian has it")
     func chosen() throws {
         #expect(path("/srv/data", given: "/mine") == "/mine")
-        #expect(StartLog.ofDebian(configFile: "/etc/postgresql/15/postgresql.conf") == nil)
-        #expect(StartLog.ofDebian(configFile: "/srv/15/main/x/postgresql.conf") == nil)
+        #expect(DebianConfiguration(file: "/etc/postgresql/15/postgresql.conf") == nil)
+        #expect(DebianConfiguration(file: "/srv/15/main/x/postgresql.conf") == nil)
         // Debian's package makes the directory.
         try #require(FileTree.exists("/var/log/postgresql"))
         #expect(

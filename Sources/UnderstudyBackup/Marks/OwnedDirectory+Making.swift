@@ -8,6 +8,7 @@ extension OwnedDirectory {
         let owner: FileOwner?
         let syncs: Bool
         let adoption: Adoption
+        let mounts: [RelativePath]
 
         /// Creates the missing directories of a path; a failure removes them again.
         ///
@@ -63,7 +64,7 @@ extension OwnedDirectory {
                     try directory.setMode(mode)
                 }
                 let known = mark == nil ? 0 : 1
-                guard try directory.count(upTo: known + 1) == known else {
+                guard try directory.count(upTo: known + 1, besidesMounts: mounts) == known else {
                     throw FileIOError("could not use directory", directory.path, number: ENOTEMPTY)
                 }
             }

@@ -63,12 +63,16 @@ package final class OwnedDirectory: Sendable {
     package let mark: UnfinishedMark?
 
     /// Checks whether the directory could be used, and touches nothing.
-    package static func check(_ path: String, trust: TrustedUsers = TrustedUsers()) throws(Refusal) {
+    ///
+    /// - Parameter mounts: Names of directories that may be there, with an empty file system mounted on each.
+    package static func check(
+        _ path: String, trust: TrustedUsers = TrustedUsers(), mounts: [RelativePath] = []
+    ) throws(Refusal) {
         var info = stat()
         if unsafe stat(path, &info) == 0 {
             guard info.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path) }
             let isEmpty: Bool
-            do throws(FileIOError) { isEmpty = try ConfinedDirectory(path: path).isEmpty() } catch {
+            do throws(FileIOError) { isEmpty = try ConfinedDirectory(path: path).isEmpty(besidesMounts: mounts) } catch {
                 throw .init(error)
             }
             guard isEmpty else {
@@ -114,12 +118,14 @@ package final class OwnedDirectory: Sendable {
     ///   - data: The data directory of the run, if this is a different one.
     ///   - syncs: Whether the mark is on stable storage when this returns.
     ///   - adoption: What to change if it exists.
+    ///   - mounts: As in ``check(_:trust:mounts:)``.
     package init(
         _ path: String, mode: UInt16 = 0o700, owner: FileOwner? = nil, run: UnfinishedRecord? = nil,
-        data: RecordedDirectory? = nil, syncs: Bool = false, adoption: Adoption = [.mode, .owner]
+        data: RecordedDirectory? = nil, syncs: Bool = false, adoption: Adoption = [.mode, .owner],
+        mounts: [RelativePath] = []
     ) throws(Refusal) {
-        try Self.check(path, trust: TrustedUsers(owner: owner))
-        let making = Making(mode: mode, owner: owner, syncs: syncs, adoption: adoption)
+        try Self.check(path, trust: TrustedUsers(owner: owner), mounts: mounts)
+        let making = Making(mode: mode, owner: owner, syncs: syncs, adoption: adoption, mounts: mounts)
         do throws(FileIOError) {
             let (directory, made) = try making.make(path)
             let before: ModeAndOwner?

@@ -46,8 +46,8 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
 
     private var leftovers: LeftoverPolicy {
         LeftoverPolicy(
-            removes: options.forceClean, trust: TrustedUsers(owner: options.owner?.fileOwner), interrupt: interrupt,
-            logger: logger)
+            removes: options.forceClean, trust: TrustedUsers(owner: options.owner?.fileOwner),
+            mounts: options.walDirectory == nil ? ["pg_wal", "pg_xlog"] : [], interrupt: interrupt, logger: logger)
     }
 
     package func check() throws(UnderstudyError) -> LeftoverBackup? {
@@ -76,9 +76,11 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
         let archives = try tablespaces.makeRoots(directories, plan.archives)
         made!.archives = archives
         try SpaceCheck.check(archives)
-        guard options.wal == .stream || options.walDirectory != nil else { return }
-        made!.wal = try directories.makeWALDirectory(
-            named: server.version.walDirectoryName, at: options.walDirectory)
+        let walName = server.version.walDirectoryName
+        guard options.wal == .stream || options.walDirectory != nil || directories.hasMountedWAL(walName) else {
+            return
+        }
+        made!.wal = try directories.makeWALDirectory(named: walName, at: options.walDirectory)
         // WAL is acknowledged from here on, so a crash must not lose the names that lead to it.
         if options.sync { try directories.syncNames() }
     }

@@ -10,6 +10,8 @@ struct LeftoverPolicy: Sendable {
     /// Whether the user wants them removed where that is allowed.
     var isWanted = false
     var trust = TrustedUsers()
+    /// Names in the target on which empty file systems may be mounted.
+    var mounts: [RelativePath] = []
     /// Ends a removal between two files.
     var interrupt: Interrupt?
     var logger: Logger
@@ -41,7 +43,7 @@ struct LeftoverPolicy: Sendable {
     @discardableResult
     func check(_ path: String, _ place: Place) throws(UnderstudyError) -> UnfinishedDirectory? {
         let what = place.rawValue
-        do throws(OwnedDirectory.Refusal) { try OwnedDirectory.check(path, trust: trust) } catch {
+        do throws(OwnedDirectory.Refusal) { try OwnedDirectory.check(path, trust: trust, mounts: place == .target ? mounts : []) } catch {
             guard removes, case .unfinished(let directory) = error else {
                 var refusal = UnderstudyError(error, what: what, trust: trust)
                 if isWanted, case .unfinished = error {

@@ -59,7 +59,7 @@ final class TargetDirectories {
         do throws(OwnedDirectory.Refusal) {
             data = try OwnedDirectory(
                 path, mode: mode, owner: owner, run: record, syncs: syncs,
-                adoption: takesMode ? [.mode, .owner] : .owner)
+                adoption: takesMode ? [.mode, .owner] : .owner, mounts: leftovers.mounts)
         } catch { throw UnderstudyError(error, what: "directory") }
         do throws(UnderstudyError) { try remember(data) } catch {
             reserve.release()
@@ -106,12 +106,23 @@ final class TargetDirectories {
         } catch { throw UnderstudyError(error) }
     }
 
-    /// Creates the WAL directory, in the data directory or at `path` with a link to it.
+    /// Whether another file system is mounted on the WAL directory.
+    func hasMountedWAL(_ name: String) -> Bool { data.directory.isEmptyMount(RelativePath(name)) }
+
+    /// Creates the WAL directory, in the data directory or at `path` with a link to it. Where another file system is
+    /// mounted on its place, it takes that.
     func makeWALDirectory(named name: String, at path: String?) throws(UnderstudyError) -> ConfinedDirectory {
-        if let path { wal = try makeOther(path, .wal, isNamed: true).directory }
+        let isMounted = path == nil && hasMountedWAL(name)
+        if isMounted {
+            wal = try makeOther("\(data.directory.path)/\(name)", .wal, isNamed: true, isMounted: true).directory
+        } else if let path {
+            wal = try makeOther(path, .wal, isNamed: true).directory
+        }
         do throws(FileIOError) {
             let directory: ConfinedDirectory
-            if let path, let wal {
+            if isMounted, let wal {
+                directory = wal.directory
+            } else if let path, let wal {
                 try data.directory.makeSymbolicLink(RelativePath(name), to: path)
                 directory = wal.directory
             } else {
@@ -146,7 +157,7 @@ final class TargetDirectories {
     }
 
     private func makeOther(
-        _ path: String, _ place: LeftoverPolicy.Place, isNamed: Bool
+        _ path: String, _ place: LeftoverPolicy.Place, isNamed: Bool, isMounted: Bool = false
     ) throws(UnderstudyError) -> (directory: OwnedDirectory, syncsEachFile: Bool) {
         let what = place.rawValue
         try checkInterrupt()
@@ -161,7 +172,7 @@ final class TargetDirectories {
         } catch { throw UnderstudyError(error, what: what) }
         others.append(owned.closed)
         // The paths were compared as text before; a symbolic link may still lead from one into another.
-        if let real = realPath(path),
+        if !isMounted, let real = realPath(path),
             let other = ([real] + Self.parents(of: real)).lazy.compactMap({ self.realPaths[$0] }).first
                 ?? realParents[real]
         {

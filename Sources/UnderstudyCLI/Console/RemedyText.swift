@@ -24,6 +24,7 @@ extension Remedy.Step {
         case .generateConfig: "--generate-config"
         case .standbyPort: "--standby-port"
         case .serverLog: "--log"
+        case .setting(let name, let value): ShellText.pasted("--set=\(name)=\(value)")
         case .noPageChecksums: "--no-verify-checksums"
         case .role: "-U"
         }

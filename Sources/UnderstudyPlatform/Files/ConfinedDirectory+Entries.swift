@@ -46,18 +46,28 @@ extension ConfinedDirectory {
         }
     }
 
-    package func isEmpty() throws(FileIOError) -> Bool {
-        try count(upTo: 1) == 0
+    /// - Parameter names: Directories that do not count if they are empty, and another file system is mounted there.
+    package func isEmpty(besidesMounts names: [RelativePath] = []) throws(FileIOError) -> Bool {
+        try count(upTo: 1, besidesMounts: names) == 0
     }
 
     /// The number of entries, or `limit` if there are more.
-    package func count(upTo limit: Int) throws(FileIOError) -> Int {
+    package func count(upTo limit: Int, besidesMounts names: [RelativePath] = []) throws(FileIOError) -> Int {
         var count = 0
-        try forEachEntry { _ throws(FileIOError) in
+        try forEachEntry { entry throws(FileIOError) in
+            if names.contains(entry.name), isEmptyMount(entry.name) { return true }
             count += 1
             return count < limit
         }
         return count
+    }
+
+    /// Whether another file system, which is empty, is mounted there.
+    package func isEmptyMount(_ name: RelativePath) -> Bool {
+        guard let directory = try? openDirectory(name), let own = try? identity().device,
+            let mounted = try? directory.identity().device, own != mounted
+        else { return false }
+        return (try? directory.isEmpty()) ?? false
     }
 
     /// Removes everything removable from the directory. Follows no symbolic link and enters no other file system. The
@@ -76,6 +86,8 @@ extension ConfinedDirectory {
             try forEachEntry { entry throws(FileIOError) in
                 if entry.name == kept { return true }
                 if let interrupt, interrupt.isRaised { throw .interrupted(path) }
+                // It was there before.
+                if entry.kind == .directory, isEmptyMount(entry.name) { return true }
                 do throws(FileIOError) {
                     if entry.kind == .directory { try emptyDirectory(entry.name, interrupt) }
                     try remove(entry.name, isDirectory: entry.kind == .directory)

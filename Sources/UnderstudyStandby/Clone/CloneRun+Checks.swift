@@ -96,17 +96,17 @@ extension CloneRun {
     /// Where the standby will listen. Without settings of its own, where its primary does.
     func standbyPort(_ facts: PrimaryFacts, _ session: Session) -> StandbyPort {
         var place = StandbyPort(port: StandbyPort.defaultPort, addresses: StandbyPort.defaultAddresses)
-        if let file = options.configFile {
-            let settings = CopiedSettings(in: target.path, configFile: absolutePath(file), hasAutoConf: false)
+        if let configFile {
+            let settings = CopiedSettings(in: target.path, configFile: configFile, hasAutoConf: false)
             if let port = settings["port"].flatMap({ Int($0.value) }) { place.port = port }
             if let addresses = settings["listen_addresses"]?.value { place.addresses = addresses }
         } else {
             // Any role may read these two; before 10 a replication connection cannot.
             func shown(_ name: String) -> String? { version.showsSettings ? try? session.show(name) : nil }
-            let told = facts.port ?? shown("port").flatMap { Int($0) } ?? Int(session.port)
+            let told = (facts["port"] ?? shown("port")).flatMap { Int($0) } ?? Int(session.port)
             if let told, StandbyPort.valid.contains(told) { place.port = told }
             if !options.generateConfig {
-                place.addresses = facts.listenAddresses ?? shown("listen_addresses") ?? place.addresses
+                place.addresses = facts["listen_addresses"] ?? shown("listen_addresses") ?? place.addresses
             }
         }
         for setting in options.settings where setting.name.lowercased() == "listen_addresses" {
@@ -119,7 +119,7 @@ extension CloneRun {
     func checkPort(_ place: StandbyPort, _ session: Session) throws(UnderstudyError) {
         // A copied configuration has the primary's socket directory, too.
         let isPrimaryHere = session.host.isAbsolutePath && session.port == "\(place.port)"
-        let isCopied = options.configFile == nil && !options.generateConfig
+        let isCopied = configFile == nil && !options.generateConfig
         guard let used = place.addressInUse() ?? (isPrimaryHere && isCopied ? "port \(place.port)" : nil) else {
             return
         }

@@ -1,5 +1,6 @@
 import Logging
 import UnderstudyBackup
+import UnderstudyConfiguration
 import UnderstudyConnection
 import UnderstudyCore
 import UnderstudyPlatform
@@ -12,28 +13,31 @@ extension CloneRun {
         guard let result else { throw UnderstudyError(.start, "there is no copy to start") }
         var server = StandbyServer(
             programs: programs ?? ServerPrograms(unchecked: nil),
-            directory: target.path, configFile: options.configFile.map(absolutePath),
+            directory: target.path, configFile: configFile,
             owner: options.backup.owner, passfile: passfileOfServer, log: options.log.map(absolutePath),
             makesLog: options.start != nil)
+        let isStartable = hasConfiguration || configFile != nil
+        // Another copy for the sake of a few small files would be too much to ask.
+        if !isStartable { server.generated = (try generatedConfiguration())?.files ?? [] }
         var done = StandbyClone.Result(
             backup: result, slot: options.slot.name, slotWasMade: slotWasMade, startCommand: server.startCommand,
             standby: nil)
-        let isStartable = hasConfiguration || options.configFile != nil
         guard let start = options.start else {
             if !isStartable {
-                let finding = Self.noConfiguration(code: .start)
                 logger.warning(
-                    "\(finding.message)",
-                    metadata: ["detail": "\(finding.detail ?? "")", "hint": "\(finding.hint ?? "")"])
+                    "the copy has no postgresql.conf: the command that starts it makes a minimal one first",
+                    metadata: ["hint": .stringConvertible(Self.anotherConfiguration(server))])
             }
             return done
         }
         guard isStartable else {
-            var error = Self.noConfiguration(code: .start)
-            error.message =
-                "the copy in \"\(target.path)\" is complete, but cannot be started: it has no postgresql.conf"
             await keep()
-            throw error
+            throw UnderstudyError(
+                .start, "the copy in \"\(target.path)\" is complete, but cannot be started: it has no postgresql.conf",
+                detail: "The copy is kept.",
+                remedy:
+                    "This makes a minimal one and starts it: \(server.startCommand)\n\(Self.anotherConfiguration(server))"
+            )
         }
         meter.enter(.starting)
         do throws(UnderstudyError) {
@@ -55,6 +59,12 @@ extension CloneRun {
             throw error
         }
         return done
+    }
+
+    private static func anotherConfiguration(_ server: StandbyServer) -> Remedy {
+        var other = server
+        (other.generated, other.configFile) = ([], "FILE")
+        return Remedy("With a configuration that is there, FILE, it is: \(other.startCommand)")
     }
 
     /// Keeps the copy, whatever the state of its server.

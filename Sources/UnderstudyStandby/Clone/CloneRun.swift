@@ -22,8 +22,12 @@ final class CloneRun: @unchecked Sendable {
     var passwordFile: PasswordFile?
     var passfileOfServer: String?
     var hasConfiguration = true
+    /// The configuration file outside of the copy; nil if the copy has its own, or gets a generated one.
+    var configFile: String?
     /// The port for a generated configuration.
-    private var generatedPort: Int?
+    var generatedPort: Int?
+    /// What the primary told, from the first connection on.
+    var facts: PrimaryFacts?
     var result: BackupResult?
     var slotWasMade = false
     /// The login that worked, and the settings that it used.
@@ -70,27 +74,13 @@ final class CloneRun: @unchecked Sendable {
         let facts = try PrimaryFacts(
             parameters, version: version, slot: options.slot.name, interrupt: interrupt,
             access: backup.queryAccess, logger: logger)
+        self.facts = facts
+        try chooseConfiguration(facts, session)
         if options.start != nil || options.generateConfig {
             let place = standbyPort(facts, session)
             if options.start != nil { try checkPort(place, session) }
             if options.generateConfig { generatedPort = place.port }
         }
-        if facts.configurationIsInside == false && options.start != nil && !mayStartWithoutOwnConfiguration {
-            throw Self.noConfiguration(code: .options)
-        }
-    }
-
-    private var mayStartWithoutOwnConfiguration: Bool {
-        options.configFile != nil || options.generateConfig
-    }
-
-    static func noConfiguration(code: UnderstudyError.Code) -> UnderstudyError {
-        UnderstudyError(
-            code, "the data directory of the primary has no postgresql.conf, so a copy does not start by itself",
-            detail: "Debian and its kin keep the configuration files elsewhere.",
-            remedy:
-                "Clone with \(.configFile) FILE, which names a configuration for the standby (of pg_createcluster, for example), or with \(.generateConfig) for a minimal one."
-        )
     }
 
     // MARK: - Settings
@@ -105,7 +95,7 @@ final class CloneRun: @unchecked Sendable {
         settings = facts.settings.filter { $0.keyword != "dbname" }
         if let database = parameters["dbname"] { settings.append(.init(keyword: "dbname", value: database)) }
         var recovery = RecoveryFiles(
-            facts, target: target, parameters: parameters, configFile: options.configFile.map(absolutePath),
+            facts, target: target, parameters: parameters, configFile: configFile,
             overridesCopied: true)
         recovery.owner = options.backup.owner
         recovery.port = options.port
@@ -121,6 +111,7 @@ final class CloneRun: @unchecked Sendable {
         recovery.warn(logger)
         try writePasswordFile(recovery, connection)
         if options.generateConfig { try generateConfiguration() }
+        try leaveOutLogs()
         hasConfiguration = target.directory?.exists("postgresql.conf") == true
         for edit in try recovery.write() {
             logger.warning(
@@ -144,27 +135,6 @@ final class CloneRun: @unchecked Sendable {
             logger.warning(
                 "server version \(version) finds a password file only through its environment: start the standby with PGPASSFILE=\(ShellText.pasted(path))"
             )
-        }
-    }
-
-    private func generateConfiguration() throws(UnderstudyError) {
-        guard let directory = target.directory else { return }
-        let bytes: [UInt8]
-        do throws(FileIOError) { bytes = try directory.read("global/pg_control", atMost: 8192) } catch {
-            throw UnderstudyError(error)
-        }
-        let control: ControlFile
-        do throws(ControlFileError) { control = try ControlFile(parsing: bytes) } catch {
-            throw UnderstudyError(.configuration, "could not read pg_control of the copy: \(error)", cause: error)
-        }
-        var configuration = GeneratedConfiguration(serverVersion: version.number, controlFile: control)
-        configuration.port = generatedPort
-        for edit in configuration.files {
-            guard !directory.exists(RelativePath(edit.name)) else {
-                logger.notice("\(edit.name) came with the copy and is kept")
-                continue
-            }
-            _ = try target.add(edit)
         }
     }
 }

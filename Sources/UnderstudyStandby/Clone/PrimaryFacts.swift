@@ -11,9 +11,21 @@ import UnderstudyProtocol
 struct PrimaryFacts: Sendable {
     /// Whether postgresql.conf lies in the data directory; nil if unknown.
     var configurationIsInside: Bool?
-    /// The primary's settings; nil if unknown.
-    private(set) var port: Int?
-    private(set) var listenAddresses: String?
+    /// Whether SQL was allowed.
+    private(set) var isAsked = false
+    /// The primary's settings by name, as far as they are known.
+    private var settings: [String: Setting] = [:]
+
+    /// A setting and, for a role that may know it, the file that has it.
+    private struct Setting {
+        var value: String
+        var file: String?
+    }
+
+    subscript(name: String) -> String? { settings[name]?.value }
+
+    /// Whether postgresql.auto.conf, which comes along, has the setting; nil if that is not known.
+    func comesAlong(_ name: String) -> Bool? { settings[name]?.file.map { $0.hasSuffix("/postgresql.auto.conf") } }
 
     /// - Parameter slot: Refused here if it is logical, in use or lost; an absent slot is no error.
     init(
@@ -31,23 +43,25 @@ struct PrimaryFacts: Sendable {
             return
         }
         if let slot, version.hasSlots { try Self.checkSlot(slot, session, version) }
-        let settings = Self.ask(["wal_level", "config_file", "data_directory", "port", "listen_addresses"], session)
-        port = settings["port"].flatMap { Int($0) }
-        listenAddresses = settings["listen_addresses"]
-        if let level = settings["wal_level"] { try Self.checkWALLevel(level, version) }
-        configurationIsInside = Self.isInside(
-            settings["config_file"], settings["data_directory"], version, logger)
+        isAsked = true
+        settings = Self.ask(Self.names + StandbyLimits.defaults(version.number).map(\.name), session)
+        if let level = self["wal_level"] { try Self.checkWALLevel(level, version) }
+        configurationIsInside = Self.isInside(self["config_file"], self["data_directory"])
     }
+
+    private static let names = [
+        "wal_level", "config_file", "data_directory", "port", "listen_addresses", "cluster_name", "log_directory",
+    ]
 
     /// The settings by name that the role may read. pg_settings leaves the others out, where current_setting would be an
     /// error in the log of the primary.
-    private static func ask(_ names: [String], _ session: Session) -> [String: String] {
+    private static func ask(_ names: [String], _ session: Session) -> [String: Setting] {
         let list = names.map { SQLText.literal($0) }.joined(separator: ", ")
-        let question = "SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN (\(list))"
+        let question = "SELECT name, setting, sourcefile FROM pg_catalog.pg_settings WHERE name IN (\(list))"
         guard let rows = try? session.runForRows(question).rows else { return [:] }
-        var settings: [String: String] = [:]
-        for row in rows where row.count == 2 {
-            if let name = row[0], let setting = row[1] { settings[name] = setting }
+        var settings: [String: Setting] = [:]
+        for row in rows where row.count == 3 {
+            if let name = row[0], let setting = row[1] { settings[name] = Setting(value: setting, file: row[2]) }
         }
         return settings
     }
@@ -58,14 +72,8 @@ struct PrimaryFacts: Sendable {
         if let finding = findings.first { throw UnderstudyError(finding, .configuration) }
     }
 
-    private static func isInside(
-        _ file: String?, _ directory: String?, _ version: ServerVersion, _ logger: Logger
-    ) -> Bool? {
-        guard let file, let directory else {
-            let right = version.number < 100_000 ? "a superuser may" : "GRANT pg_read_all_settings gives that right"
-            logger.info("the role may not read where the primary has its configuration (\(right))")
-            return nil
-        }
+    private static func isInside(_ file: String?, _ directory: String?) -> Bool? {
+        guard let file, let directory else { return nil }
         return file.utf8.starts(with: "\(directory)/".utf8)
     }
 

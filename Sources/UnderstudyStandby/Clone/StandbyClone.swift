@@ -35,6 +35,9 @@ public struct StandbyClone: Sendable {
         public var restoreCommand: String?
         /// More settings for the standby, written after all others, with values as they are: they are quoted here.
         public var settings: [StandbyConfiguration.Setting]
+        /// Whether the files that the primary's server has logged into its data directory (log_directory) are left out
+        /// of the standby. The backup manifest names them all the same.
+        public var leavesOutLogs: Bool
         /// The directory of pg_ctl; nil to search the usual places for the primary's major version.
         public var binDirectory: String?
         /// The file for what a started standby says; nil for one beside the directory, or in Debian's log directory.
@@ -47,6 +50,7 @@ public struct StandbyClone: Sendable {
             backup: BaseBackup.Options = .init(label: "understudy clone"), slot: ReplicationSlot = .none,
             passfile: String? = nil, port: Int? = nil, configFile: String? = nil, generateConfig: Bool = false,
             restoreCommand: String? = nil, settings: [StandbyConfiguration.Setting] = [],
+            leavesOutLogs: Bool = false,
             binDirectory: String? = nil, log: String? = nil, start: Start? = nil
         ) {
             self.backup = backup
@@ -57,6 +61,7 @@ public struct StandbyClone: Sendable {
             self.generateConfig = generateConfig
             self.restoreCommand = restoreCommand
             self.settings = settings
+            self.leavesOutLogs = leavesOutLogs
             self.binDirectory = binDirectory
             self.log = log
             self.start = start

@@ -13,6 +13,8 @@ struct StandbyServer: Sendable {
     var configFile: String?
     /// The user that the server runs as; nil for this process's user.
     var owner: BaseBackup.Owner?
+    /// Configuration files to be made before the start, by the command that is printed.
+    var generated: [StandbyConfiguration.FileEdit] = []
     /// PGPASSFILE, for servers whose primary_conninfo cannot name a password file (before 10).
     var passfile: String?
 
@@ -41,7 +43,19 @@ struct StandbyServer: Sendable {
 
     /// The start command, as a user types it.
     var startCommand: String {
-        command((passfile.map { ["env", "PGPASSFILE=\($0)"] } ?? []) + [programs.pgCtl] + startArguments(wait: nil))
+        if let cluster = configFile.flatMap({ DebianConfiguration(file: $0) }), passfile == nil,
+            cluster.leads(to: directory)
+        {
+            return cluster.startCommand.map(ShellText.pasted).joined(separator: " ")
+        }
+        let words = (passfile.map { ["env", "PGPASSFILE=\($0)"] } ?? []) + [programs.pgCtl] + startArguments(wait: nil)
+        guard !generated.isEmpty else { return command(words) }
+        let files = generated.map { file in
+            let lines = file.content.lines.filter { !$0.hasPrefix("#") }.map { ShellText.pasted(String($0)) }
+            return "printf '%s\\n' \(lines.joined(separator: " ")) > \(ShellText.pasted("\(directory)/\(file.name)"))"
+        }
+        return command(
+            ["sh", "-c", (files + [words.map(ShellText.pasted).joined(separator: " ")]).joined(separator: " && ")])
     }
 
     var stopCommand: String { command([programs.pgCtl, "-D", directory, "-m", "fast", "stop"]) }

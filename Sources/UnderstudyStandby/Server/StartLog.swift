@@ -24,18 +24,8 @@ struct StartLog: Sendable, Equatable {
     ///   - user: The user that the server runs as, with the group.
     ///   - isMade: Whether the file will be made here, where that user cannot.
     init(directory: String, configFile: String?, given: String?, user: FileOwner, isMade: Bool) {
-        let places = [given, configFile.flatMap(Self.ofDebian)].compactMap { $0 }
+        let places = [given, configFile.flatMap { DebianConfiguration(file: $0)?.log }].compactMap { $0 }
         path = places.first ?? Self.beside(directory, user, isMade) ?? Self.inside(directory)
-    }
-
-    /// The log of a cluster of Debian: /var/log/postgresql/postgresql-15-main.log for the configuration file
-    /// /etc/postgresql/15/main/postgresql.conf. nil for other files.
-    static func ofDebian(configFile: String) -> String? {
-        let parts = configFile.pathComponents
-        guard configFile.isAbsolutePath, parts.count == 5, parts.starts(with: ["etc", "postgresql"]),
-            (try? ConfinedDirectory(path: "/var/log/postgresql")) != nil
-        else { return nil }
-        return "/var/log/postgresql/postgresql-\(parts[2])-\(parts[3]).log"
     }
 
     /// `DIRECTORY.start.log`, or the first of `DIRECTORY.start.1.log` and so on that is free or an earlier log.

@@ -32,6 +32,7 @@ struct CloneInterpreter {
         }
         options.configFile = parsed[CloneOptions.configFile]
         options.generateConfig = parsed.has(CloneOptions.generateConfig)
+        options.leavesOutLogs = parsed.has(CloneOptions.noServerLogs)
         options.binDirectory = parsed[CloneOptions.binDir]
         options.log = parsed[CloneOptions.log]
         options.start = try start(owner: options.backup.owner)

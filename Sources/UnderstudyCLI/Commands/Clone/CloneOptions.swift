@@ -23,6 +23,13 @@ enum CloneOptions {
     static let owner = CommandOption(
         "owner", nil, "USER", help: "whom the files belong to (for root), by name, or as UID or UID:GID")
 
+    static let noServerLogs = CommandOption(
+        "no-server-logs",
+        help: """
+            leave out what the primary's server has logged into its data directory
+            (log_directory)
+            """)
+
     // MARK: The standby's settings
 
     static let slot = CommandOption(
@@ -107,7 +114,7 @@ extension Command {
             CommonOptions.help, CommonOptions.version, CloneOptions.primary, CloneOptions.primaryHost,
             CloneOptions.primaryPort, CloneOptions.port, CloneOptions.primaryUser, CommonOptions.noPassword,
             CommonOptions.password, CloneOptions.pgdata, CloneOptions.tablespaceMapping, CloneOptions.waldir,
-            CloneOptions.owner,
+            CloneOptions.owner, CloneOptions.noServerLogs,
             CloneOptions.slot, CloneOptions.noSlot, CloneOptions.passfile, CloneOptions.standbyPort,
             CloneOptions.configFile, CloneOptions.generateConfig, CloneOptions.restoreCommand, CloneOptions.set,
             CloneOptions.start, CloneOptions.binDir,
@@ -132,6 +139,7 @@ extension Command {
                     title: "The standby's files",
                     options: [
                         CloneOptions.pgdata, CloneOptions.tablespaceMapping, CloneOptions.waldir, CloneOptions.owner,
+                        CloneOptions.noServerLogs,
                     ]),
                 .init(
                     title: "The standby's settings",

@@ -1,0 +1,138 @@
+import Logging
+import UnderstudyBackup
+import UnderstudyConfiguration
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+import UnderstudyWAL
+
+/// Which configuration the standby starts with, and what it must have.
+extension CloneRun {
+    /// Finds the configuration before anything is copied: the one that was named, that of the cluster of Debian to which
+    /// the target belongs here, a generated one, or the copy's own, if the primary has it in its data directory.
+    func chooseConfiguration(_ facts: PrimaryFacts, _ session: Session) throws(UnderstudyError) {
+        configFile = options.configFile.map(absolutePath)
+        if configFile == nil, !options.generateConfig,
+            let cluster = DebianConfiguration.of(dataDirectory: target.path, version: version)
+        {
+            logger.notice(
+                "the standby's configuration is \"\(cluster.file)\", which names this directory as its data directory")
+            configFile = cluster.file
+        }
+        if configFile != nil { return try checkLimits(facts, session) }
+        if options.generateConfig || facts.configurationIsInside == true { return }
+        // Which setting that is, any role may know; before 10 a replication connection cannot ask.
+        let asks = !facts.isAsked && options.start != nil && version.showsSettings
+        let likeness = DebianConfiguration.likeness(
+            clusterName: facts["cluster_name"] ?? (asks ? try? session.show("cluster_name") : nil),
+            versionText: session.serverVersionText)
+        if facts.configurationIsInside == false || likeness == .certain {
+            let finding = Self.noConfiguration()
+            if options.start != nil { throw finding }
+            warn(finding)
+        } else if likeness == .possible {
+            warn(rightMissing(facts, session))
+        }
+    }
+
+    private func warn(_ finding: UnderstudyError) {
+        var metadata: Logger.Metadata = [:]
+        if let detail = finding.detail { metadata["detail"] = "\(detail)" }
+        if let remedy = finding.remedy { metadata["hint"] = .stringConvertible(remedy) }
+        logger.warning("\(finding.message)", metadata: metadata)
+    }
+
+    private static func noConfiguration() -> UnderstudyError {
+        UnderstudyError(
+            .options, "the data directory of the primary has no postgresql.conf, so a copy does not start by itself",
+            detail: "Debian and its kin keep the configuration files elsewhere.",
+            remedy:
+                "Clone with \(.configFile) FILE, which names a configuration for the standby (of pg_createcluster, for example), or with \(.generateConfig) for a minimal one."
+        )
+    }
+
+    /// Servers of Debian's packages may have their configuration in the data directory, too.
+    private func rightMissing(_ facts: PrimaryFacts, _ session: Session) -> UnderstudyError {
+        let user = session.effectiveSettings.first { $0.keyword == "user" }?.value
+        let grant = "GRANT pg_read_all_settings TO \(LoginHint.identifier(user));"
+        let right = version.showsSettings ? "let the role read it, on the primary: \(grant)" : "ask as a superuser."
+        return UnderstudyError(
+            .options, "it is not known whether the data directory of the primary has a postgresql.conf",
+            detail:
+                "Servers of Debian's packages usually have it elsewhere, and \(facts.isAsked ? "the role may not read the setting config_file" : "no SQL connection was allowed").",
+            remedy: facts.isAsked
+                ? "If it has none, clone with \(.configFile) FILE or \(.generateConfig). To know, \(right)"
+                : "If it has none, clone with \(.configFile) FILE or \(.generateConfig).")
+    }
+
+    // MARK: - Limits
+
+    /// Refuses a named configuration with which the server would not start.
+    private func checkLimits(_ facts: PrimaryFacts, _ session: Session) throws(UnderstudyError) {
+        guard let configFile else { return }
+        let file = CopiedSettings(in: target.path, configFile: configFile, hasAutoConf: false)
+        let own = Dictionary(options.settings.map { ($0.name.lowercased(), $0.value) }) { $1 }
+        let names = StandbyLimits.defaults(version.number).map(\.name)
+        var primary: [String: Int] = [:]
+        let asks = !facts.isAsked && options.start != nil && version.showsSettings
+        for name in names {
+            primary[name] = (facts[name] ?? (asks ? try? session.show(name) : nil)).flatMap { Int($0) }
+        }
+        let shortfalls = StandbyLimits.shortfalls(primary: primary, version: version.number) { name in
+            (own[name] ?? file[name]?.value).flatMap { Int($0) }
+        }
+        for shortfall in shortfalls where facts.comesAlong(shortfall.name) != true || own[shortfall.name] != nil {
+            let error = UnderstudyError(
+                .configuration,
+                "\(shortfall.name) would be \(shortfall.found) for the standby, and is \(shortfall.needed) on the primary: with less no standby starts",
+                detail: "\"\(configFile)\" is its configuration.",
+                remedy: "Raise it there, or: \(.setting(shortfall.name, "\(shortfall.needed)"))")
+            // postgresql.auto.conf of the primary comes along, and may have it; not everybody may know.
+            let isCertain =
+                own[shortfall.name] != nil || !version.readsAutoConf || facts.comesAlong(shortfall.name) == false
+            if isCertain, file.isComplete { throw error }
+            warn(error)
+        }
+    }
+
+    // MARK: - In the copy
+
+    /// Minimal configuration files for the copy.
+    func generatedConfiguration() throws(UnderstudyError) -> GeneratedConfiguration? {
+        guard let directory = target.directory else { return nil }
+        let bytes: [UInt8]
+        do throws(FileIOError) { bytes = try directory.read("global/pg_control", atMost: 8192) } catch {
+            throw UnderstudyError(error)
+        }
+        let control: ControlFile
+        do throws(ControlFileError) { control = try ControlFile(parsing: bytes) } catch {
+            throw UnderstudyError(.configuration, "could not read pg_control of the copy: \(error)", cause: error)
+        }
+        return GeneratedConfiguration(serverVersion: version.number, controlFile: control)
+    }
+
+    func generateConfiguration() throws(UnderstudyError) {
+        guard let directory = target.directory, var configuration = try generatedConfiguration() else { return }
+        configuration.port = generatedPort
+        for edit in configuration.files {
+            guard !directory.exists(RelativePath(edit.name)) else {
+                logger.notice("\(edit.name) came with the copy and is kept")
+                continue
+            }
+            _ = try target.add(edit)
+        }
+    }
+
+    func leaveOutLogs() throws(UnderstudyError) {
+        guard options.leavesOutLogs, let directory = target.directory else { return }
+        // The copy's own settings tell where they are, if the primary did not.
+        let copied = CopiedSettings(in: directory.path, configFile: configFile, hasAutoConf: version.readsAutoConf)
+        let setting = facts?["log_directory"] ?? copied["log_directory"]?.value
+        guard let place = CopiedLogs.place(setting, in: facts?["data_directory"], version) else { return }
+        do throws(FileIOError) {
+            let count = try CopiedLogs.remove(place, from: directory)
+            if count > 0 { logger.info("left out \(count) log files of the primary in \"\(place)\"") }
+        } catch { throw UnderstudyError(error) }
+    }
+}

@@ -1,0 +1,44 @@
+import Glibc
+import UnderstudyConfiguration
+import UnderstudyPlatform
+import UnderstudyProtocol
+
+/// What the primary's server has logged into its data directory, and which came along.
+enum CopiedLogs {
+    /// The directory of the logs beneath the data directory; nil if they are elsewhere, or in a directory that the server
+    /// uses for something else.
+    ///
+    /// - Parameters:
+    ///   - setting: log_directory; nil if it is not known. The default depends on the version.
+    ///   - source: The primary's data directory; nil if it is not known.
+    static func place(_ setting: String?, in source: String?, _ version: ServerVersion) -> String? {
+        var path = setting ?? (version.usesXlogName ? "pg_log" : "log")
+        if path.isAbsolutePath {
+            guard let source, pathIsInside(path, source) else { return nil }
+            path = path.pathComponents.dropFirst(source.pathComponents.count).joined(separator: "/")
+        }
+        let parts = path.pathComponents.filter { $0 != "." }
+        guard let first = parts.first, !parts.contains(".."), first == "pg_log" || !isOfServer(first) else { return nil }
+        return parts.joined(separator: "/")
+    }
+
+    private static func isOfServer(_ name: Substring) -> Bool {
+        name.hasPrefix("pg_") || ["base", "global"].contains(name)
+    }
+
+    /// Removes the files in that directory, which itself stays, and the note of the newest ones.
+    ///
+    /// - Returns: How many files were removed.
+    static func remove(_ place: String, from data: ConfinedDirectory) throws(FileIOError) -> Int {
+        let note: RelativePath = "current_logfiles", logs = RelativePath(place)
+        if data.exists(note) { try data.remove(note) }
+        guard data.exists(logs), try data.status(of: logs).st_mode & S_IFMT == S_IFDIR else { return 0 }
+        let directory = try data.openDirectory(logs)
+        var count = 0
+        for entry in try directory.entries() where entry.kind == .file {
+            try directory.remove(entry.name)
+            count += 1
+        }
+        return count
+    }
+}
