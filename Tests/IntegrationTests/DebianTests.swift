@@ -6,14 +6,75 @@ import UnderstudyTestSupport
 /// Clusters as Debian makes them: the configuration is outside of the data directory, so a copy has none.
 @Suite(.serialized, .disabled(if: isStock || !DebianCluster.isPossible, "needs root and Debian's pg_createcluster"))
 struct DebianTests {
-    @Test func `a clone without configuration files says so, with both ways out`() throws {
+    @Test func `a clone without configuration files is refused before the copy, with both ways out`() throws {
         let debian = try DebianCluster()
         let target = TestDirectory.freshPath("standby")
         let result = try debian.clone(to: target, ["--start", "--standby-port", String(Port.free())])
-        #expect(result.status == 1, "\(result)")
-        #expect(result.errorOutput.contains("postgresql.conf"), "\(result)")
-        #expect(result.errorOutput.contains("--config-file"), "\(result)")
-        #expect(result.errorOutput.contains("--generate-config"), "\(result)")
+        expectRefused(result, "the data directory of the primary has no postgresql.conf", "--config-file", "--generate-config")
+        #expect(!FileTree.exists(target))
+        try debian.cluster.expectReleased()
+    }
+
+    @Test func `where a role may not know it, the right is named, and the grant leads on`() throws {
+        // Without a name, nothing but the words of the version tells of Debian.
+        let debian = try DebianCluster(settings: ["cluster_name = "])
+        let arguments = ["--standby-port", String(try Port.free())]
+        let unsure = try debian.clone(to: TestDirectory.freshPath("standby"), arguments)
+        #expect(unsure.status == 0, "\(unsure)")
+        let grant = try #require(unsure.errorOutput.firstMatch(of: /GRANT pg_read_all_settings TO r;/), "\(unsure)")
+        try debian.cluster.sql(String(grant.output))
+        expectRefused(
+            try debian.clone(to: TestDirectory.freshPath("standby"), arguments + ["--start"]),
+            "the data directory of the primary has no postgresql.conf")
+    }
+
+    @Test func `the command that is printed starts a copy without configuration, too`() throws {
+        let debian = try DebianCluster(settings: ["max_connections = 123"])
+        let target = TestDirectory.freshPath("standby")
+        let result = try debian.clone(to: target, ["--slot", "s", "--standby-port", String(Port.free())])
+        try #require(result.status == 0, "\(result)")
+        #expect(result.errorOutput.contains("has no postgresql.conf"), "\(result)")
+        let standby = try debian.start(by: result, target)
+        try debian.expectFollows(standby)
+        #expect(try standby.sql("SHOW max_connections") == "123")
+    }
+
+    @Test func `the cluster to which the directory belongs here is found, and started by Debian's command`() throws {
+        let debian = try DebianCluster()
+        let other = try DebianCluster(isStarted: false)
+        let target = other.cluster.directory
+        try FileManager.default.removeItem(atPath: target)
+        let result = try debian.clone(to: target, ["--slot", "s"])
+        try #require(result.status == 0, "\(result)")
+        #expect(result.errorOutput.contains("the standby's configuration is \"\(other.configuration)/postgresql.conf\""))
+        #expect(result.output.contains("pg_ctlcluster \(other.cluster.installation.major) "), "\(result)")
+        let standby = try debian.start(by: result, target)
+        #expect(standby.port == other.cluster.port)
+        try debian.expectFollows(standby)
+    }
+
+    @Test func `a setting too low in --config-file is found before the copy`() throws {
+        let debian = try DebianCluster(settings: ["max_connections = 123"])
+        try debian.cluster.makeReplicationRole("reader", password: "secret")
+        try debian.cluster.sql("GRANT pg_read_all_settings TO reader")
+        let file = TestDirectory.freshPath("postgresql.conf"), target = TestDirectory.freshPath("standby")
+        try TestDirectory.write("max_connections = 122\n", to: file)
+        let arguments = ["--config-file", file, "--start", "--standby-port", String(try Port.free())]
+        let result = try debian.clone(to: target, arguments, role: "reader")
+        expectRefused(
+            result, "max_connections would be 122 for the standby, and is 123 on the primary",
+            "--set=max_connections=123")
+        #expect(!FileTree.exists(target))
+        // A value of postgresql.auto.conf comes along.
+        try debian.cluster.sql("ALTER SYSTEM SET max_connections = 123")
+        try debian.restart()
+        let hostRules = "local all all trust\n"
+        try TestDirectory.write(hostRules, to: "\(file).hba")
+        try TestDirectory.write(
+            "max_connections = 122\nhba_file = '\(file).hba'\nunix_socket_directories = '\(debian.cluster.socketDirectory)'\n", to: file)
+        let started = try debian.clone(to: target, arguments, role: "reader")
+        #expect(started.status == 0, "\(started)")
+        _ = try Cluster(running: target, debian.cluster.installation)
     }
 
     @Test func `--generate-config makes what the standby needs to start`() throws {
@@ -82,10 +143,25 @@ final class DebianCluster: Sendable {
     }
 
     /// Clones it as a role that Debian's own pg_hba.conf lets in with a password.
-    func clone(to target: String, _ arguments: [String]) throws -> ProgramResult {
-        try cluster.makeReplicationRole("r", password: "secret")
+    func clone(to target: String, _ arguments: [String], role: String = "r") throws -> ProgramResult {
+        if try !cluster.holds("SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '\(role)')") {
+            try cluster.makeReplicationRole(role, password: "secret")
+        }
+        let login = cluster.connectionString(user: role) + " password=secret"
         return try UnderstudyProgram.run(
-            Command.clone.arguments(cluster.connectionString(user: "r") + " password=secret", target) + arguments)
+            ["clone", "--primary", login, "-D", target, "--checkpoint=fast"] + arguments)
+    }
+
+    /// Starts the standby by the command that a clone has printed.
+    func start(by result: ProgramResult, _ target: String) throws -> Cluster {
+        let lines = (result.output + result.errorOutput).components(separatedBy: "\n")
+        let command = try #require(lines.drop { $0 != "start the standby with:" }.dropFirst().first, "\(result)")
+        try Program.check("/bin/sh", ["-c", command])
+        return try Cluster(running: target, cluster.installation)
+    }
+
+    func restart() throws {
+        try Self.debian("pg_ctlcluster", String(cluster.installation.major), name, "restart")
     }
 
     func expectFollows(_ standby: Cluster) throws {

@@ -33,8 +33,9 @@ package final class MountedFileSystem: Sendable {
         Account.isRoot && (try? MountedFileSystem(kind)) != nil
     }
 
-    package init(_ kind: Kind) throws {
-        path = try TestDirectory.make("mount")
+    /// - Parameter place: The directory to mount it on; nil for a new one.
+    package init(_ kind: Kind, on place: String? = nil) throws {
+        path = try place ?? TestDirectory.make("mount")
         switch kind {
         case .small(let bytes):
             support = nil

@@ -136,10 +136,18 @@ final class FoundMark {
         for path in record.others.reversed() {
             guard let other = try? FoundMark(path, trust: trust, lock: lock), !other.isLocked, other.isOwn == isOwn,
                 isOfThisRun(other.record), record.stage == .complete || !other.wasUsedByServer,
-                !other.directory.isNested(with: directory)
+                isMountedWAL(other.directory) || !other.directory.isNested(with: directory)
             else { continue }
             try body(other)
         }
+    }
+
+    /// Whether it is another file system, mounted on the WAL directory of this one.
+    private func isMountedWAL(_ other: ConfinedDirectory) -> Bool {
+        guard UnfinishedDirectory.namesOfWAL.contains(where: { other.path == "\(directory.path)/\($0)" }),
+            let own = try? directory.identity().device, let device = try? other.identity().device
+        else { return false }
+        return own != device
     }
 
     private func isOfThisRun(_ other: UnfinishedRecord) -> Bool {

@@ -52,6 +52,9 @@ package struct UnfinishedDirectory: Sendable, Equatable {
         case distrusted(MarkFlaw)
     }
 
+    /// Before 10 it is pg_xlog.
+    static let namesOfWAL: [RelativePath] = ["pg_wal", "pg_xlog"]
+
     package let path: String
     package let record: UnfinishedRecord
     package let state: State

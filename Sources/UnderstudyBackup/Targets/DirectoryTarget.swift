@@ -47,7 +47,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     private var leftovers: LeftoverPolicy {
         LeftoverPolicy(
             removes: options.forceClean, trust: TrustedUsers(owner: options.owner?.fileOwner),
-            mounts: options.walDirectory == nil ? ["pg_wal", "pg_xlog"] : [], interrupt: interrupt, logger: logger)
+            mounts: options.walDirectory == nil ? UnfinishedDirectory.namesOfWAL : [], interrupt: interrupt, logger: logger)
     }
 
     package func check() throws(UnderstudyError) -> LeftoverBackup? {
