@@ -17,6 +17,8 @@ final class StreamObserver {
     private var lag: LagWarning
     private var last: StreamPositions
     private var hasNotedSegment = false
+    /// Whether there was a connection before this one.
+    private let isAgain: Bool
     /// Whether the log says that there is no connection.
     private let isKnownAsDisconnected: Bool
     /// Whether this stream was said to be there again.
@@ -36,6 +38,7 @@ final class StreamObserver {
     ) {
         self.furthest = furthest ?? start
         self.isKnownAsDisconnected = isKnownAsDisconnected
+        isAgain = before != nil
         self.archiver = archiver
         self.metrics = metrics
         self.reserved = reserved ?? .invalid
@@ -65,7 +68,9 @@ final class StreamObserver {
 
     func connected(_ session: Session, _ start: WALPosition) {
         metrics.beginStream(at: start)
+        let isAgain = isAgain
         state.change { status in
+            if isAgain { status.reconnects += 1 }
             status.phase = .streaming
             status.timeline = start.timeline
             status.received = start.lsn
