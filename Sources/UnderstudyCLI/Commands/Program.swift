@@ -57,8 +57,9 @@ public struct Program: Sendable {
         // The stock tools' getopt names the program as it was called.
         Console(
             program: personality.program, calledAs: personality == .understudy ? nil : calledAs, verbose: verbose,
-            colors: MessageColors(environment, isTerminal: errorsAreTerminal), writesObjects: writesObjects,
-            write: write)
+            colors: MessageColors(
+                environment, isTerminal: errorsAreTerminal, isStock: personality != .understudy),
+            writesObjects: writesObjects, write: write)
     }
 
     private func understudy(_ words: [String], console: Console) async -> Int32 {
