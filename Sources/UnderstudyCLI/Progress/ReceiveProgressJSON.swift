@@ -40,8 +40,8 @@ enum ReceiveProgressJSON {
     private static func figures(
         _ status: WALArchiver.Status, bytesPerSecond: UInt64?, hasSlot: Bool
     ) -> [(String, JSONValue)] {
-        // Without a connection nobody tells how far the server is, and before the first acknowledgement nothing tells how
-        // much of that it keeps.
+        // Without a connection nobody tells how far the server is, and before the first acknowledgement there is nothing to
+        // count from.
         let isKnown = status.connectedSince != nil && status.server != .invalid && status.acknowledged != .invalid
         let lag = isKnown ? status.lagBytes : nil
         return positions(status) + [

@@ -175,7 +175,7 @@ struct ArchiverRun {
             parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
             slot: archiver.slot.name, archiver: archiver)
         watch.start(confirmsSlot: slot.restart == nil)
-        observer.connected(session, start)
+        observer.connected(session, start, serverAt: server.identity.position)
         var isDone = false
         var failure: UnderstudyError?
         do throws(ReceiveError) {

@@ -66,16 +66,11 @@ final class StreamObserver {
     /// How far the stream has come.
     var received: WALPosition { WALPosition(timeline: last.timeline, lsn: last.received) }
 
-    func connected(_ session: Session, _ start: WALPosition) {
+    /// - Parameter server: The end of the server's WAL when it was connected to.
+    func connected(_ session: Session, _ start: WALPosition, serverAt server: LSN) {
         metrics.beginStream(at: start)
         let isAgain = isAgain
-        state.change { status in
-            if isAgain { status.reconnects += 1 }
-            status.phase = .streaming
-            status.timeline = start.timeline
-            status.received = start.lsn
-            status.connectedSince = .now
-        }
+        state.change { $0.beginStream(at: start, serverAt: server, isAgain: isAgain) }
         state.tell(.connected(host: session.host, port: session.port, start: start))
         logger.info("starting log streaming at \(start.lsn) (timeline \(start.timeline))")
     }
@@ -175,6 +170,18 @@ final class StreamObserver {
             let name = (archiver.destination as? WALDirectory)?.partialName(of: segment)
         else { return }
         logger.notice("not renaming \"\(name)\", segment is not complete")
+    }
+}
+
+extension WALArchiver.Status {
+    /// What was known of the server before does not count: it may be another one, or have gone on.
+    mutating func beginStream(at start: WALPosition, serverAt server: LSN, isAgain: Bool) {
+        if isAgain { reconnects += 1 }
+        phase = .streaming
+        timeline = start.timeline
+        received = start.lsn
+        self.server = max(server, start.lsn)
+        connectedSince = .now
     }
 }
 
