@@ -63,12 +63,17 @@ extension Logger {
     /// The metadata of log lines that quote the server.
     package static var fromServer: Logger.Metadata { ["source": "server"] }
 
-    /// Logs a notice or warning of the server in psql's format.
+    /// Logs a notice or warning of the server in psql's format. The metadata has its parts by themselves.
     package func pass(on message: ServerMessage) {
         var text = "\(message.severityWord):  \(message.message)"
         if let detail = message.detail { text += "\nDETAIL:  \(detail)" }
         if let hint = message.hint { text += "\nHINT:  \(hint)" }
-        log(level: message.severity == "WARNING" ? .warning : .notice, "\(text)", metadata: Self.fromServer)
+        var metadata = Self.fromServer
+        metadata["message"] = "\(message.message)"
+        if let detail = message.detail { metadata["detail"] = "\(detail)" }
+        if let hint = message.hint { metadata["hint"] = "\(hint)" }
+        if let sqlState = message.sqlState { metadata["sqlstate"] = "\(sqlState)" }
+        log(level: message.severity == "WARNING" ? .warning : .notice, "\(text)", metadata: metadata)
     }
 }
 

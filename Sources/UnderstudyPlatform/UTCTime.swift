@@ -8,10 +8,14 @@ package struct UTCTime: Sendable {
     private let hour: Int
     private let minute: Int
     private let second: Int
+    private let millisecond: Int
 
-    /// - Parameter seconds: Seconds since 1970-01-01 00:00:00 UTC.
-    package init(_ seconds: time_t) {
+    /// - Parameters:
+    ///   - seconds: Seconds since 1970-01-01 00:00:00 UTC.
+    ///   - nanoseconds: Those since that second; fractions of a millisecond are dropped.
+    package init(_ seconds: time_t, nanoseconds: Int = 0) {
         var seconds = seconds, fields = unsafe tm()
+        millisecond = nanoseconds / 1_000_000
         // gmtime_r fills the struct.
         unsafe gmtime_r(&seconds, &fields)
         year = Int(unsafe fields.tm_year) + 1900
@@ -22,11 +26,23 @@ package struct UTCTime: Sendable {
         second = Int(unsafe fields.tm_sec)
     }
 
-    package static var now: UTCTime { UTCTime(time(nil)) }
+    package static var now: UTCTime {
+        var time = timespec()
+        // clock_gettime fills the struct.
+        _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return UTCTime(time.tv_sec, nanoseconds: time.tv_nsec)
+    }
 
     /// For display: `2026-11-24 08:15:00 UTC`.
     package var text: String {
         "\(year)-\(padded(month))-\(padded(day)) \(padded(hour)):\(padded(minute)):\(padded(second)) UTC"
+    }
+
+    /// For programs, as RFC 3339 has it: `2026-11-24T08:15:00.042Z`.
+    package var timestamp: String {
+        let fraction = "00\(millisecond)".suffix(3)
+        return
+            "\(year)-\(padded(month))-\(padded(day))T\(padded(hour)):\(padded(minute)):\(padded(second)).\(fraction)Z"
     }
 
     /// For file names: `20261124T081500Z`.

@@ -50,7 +50,11 @@ private final class FullPipe: Sendable {
         let cluster = try Cluster(PostgresInstallation.newest)
         let archive = try WALArchive(), pipe = try FullPipe()
         let program = try start(
-            pipe, ["receivewal", "-d", cluster.connectionString(), "-D", archive.path, "-w", "-v", "--synchronous"])
+            pipe,
+            [
+                "receivewal", "-d", cluster.connectionString(), "-D", archive.path, "-w", "-v", "--synchronous",
+                "--progress=json",
+            ])
         try eventually("a WAL sender") { try cluster.holds("SELECT count(*) = 1 FROM pg_stat_replication") }
         for _ in 0..<3 {
             _ = try cluster.sql("SELECT pg_switch_wal()")
@@ -76,7 +80,11 @@ private final class FullPipe: Sendable {
         #expect(program.wait().status == 1)
     }
 
-    @Test(arguments: [["basebackup", "-P", "-v", "-d"], ["clone", "--progress=json", "-v", "--primary"]])
+    @Test(
+        arguments: [
+            ["basebackup", "-P", "-v", "-d"], ["basebackup", "--progress=json", "-v", "-d"],
+            ["clone", "--progress=json", "-v", "--primary"],
+        ])
     func `progress to a pipe that nobody reads holds up no copy`(arguments: [String]) throws {
         let cluster = try Cluster(PostgresInstallation.newest)
         let pipe = try FullPipe(), target = TestDirectory.freshPath("target")

@@ -21,7 +21,7 @@ struct BasebackupPlanTests {
         #expect(plan.target == .directory("/var/lib/postgresql/9.3/main"))
         #expect(plan.options.wal == .fetch)
         #expect(plan.options.slot == .none)
-        #expect(plan.progress && plan.verbose)
+        #expect(plan.progress == .stock && plan.verbose)
         #expect(plan.connection.source.text == "")
         #expect(
             plan.connection.source.overrides == [

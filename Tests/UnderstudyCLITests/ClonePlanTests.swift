@@ -1,5 +1,6 @@
 import Testing
 import Understudy
+import UnderstudyPlatform
 
 @testable import UnderstudyCLI
 @testable import UnderstudyStandby
@@ -194,8 +195,9 @@ struct ClonePlanTests {
                 replication slot "s1" taken over
                 standby is streaming on port 5434 (PID 4711), 0 bytes behind the primary
                 """)
-        let json = ProgressJSON.done(result, last: BackupProgress(phase: .starting, elapsed: .seconds(2))).text
-        #expect(json.hasPrefix(#"{"phase":"done","#))
+        let json = ProgressJSON.done(result, last: BackupProgress(phase: .starting, elapsed: .seconds(2)))
+            .text(at: UTCTime(0))
+        #expect(json.hasPrefix(#"{"time":"1970-01-01T00:00:00.000Z","type":"result","phase":"done","#))
         #expect(
             json.hasSuffix(
                 #""startLSN":"0/2000028","endLSN":"0/2000100","timeline":1,"verifiedFiles":971,"slot":"s1","#

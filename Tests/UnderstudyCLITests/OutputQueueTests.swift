@@ -71,6 +71,14 @@ final class StandardOutputTests {
         output.startQueue()
     }
 
+    /// Its standard output holds objects, and its reader has not come yet.
+    private func outputOfObjects() -> StandardOutput {
+        let output = StandardOutput(
+            program: "understudy", output: ends[0].writer, errors: ends[1].writer, limit: 10_000)
+        output.startQueue(holdsObjects: true)
+        return output
+    }
+
     deinit {
         // The thread of the streams lives on, and so do their ends.
         for end in ends where end.reader >= 0 { close(end.reader) }
@@ -126,6 +134,21 @@ final class StandardOutputTests {
         }
         #expect(!lost.isEmpty && lost.count == notices.count)
         #expect(lines.count == 2000 - lost.reduce(0) { $0 + (Int($1.1) ?? 0) })
+    }
+
+    @Test("among objects they are told in their place")
+    func lostObjects() throws {
+        let output = outputOfObjects()
+        for number in 0..<2000 { output.write(.output, "{\"number\":\(number)}\n") }
+        let lines = try read(0, until: "{\"number\":1999}\n").split(separator: "\n")
+        let lost = lines.compactMap {
+            $0.wholeMatch(
+                of:
+                    /{"time":"[^"]*","type":"warning","message":"nobody read standard output, and (\d+) objects were dropped here".*}/
+            )
+        }
+        #expect(!lost.isEmpty)
+        #expect(lines.count == 2000 - lost.reduce(0) { $0 + (Int($1.1) ?? 0) } + lost.count)
     }
 
     @Test("the end waits for a reader that reads, and not for one that does not")

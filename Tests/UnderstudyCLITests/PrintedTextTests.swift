@@ -152,8 +152,8 @@ struct PrintedTextTests {
             JSONValue.object([(foreign.text, .string(foreign.text))]).text
                 == "{\"\(foreign.json)\":\"\(foreign.json)\"}")
         let recorder = Recorder()
-        recorder.console().output(
-            ProgressJSON.failed(UnderstudyError(.server, foreign.text, hint: foreign.text), last: nil).text)
+        recorder.consoleOfObjects().object(
+            ProgressJSON.failed(UnderstudyError(.server, foreign.text, hint: foreign.text), last: nil))
         #expect(
             recorder.output.hasSuffix(
                 "\"error\":{\"message\":\"\(foreign.json)\",\"detail\":null,\"hint\":\"\(foreign.json)\",\"sqlstate\":null}}\n"

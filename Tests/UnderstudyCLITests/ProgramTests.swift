@@ -11,6 +11,12 @@ struct ProgramTests {
         await run(line)
     }
 
+    private func program(_ environment: [String: String] = [:], isTerminal: Bool) -> UnderstudyCLI.Program {
+        UnderstudyCLI.Program(
+            calledAs: "understudy", users: ClonePlanTests.user, environment: { environment[$0] }, write: { _, _ in },
+            errorsAreTerminal: isTerminal)
+    }
+
     private func run(
         _ line: [String], environment: [String: String] = [:]
     ) async -> (status: Int32, output: String, errors: String) {
@@ -129,6 +135,72 @@ struct ProgramTests {
         #expect(
             await run("understudy", "clone", "-D", "\u{FFFD}")
                 == (1, "", "understudy: error: a command-line argument is not valid UTF-8\n"))
+    }
+
+    @Test(
+        "who asks for objects gets a usage error as one",
+        arguments: [
+            ("basebackup --progress=json", "must specify output directory or backup target"),
+            ("basebackup --prog=json -D d --bogus", "unrecognized option '--bogus'"),
+            ("basebackup --progress=plain --progress=json -D d x", "too many command-line arguments (first is \"x\")"),
+            ("clone -D d --progress json", "no primary specified"),
+            (
+                "receivewal --progress=json -D /nonexistent/wal",
+                "could not open directory \"/nonexistent/wal\": No such file or directory"
+            ),
+        ])
+    func usageObjects(line: String, message: String) async throws {
+        let result = await run(["understudy"] + line.split(separator: " ").map(String.init))
+        #expect(result.status == 1)
+        #expect(result.errors.contains(message))
+        let object = try #require(
+            try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any], "\(result)")
+        #expect(object["type"] as? String == "error")
+        #expect(object["message"] as? String == message)
+        #expect(result.output.hasPrefix(#"{"time":""#) && result.output.hasSuffix("}\n"))
+    }
+
+    @Test(
+        "nobody else does, an archive least of all",
+        arguments: [
+            (
+                "understudy basebackup -F t -D - --progress=json",
+                "--progress=json writes to standard output, and so does the archive"
+            ),
+            ("understudy basebackup -D - -Ft --progress=json --bogus", "unrecognized option '--bogus'"),
+            ("understudy basebackup --progress=json --progress=plain", "must specify output directory"),
+            ("understudy basebackup -D d --progress=yaml", "invalid value \"yaml\" for option --progress"),
+            ("understudy basebackup -D d --progress=", "invalid value \"\" for option --progress"),
+            ("pg_basebackup --progress=json", "option '--progress' doesn't allow an argument"),
+            ("pg_receivewal --progress=json", "option '--progress' doesn't allow an argument"),
+            ("pg_receivexlog --progress=json", "option '--progress' doesn't allow an argument"),
+        ])
+    func noUsageObjects(line: String, message: String) async {
+        let result = await run(line.split(separator: " ").map(String.init))
+        #expect(result.status == 1)
+        #expect(result.output == "")
+        #expect(result.errors.contains(message), "\(result)")
+    }
+
+    @Test("a value that stands by itself is hinted at", arguments: ["basebackup", "receivewal"])
+    func separateValue(command: String) async {
+        let word = await run("understudy", command, "-D", "d", "--progress", "json")
+        #expect(word.errors.contains("hint: Write --progress=json, in one word."))
+        for line in [["understudy", command, "-D", "d", "json"], ["pg_\(command)", "-D", "d", "-P", "json"]] {
+            #expect(await run(line).errors.contains("--help\" for more information."))
+        }
+    }
+
+    @Test(
+        "only a terminal that can do it has a line that renews itself",
+        arguments: [
+            (["TERM": "xterm"], true, .terminal), (["TERM": "xterm"], false, .plain(every: 10)),
+            (["TERM": "dumb"], true, .plain(every: 10)), (["TERM": ""], true, .plain(every: 10)),
+            ([:], true, .plain(every: 10)),
+        ] as [([String: String], Bool, ProgressWriter.Style)])
+    func terminals(environment: [String: String], isTerminal: Bool, style: ProgressWriter.Style) {
+        #expect(program(environment, isTerminal: isTerminal).style(.auto) == style)
+        #expect(program(environment, isTerminal: isTerminal).style(.plain) == .plain(every: 1))
     }
 
     @Test("a directory of WAL must exist, and only WAL needs one")

@@ -122,6 +122,91 @@ struct ReceiveProgressTests {
         }
     }
 
+    // MARK: - Objects
+
+    private static func text(_ object: JSONObject) -> String { object.text(at: UTCTime(0)) }
+
+    private static func lines(_ outputs: [ProgressWriter.Output]) -> [String] {
+        outputs.map { output in if case .object(let object) = output { text(object) } else { "" } }
+    }
+
+    @Test("an object has null for what is not known")
+    func unknown() {
+        let connecting = Self.text(
+            ReceiveProgressJSON.object(Self.status(.connecting), bytesPerSecond: nil, hasSlot: true))
+        #expect(
+            connecting.hasSuffix(
+                #""type":"progress","phase":"connecting","timeline":null,"receivedLSN":null,"flushedLSN":null,"#
+                    + #""acknowledgedLSN":null,"segmentsFinished":0,"reconnects":0,"serverLSN":null,"lagBytes":null,"#
+                    + #""lagSeconds":null,"retainedBytes":null,"bytesPerSecond":null,"segment":null}"#))
+    }
+
+    @Test(
+        "the lag is known with a connection that something was acknowledged on, and with a slot it is what that retains"
+    )
+    func known() {
+        var status = Self.behind
+        status.timeline = TimelineID(rawValue: 2)
+        status.segment = "00000002000000020000005A"
+        status.reconnects = 3
+        status.connectedSince = .now
+        func lag(_ status: WALArchiver.Status, hasSlot: Bool = true) -> [String?] {
+            let object = ReceiveProgressJSON.object(status, bytesPerSecond: 7, hasSlot: hasSlot)
+            return ["serverLSN", "lagBytes", "lagSeconds", "retainedBytes"].map { object[$0]?.text }
+        }
+        #expect(lag(status) == [#""2/B374D848""#, "null", "null", "null"])
+        status.acknowledged = LSN("2/59000000")!
+        status.synced = status.acknowledged
+        #expect(lag(status) == [#""2/B374D848""#, "1503238554", "75.0", "1503238554"])
+        #expect(lag(status, hasSlot: false).last == "null")
+        #expect(
+            Self.text(ReceiveProgressJSON.object(status, bytesPerSecond: 7, hasSlot: true)).hasSuffix(
+                #""phase":"catchingUp","timeline":2,"receivedLSN":"2/5A000000","flushedLSN":"2/59000000","#
+                    + #""acknowledgedLSN":"2/59000000","segmentsFinished":0,"reconnects":3,"serverLSN":"2/B374D848","#
+                    + #""lagBytes":1503238554,"lagSeconds":75.0,"retainedBytes":1503238554,"bytesPerSecond":7,"#
+                    + #""segment":"00000002000000020000005A"}"#))
+        status.connectedSince = nil
+        #expect(lag(status) == [#""2/B374D848""#, "null", "null", "null"])
+    }
+
+    @Test("objects come once a second while something changes")
+    func changing() {
+        let run = (0...5).map { Self.streaming(UInt64(1 + $0) << 20) }
+        let objects = Self.lines(
+            outputs(.json(hasSlot: false), [Self.status(.stopped), Self.status(.connecting)] + run))
+        #expect(objects.map { $0.contains("connecting") } == [true, false, false, false])
+        #expect(
+            zip(objects.dropFirst(), ["0/200000", "0/400000", "0/600000"]).allSatisfy { $0.contains($1) }, "\(objects)")
+    }
+
+    @Test("an idle archiver shows after ten seconds that it is alive")
+    func alive() {
+        // Half a second apart: the second one has a rate, and the others are twenty apart.
+        let idle = Array(repeating: Self.streaming(1 << 24), count: 2 + 2 * 20 + 1)
+        let objects = Self.lines(outputs(.json(hasSlot: false), idle))
+        #expect(objects.count == 4)
+        #expect(Set(objects.dropFirst()).count == 1)
+    }
+
+    @Test("the result says why the archiver ended, and where")
+    func results() {
+        var status = Self.status(.stopped, received: "0/3000148", server: "0/3000148")
+        status.synced = status.received
+        let positions =
+            #""timeline":null,"receivedLSN":"0/3000148","flushedLSN":"0/3000148","acknowledgedLSN":null,"#
+            + #""segmentsFinished":0,"reconnects":0"#
+        #expect(
+            Self.text(ReceiveProgressJSON.done(.endPosition, status)).hasSuffix(
+                #""type":"result","phase":"done","reason":"endPosition",\#(positions)}"#))
+        #expect(
+            Self.text(ReceiveProgressJSON.failed(UnderstudyError(.wal, "no"), status)).hasSuffix(
+                #""type":"result","phase":"failed","reason":"error",\#(positions),"error":{"message":"no","detail":null,"#
+                    + #""hint":null,"sqlstate":null}}"#))
+        #expect(
+            Self.text(ReceiveProgressJSON.done(.slotDropped, nil)).hasSuffix(
+                #""type":"result","phase":"done","reason":"slotDropped"}"#))
+    }
+
     // MARK: - On the console
 
     @Test("the line is there while the archiver works, and gone when it has failed", arguments: [false, true])

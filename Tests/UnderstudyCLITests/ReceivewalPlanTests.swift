@@ -35,7 +35,7 @@ struct ReceivewalPlanTests {
         #expect(options.stallTimeout == .seconds(300))
         #expect(options.reconnects)
         #expect(!options.retriesFirstConnection)
-        #expect(!plan.progress && !plan.verbose)
+        #expect(plan.progress == .none && !plan.verbose)
         #expect(plan.connection.source.overrides == ["fallback_application_name": "pg_receivewal"])
         #expect(plan.connection.password == .onDemand)
     }
@@ -72,7 +72,7 @@ struct ReceivewalPlanTests {
         #expect(options.recreatesSlot)
         #expect(options.maxRate == .megabytesPerSecond(2))
         #expect(options.stallTimeout == .seconds(30))
-        #expect(plan.progress && plan.verbose)
+        #expect(plan.progress == .auto && plan.verbose)
         #expect(plan.connection.source.text == "service=x")
         #expect(
             plan.connection.source.overrides == [
@@ -168,7 +168,7 @@ struct ReceivewalPlanTests {
     func abbreviations(option: String) throws {
         #expect(try plan("-D d \(option)").options.statusInterval == .seconds(7))
         #expect(try plan("-D d --star=1/0").options.startLSN == LSN("1/0"))
-        #expect(try plan("-D d --prog").progress)
+        #expect(try plan("-D d --prog").progress == .auto)
     }
 
     @Test(

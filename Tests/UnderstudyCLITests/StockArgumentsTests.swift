@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The getopt_long rules")
 struct StockArgumentsTests {
-    /// `a`, `b`: flags; `x`: a required value; `o`: an optional one; two names for one option at the end.
+    /// `a`, `b`: flags; `x`: a required value; `o`: an optional one behind the long name; two names for one option at the end.
     static let arguments = StockArguments(table: [
         StockOption("all", "a"),
         StockOption("bare", "b"),
@@ -42,11 +42,14 @@ struct StockArgumentsTests {
             (["--wal-method", ""], ["--wal-method="], []),
             (["--old-name=/w"], ["--waldir=/w"], []),
             (["--old-", "/w"], ["--waldir=/w"], []),
-            (["-o"], ["--optional="], []),
-            (["-oz"], ["--optional=z"], []),
-            (["-o", "z"], ["--optional="], ["z"]),
-            (["--optional"], ["--optional="], []),
+            (["-o"], ["--optional"], []),
+            (["-oa"], ["--optional", "--all"], []),
+            (["-o", "z"], ["--optional"], ["z"]),
+            (["--optional"], ["--optional"], []),
+            (["--optional", "z"], ["--optional"], ["z"]),
             (["--optional=z"], ["--optional=z"], []),
+            (["--opt=z"], ["--optional=z"], []),
+            (["--optional="], ["--optional="], []),
             (["one", "-a", "two"], ["--all"], ["one", "two"]),
             (["-"], [], ["-"]),
             ([""], [], [""]),
@@ -68,6 +71,7 @@ struct StockArgumentsTests {
             (["--ALL"], "unrecognized option '--ALL'"),
             (["--wal"], "option '--wal' is ambiguous; possibilities: '--wal-method' '--waldir'"),
             (["--wal=s"], "option '--wal=s' is ambiguous; possibilities: '--wal-method' '--waldir'"),
+            (["-oz"], "invalid option -- 'z'"),
             (["--all=1"], "option '--all' doesn't allow an argument"),
             (["--al=1"], "option '--all' doesn't allow an argument"),
             (["--waldir"], "option '--waldir' requires an argument"),
@@ -75,6 +79,13 @@ struct StockArgumentsTests {
         ])
     func refuses(given: [String], message: String) {
         #expect(throws: StockArguments.Refusal(message: message)) { try Self.arguments.normalise(given) }
+    }
+
+    @Test("of a line that is refused, the other words are understood")
+    func understood() {
+        let options = Self.arguments.understood(["-q", "--opt=z", "--foo", "-x", "-", "-aq", "--", "--all"])
+        #expect(options.given.map(\.name) == ["optional", "wal-method", "all"])
+        #expect(options.given.map(\.value) == ["z", "-", nil])
     }
 
     @Test("an option of ours takes no abbreviation away from the stock tool's")

@@ -66,14 +66,16 @@ import Testing
 }
 
 @Suite struct MessageColorsTests {
-    private func colors(_ variables: [String: String], isTerminal: Bool = false) -> MessageColors {
-        MessageColors({ variables[$0] }, isTerminal: isTerminal)
+    private func colors(
+        _ variables: [String: String], isTerminal: Bool = false, isStock: Bool = false
+    ) -> MessageColors {
+        MessageColors({ variables[$0] }, isTerminal: isTerminal, isStock: isStock)
     }
 
     @Test func `colors are those of the stock programs, where they are wanted`() {
         let red = "\u{1B}[01;31merror: \u{1B}[0m"
         #expect(colors(["PG_COLOR": "always"]).paint("error: ", .error) == red)
-        #expect(colors(["PG_COLOR": "auto"], isTerminal: true).paint("error: ", .error) == red)
+        #expect(colors(["PG_COLOR": "auto", "TERM": "xterm"], isTerminal: true).paint("error: ", .error) == red)
         #expect(
             colors(["PG_COLOR": "always", "PG_COLORS": "error=1;32:note=4"]).paint("x", .error)
                 == "\u{1B}[1;32mx\u{1B}[0m")
@@ -82,12 +84,28 @@ import Testing
         #expect(colors(["PG_COLOR": "always", "PG_COLORS": "error=1m\u{1B}]0;evil"]).paint("x", .error) == "x")
     }
 
+    /// On a terminal under the program's own name, and through a link.
     @Test(
         arguments: [
-            [:], ["PG_COLOR": "never"], ["PG_COLOR": "auto"], ["PG_COLOR": "always", "NO_COLOR": "1"],
-            ["PG_COLOR": "always", "TERM": "dumb"],
-        ] as [[String: String]])
-    func `elsewhere there are none`(variables: [String: String]) {
-        #expect(colors(variables) == MessageColors())
+            ([:], false, false), (["PG_COLOR": "never", "TERM": "xterm"], false, false),
+            (["PG_COLOR": "always"], true, true), (["PG_COLOR": "always", "NO_COLOR": "1"], true, true),
+            (["PG_COLOR": "always", "TERM": "dumb"], false, true),
+            (["PG_COLOR": "auto", "TERM": "xterm"], true, true),
+            (["PG_COLOR": "auto", "TERM": "xterm", "NO_COLOR": ""], true, true),
+            (["PG_COLOR": "auto", "TERM": "xterm", "NO_COLOR": "1"], false, true),
+            (["PG_COLOR": "auto", "TERM": "dumb"], false, true), (["PG_COLOR": "auto", "TERM": ""], false, true),
+            (["PG_COLOR": "auto"], false, true),
+        ] as [([String: String], Bool, Bool)])
+    func `only the program's own name heeds NO_COLOR and TERM`(
+        variables: [String: String], isColored: Bool, isColoredThroughLink: Bool
+    ) {
+        #expect((colors(variables, isTerminal: true) != MessageColors()) == isColored)
+        #expect((colors(variables, isTerminal: true, isStock: true) != MessageColors()) == isColoredThroughLink)
+    }
+
+    @Test(arguments: [false, true])
+    func `off a terminal there are none unless they are asked for in any case`(isStock: Bool) {
+        #expect(colors(["PG_COLOR": "auto", "TERM": "xterm"], isStock: isStock) == MessageColors())
+        #expect(colors(["PG_COLOR": "always"], isStock: isStock) != MessageColors())
     }
 }

@@ -6,6 +6,14 @@ struct CommandOption: Sendable {
         case required(String)
     }
 
+    /// What the option takes beyond the stock tool's, but not through a link.
+    struct OwnValue: Sendable, Equatable {
+        /// The word that stands for an optional value in the help text: `--name[=WORD]`.
+        var word: String
+        /// In place of the stock tool's.
+        var help: String
+    }
+
     /// The versions of the stock tool that have the option, without dots as in `server_version_num`; nil for an option of
     /// ours.
     struct StockVersions: Sendable, Equatable {
@@ -22,6 +30,7 @@ struct CommandOption: Sendable {
     var name: String
     var short: Unicode.Scalar?
     var value: Value
+    var ownValue: OwnValue?
     /// Other long names of the same option.
     var aliases: [String]
     var stock: StockVersions?
@@ -30,11 +39,12 @@ struct CommandOption: Sendable {
 
     init(
         _ name: String, _ short: Unicode.Scalar? = nil, _ value: String? = nil, aliases: [String] = [],
-        stock: StockVersions? = nil, help: String
+        stock: StockVersions? = nil, help: String, ownValue: OwnValue? = nil
     ) {
         self.name = name
         self.short = short
         self.value = value.map(Value.required) ?? .none
+        self.ownValue = ownValue
         self.aliases = aliases
         self.stock = stock
         self.help = help
@@ -43,18 +53,24 @@ struct CommandOption: Sendable {
     /// What getopt_long would know of it: under its own name, and under each other one.
     ///
     /// - Parameter hasStockTool: Whether the command takes a stock tool's place.
-    func stockOptions(hasStockTool: Bool) -> [StockOption] {
-        let argument: StockOption.Argument = value == .none ? .none : .required, isOwn = hasStockTool && stock == nil
+    func stockOptions(hasStockTool: Bool, as personality: Personality) -> [StockOption] {
+        let argument: StockOption.Argument =
+            if value != .none { .required } else if ownValue(as: personality) != nil { .optional } else { .none }
+        let isOwn = hasStockTool && stock == nil
         return [StockOption(name, short, argument, isOwn: isOwn)]
             + aliases.map { StockOption($0, nil, argument, as: name, isOwn: isOwn) }
+    }
+
+    func ownValue(as personality: Personality) -> OwnValue? {
+        personality == .understudy ? ownValue : nil
     }
 }
 
 extension StockArguments {
     /// The options of a command, in the order of the stock tool, in which an ambiguous name lists them. Abbreviations
     /// prefer the stock tool's only where the command takes its place.
-    init(_ command: Command) {
-        let rows = command.options.map { $0.stockOptions(hasStockTool: !command.links.isEmpty) }
+    init(_ command: Command, as personality: Personality = .understudy) {
+        let rows = command.options.map { $0.stockOptions(hasStockTool: !command.links.isEmpty, as: personality) }
         table = rows.map { $0[0] } + rows.flatMap { $0.dropFirst() }
     }
 }

@@ -2,7 +2,7 @@
 struct StockOption: Sendable, Equatable {
     enum Argument: Sendable, Equatable {
         case none, required
-        /// Optional, and only attached: `-xVALUE` or `--name=VALUE`.
+        /// Optional, and only attached to the long name: `--name=VALUE`. The letter takes none, so that it can be bundled.
         case optional
     }
 
@@ -32,7 +32,7 @@ struct StockOption: Sendable, Equatable {
 /// values that begin with a dash and empty values all come out as `--name` or `--name=value`, in the order they
 /// were given. Errors have getopt's wording, for callers and users who know it.
 ///
-/// Source: the Linux manual page getopt_long(3).
+/// Source: the Linux manual page getopt_long(3), but for optional arguments.
 struct StockArguments: Sendable {
     /// getopt's error message, without the program's name.
     struct Refusal: Error, Equatable {
@@ -50,20 +50,31 @@ struct StockArguments: Sendable {
     func normalise(_ arguments: [String]) throws(Refusal) -> Normalised {
         var result = Normalised()
         var rest = arguments[...]
-        while let token = rest.popFirst() {
-            if token == "--" {
-                result.operands += rest
-                break
-            }
-            if token.hasPrefix("--") {
-                result.options.append(try long(token, rest: &rest))
-            } else if token.hasPrefix("-"), token != "-" {
-                try bundle(token, rest: &rest, into: &result.options)
-            } else {
-                result.operands.append(token)
-            }
-        }
+        while let token = rest.popFirst() { try read(token, rest: &rest, into: &result) }
         return result
+    }
+
+    /// The options of a command line of which some words may be refused.
+    func understood(_ arguments: [String]) -> OptionValues {
+        var result = Normalised()
+        var rest = arguments[...]
+        while let token = rest.popFirst() { try? read(token, rest: &rest, into: &result) }
+        return OptionValues(result.options)
+    }
+
+    private func read(
+        _ token: String, rest: inout ArraySlice<String>, into result: inout Normalised
+    ) throws(Refusal) {
+        if token == "--" {
+            result.operands += rest
+            rest = []
+        } else if token.hasPrefix("--") {
+            result.options.append(try long(token, rest: &rest))
+        } else if token.hasPrefix("-"), token != "-" {
+            try bundle(token, rest: &rest, into: &result.options)
+        } else {
+            result.operands.append(token)
+        }
     }
 
     private func long(_ token: String, rest: inout ArraySlice<String>) throws(Refusal) -> String {
@@ -72,14 +83,12 @@ struct StockArguments: Sendable {
         let value = name.endIndex < body.endIndex ? body[body.index(after: name.endIndex)...] : nil
         let option = try find(name, token: token)
         switch (option.argument, value) {
-        case (.none, nil):
+        case (.none, nil), (.optional, nil):
             return "--\(option.canonical)"
         case (.none, .some):
             throw Refusal(message: "option '--\(option.name)' doesn't allow an argument")
         case (_, .some(let value)):
             return "--\(option.canonical)=\(value)"
-        case (.optional, nil):
-            return "--\(option.canonical)="
         case (.required, nil):
             guard let value = rest.popFirst() else {
                 throw Refusal(message: "option '--\(option.name)' requires an argument")
@@ -113,11 +122,11 @@ struct StockArguments: Sendable {
             guard let option = table.first(where: { $0.short == letter }) else {
                 throw Refusal(message: "invalid option -- '\(letter)'")
             }
-            if option.argument == .none {
+            guard option.argument == .required else {
                 options.append("--\(option.canonical)")
                 continue
             }
-            if !letters.isEmpty || option.argument == .optional {
+            if !letters.isEmpty {
                 options.append("--\(option.canonical)=\(String(letters))")
             } else if let value = rest.popFirst() {
                 options.append("--\(option.canonical)=\(value)")

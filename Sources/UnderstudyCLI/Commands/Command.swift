@@ -27,6 +27,12 @@ struct Command: Sendable {
     /// In the order in which the help lists them.
     static let all: [Command] = [.clone, .basebackup, .receivewal]
 
+    /// Whether a command line that cannot be read asks for its error as an object, too. None goes into an archive.
+    func writesObjects(_ options: OptionValues) -> Bool {
+        let isArchive = name == Self.basebackup.name && options[BasebackupOptions.pgdata] == "-"
+        return options[BasebackupOptions.progress] == ProgressChoice.json.rawValue && !isArchive
+    }
+
     static func named(_ name: String) -> Command? {
         all.first { $0.name == name }
     }
@@ -35,7 +41,7 @@ struct Command: Sendable {
     func helpText(as personality: Personality) -> String {
         func named(_ text: String) -> String { text.replacing("COMMAND", with: personality.line(of: self)) }
         let usage = help.usage.map { "  \(named($0))\n" }.joined()
-        let sections = help.sections.map { "\($0.title):\n" + $0.options.map(\.helpText).joined() }
+        let sections = help.sections.map { "\($0.title):\n" + $0.options.map { $0.helpText(as: personality) }.joined() }
         let examples = help.examples.map { WrappedText.command(named($0)) + "\n" }.joined()
         return """
             \(WrappedText.lines(named(help.about)).joined(separator: "\n"))
@@ -56,11 +62,13 @@ extension CommandOption {
     private static let column = 29
 
     /// Its lines of the help text. A name that leaves no room has a line of its own.
-    var helpText: String {
+    func helpText(as personality: Personality) -> String {
+        let ownValue = ownValue(as: personality)
         var left = short.map { "  -\($0), --" } ?? "      --"
         left += name
         if case .required(let word) = value { left += "=\(word)" }
-        let lines = WrappedText.lines(help, width: WrappedText.columns - Self.column)
+        if let ownValue { left += "[=\(ownValue.word)]" }
+        let lines = WrappedText.lines(ownValue?.help ?? help, width: WrappedText.columns - Self.column)
         guard !lines.isEmpty else { return left + "\n" }
         let indent = String(repeating: " ", count: Self.column)
         let isAlone = left.count > Self.column - 2

@@ -53,11 +53,13 @@ public struct Program: Sendable {
         return await understudy(words, console: console)
     }
 
-    func console(_ personality: Personality, verbose: Bool = false) -> Console {
+    func console(_ personality: Personality, verbose: Bool = false, writesObjects: Bool = false) -> Console {
         // The stock tools' getopt names the program as it was called.
         Console(
             program: personality.program, calledAs: personality == .understudy ? nil : calledAs, verbose: verbose,
-            colors: MessageColors(environment, isTerminal: errorsAreTerminal), write: write)
+            colors: MessageColors(
+                environment, isTerminal: errorsAreTerminal, isStock: personality != .understudy),
+            writesObjects: writesObjects, write: write)
     }
 
     private func understudy(_ words: [String], console: Console) async -> Int32 {
@@ -96,6 +98,19 @@ public struct Program: Sendable {
         UsageError(message, hint: UsageError.tryHelp(Personality.understudy.program))
     }
 
+    /// Whether a line on standard error can be written anew: it is a terminal, of a kind that is known and not dumb.
+    var canRewriteLines: Bool { errorsAreTerminal && !["", "dumb"].contains(environment("TERM") ?? "") }
+
+    /// How the progress of a backup or clone is shown.
+    func style(_ choice: ProgressChoice) -> ProgressWriter.Style {
+        switch choice {
+        case .auto: canRewriteLines ? .terminal : .plain(every: 10)
+        case .none: .none
+        case .plain: .plain(every: 1)
+        case .json: .json
+        }
+    }
+
     func fail(_ error: UsageError, console: Console) -> Int32 {
         console.error(error)
         return ExitStatus.of(error)
@@ -105,15 +120,16 @@ public struct Program: Sendable {
     ///
     /// - Parameters:
     ///   - remains: What is left where the process ends at once.
+    ///   - abandoned: Writes the last object where the process ends at once.
     ///   - operation: Gets the connection string with the password.
     func work<Result: Sendable>(
         _ connection: ConnectionRequest, console: Console, ending: Interruption.Ending = .cleaningUp,
-        remains: Remains,
+        remains: Remains, abandoned: @escaping @Sendable (UnderstudyError) -> Void,
         operation: @escaping @Sendable (_ source: ConnectionString) async throws(UnderstudyError) -> Result
     ) async throws(UnderstudyError) -> Result {
         let signals: SignalFeed
         try AddressSpace.check()
-        output?.startQueue()
+        output?.startQueue(holdsObjects: console.writesObjects)
         do throws(FileIOError) { signals = try .ofProcess() } catch { throw UnderstudyError(error) }
         // Who sends one when all is done does not want to wait for a reader.
         defer { signals.listen { _ in output?.hurry() } }
@@ -121,6 +137,7 @@ public struct Program: Sendable {
             signals, console: console, ending: ending, on: executor,
             endAtOnce: { signal in
                 remains.tell(signal, console)
+                abandoned(UnderstudyError(.cancelled, Remains.message(signal)))
                 output?.hurry()
                 output?.drain()
                 // Nothing that runs is waited for.

@@ -12,7 +12,7 @@ enum Request<Plan: Sendable>: Sendable {
     ) throws(UsageError) -> Request {
         let normalised: StockArguments.Normalised
         do throws(StockArguments.Refusal) {
-            normalised = try StockArguments(command).normalise(words)
+            normalised = try StockArguments(command, as: personality).normalise(words)
         } catch {
             throw UsageError(error, see: personality.line(of: command))
         }
@@ -28,9 +28,11 @@ enum Request<Plan: Sendable>: Sendable {
 extension Program {
     /// Reads a command line, and runs what it asks for: the plan, or the help and version that are printed here. What cannot
     /// be read is an error.
+    ///
+    /// - Parameter words: The command line, which may ask for errors as objects.
     func run<Plan: Sendable>(
-        _ command: Command, as personality: Personality, _ request: () throws(UsageError) -> Request<Plan>,
-        _ body: (Plan) async -> Int32
+        _ command: Command, _ words: [String], as personality: Personality,
+        _ request: () throws(UsageError) -> Request<Plan>, _ body: (Plan) async -> Int32
     ) async -> Int32 {
         let console = console(personality)
         do throws(UsageError) {
@@ -47,7 +49,8 @@ extension Program {
             }
             return ExitStatus.success
         } catch {
-            return fail(error, console: console)
+            let options = StockArguments(command, as: personality).understood(words)
+            return fail(error, console: self.console(personality, writesObjects: command.writesObjects(options)))
         }
     }
 }

@@ -4,7 +4,8 @@ import UnderstudyPlatform
 /// Prints messages to standard error in PostgreSQL's form, and results to standard output. Terminal control characters
 /// come only from this type; all others are escaped (``PrintedText``).
 ///
-/// The status, a line that is updated in place, stays below the messages.
+/// The status, a line that is updated in place, stays below the messages. For programs, all messages are also objects on
+/// standard output (`--progress=json`), in one order with those of the progress.
 final class Console: Sendable {
     enum Stream: Sendable, Equatable {
         case output, errors
@@ -16,13 +17,25 @@ final class Console: Sendable {
     private let calledAs: String?
     /// Whether informational messages are shown (`-v`).
     let verbose: Bool
+    /// Whether objects are written.
+    let writesObjects: Bool
+    private let now: @Sendable () -> UTCTime
     private let write: @Sendable (Stream, String) -> Void
-    private let status = Monitor<String?>(nil)
+    private let state = Monitor(State())
+
+    private struct State {
+        var status: String?
+        /// Whether the last object was written.
+        var hasResult = false
+    }
 
     init(
         program: String, calledAs: String? = nil, verbose: Bool, colors: MessageColors = MessageColors(),
+        writesObjects: Bool = false, now: @escaping @Sendable () -> UTCTime = { UTCTime.now },
         write: @escaping @Sendable (Stream, String) -> Void
     ) {
+        self.writesObjects = writesObjects
+        self.now = now
         self.colors = colors
         self.calledAs = calledAs
         self.program = program
@@ -36,39 +49,41 @@ final class Console: Sendable {
     func error(_ error: UnderstudyError, following: String? = nil) {
         let hint = error.remedy?.commandLineText
         guard isStock, error.serverText != nil else {
-            return say(error.message, .error, detail: error.detail, hint: hint, following: following)
+            return say(
+                .error, error.message, detail: error.detail, hint: hint, sqlState: error.sqlState, following: following)
         }
         // As libpq shows the fields of a server's error.
         var message = error.message
         if let detail = error.detail { message += "\nDETAIL:  \(detail)" }
         if let hint = error.hintOfServer { message += "\nHINT:  \(hint)" }
         say(
-            message, .error, hint: hint?.hasPrefix(UnderstudyError.serverHint) == true ? nil : hint,
-            following: following)
+            .error, message, hint: hint?.hasPrefix(UnderstudyError.serverHint) == true ? nil : hint,
+            sqlState: error.sqlState, following: following)
     }
 
     /// Whether the program stands in for a stock one: then it has its words.
     private var isStock: Bool { program != Personality.understudy.program }
 
     func error(_ error: UsageError) {
-        guard error.hasStockWording else { return say(error.message, .error, hint: error.hint) }
+        guard error.hasStockWording else { return say(.error, error.message, hint: error.hint) }
         // getopt names the program as it was called.
-        print("\(PrintedText.line(calledAs ?? program)): \(PrintedText.message(error.message))")
-        if let hint = error.hint { print("\(prefix)\(colors.paint("hint: ", .note))\(PrintedText.message(hint))") }
+        var text = "\(PrintedText.line(calledAs ?? program)): \(PrintedText.message(error.message))"
+        if let hint = error.hint { text += line("hint", hint) }
+        print(text, .message(.error, error.message, hint: error.hint))
     }
 
     /// A failure that does not end the run.
-    func failure(_ message: String, detail: String? = nil, hint: String? = nil) {
-        say(message, .error, detail: detail, hint: hint)
+    func failure(_ message: String, detail: String? = nil, hint: String? = nil, sqlState: String? = nil) {
+        say(.error, message, detail: detail, hint: hint, sqlState: sqlState)
     }
 
     func warning(_ message: String, detail: String? = nil, hint: String? = nil) {
-        say(message, .warning, detail: detail, hint: hint)
+        say(.warning, message, detail: detail, hint: hint)
     }
 
     /// Shown with and without `-v`.
     func notice(_ message: String, detail: String? = nil, hint: String? = nil) {
-        say(message, detail: detail, hint: hint)
+        say(.notice, message, detail: detail, hint: hint)
     }
 
     /// An informational message of which the stock tools say nothing.
@@ -81,23 +96,25 @@ final class Console: Sendable {
     }
 
     func info(_ message: String, detail: String? = nil, hint: String? = nil) {
-        if verbose { say(message, detail: detail, hint: hint) }
+        if verbose { say(.info, message, detail: detail, hint: hint) }
     }
 
     /// A message of the server, without a prefix.
-    func server(_ text: String) {
-        print(PrintedText.message(text))
+    ///
+    /// - Parameter object: The same with its parts by themselves.
+    func server(_ text: String, _ object: JSONObject) {
+        print(PrintedText.message(text), object)
     }
 
     // MARK: - Progress and results
 
     /// Shows a line that the next one replaces; nil removes it. The line must fit the terminal.
     func setStatus(_ line: String?) {
-        status.change { status in
-            guard line != nil || status != nil else { return }
+        state.change { state in
+            guard line != nil || state.status != nil else { return }
             let line = line.map(PrintedText.line)
             write(.errors, Self.erase + (line ?? ""))
-            status = line
+            state.status = line
         }
     }
 
@@ -112,48 +129,69 @@ final class Console: Sendable {
         case .nothing: break
         case .status(let line): setStatus(line)
         case .line(let line): progressLine(line)
-        case .data(let line): output(line)
+        case .object(let object): self.object(object)
         }
+    }
+
+    /// Writes an object to standard output, if they are wanted. None follows a result.
+    func object(_ object: JSONObject) {
+        state.change { write(object, &$0) }
+    }
+
+    private func write(_ object: JSONObject, _ state: inout State) {
+        guard writesObjects, !state.hasResult else { return }
+        state.hasResult = object.kind == .result
+        write(.output, object.text(at: now()) + "\n")
     }
 
     /// Prints text in which all line ends are this program's.
     func output(_ text: String) {
         let text = PrintedText.lines(text)
-        status.change { status in
-            if status != nil { write(.errors, Self.erase) }
+        state.change { state in
+            if state.status != nil { write(.errors, Self.erase) }
             write(.output, text.hasSuffix("\n") ? text : text + "\n")
-            if let status { write(.errors, status) }
+            if let status = state.status { write(.errors, status) }
         }
     }
 
     /// Moves to the beginning of the line, and erases it.
     private static let erase = "\r\u{1B}[K"
 
-    /// - Parameter kind: Named before the message; nil for information.
     private func say(
-        _ message: String, _ kind: MessageColors.Part? = nil, detail: String? = nil, hint: String? = nil,
-        following: String? = nil
+        _ kind: JSONObject.Kind, _ message: String, detail: String? = nil, hint: String? = nil,
+        sqlState: String? = nil, following: String? = nil
     ) {
         func named(_ part: MessageColors.Part) -> String { "\(prefix)\(colors.paint("\(part.rawValue): ", part))" }
-        func line(_ name: String, _ text: String) -> String {
-            "\n\(prefix)\(colors.paint("\(name): ", .note))\(PrintedText.message(text))"
-        }
-        var text = "\(kind.map(named) ?? prefix)\(PrintedText.message(message, asLibpq: isStock))"
+        let beginning =
+            switch kind {
+            case .error: named(.error)
+            case .warning: named(.warning)
+            default: prefix
+            }
+        var text = "\(beginning)\(PrintedText.message(message, asLibpq: isStock))"
         if let following { text += "\n\(named(.error))\(following)" }
         if let detail { text += line("detail", detail) }
         if let hint { text += line("hint", hint) }
-        print(text)
+        print(text, .message(kind, message, detail: detail, hint: hint, sqlState: sqlState))
+    }
+
+    /// A further line of a message.
+    private func line(_ name: String, _ text: String) -> String {
+        "\n\(prefix)\(colors.paint("\(name): ", .note))\(PrintedText.message(text))"
     }
 
     /// What each line of a message begins with.
     private var prefix: String { colors.paint("\(program): ", .locus) }
 
-    /// - Parameter text: All foreign text in it must be escaped.
-    private func print(_ text: String) {
-        status.change { status in
+    /// - Parameters:
+    ///   - text: All foreign text in it must be escaped.
+    ///   - object: The same for programs.
+    private func print(_ text: String, _ object: JSONObject? = nil) {
+        state.change { state in
             // A single write, so that lines of other programs on the same terminal do not come between.
             let line = text.hasSuffix("\n") ? text : text + "\n"
-            write(.errors, status.map { "\(Self.erase)\(line)\($0)" } ?? line)
+            write(.errors, state.status.map { "\(Self.erase)\(line)\($0)" } ?? line)
+            if let object { write(object, &state) }
         }
     }
 }

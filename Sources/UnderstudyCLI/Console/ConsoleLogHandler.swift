@@ -3,8 +3,9 @@ import Understudy
 
 /// Prints the library's log as the messages of a PostgreSQL program.
 ///
-/// The metadata `detail` and `hint` become lines of their own; a message with `source` = `server` comes from the
-/// server, and is printed without a prefix. All other metadata is for programs that embed the library.
+/// The metadata `detail` and `hint` become lines of their own, and `sqlstate` a member of the object for programs; a message
+/// with `source` = `server` comes from the server, and is printed without a prefix. All other metadata is for programs that
+/// embed the library.
 struct ConsoleLogHandler: LogHandler {
     let console: Console
     var metadata: Logger.Metadata = [:]
@@ -22,12 +23,15 @@ struct ConsoleLogHandler: LogHandler {
     func log(event: LogEvent) {
         let metadata = self.metadata.merging(event.metadata ?? [:]) { $1 }
         let message = event.message.description
-        if metadata["source"]?.description == "server" {
-            console.server(message)
-            return
-        }
         let detail = metadata["detail"]?.description
         let hint = metadata["hint"]?.hint
+        let sqlState = metadata["sqlstate"]?.description
+        if metadata["source"]?.description == "server" {
+            let object = JSONObject.message(
+                event.level == .warning ? .warning : .notice, metadata["message"]?.description ?? message,
+                detail: detail, hint: hint, sqlState: sqlState)
+            return console.server(message, object)
+        }
         switch event.level {
         case .trace, .debug: break
         case .info where metadata["words"]?.description == "own": console.ownInfo(message, detail: detail, hint: hint)
@@ -36,7 +40,7 @@ struct ConsoleLogHandler: LogHandler {
         case .info: console.info(message, detail: detail, hint: hint)
         case .notice: console.notice(message, detail: detail, hint: hint)
         case .warning: console.warning(message, detail: detail, hint: hint)
-        case .error, .critical: console.failure(message, detail: detail, hint: hint)
+        case .error, .critical: console.failure(message, detail: detail, hint: hint, sqlState: sqlState)
         }
     }
 }

@@ -1,9 +1,11 @@
 import UnderstudyPlatform
 
-/// The colors of messages on standard error, as the stock programs take them from PG_COLOR and PG_COLORS; NO_COLOR and a
-/// dumb terminal turn them off.
+/// The colors of messages on standard error, as the stock programs take them from PG_COLOR and PG_COLORS.
 ///
-/// Source: PostgreSQL manual, "Color Support".
+/// The program under its own name also heeds what says that there should be none: a dumb terminal, and, where PG_COLOR does not
+/// ask for them in any case, NO_COLOR and a terminal whose kind is not known.
+///
+/// Source: PostgreSQL manual, "Color Support"; no-color.org.
 struct MessageColors: Sendable, Equatable {
     enum Part: String, Sendable {
         case error, warning, note
@@ -16,10 +18,19 @@ struct MessageColors: Sendable, Equatable {
     /// No colors.
     init() {}
 
-    /// - Parameter environment: Gives the value of a variable.
-    init(_ environment: (String) -> String?, isTerminal: Bool) {
-        let isWanted = environment("PG_COLOR") == "always" || (environment("PG_COLOR") == "auto" && isTerminal)
-        guard isWanted, (environment("NO_COLOR") ?? "").isEmpty, environment("TERM") != "dumb" else { return }
+    /// - Parameters:
+    ///   - environment: Gives the value of a variable.
+    ///   - isStock: Whether the program takes a stock one's place.
+    init(_ environment: (String) -> String?, isTerminal: Bool, isStock: Bool = false) {
+        let kind = environment("TERM") ?? ""
+        let isWanted =
+            switch environment("PG_COLOR") {
+            case "always": isStock || kind != "dumb"
+            case "auto" where isStock: isTerminal
+            case "auto": isTerminal && !["", "dumb"].contains(kind) && (environment("NO_COLOR") ?? "").isEmpty
+            default: false
+            }
+        guard isWanted else { return }
         guard let text = environment("PG_COLORS") else {
             codes = [.error: "01;31", .warning: "01;35", .note: "01;36", .locus: "01"]
             return

@@ -11,8 +11,10 @@ enum Remains: Sendable {
     /// The directory for received WAL; nil if none is received.
     case archive(String?)
 
+    static func message(_ signal: EndingSignal) -> String { "received \(signal) for the third time, ending at once" }
+
     func tell(_ signal: EndingSignal, _ console: Console) {
-        let message = "received \(signal) for the third time, ending at once"
+        let message = Self.message(signal)
         switch self {
         case .archive(let directory):
             let detail = directory.map { "What was received lies in \"\($0)\" as far as it was written." }

@@ -5,7 +5,7 @@ import UnderstudyPlatform
 /// thread.
 ///
 /// A slow reader receives all text in order as long as less than ``limit`` bytes wait; beyond that the oldest text is
-/// dropped, and a line in its place gives the amount. Text for both streams is written in the order in which it was
+/// dropped, and a line in its place gives the amount; for results it is among the messages, unless these are objects. Text for both streams is written in the order in which it was
 /// queued, unless one of them accepts nothing.
 final class StandardOutput: Sendable {
     private struct State {
@@ -13,6 +13,8 @@ final class StandardOutput: Sendable {
         /// The number of texts so far.
         var texts = 0
         var isQueueing = false
+        /// Whether the lines of standard output are objects.
+        var holdsObjects = false
         /// The number of writes so far.
         var writes = 0
         var isHurried = false
@@ -42,9 +44,11 @@ final class StandardOutput: Sendable {
 
     /// Starts to queue. Before this, and if no thread can be created, ``write(_:_:)`` returns only when the text is
     /// written.
-    @Sendable func startQueue() {
+    ///
+    /// - Parameter holdsObjects: Whether the lines of standard output are objects.
+    func startQueue(holdsObjects: Bool = false) {
         guard !state.read({ $0.isQueueing }), (try? OwnThread("output") { self.run() }) != nil else { return }
-        state.change { $0.isQueueing = true }
+        state.change { ($0.isQueueing, $0.holdsObjects) = (true, holdsObjects) }
     }
 
     @Sendable func write(_ stream: Console.Stream, _ text: String) {
@@ -104,11 +108,14 @@ final class StandardOutput: Sendable {
 
     private static func next(_ stream: Console.Stream, _ state: inout State, _ program: String) -> ArraySlice<UInt8> {
         var lostOutput = 0
+        let holdsObjects = state.holdsObjects
         let bytes = state.queues[stream]?.next(atMost: piece) { count in
             guard stream == .errors else {
-                // A program that reads results would take the notice for a result.
                 lostOutput = count
-                return nil
+                // A program that reads other results would take the notice for a result.
+                guard holdsObjects else { return nil }
+                let message = "nobody read standard output, and \(count) objects were dropped here"
+                return JSONObject.message(.warning, message).text(at: .now) + "\n"
             }
             return "\(program): warning: nobody read standard error, and \(count) messages were dropped here\n"
         }

@@ -1,6 +1,5 @@
 import CUnderstudyLinux
 import Glibc
-import UnderstudyPlatform
 
 /// The standard streams of the process.
 enum StandardStreams {
@@ -14,8 +13,7 @@ enum StandardStreams {
         }
     }
 
-    /// Whether a line on standard error can be written anew: it is a terminal, and not a dumb one.
-    static var errorsAreTerminal: Bool { isatty(STDERR_FILENO) == 1 && environmentVariable("TERM") != "dumb" }
+    static var errorsAreTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     /// The width of the terminal on standard error; 80 if unknown.
     static var columns: Int {

@@ -21,6 +21,11 @@ enum JSONValue: Sendable, ExpressibleByNilLiteral {
         text.map(JSONValue.string) ?? .null
     }
 
+    /// A position; null if it is not known.
+    static func optional(_ position: LSN) -> JSONValue {
+        position == .invalid ? .null : .string(position.description)
+    }
+
     static func optional(_ number: Int?) -> JSONValue {
         number.map { .integer(Int64($0)) } ?? .null
     }

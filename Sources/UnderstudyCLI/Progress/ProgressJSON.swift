@@ -1,15 +1,13 @@
 import Understudy
 
-/// The objects of `--progress=json`.
+/// The objects of `--progress=json` of a backup or clone.
 enum ProgressJSON {
-    static func object(_ progress: BackupProgress) -> JSONValue {
-        .object(members(progress))
+    static func object(_ progress: BackupProgress) -> JSONObject {
+        JSONObject(kind: .progress, members: members(progress))
     }
 
     /// The last object of a clone that succeeded.
-    static func done(_ result: StandbyClone.Result, last: BackupProgress?) -> JSONValue {
-        var progress = last ?? BackupProgress(phase: .done)
-        progress.phase = .done
+    static func done(_ result: StandbyClone.Result, last: BackupProgress?) -> JSONObject {
         let standby: JSONValue =
             if let standby = result.standby {
                 .object([
@@ -20,30 +18,42 @@ enum ProgressJSON {
             } else {
                 nil
             }
-        let backup = result.backup
-        return .object(
-            members(progress) + [
-                ("startLSN", .string(backup.startLSN.description)), ("endLSN", .string(backup.endLSN.description)),
-                ("timeline", .unsigned(UInt64(backup.timeline.rawValue))),
-                ("verifiedFiles", .optional(backup.verifiedFiles)), ("slot", .optional(result.slot)),
-                ("startCommand", .string(result.startCommand)), ("standby", standby),
+        return done(
+            result.backup, last: last,
+            [
+                ("slot", .optional(result.slot)), ("startCommand", .string(result.startCommand)), ("standby", standby),
             ])
     }
 
-    /// The last object of a clone that failed.
-    static func failed(_ error: UnderstudyError, last: BackupProgress?) -> JSONValue {
-        var progress = last ?? BackupProgress(phase: .failed)
-        progress.phase = .failed
-        return .object(
-            members(progress) + [
-                (
-                    "error",
-                    .object([
-                        ("message", .string(error.message)), ("detail", .optional(error.detail)),
-                        ("hint", .optional(error.remedy?.commandLineText)), ("sqlstate", .optional(error.sqlState)),
-                    ])
-                )
-            ])
+    /// The last object of a backup that succeeded.
+    ///
+    /// - Parameter target: Where it is, as the command line names it.
+    static func done(_ result: BackupResult, target: String, last: BackupProgress?) -> JSONObject {
+        done(result, last: last, [("target", .string(target))])
+    }
+
+    private static func done(
+        _ backup: BackupResult, last: BackupProgress?, _ more: [(String, JSONValue)]
+    ) -> JSONObject {
+        let members: [(String, JSONValue)] = [
+            ("startLSN", .string(backup.startLSN.description)), ("endLSN", .string(backup.endLSN.description)),
+            ("timeline", .unsigned(UInt64(backup.timeline.rawValue))),
+            ("verifiedFiles", .optional(backup.verifiedFiles)),
+        ]
+        return end(.done, last, members + more)
+    }
+
+    /// The last object of a run that failed.
+    static func failed(_ error: UnderstudyError, last: BackupProgress?) -> JSONObject {
+        end(.failed, last, [("error", .object(JSONObject.members(of: error)))])
+    }
+
+    private static func end(
+        _ phase: BackupProgress.Phase, _ last: BackupProgress?, _ more: [(String, JSONValue)]
+    ) -> JSONObject {
+        var progress = last ?? BackupProgress(phase: phase)
+        progress.phase = phase
+        return JSONObject(kind: .result, members: members(progress) + more)
     }
 
     private static func members(_ progress: BackupProgress) -> [(String, JSONValue)] {

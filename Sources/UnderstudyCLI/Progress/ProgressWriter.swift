@@ -21,8 +21,8 @@ struct ProgressWriter: Sendable {
         case status(String?)
         /// A line that stays.
         case line(String)
-        /// A line for programs.
-        case data(String)
+        /// An object for programs.
+        case object(JSONObject)
     }
 
     var style: Style
@@ -62,7 +62,7 @@ struct ProgressWriter: Sendable {
             // The last object also has the result: the caller makes it with `ProgressJSON.done` or `failed`.
             guard progress.phase != .done, progress.phase != .failed, isDue(progress, every: 1, changed: changed)
             else { return .nothing }
-            return .data(ProgressJSON.object(progress).text)
+            return .object(ProgressJSON.object(progress))
         }
     }
 

@@ -9,11 +9,17 @@ struct ReceiveProgressWriter: Sendable {
         case terminal
         /// Lines that differ from the one before, at most one per interval.
         case plain(every: Duration)
+        /// Objects that differ from the one before, at most one a second, and any object after the longest silence.
+        case json(hasSlot: Bool)
     }
+
+    /// So that a program can tell that the archiver is alive.
+    private static let longestSilence = Duration.seconds(10)
 
     var style: Style
     private var rate = RateWindow()
     private var shown: (at: Duration, line: String)?
+    private var told: (at: Duration, object: JSONObject)?
 
     init(style: Style) {
         self.style = style
@@ -36,7 +42,22 @@ struct ReceiveProgressWriter: Sendable {
             guard line != shown?.line, status.phase != .stopped else { return .nothing }
             shown = (time, line)
             return .line(line)
+        case .json(let hasSlot):
+            return object(status, at: time, hasSlot: hasSlot)
         }
+    }
+
+    private mutating func object(
+        _ status: WALArchiver.Status, at time: Duration, hasSlot: Bool
+    ) -> ProgressWriter.Output {
+        // Before the beginning there is nothing to show, and the end is the result's.
+        guard status.phase != .stopped else { return .nothing }
+        let silence = told.map { time - $0.at }
+        if let silence, silence < .seconds(1) { return .nothing }
+        let object = ReceiveProgressJSON.object(status, bytesPerSecond: rate(of: status), hasSlot: hasSlot)
+        if let silence, silence < Self.longestSilence, object == told?.object { return .nothing }
+        told = (time, object)
+        return .object(object)
     }
 
     /// The output that stays when the archiver has ended by itself; after a failure, the error says everything.

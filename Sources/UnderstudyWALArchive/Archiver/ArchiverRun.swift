@@ -176,7 +176,7 @@ struct ArchiverRun {
             parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
             slot: archiver.slot.name, archiver: archiver)
         watch.start(confirmsSlot: slot.restart == nil)
-        observer.connected(session, start)
+        observer.connected(session, start, serverAt: server.identity.position)
         var isDone = false
         var failure: UnderstudyError?
         do throws(ReceiveError) {
@@ -318,6 +318,7 @@ struct ArchiverRun {
             var metadata: Logger.Metadata = [:]
             if let detail = error.detail { metadata["detail"] = "\(detail)" }
             if let remedy = error.remedy { metadata["hint"] = .stringConvertible(remedy) }
+            if let sqlState = error.sqlState { metadata["sqlstate"] = "\(sqlState)" }
             logger.error("\(error.message)", metadata: metadata)
             logger.notice("disconnected; waiting \(pause.secondsText) seconds to try again")
         case .reminder(let time):

@@ -17,6 +17,8 @@ final class StreamObserver {
     private var lag: LagWarning
     private var last: StreamPositions
     private var hasNotedSegment = false
+    /// Whether there was a connection before this one.
+    private let isAgain: Bool
     /// Whether the log says that there is no connection.
     private let isKnownAsDisconnected: Bool
     /// Whether this stream was said to be there again.
@@ -36,6 +38,7 @@ final class StreamObserver {
     ) {
         self.furthest = furthest ?? start
         self.isKnownAsDisconnected = isKnownAsDisconnected
+        isAgain = before != nil
         self.archiver = archiver
         self.metrics = metrics
         self.reserved = reserved ?? .invalid
@@ -63,14 +66,11 @@ final class StreamObserver {
     /// How far the stream has come.
     var received: WALPosition { WALPosition(timeline: last.timeline, lsn: last.received) }
 
-    func connected(_ session: Session, _ start: WALPosition) {
+    /// - Parameter server: The end of the server's WAL when it was connected to.
+    func connected(_ session: Session, _ start: WALPosition, serverAt server: LSN) {
         metrics.beginStream(at: start)
-        state.change { status in
-            status.phase = .streaming
-            status.timeline = start.timeline
-            status.received = start.lsn
-            status.connectedSince = .now
-        }
+        let isAgain = isAgain
+        state.change { $0.beginStream(at: start, serverAt: server, isAgain: isAgain) }
         state.tell(.connected(host: session.host, port: session.port, start: start))
         logger.info("starting log streaming at \(start.lsn) (timeline \(start.timeline))")
     }
@@ -170,6 +170,18 @@ final class StreamObserver {
             let name = (archiver.destination as? WALDirectory)?.partialName(of: segment)
         else { return }
         logger.notice("not renaming \"\(name)\", segment is not complete")
+    }
+}
+
+extension WALArchiver.Status {
+    /// What was known of the server before does not count: it may be another one, or have gone on.
+    mutating func beginStream(at start: WALPosition, serverAt server: LSN, isAgain: Bool) {
+        if isAgain { reconnects += 1 }
+        phase = .streaming
+        timeline = start.timeline
+        received = start.lsn
+        self.server = max(server, start.lsn)
+        connectedSince = .now
     }
 }
 

@@ -193,6 +193,8 @@ extension WALArchiver {
         /// The number of segments finished since the start.
         public var segmentsFinished = 0
         public var connectedSince: ContinuousClock.Instant?
+        /// How often it has connected again since the start.
+        public var reconnects = 0
         /// The last error; it may be resolved by now.
         public var lastError: UnderstudyError?
 

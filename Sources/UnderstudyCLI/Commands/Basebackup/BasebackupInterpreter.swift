@@ -10,7 +10,7 @@ struct BasebackupInterpreter {
     func plan(operands: [String]) throws(UsageError) -> BasebackupPlan {
         let values = try BasebackupValues(parsed)
         if let operand = operands.first {
-            throw misuse("too many command-line arguments (first is \"\(operand)\")")
+            throw UsageError.operand(operand, parsed, of: .basebackup, as: personality)
         }
         let target = try target(isTar: values.isTar)
         let compression = try compression(values.compression, target)
@@ -25,14 +25,15 @@ struct BasebackupInterpreter {
             // The stock tool takes them, and does nothing with them.
             mappings = []
         }
-        try checkEstimateAndManifest()
+        let progress = try progress(target)
+        try checkEstimateAndManifest(progress)
 
         var options = BaseBackup.Options(
             label: parsed[BasebackupOptions.label] ?? personality.label, wal: walMethod,
             checkpoint: values.checkpoint, slot: slot)
         // As the stock tool names it.
         options.temporarySlotPrefix = personality.program
-        options.namesFiles = parsed.has(BasebackupOptions.progress) && parsed.has(CommonOptions.verbose)
+        options.namesFiles = progress == .stock && parsed.has(CommonOptions.verbose)
         options.maxRate = values.maxRate
         options.tablespaceMappings = mappings
         options.unmappedTablespaces = personality == .understudy ? .guarded : .anywhere
@@ -60,7 +61,7 @@ struct BasebackupInterpreter {
         return BasebackupPlan(
             target: target, options: options,
             connection: parsed.connection(program: personality.program),
-            progress: parsed.has(BasebackupOptions.progress), verbose: parsed.has(CommonOptions.verbose))
+            progress: progress, verbose: parsed.has(CommonOptions.verbose))
     }
 
     private func misuse(_ message: String) -> UsageError {
@@ -167,8 +168,19 @@ struct BasebackupInterpreter {
         return parsed.has(BasebackupOptions.noSlot) || walMethod != .stream ? .none : .temporary
     }
 
-    private func checkEstimateAndManifest() throws(UsageError) {
-        if parsed.has(BasebackupOptions.progress), parsed.has(BasebackupOptions.noEstimateSize) {
+    private func progress(_ target: BaseBackup.Target) throws(UsageError) -> BasebackupPlan.Progress {
+        guard parsed.has(BasebackupOptions.progress) else { return .none }
+        guard let choice = try parsed[BasebackupOptions.progress].map(ProgressChoice.parse) else { return .stock }
+        if case .tarStream = target, choice == .json {
+            throw UsageError(
+                "--progress=json writes to standard output, and so does the archive",
+                hint: "Name a directory with -D, or use --progress=plain, which writes to standard error.")
+        }
+        return choice == .none ? .none : .chosen(choice)
+    }
+
+    private func checkEstimateAndManifest(_ progress: BasebackupPlan.Progress) throws(UsageError) {
+        if progress != .none, parsed.has(BasebackupOptions.noEstimateSize) {
             throw misuse("--progress and --no-estimate-size are incompatible options")
         }
         if parsed.has(BasebackupOptions.noManifest), parsed[BasebackupOptions.manifestChecksums] != nil {

@@ -105,7 +105,16 @@ enum BasebackupOptions {
 
     // MARK: What is said, and the server
 
-    static let progress = CommandOption("progress", "P", stock: .all, help: "show how far it is")
+    static let progress = CommandOption(
+        "progress", "P", stock: .all, help: "show how far it is",
+        ownValue: .init(
+            word: ProgressChoice.word,
+            help: """
+                show how far it is: on the terminal or in lines now and
+                then, not at all, in a line each second, or in a JSON
+                object each second on standard output; without a value
+                on the terminal, or in the stock tool's lines
+                """))
     static let statusInterval = CommandOption(
         "status-interval", "s", "SECONDS", stock: .all,
         help: """

@@ -2,10 +2,18 @@ import Understudy
 
 /// What a `basebackup` command line asks for.
 struct BasebackupPlan: Sendable {
+    enum Progress: Sendable, Equatable {
+        case none
+        /// `-P`, or `--progress` without a value: the line of a terminal, or else the stock tool's lines.
+        case stock
+        /// `--progress=`, with a value.
+        case chosen(ProgressChoice)
+    }
+
     var target: BaseBackup.Target
     var options: BaseBackup.Options
     var connection: ConnectionRequest
-    var progress: Bool
+    var progress: Progress
     var verbose: Bool
 
     static func read(_ arguments: [String], as personality: Personality) throws(UsageError) -> Request<BasebackupPlan> {

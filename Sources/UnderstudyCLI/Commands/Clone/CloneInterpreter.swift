@@ -43,7 +43,8 @@ struct CloneInterpreter {
                 port: parsed.last(of: CloneOptions.primaryPort, CloneOptions.port).flatMap { parsed[$0] },
                 user: parsed[CloneOptions.primaryUser],
                 password: parsed.passwordPolicy, program: Personality.understudy.program),
-            progress: try progress(), verbose: parsed.has(CommonOptions.verbose), warnings: warnings())
+            progress: try parsed[CloneOptions.progress].map(ProgressChoice.parse) ?? .auto,
+            verbose: parsed.has(CommonOptions.verbose), warnings: warnings())
     }
 
     private func misuse(_ message: String) -> UsageError {
@@ -111,16 +112,6 @@ struct CloneInterpreter {
         var start = StandbyClone.Start()
         if let text = parsed[CloneOptions.wait] { start.wait = try NumberArgument.duration(text, option: "--wait") }
         return start
-    }
-
-    private func progress() throws(UsageError) -> ClonePlan.Progress {
-        guard let text = parsed[CloneOptions.progress] else { return .auto }
-        guard let progress = ClonePlan.Progress(rawValue: text) else {
-            throw UsageError(
-                "invalid value \"\(text)\" for option --progress",
-                hint: "Use one of auto, none, plain and json.")
-        }
-        return progress
     }
 
     private func warnings() -> [ClonePlan.Warning] {

@@ -100,7 +100,7 @@ enum CloneOptions {
     // MARK: What is said
 
     static let progress = CommandOption(
-        "progress", nil, "auto|none|plain|json",
+        "progress", nil, ProgressChoice.word,
         help: """
             how far it is: on the terminal, not at all, a line each second, or a
             JSON object each second on standard output (default: auto)

@@ -2,13 +2,6 @@ import Understudy
 
 /// What a `clone` command line asks for.
 struct ClonePlan: Sendable {
-    /// How `--progress` shows how far the clone is.
-    enum Progress: String, Sendable, CaseIterable {
-        /// A line that renews itself on a terminal, else lines now and then.
-        case auto
-        case none, plain, json
-    }
-
     /// A remark about the command line that does not keep it from running.
     struct Warning: Sendable, Equatable {
         var message: String
@@ -18,7 +11,7 @@ struct ClonePlan: Sendable {
     var directory: String
     var options: StandbyClone.Options
     var connection: ConnectionRequest
-    var progress: Progress
+    var progress: ProgressChoice
     var verbose: Bool
     var warnings: [Warning]
 

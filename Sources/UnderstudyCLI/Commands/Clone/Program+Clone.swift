@@ -2,47 +2,44 @@ import Understudy
 
 extension Program {
     func clone(_ words: [String]) async -> Int32 {
-        await run(.clone, as: .understudy, { () throws(UsageError) in try ClonePlan.read(words, users: users) }) {
+        await run(.clone, words, as: .understudy, { () throws(UsageError) in try ClonePlan.read(words, users: users) })
+        {
             await clone($0)
         }
     }
 
     private func clone(_ plan: ClonePlan) async -> Int32 {
-        let console = console(.understudy, verbose: plan.verbose)
-        output?.startQueue()
+        let console = console(.understudy, verbose: plan.verbose, writesObjects: plan.progress == .json)
+        output?.startQueue(holdsObjects: console.writesObjects)
         for warning in plan.warnings { console.warning(warning.message, hint: warning.hint) }
         let reporter = ProgressReporter(
-            ProgressWriter(style: style(of: plan), suggestsFastCheckpoint: plan.options.backup.checkpoint == .spread),
+            ProgressWriter(
+                style: style(plan.progress), suggestsFastCheckpoint: plan.options.backup.checkpoint == .spread),
             console: console, columns: { StandardStreams.columns })
+        let failed = { @Sendable (error: UnderstudyError) in
+            console.object(ProgressJSON.failed(error, last: reporter.end()))
+        }
         do throws(UnderstudyError) {
             // Before the copy: a shortage at the start would come hours later.
             if plan.options.start != nil { try StartResources.check() }
             let remains = Remains.copy(plan.directory, slot: plan.options.slot)
-            let result = try await work(plan.connection, console: console, remains: remains) {
+            let result = try await work(plan.connection, console: console, remains: remains, abandoned: failed) {
                 source throws(UnderstudyError) in
                 let clone = StandbyClone(source: source, options: plan.options, logger: console.logger)
                 return try await clone.run(into: plan.directory, progress: reporter.report)
             }
             let last = reporter.end()
-            let text =
-                plan.progress == .json
-                ? ProgressJSON.done(result, last: last).text : CloneReport.text(result, directory: plan.directory)
-            console.output(text)
+            if plan.progress == .json {
+                console.object(ProgressJSON.done(result, last: last))
+            } else {
+                console.output(CloneReport.text(result, directory: plan.directory))
+            }
             return ExitStatus.success
         } catch {
-            let last = reporter.end()
-            if plan.progress == .json { console.output(ProgressJSON.failed(error, last: last).text) }
+            _ = reporter.end()
             console.error(error)
+            failed(error)
             return ExitStatus.of(error.code)
-        }
-    }
-
-    private func style(of plan: ClonePlan) -> ProgressWriter.Style {
-        switch plan.progress {
-        case .auto: errorsAreTerminal ? .terminal : .plain(every: 10)
-        case .none: .none
-        case .plain: .plain(every: 1)
-        case .json: .json
         }
     }
 }

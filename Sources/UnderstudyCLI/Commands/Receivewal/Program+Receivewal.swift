@@ -11,20 +11,27 @@ extension Program {
             }
             return request
         }
-        return await run(.receivewal, as: personality, request) { await receivewal($0, as: personality) }
+        return await run(.receivewal, words, as: personality, request) { await receivewal($0, as: personality) }
     }
 
     private func receivewal(_ plan: ReceivewalPlan, as personality: Personality) async -> Int32 {
-        let console = console(personality, verbose: plan.verbose)
+        let console = console(personality, verbose: plan.verbose, writesObjects: plan.progress == .json)
+        let status = Monitor<@Sendable () -> WALArchiver.Status?> { nil }
+        let failed = { @Sendable (error: UnderstudyError) in
+            console.object(ReceiveProgressJSON.failed(error, status.read { $0() }))
+        }
         do throws(UnderstudyError) {
-            try await work(
-                plan.connection, console: console, ending: .finishing, remains: .of(plan.action)
+            let reason = try await work(
+                plan.connection, console: console, ending: .finishing, remains: .of(plan.action), abandoned: failed
             ) { source throws(UnderstudyError) in
-                try await perform(plan, source: source, console: console)
+                try await perform(plan, source: source, console: console, status)
             }
+            console.object(ReceiveProgressJSON.done(reason, status.read { $0() }))
             return ExitStatus.success
         } catch {
-            console.error(personality == .understudy ? error : StockWords.ofReceiver(error))
+            let error = personality == .understudy ? error : StockWords.ofReceiver(error)
+            console.error(error)
+            failed(error)
             return ExitStatus.of(error.code)
         }
     }
@@ -45,21 +52,27 @@ extension Program {
         }
     }
 
+    /// - Parameter status: Gets what tells how far an archiver is.
+    /// - Returns: Why it ended.
     private func perform(
-        _ plan: ReceivewalPlan, source: ConnectionString, console: Console
-    ) async throws(UnderstudyError) {
+        _ plan: ReceivewalPlan, source: ConnectionString, console: Console,
+        _ status: Monitor<@Sendable () -> WALArchiver.Status?>
+    ) async throws(UnderstudyError) -> ReceiveProgressJSON.Reason {
         let client = ReplicationClient(source: source, logger: console.logger)
         switch plan.action {
         case .createSlot(let name, let ifNotExists):
             try await client.createSlot(name, reserveWAL: false, ifNotExists: ifNotExists)
+            return .slotCreated
         case .dropSlot(let name):
             try await client.dropSlot(name)
+            return .slotDropped
         case .receive(let directory):
             let archiver = WALArchiver(
                 source: source, slot: plan.slot,
                 destination: .directory(
                     directory.path, compression: directory.compression, sync: directory.sync),
                 options: plan.options, logger: console.logger)
+            status.update { $0 = { archiver.status } }
             let reporter = ReceiveProgressReporter(
                 style: style(of: plan), console: console, columns: { StandardStreams.columns })
             try await reporter.show({ archiver.status }) { () throws(UnderstudyError) in
@@ -71,11 +84,16 @@ extension Program {
                     throw UnderstudyError(.wal, "\(error)", cause: error)
                 }
             }
+            return Task.isCancelled ? .signal : .endPosition
         }
     }
 
     private func style(of plan: ReceivewalPlan) -> ReceiveProgressWriter.Style {
-        guard plan.progress else { return .none }
-        return errorsAreTerminal ? .terminal : .plain(every: .seconds(10))
+        switch plan.progress {
+        case .auto: canRewriteLines ? .terminal : .plain(every: .seconds(10))
+        case .none: .none
+        case .plain: .plain(every: .seconds(1))
+        case .json: .json(hasSlot: plan.slot != .none)
+        }
     }
 }

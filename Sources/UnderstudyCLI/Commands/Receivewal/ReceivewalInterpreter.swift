@@ -9,14 +9,14 @@ struct ReceivewalInterpreter {
     func plan(operands: [String]) throws(UsageError) -> ReceivewalPlan {
         let options = try options()
         if let operand = operands.first {
-            throw misuse("too many command-line arguments (first is \"\(operand)\")")
+            throw UsageError.operand(operand, parsed, of: .receivewal, as: personality)
         }
         return ReceivewalPlan(
             action: try action(),
             slot: parsed[ReceivewalOptions.slot].map { .existing($0) } ?? .none,
             options: options,
             connection: parsed.connection(program: personality.program),
-            progress: parsed.has(ReceivewalOptions.progress), verbose: parsed.has(CommonOptions.verbose))
+            progress: try progress(), verbose: parsed.has(CommonOptions.verbose))
     }
 
     private func misuse(_ message: String) -> UsageError {
@@ -46,6 +46,11 @@ struct ReceivewalInterpreter {
         // What is wrong from the beginning is for the user to see, as with the stock tool.
         options.retriesFirstConnection = false
         return options
+    }
+
+    private func progress() throws(UsageError) -> ProgressChoice {
+        guard parsed.has(ReceivewalOptions.progress) else { return .none }
+        return try parsed[ReceivewalOptions.progress].map(ProgressChoice.parse) ?? .auto
     }
 
     private func position(_ text: String, of end: String) throws(UsageError) -> LSN {

@@ -74,7 +74,15 @@ enum ReceivewalOptions {
 
     // MARK: What is said, and the server
 
-    static let progress = CommandOption("progress", "P", help: "show how far it is")
+    static let progress = CommandOption(
+        "progress", "P", help: "show how far it is",
+        ownValue: .init(
+            word: ProgressChoice.word,
+            help: """
+                show how far it is: on the terminal or in lines now and
+                then, not at all, in a line each second, or in a JSON
+                object each second on standard output (default: auto)
+                """))
     static let statusInterval = CommandOption(
         "status-interval", "s", "SECONDS", stock: .all,
         help: """

@@ -19,7 +19,7 @@ struct ReceivewalPlan: Sendable {
     var slot: ReplicationSlot
     var options: WALArchiver.Options
     var connection: ConnectionRequest
-    var progress: Bool
+    var progress: ProgressChoice
     var verbose: Bool
 
     static func read(_ arguments: [String], as personality: Personality) throws(UsageError) -> Request<ReceivewalPlan> {

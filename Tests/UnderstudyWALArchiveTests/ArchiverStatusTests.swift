@@ -1,0 +1,25 @@
+import Testing
+import UnderstudyWAL
+
+@testable import UnderstudyWALArchive
+
+@Suite("An archiver's status")
+struct ArchiverStatusTests {
+    @Test("has the server's position of the present connection, not of the one before")
+    func serverPosition() throws {
+        let start = WALPosition(timeline: TimelineID(rawValue: 2), lsn: try #require(LSN("0/3000000")))
+        let ahead = try #require(LSN("0/5000000")), behind = try #require(LSN("0/2000000"))
+        let state = ArchiverState(isSynchronous: false)
+        state.change { $0.beginStream(at: start, serverAt: start.lsn, isAgain: false) }
+        state.change { $0.acknowledged = start.lsn }
+        #expect(state.status.lagBytes == 0 && state.status.reconnects == 0)
+        state.change { $0.beginStream(at: start, serverAt: ahead, isAgain: true) }
+        #expect(state.status.lagBytes == 0x200_0000)
+        #expect(state.status.server == ahead && state.status.reconnects == 1)
+        // Whatever it says, it has what it is to send.
+        state.change { $0.beginStream(at: start, serverAt: behind, isAgain: true) }
+        #expect(state.status.lagBytes == 0)
+        #expect(state.status.server == start.lsn && state.status.reconnects == 2)
+        #expect(state.status.timeline == start.timeline && state.status.connectedSince != nil)
+    }
+}
