@@ -15,6 +15,38 @@ struct DebianTests {
         try debian.cluster.expectReleased()
     }
 
+    @Test(arguments: [true, false])
+    func `from a primary that nobody prepared, the hints alone lead to a row on the standby`(asRoot: Bool) throws {
+        let debian = try DebianCluster(settings: ["wal_level = minimal", "max_wal_senders = 0"])
+        let rules = "\(debian.configuration)/pg_hba.conf"
+        try TestDirectory.write(
+            "local all postgres peer\nhost all all 127.0.0.1/32 scram-sha-256\n", to: rules, mode: 0o640)
+        try debian.cluster.sql("SELECT pg_reload_conf()")
+        let target = TestDirectory.freshPath("standby"), port = try Port.free()
+        var hints = HintFollower(debian.cluster, hostRules: rules) { try debian.restart() }
+        _ = try hints.lead { more in
+            try Program.run(
+                UnderstudyProgram.path,
+                [
+                    "clone", "--primary", debian.cluster.connectionString(user: "replicator"), "-D", target, "--slot",
+                    "standby1", "--start", "-w",
+                ] + more, environment: UnderstudyProgram.environment.merging(["PGPASSWORD": "..."]) { $1 },
+                asCaller: asRoot)
+        } choose: { options in
+            options.flatMap { option -> [String] in
+                // A word after it may be the sentence's.
+                switch option.components(separatedBy: " ")[0] {
+                case "--generate-config": ["--generate-config"]
+                case "--owner": ["--owner", "postgres"]
+                case "--standby-port": ["--standby-port", "\(port)"]
+                default: []
+                }
+            }
+        }
+        let standby = try Cluster(running: target, debian.cluster.installation)
+        try debian.expectFollows(standby)
+    }
+
     @Test func `where a role may not know it, the right is named, and the grant leads on`() throws {
         // Without a name, nothing but the words of the version tells of Debian.
         let debian = try DebianCluster(settings: ["cluster_name = "])

@@ -105,7 +105,7 @@ struct StockArgumentsTests {
         arguments: [
             (
                 "--no",
-                "'--no-password' '--no-slot' '--no-clean' '--no-sync' '--no-verify-checksums'"
+                "'--no-password' '--no-server-logs' '--no-slot' '--no-clean' '--no-sync' '--no-verify-checksums'"
             ), ("--pass", "'--password' '--passfile'"),
         ])
     func clone(given: String, names: String) {
