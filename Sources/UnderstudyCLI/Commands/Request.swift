@@ -12,7 +12,7 @@ enum Request<Plan: Sendable>: Sendable {
     ) throws(UsageError) -> Request {
         let normalised: StockArguments.Normalised
         do throws(StockArguments.Refusal) {
-            normalised = try StockArguments(command).normalise(words)
+            normalised = try StockArguments(command, as: personality).normalise(words)
         } catch {
             throw UsageError(error, see: personality.line(of: command))
         }

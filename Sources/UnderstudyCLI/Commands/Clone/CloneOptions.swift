@@ -22,6 +22,12 @@ enum CloneOptions {
     static let waldir = CommandOption("waldir", nil, "DIRECTORY", help: "put the WAL into DIRECTORY")
     static let owner = CommandOption(
         "owner", nil, "USER", help: "whom the files belong to (for root), by name, or as UID or UID:GID")
+    static let sparse = CommandOption(
+        "sparse",
+        help: """
+            leave holes, which take no room, for runs of zeros of at least 16 MiB
+            outside of WAL
+            """)
 
     // MARK: The standby's settings
 
@@ -107,7 +113,7 @@ extension Command {
             CommonOptions.help, CommonOptions.version, CloneOptions.primary, CloneOptions.primaryHost,
             CloneOptions.primaryPort, CloneOptions.port, CloneOptions.primaryUser, CommonOptions.noPassword,
             CommonOptions.password, CloneOptions.pgdata, CloneOptions.tablespaceMapping, CloneOptions.waldir,
-            CloneOptions.owner,
+            CloneOptions.owner, CloneOptions.sparse,
             CloneOptions.slot, CloneOptions.noSlot, CloneOptions.passfile, CloneOptions.standbyPort,
             CloneOptions.configFile, CloneOptions.generateConfig, CloneOptions.restoreCommand, CloneOptions.set,
             CloneOptions.start, CloneOptions.binDir,
@@ -132,6 +138,7 @@ extension Command {
                     title: "The standby's files",
                     options: [
                         CloneOptions.pgdata, CloneOptions.tablespaceMapping, CloneOptions.waldir, CloneOptions.owner,
+                        CloneOptions.sparse,
                     ]),
                 .init(
                     title: "The standby's settings",
