@@ -113,6 +113,11 @@ enum BackupOptionRules {
                 .options, "tablespaces can be mapped to directories only in plain format",
                 hint: "Leave the mappings out: in tar format each tablespace is an archive of its own.")
         }
+        guard !options.leavesHoles else {
+            throw UnderstudyError(
+                .options, "holes can be left only in plain format",
+                hint: "Leave none: an archive holds every byte, and compression makes its zeros small.")
+        }
     }
 
     /// For a target that is a directory: the places of tablespaces and of the WAL directory.

@@ -35,7 +35,8 @@ extension BackupRun {
             let user = userName(owner.user) ?? "\(owner.user)"
             throw UnderstudyError(
                 .options, "user \"\(user)\" may not read \"\(setting.value)\", so the standby could not log in",
-                detail: "\(setting.keyword) names that file, in the connection string or a variable of the environment.",
+                detail:
+                    "\(setting.keyword) names that file, in the connection string or a variable of the environment.",
                 hint:
                     "Put a copy where that user may read it, and name that: install -o \(ShellText.pasted(user)) -m 600 \(ShellText.pasted(setting.value)) FILE"
             )

@@ -136,6 +136,12 @@ extension BaseBackup {
         /// Whether the backup is on stable storage when `run` returns. If not, a slot advances as WAL is written.
         public var sync: Bool
         public var syncMethod: SyncMethod
+        /// Whether runs of zeros become holes, which take no room, if they have at least 16 MiB (plain format; never in
+        /// WAL). Size and content of a file are the same. Too little room for the server's estimate is then no error, but
+        /// a warning: it counts holes at their full length.
+        ///
+        /// Off by default, since a server also writes zeros to reserve room.
+        public var leavesHoles: Bool
         /// Whether a failed run removes what it made.
         public var cleanUp: Bool
         /// Whether to first remove what a killed run left in the target: its files, identified by its mark, in all
@@ -168,8 +174,8 @@ extension BaseBackup {
             takesTargetMode: Bool = true, walDirectory: String? = nil, verifyServerChecksums: Bool = true,
             manifest: Bool = true, manifestChecksum: ManifestChecksum = .crc32c, manifestForceEncode: Bool = false,
             estimateSize: Bool = true, namesFiles: Bool = false, sync: Bool = true, syncMethod: SyncMethod = .automatic,
-            cleanUp: Bool = true,
-            forceClean: Bool = false, statusInterval: Duration = .seconds(10), stallTimeout: Duration? = .seconds(300),
+            leavesHoles: Bool = false, cleanUp: Bool = true, forceClean: Bool = false,
+            statusInterval: Duration = .seconds(10), stallTimeout: Duration? = .seconds(300),
             owner: Owner? = nil, incrementalManifest: String? = nil, compression: ArchiveCompression = .none,
             compressesWAL: Bool = true,
             spoolDirectory: String? = nil, writeRecoverySettings: Bool = false
@@ -192,6 +198,7 @@ extension BaseBackup {
             self.namesFiles = namesFiles
             self.sync = sync
             self.syncMethod = syncMethod
+            self.leavesHoles = leavesHoles
             self.cleanUp = cleanUp
             self.forceClean = forceClean
             self.statusInterval = statusInterval

@@ -51,7 +51,9 @@ import UnderstudyTestSupport
         try primary.makeReplicationRole("r")
         let logs = place == "base" ? "log" : place ?? "log"
         try Program.check("/bin/mkdir", ["-p", "\(primary.directory)/\(logs)/kept"])
-        for name in ["\(logs)/a.log", "\(logs)/kept/b", "current_logfiles"] { try primary.makeForeignFile(name, "said") }
+        for name in ["\(logs)/a.log", "\(logs)/kept/b", "current_logfiles"] {
+            try primary.makeForeignFile(name, "said")
+        }
         let target = TestDirectory.freshPath("standby")
         let result = try UnderstudyProgram.run(
             Command.clone.arguments(primary.connectionString(user: "r"), target)

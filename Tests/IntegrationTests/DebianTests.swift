@@ -10,7 +10,8 @@ struct DebianTests {
         let debian = try DebianCluster()
         let target = TestDirectory.freshPath("standby")
         let result = try debian.clone(to: target, ["--start", "--standby-port", String(Port.free())])
-        expectRefused(result, "the data directory of the primary has no postgresql.conf", "--config-file", "--generate-config")
+        expectRefused(
+            result, "the data directory of the primary has no postgresql.conf", "--config-file", "--generate-config")
         #expect(!FileTree.exists(target))
         try debian.cluster.expectReleased()
     }
@@ -78,7 +79,8 @@ struct DebianTests {
         try FileManager.default.removeItem(atPath: target)
         let result = try debian.clone(to: target, ["--slot", "s"])
         try #require(result.status == 0, "\(result)")
-        #expect(result.errorOutput.contains("the standby's configuration is \"\(other.configuration)/postgresql.conf\""))
+        #expect(
+            result.errorOutput.contains("the standby's configuration is \"\(other.configuration)/postgresql.conf\""))
         #expect(result.output.contains("pg_ctlcluster \(other.cluster.installation.major) "), "\(result)")
         let standby = try debian.start(by: result, target)
         #expect(standby.port == other.cluster.port)
@@ -103,7 +105,8 @@ struct DebianTests {
         let hostRules = "local all all trust\n"
         try TestDirectory.write(hostRules, to: "\(file).hba")
         try TestDirectory.write(
-            "max_connections = 122\nhba_file = '\(file).hba'\nunix_socket_directories = '\(debian.cluster.socketDirectory)'\n", to: file)
+            "max_connections = 122\nhba_file = '\(file).hba'\nunix_socket_directories = '\(debian.cluster.socketDirectory)'\n",
+            to: file)
         let started = try debian.clone(to: target, arguments, role: "reader")
         #expect(started.status == 0, "\(started)")
         _ = try Cluster(running: target, debian.cluster.installation)

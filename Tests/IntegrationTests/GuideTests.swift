@@ -12,7 +12,9 @@ import UnderstudyTestSupport
     /// The blocks of shell commands, in their order.
     private func blocks(_ page: String, _ language: String = "sh") throws -> [String] {
         let text = try String(contentsOfFile: "\(Self.guide)/\(page)", encoding: .utf8)
-        return text.components(separatedBy: "```\(language)\n").dropFirst().map { $0.components(separatedBy: "\n```")[0] }
+        return text.components(separatedBy: "```\(language)\n").dropFirst().map {
+            $0.components(separatedBy: "\n```")[0]
+        }
     }
 
     /// A primary made by the page about connecting, and the directories that the pages speak of.
@@ -38,7 +40,8 @@ import UnderstudyTestSupport
         func local(_ block: String) -> String {
             var block = block.replacing("10.0.0.1", with: "127.0.0.1").replacing("db1,db2", with: "127.0.0.1,127.0.0.1")
             for path in ["/srv", "/mnt", "/usr/local"] {
-                block = block.replacing(" \(path)", with: " \(home)\(path)").replacing("=\(path)", with: "=\(home)\(path)")
+                block = block.replacing(" \(path)", with: " \(home)\(path)").replacing(
+                    "=\(path)", with: "=\(home)\(path)")
             }
             return block.replacing("--start", with: "--start --standby-port \(standbyPort)")
         }
@@ -75,7 +78,8 @@ import UnderstudyTestSupport
         let place = try Place(roles: try self.blocks("connect.md", "sql"))
         // An earlier backup, of which one block takes the changes.
         if page == "basebackup.md" {
-            let sunday = try place.start("understudy basebackup -h 10.0.0.1 -U replicator -D /srv/sunday -c fast").wait()
+            let sunday = try place.start("understudy basebackup -h 10.0.0.1 -U replicator -D /srv/sunday -c fast")
+                .wait()
             #expect(sunday.status == 0, "\(sunday)")
         }
         for block in blocks {
@@ -99,7 +103,8 @@ import UnderstudyTestSupport
                     try standby.stop()
                 }
             }
-            for name in FileTree.names("\(place.home)/srv") where !["archive", "sunday", "monday", "wal"].contains(name) {
+            for name in FileTree.names("\(place.home)/srv")
+            where !["archive", "sunday", "monday", "wal"].contains(name) {
                 TestDirectory.removeTree("\(place.home)/srv/\(name)")
             }
             if page != "receivewal.md" { TestDirectory.removeTree("\(place.home)/srv/wal") }

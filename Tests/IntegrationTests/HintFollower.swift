@@ -31,7 +31,7 @@ struct HintFollower {
             for statement in hint.matches(of: /(?:ALTER|CREATE|GRANT|SELECT) [^;]*;/) {
                 // One of two: to make a role that is there fails.
                 let isThere = statement.output.hasPrefix("CREATE ROLE ") && hint.contains("ALTER ROLE ")
-                do { try primary.sql(String(statement.output)) } catch where isThere {}
+                do { try primary.sql(String(statement.output)) } catch  where isThere {}
             }
             if hint.contains("then restart it") { try restart() }
             for option in hint.matches(of: /'?--[a-z-]+(?:[= ][^ ,.;:']+)?'?/) {

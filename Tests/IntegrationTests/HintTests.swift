@@ -38,7 +38,9 @@ import UnderstudyTestSupport
         _ = try hints.lead { try backup(primary, ["-S", "one"] + $0) }
         #expect(try primary.slots() == ["one"])
         var slotOptions = ["-C", "-S", "one"]
-        _ = try hints.lead { _ in try backup(primary, slotOptions) } choose: { options in
+        _ = try hints.lead { _ in
+            try backup(primary, slotOptions)
+        } choose: { options in
             #expect(options == ["--slot alone"])
             slotOptions = ["-S", "one"]
             return []

@@ -39,6 +39,16 @@ struct BackupOptionRulesTests {
         #expect(error?.hint == "Choose from 32 to 1048576 kilobytes per second.")
     }
 
+    @Test("holes are of the plain format")
+    func holes() throws {
+        try check { $0.leavesHoles = true }
+        let error = #expect(throws: UnderstudyError.self) {
+            try BackupOptionRules.checkArchives(.init(leavesHoles: true))
+        }
+        #expect(error?.code == .options)
+        #expect(error?.message == "holes can be left only in plain format")
+    }
+
     @Test("a slot needs a stream", arguments: [BaseBackup.WALMethod.none, .fetch])
     func slot(_ method: BaseBackup.WALMethod) {
         for slot in [.existing("s"), .create("s"), .createIfMissing("s")] as [ReplicationSlot] {

@@ -258,6 +258,20 @@ struct BasebackupPlanTests {
         #expect(try plan("-D d -F t -T /a=/b", as: .baseBackup).options.tablespaceMappings.isEmpty)
     }
 
+    @Test("holes are left if asked, in plain format, and through the link there is no such option")
+    func sparse() throws {
+        #expect(try !plan("-D d").options.leavesHoles)
+        #expect(try plan("-D d --sparse").options.leavesHoles)
+        for line in ["-D d -F t --sparse", "-D - -F t --sparse", "-t blackhole -X none --sparse"] {
+            let error = #expect(throws: UsageError.self) { try plan(line) }
+            #expect(error?.message == "--sparse is for plain format: an archive holds every byte")
+        }
+        for word in ["--sparse", "--spars"] {
+            let error = #expect(throws: UsageError.self) { try plan("-D d \(word)", as: .baseBackup) }
+            #expect(error?.message == "unrecognized option '\(word)'")
+        }
+    }
+
     @Test("an unknown option is getopt's complaint")
     func unknown() {
         let error = #expect(throws: UsageError.self) { try plan("-D d --nonsense") }

@@ -31,6 +31,7 @@ struct ClonePlanTests {
         #expect(plan.options.start == nil)
         #expect(plan.options.passfile == nil && plan.options.port == nil && plan.options.configFile == nil)
         #expect(!plan.options.generateConfig)
+        #expect(!plan.options.backup.leavesHoles)
         #expect(plan.options.backup.checkpoint == .spread)
         #expect(plan.options.backup.label == "understudy clone")
         #expect(plan.options.backup.owner == nil)
@@ -41,7 +42,7 @@ struct ClonePlanTests {
     func everyOption() throws {
         let plan = try plan(
             """
-            -h h -p 5433 -U r -w --pgdata=d -T /a=/b --waldir /w --owner postgres --slot=s1 --passfile pf --standby-port 5434 \
+            -h h -p 5433 -U r -w --pgdata=d -T /a=/b --waldir /w --owner postgres --sparse --slot=s1 --passfile pf --standby-port 5434 \
             --config-file c --restore-command=cp --set a=b=c --set d= --log l --start --bin-dir b --wait 2min -cfast -r 1M -l label -vnN --no-verify-checksums \
             --progress=json
             """, users: Self.root)
@@ -55,6 +56,7 @@ struct ClonePlanTests {
         #expect(options.backup.tablespaceMappings == [.init(from: "/a", to: "/b")])
         #expect(options.backup.walDirectory == "/w")
         #expect(options.backup.owner == Self.postgres)
+        #expect(options.backup.leavesHoles)
         #expect(options.slot == .createIfMissing("s1"))
         #expect(options.passfile == "pf")
         #expect(options.port == 5434)

@@ -1,5 +1,6 @@
 import Testing
 import UnderstudyCompression
+import UnderstudyTestSupport
 
 @Suite struct RefusalTests {
     @Test(arguments: Compression.Method.allCases)

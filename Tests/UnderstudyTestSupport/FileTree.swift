@@ -25,6 +25,14 @@ package enum FileTree {
         return unsafe lstat(path, &status) == 0
     }
 
+    /// The bytes that a file takes on the disk: those in holes take none.
+    package static func allocated(_ path: String) throws -> Int {
+        // SAFETY: `status` lives through the call.
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else { throw SupportError("could not stat \(path): errno \(errno)") }
+        return Int(status.st_blocks) * 512
+    }
+
     /// The permission bits: 0o700.
     package static func mode(_ path: String) throws -> Int {
         let attributes = try FileManager.default.attributesOfItem(atPath: path)

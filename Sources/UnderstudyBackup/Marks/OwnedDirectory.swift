@@ -72,7 +72,8 @@ package final class OwnedDirectory: Sendable {
         if unsafe stat(path, &info) == 0 {
             guard info.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path) }
             let isEmpty: Bool
-            do throws(FileIOError) { isEmpty = try ConfinedDirectory(path: path).isEmpty(besidesMounts: mounts) } catch {
+            do throws(FileIOError) { isEmpty = try ConfinedDirectory(path: path).isEmpty(besidesMounts: mounts) } catch
+            {
                 throw .init(error)
             }
             guard isEmpty else {

@@ -124,14 +124,12 @@ struct DirectoryFeeder: MemberFeeder {
             // Set-user-ID bits and permissions for others do not belong in a data directory.
             place: .init(
                 directory: root.directory, relative: relative, mode: entry.mode & layout.directoryMode & 0o666,
-                sync: root.syncsEachFile))
+                sync: root.syncsEachFile, leavesHoles: layout.leavesHoles && !isOfWALDirectory(entry.path)))
     }
 
     /// The root and the path in it; nil for the root itself.
     private func route(_ path: MemberPath) -> (MemberRoot.Open, RelativePath?) {
-        guard root.manifestPrefix == nil, let walRoot, isOfWALDirectory(path) else {
-            return (root, RelativePath(bytes: path.bytes))
-        }
+        guard let walRoot, isOfWALDirectory(path) else { return (root, RelativePath(bytes: path.bytes)) }
         let rest = path.bytes.dropFirst(layout.walName.utf8CodeUnitCount + 1)
         return (walRoot, rest.isEmpty ? nil : RelativePath(bytes: rest))
     }

@@ -9,13 +9,16 @@ struct DirectoryOutput: MemberOutput, ~Copyable {
         var mode: UInt16
         /// Whether the file must be on stable storage before it is closed.
         var sync: Bool
+        /// Whether long runs of zeros become holes.
+        var leavesHoles: Bool
     }
 
     private var file: OutputFile?
     private var sync = false
 
     mutating func open(_ place: Place, size: UInt64) throws(FileIOError) {
-        file = try OutputFile(in: place.directory, place.relative, mode: place.mode, size: size)
+        file = try OutputFile(
+            in: place.directory, place.relative, mode: place.mode, size: size, leavesHoles: place.leavesHoles)
         sync = place.sync
     }
 

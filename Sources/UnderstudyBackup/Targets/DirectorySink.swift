@@ -61,6 +61,8 @@ struct DirectoryLayout: Sendable {
     var rules: MemberRules
     /// 0700 or 0750: the permissions that directories may have; files may have the same without x.
     var directoryMode: UInt16
+    /// Whether long runs of zeros become holes: in all files but those of WAL, whose room a server counts on.
+    var leavesHoles: Bool
 
     var walName: StaticString { version.usesXlogName ? "pg_xlog" : "pg_wal" }
 }

@@ -47,7 +47,8 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     private var leftovers: LeftoverPolicy {
         LeftoverPolicy(
             removes: options.forceClean, trust: TrustedUsers(owner: options.owner?.fileOwner),
-            mounts: options.walDirectory == nil ? UnfinishedDirectory.namesOfWAL : [], interrupt: interrupt, logger: logger)
+            mounts: options.walDirectory == nil ? UnfinishedDirectory.namesOfWAL : [], interrupt: interrupt,
+            logger: logger)
     }
 
     package func check() throws(UnderstudyError) -> LeftoverBackup? {
@@ -75,7 +76,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
         warnOfMode(directories, server)
         let archives = try tablespaces.makeRoots(directories, plan.archives)
         made!.archives = archives
-        try SpaceCheck.check(archives)
+        try checkSpace(archives)
         let walName = server.version.walDirectoryName
         guard options.wal == .stream || options.walDirectory != nil || directories.hasMountedWAL(walName) else {
             return
@@ -83,6 +84,16 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
         made!.wal = try directories.makeWALDirectory(named: walName, at: options.walDirectory)
         // WAL is acknowledged from here on, so a crash must not lose the names that lead to it.
         if options.sync { try directories.syncNames() }
+    }
+
+    /// With holes, too little room for the estimate is only warned of: nobody knows how much of it they are.
+    private func checkSpace(_ archives: [PlacedArchive]) throws(UnderstudyError) {
+        do throws(UnderstudyError) { try SpaceCheck.check(archives) } catch {
+            guard options.leavesHoles, error.code == .noSpace else { throw error }
+            logger.warning(
+                "\(error.message), unless holes make it smaller",
+                metadata: error.detail.map { ["detail": "\($0) It counts holes at their full length."] })
+        }
     }
 
     /// Warns if an existing target keeps a mode with which no server starts in it.
@@ -114,7 +125,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
                 tablespaces: Dictionary(uniqueKeysWithValues: archives), links: prepared.tablespaces.links,
                 premade: directories.premade, version: server.version,
                 rules: MemberRules(version: server.version, includesWAL: options.wal == .fetch),
-                directoryMode: server.directoryMode),
+                directoryMode: server.directoryMode, leavesHoles: options.leavesHoles),
             pool: pool)
         self.sink = sink
         return sink

@@ -43,7 +43,9 @@ struct LeftoverPolicy: Sendable {
     @discardableResult
     func check(_ path: String, _ place: Place) throws(UnderstudyError) -> UnfinishedDirectory? {
         let what = place.rawValue
-        do throws(OwnedDirectory.Refusal) { try OwnedDirectory.check(path, trust: trust, mounts: place == .target ? mounts : []) } catch {
+        do throws(OwnedDirectory.Refusal) {
+            try OwnedDirectory.check(path, trust: trust, mounts: place == .target ? mounts : [])
+        } catch {
             guard removes, case .unfinished(let directory) = error else {
                 var refusal = UnderstudyError(error, what: what, trust: trust)
                 if isWanted, case .unfinished = error {

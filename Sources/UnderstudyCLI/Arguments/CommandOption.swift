@@ -34,12 +34,14 @@ struct CommandOption: Sendable {
     /// Other long names of the same option.
     var aliases: [String]
     var stock: StockVersions?
+    /// Whether a link that takes a stock tool's place has it, too.
+    var isLinked: Bool
     /// What stands beside it in the help text, however it is broken into lines.
     var help: String
 
     init(
         _ name: String, _ short: Unicode.Scalar? = nil, _ value: String? = nil, aliases: [String] = [],
-        stock: StockVersions? = nil, help: String, ownValue: OwnValue? = nil
+        stock: StockVersions? = nil, isLinked: Bool = true, help: String, ownValue: OwnValue? = nil
     ) {
         self.name = name
         self.short = short
@@ -47,8 +49,11 @@ struct CommandOption: Sendable {
         self.ownValue = ownValue
         self.aliases = aliases
         self.stock = stock
+        self.isLinked = isLinked
         self.help = help
     }
+
+    func isKnown(to personality: Personality) -> Bool { isLinked || personality == .understudy }
 
     /// What getopt_long would know of it: under its own name, and under each other one.
     ///
@@ -70,7 +75,9 @@ extension StockArguments {
     /// The options of a command, in the order of the stock tool, in which an ambiguous name lists them. Abbreviations
     /// prefer the stock tool's only where the command takes its place.
     init(_ command: Command, as personality: Personality = .understudy) {
-        let rows = command.options.map { $0.stockOptions(hasStockTool: !command.links.isEmpty, as: personality) }
+        let rows = command.options.filter { $0.isKnown(to: personality) }.map {
+            $0.stockOptions(hasStockTool: !command.links.isEmpty, as: personality)
+        }
         table = rows.map { $0[0] } + rows.flatMap { $0.dropFirst() }
     }
 }

@@ -41,7 +41,10 @@ struct Command: Sendable {
     func helpText(as personality: Personality) -> String {
         func named(_ text: String) -> String { text.replacing("COMMAND", with: personality.line(of: self)) }
         let usage = help.usage.map { "  \(named($0))\n" }.joined()
-        let sections = help.sections.map { "\($0.title):\n" + $0.options.map { $0.helpText(as: personality) }.joined() }
+        let sections = help.sections.map { section in
+            let options = section.options.filter { $0.isKnown(to: personality) }
+            return "\(section.title):\n" + options.map { $0.helpText(as: personality) }.joined()
+        }
         let examples = help.examples.map { WrappedText.command(named($0)) + "\n" }.joined()
         return """
             \(WrappedText.lines(named(help.about)).joined(separator: "\n"))

@@ -103,13 +103,13 @@ package struct FileDescriptor: ~Copyable, Sendable {
         return true
     }
 
-    /// Writes zeros through the page cache.
+    /// Writes zeros, from memory that is aligned for direct writes.
     package func fillWithZeros(_ range: Range<Int64>, path: @autoclosure () -> String) throws(FileIOError) {
-        let zeros = [UInt8](repeating: 0, count: min(1 << 16, range.count))
+        let zeros = try Block(zeros: min(1 << 20, range.count))
         var offset = range.lowerBound
         while offset < range.upperBound {
             let count = min(zeros.count, Int(range.upperBound - offset))
-            try unsafe write(zeros.span.bytes.extracting(..<count), at: offset, path: path())
+            try write(zeros.bytes.extracting(..<count), at: offset, path: path())
             offset += Int64(count)
         }
     }

@@ -5,6 +5,9 @@ import Glibc
 ///
 /// A large file is preallocated, so that a full disk is noticed early, and is written past the page cache. A small
 /// file, and the last incomplete page of a large one, go through the cache.
+///
+/// If asked, long runs of zeros are left out: since the file is new and not preallocated then, they read as zeros all the
+/// same. Content and size are always those that were written here.
 package struct OutputFile: ~Copyable {
     private let descriptor: FileDescriptor
     /// The full path, for messages.
@@ -13,28 +16,41 @@ package struct OutputFile: ~Copyable {
     private var isDirect: Bool
     private var offset: Int64 = 0
     private var writebackStarted: Int64 = 0
+    private let leavesHoles: Bool
+    /// Zeros that came behind `offset`, held back until it is known whether their run becomes a hole.
+    private var heldZeros: Int64 = 0
+    /// All bytes that came.
+    private var received: Int64 = 0
 
     /// Files of at least this size are written directly.
     package static let directThreshold: UInt64 = 1 << 20
+    /// Runs of zeros of at least this size become holes. Shorter ones are often room that a server has reserved, and
+    /// many small holes would scatter a file over the disk.
+    package static let shortestHole = 16 << 20
     /// Without direct writes, write-back starts whenever this many bytes are in the page cache.
     private static let writebackStep: Int64 = 4 << 20
 
     /// Creates the file in `directory`.
     ///
     /// - Parameters:
-    ///   - size: The final size, or about that.
+    ///   - size: The final size, or about that; exactly that if holes are left.
     ///   - preallocates: Whether a large file is preallocated to its size.
+    ///   - leavesHoles: Whether runs of zeros in whole pages become holes if they have ``shortestHole`` bytes. A file that
+    ///     is long enough for one is not preallocated.
     package init(
-        in directory: ConfinedDirectory, _ relative: RelativePath, mode: UInt16, size: UInt64, preallocates: Bool = true
+        in directory: ConfinedDirectory, _ relative: RelativePath, mode: UInt16, size: UInt64,
+        preallocates: Bool = true, leavesHoles: Bool = false
     ) throws(FileIOError) {
         let isLarge = size >= Self.directThreshold
+        let leavesHoles = leavesHoles && size >= UInt64(Self.shortestHole)
         var isDirect = isLarge
         let file = try directory.createFile(relative, mode: mode, direct: &isDirect)
         let path = directory.fullPath(relative)
-        if isLarge, preallocates { try file.preallocate(size, path: path) }
+        if isLarge, preallocates, !leavesHoles { try file.preallocate(size, path: path) }
         self.path = path
         self.size = size
         self.isDirect = isDirect
+        self.leavesHoles = leavesHoles
         descriptor = file
     }
 
@@ -43,6 +59,18 @@ package struct OutputFile: ~Copyable {
     /// Direct writes need memory aligned to ``Block/alignment``; only the last piece may have a length that is not a
     /// multiple of it.
     package mutating func write(_ bytes: RawSpan) throws(FileIOError) {
+        received += Int64(bytes.byteCount)
+        guard leavesHoles else { return try writeAll(bytes) }
+        var rest = bytes
+        while !rest.isEmpty {
+            // A run between two other bytes of a piece is too short: only zeros at its ends may belong to a hole.
+            let piece = rest.extracting(..<min(rest.byteCount, Self.shortestHole))
+            try writeOrHold(piece)
+            rest = rest.extracting(piece.byteCount...)
+        }
+    }
+
+    private mutating func writeAll(_ bytes: RawSpan) throws(FileIOError) {
         let aligned = Block.whole(bytes.byteCount)
         if isDirect && aligned < bytes.byteCount {
             if aligned > 0 { try put(bytes.extracting(..<aligned)) }
@@ -63,6 +91,46 @@ package struct OutputFile: ~Copyable {
         offset += Int64(bytes.byteCount)
     }
 
+    // MARK: - Holes
+
+    /// Holds zeros at the end of the piece back, and writes the rest.
+    private mutating func writeOrHold(_ piece: RawSpan) throws(FileIOError) {
+        let leading = piece.leadingZeros
+        guard leading < piece.byteCount else {
+            heldZeros += Int64(leading)
+            return
+        }
+        var start = 0
+        if heldZeros + Int64(leading) >= Self.shortestHole {
+            heldZeros += Int64(leading)
+            start = leading
+        }
+        try endRun()
+        let trailing = piece.trailingZeros
+        try writeAll(piece.extracting(start..<piece.byteCount - trailing))
+        heldZeros = Int64(trailing)
+    }
+
+    /// Makes the zeros that were held back a hole, if they are enough, or writes them.
+    private mutating func endRun() throws(FileIOError) {
+        let end = offset + heldZeros
+        if heldZeros < Self.shortestHole {
+            if isDirect {
+                try writeZeros(upTo: end - heldZeros % Int64(Block.alignment))
+                if offset < end { try leaveDirect() }
+            }
+            try writeZeros(upTo: end)
+        }
+        offset = end
+        heldZeros = 0
+    }
+
+    private mutating func writeZeros(upTo end: Int64) throws(FileIOError) {
+        guard offset < end else { return }
+        try descriptor.fillWithZeros(offset..<end, path: path)
+        offset = end
+    }
+
     private mutating func leaveDirect() throws(FileIOError) {
         _ = try SystemCall.run { understudy_set_status_flags(descriptor.rawValue, O_WRONLY) }
             .orThrow("could not change the mode of file", path)
@@ -74,6 +142,14 @@ package struct OutputFile: ~Copyable {
     /// - Parameter sync: Whether the file must be on stable storage when this returns.
     package consuming func finish(sync: Bool) throws(FileIOError) {
         let path = path
+        try endRun()
+        // What was written and what was left out are together what came: no byte is lost, and none invented.
+        precondition(offset == received, "a file has not the length of what came for it")
+        if leavesHoles {
+            precondition(received == Int64(size), "a file with holes has not its announced size")
+            // A hole at the end is no part of the file yet.
+            try descriptor.truncate(to: received, path: path)
+        }
         if sync { try descriptor.sync(path: path) }
         try descriptor.close(path: path)
     }

@@ -23,6 +23,14 @@ import Glibc
         unsafe self.memory = memory
     }
 
+    /// A block of at least so many zeros.
+    convenience init(zeros: Int) throws(FileIOError) {
+        try self.init(capacity: zeros + Self.alignment - 1)
+        // The memory has `capacity` bytes, and nobody else knows it yet.
+        unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: capacity)
+        count = capacity
+    }
+
     deinit {
         unsafe free(memory)
     }

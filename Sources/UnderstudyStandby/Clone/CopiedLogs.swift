@@ -18,7 +18,9 @@ enum CopiedLogs {
             path = path.pathComponents.dropFirst(source.pathComponents.count).joined(separator: "/")
         }
         let parts = path.pathComponents.filter { $0 != "." }
-        guard let first = parts.first, !parts.contains(".."), first == "pg_log" || !isOfServer(first) else { return nil }
+        guard let first = parts.first, !parts.contains(".."), first == "pg_log" || !isOfServer(first) else {
+            return nil
+        }
         return parts.joined(separator: "/")
     }
 

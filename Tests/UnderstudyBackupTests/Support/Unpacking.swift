@@ -34,6 +34,7 @@ final class Unpacking {
         var inPlaceTablespaces: [UInt32] = []
         var includesWAL = false
         var directoryMode: UInt16 = 0o750
+        var leavesHoles = false
     }
 
     /// The archives of the tablespaces.
@@ -67,7 +68,7 @@ final class Unpacking {
             wal: targets.wal.map { [targets] in targets.root($0, prefix: nil) }, tablespaces: roots, links: links,
             premade: targets.premade, version: layout.version,
             rules: MemberRules(version: layout.version, includesWAL: layout.includesWAL),
-            directoryMode: layout.directoryMode)
+            directoryMode: layout.directoryMode, leavesHoles: layout.leavesHoles)
         sink = try DirectorySink(places, pool: pool)
         feeder = try DirectoryFeeder(places, notes: sink.notes, filler: BatchFiller(pool: pool))
     }

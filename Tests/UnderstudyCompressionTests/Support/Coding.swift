@@ -1,4 +1,5 @@
 import UnderstudyCompression
+import UnderstudyTestSupport
 
 /// How many bytes come at a time.
 enum Pieces {

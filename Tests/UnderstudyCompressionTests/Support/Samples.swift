@@ -1,5 +1,3 @@
-import Glibc
-
 /// Bytes to compress: the same in every run.
 enum Sample: String, CaseIterable {
     /// Looks like WAL: some noise, much repetition, long runs of zeroes.
@@ -43,15 +41,4 @@ struct Noise: RandomNumberGenerator {
         state ^= state << 17
         return state &* 0x2545_f491_4f6c_dd1d
     }
-}
-
-/// As `==`, which takes a second for 16 MiB in a debug build.
-func same(_ one: [UInt8], _ other: [UInt8]) -> Bool {
-    // Both buffers have that many bytes.
-    one.count == other.count
-        && (unsafe one.withUnsafeBytes { one in
-            unsafe other.withUnsafeBytes { other in
-                unsafe one.isEmpty || memcmp(one.baseAddress!, other.baseAddress!, one.count) == 0
-            }
-        })
 }

@@ -25,6 +25,9 @@ struct BasebackupInterpreter {
             // The stock tool takes them, and does nothing with them.
             mappings = []
         }
+        if parsed.has(BasebackupOptions.sparse), !target.isDirectory {
+            throw misuse("--sparse is for plain format: an archive holds every byte")
+        }
         let progress = try progress(target)
         try checkEstimateAndManifest(progress)
 
@@ -52,6 +55,7 @@ struct BasebackupInterpreter {
         options.compressesWAL = personality == .understudy || compression.isGzipHere
         options.sync = !parsed.has(BasebackupOptions.noSync)
         options.syncMethod = values.syncMethod
+        options.leavesHoles = parsed.has(BasebackupOptions.sparse)
         options.cleanUp = !parsed.has(BasebackupOptions.noClean)
         options.forceClean = parsed.has(BasebackupOptions.forceClean)
         options.spoolDirectory = try spoolDirectory(target)

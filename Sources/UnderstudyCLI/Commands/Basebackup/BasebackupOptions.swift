@@ -26,6 +26,12 @@ enum BasebackupOptions {
     static let waldir = CommandOption(
         "waldir", nil, "DIRECTORY", aliases: ["xlogdir"], stock: .since(90400),
         help: "put the WAL into DIRECTORY (also: --xlogdir)")
+    static let sparse = CommandOption(
+        "sparse", isLinked: false,
+        help: """
+            leave holes, which take no room, for runs of zeros
+            of at least 16 MiB outside of WAL (plain format)
+            """)
     static let label = CommandOption("label", "l", "LABEL", stock: .all, help: "the backup's label")
 
     static let target = CommandOption(
@@ -133,7 +139,7 @@ extension Command {
             BasebackupOptions.target, BasebackupOptions.tablespaceMapping, BasebackupOptions.walMethod,
             BasebackupOptions.gzip, BasebackupOptions.compress, BasebackupOptions.label, BasebackupOptions.noClean,
             BasebackupOptions.forceClean, BasebackupOptions.stallTimeout, BasebackupOptions.spoolDirectory,
-            BasebackupOptions.noSync,
+            BasebackupOptions.sparse, BasebackupOptions.noSync,
             CommonOptions.dbname, CommonOptions.host, CommonOptions.port, CommonOptions.username,
             CommonOptions.noPassword, CommonOptions.password, BasebackupOptions.statusInterval,
             CommonOptions.verbose, BasebackupOptions.progress, BasebackupOptions.waldir, BasebackupOptions.noSlot,
@@ -152,7 +158,8 @@ extension Command {
                         BasebackupOptions.compress, BasebackupOptions.walMethod,
                         BasebackupOptions.xlog, BasebackupOptions.writeRecoveryConf, BasebackupOptions.incremental,
                         BasebackupOptions.target,
-                        BasebackupOptions.tablespaceMapping, BasebackupOptions.waldir, BasebackupOptions.label,
+                        BasebackupOptions.tablespaceMapping, BasebackupOptions.waldir, BasebackupOptions.sparse,
+                        BasebackupOptions.label,
                     ]),
                 .init(
                     title: "How it is taken",

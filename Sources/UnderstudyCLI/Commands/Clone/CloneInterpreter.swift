@@ -64,6 +64,7 @@ struct CloneInterpreter {
         }
         options.walDirectory = parsed[CloneOptions.waldir]
         options.verifyServerChecksums = !parsed.has(CloneOptions.noVerifyChecksums)
+        options.leavesHoles = parsed.has(CloneOptions.sparse)
         options.sync = !parsed.has(CloneOptions.noSync)
         options.cleanUp = !parsed.has(CloneOptions.noClean)
         options.forceClean = parsed.has(CloneOptions.forceClean)

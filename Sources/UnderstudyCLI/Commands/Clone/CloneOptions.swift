@@ -22,6 +22,12 @@ enum CloneOptions {
     static let waldir = CommandOption("waldir", nil, "DIRECTORY", help: "put the WAL into DIRECTORY")
     static let owner = CommandOption(
         "owner", nil, "USER", help: "whom the files belong to (for root), by name, or as UID or UID:GID")
+    static let sparse = CommandOption(
+        "sparse",
+        help: """
+            leave holes, which take no room, for runs of zeros of at least 16 MiB
+            outside of WAL
+            """)
 
     static let noServerLogs = CommandOption(
         "no-server-logs",
@@ -114,7 +120,7 @@ extension Command {
             CommonOptions.help, CommonOptions.version, CloneOptions.primary, CloneOptions.primaryHost,
             CloneOptions.primaryPort, CloneOptions.port, CloneOptions.primaryUser, CommonOptions.noPassword,
             CommonOptions.password, CloneOptions.pgdata, CloneOptions.tablespaceMapping, CloneOptions.waldir,
-            CloneOptions.owner, CloneOptions.noServerLogs,
+            CloneOptions.owner, CloneOptions.sparse, CloneOptions.noServerLogs,
             CloneOptions.slot, CloneOptions.noSlot, CloneOptions.passfile, CloneOptions.standbyPort,
             CloneOptions.configFile, CloneOptions.generateConfig, CloneOptions.restoreCommand, CloneOptions.set,
             CloneOptions.start, CloneOptions.binDir,
@@ -139,7 +145,7 @@ extension Command {
                     title: "The standby's files",
                     options: [
                         CloneOptions.pgdata, CloneOptions.tablespaceMapping, CloneOptions.waldir, CloneOptions.owner,
-                        CloneOptions.noServerLogs,
+                        CloneOptions.sparse, CloneOptions.noServerLogs,
                     ]),
                 .init(
                     title: "The standby's settings",
