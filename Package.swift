@@ -187,8 +187,10 @@ let package = Package(
     ]
 )
 
-// The fuzz targets have libFuzzer's main and need flags that no package may ask for: scripts/fuzz alone builds them.
-if Context.environment["UNDERSTUDY_FUZZ"] != nil {
+// The fuzz targets are linked with libFuzzer, whose archive the variable names, and need flags that no package may ask
+// for: scripts/sanitize and scripts/fuzz alone build them.
+let fuzzer = Context.environment["UNDERSTUDY_FUZZ"]
+if let fuzzer {
     package.targets.append(
         .executableTarget(
             name: "UnderstudyFuzz",
@@ -197,15 +199,17 @@ if Context.environment["UNDERSTUDY_FUZZ"] != nil {
                 "UnderstudyConfiguration",
                 "UnderstudyConnection", "UnderstudyPlatform", "UnderstudyProtocol",
                 "UnderstudyStandby", "UnderstudyWAL",
-            ], path: "Tests/UnderstudyFuzz"))
+            ], path: "Tests/UnderstudyFuzz", linkerSettings: [.unsafeFlags([fuzzer, "-lstdc++"])]))
 }
 
 // The integration tests start programs that no sanitizer sees, and take a third of the time that all tests take to compile.
 if let units = Context.environment["UNDERSTUDY_UNIT_TESTS"] {
     // What has no threads cannot race: of no use to ThreadSanitizer, whose tests of them take the longest.
     let unthreaded = ["BackupFormat", "Compression", "Configuration", "Protocol", "WAL"].map { "Understudy\($0)Tests" }
+    let programs = ["UnderstudyArchiverExample", "UnderstudyLies"]
     package.targets.removeAll {
-        $0.name == "IntegrationTests" || (units == "threads" && unthreaded.contains($0.name))
+        $0.name == "IntegrationTests" || programs.contains($0.name)
+            || (units == "threads" && unthreaded.contains($0.name))
     }
 }
 
@@ -232,4 +236,21 @@ for target in package.targets where isOurs(target) {
         // Spans may be returned and stored.
         .enableExperimentalFeature("Lifetimes"),
     ]
+}
+
+if fuzzer != nil {
+    // What -sanitize=fuzzer means, but for its library; not for the tests, which would only be larger.
+    let counters = [
+        "-sanitize-coverage=edge,trace-cmp", "-Xllvm", "-sanitizer-coverage-inline-8bit-counters",
+        "-Xllvm", "-sanitizer-coverage-pc-table",
+    ]
+    for target in package.targets where isOurs(target) && target.path == nil && target.type == .regular {
+        target.swiftSettings?.append(.unsafeFlags(counters))
+    }
+    // What is tested is optimised; the tests need not be, and compile faster.
+    for target in package.targets where target.type == .test || target.name == "UnderstudyTestSupport" {
+        target.swiftSettings?.append(.unsafeFlags(["-Onone"]))
+    }
+    // The entry is the program's own, as the package manager calls it.
+    package.targets.last { $0.name == "UnderstudyFuzz" }?.swiftSettings?.append(.unsafeFlags(["-parse-as-library"]))
 }

@@ -15,9 +15,10 @@ import UnderstudyTestSupport
         return cluster
     }
 
-    /// Begins a commit for each level, and waits until all of them wait for a standby.
+    /// Begins a commit for each level, and waits until all of them wait for a standby. The first ones after a change of the
+    /// setting may not: the checkpointer tells the others of it, when it comes to that.
     private func commit(on cluster: Cluster, _ levels: [String] = levels) throws -> [Program] {
-        let commits = try levels.map { level in
+        func start(_ level: String) throws -> Program {
             try Program(
                 cluster.installation.program("psql"),
                 [
@@ -25,7 +26,11 @@ import UnderstudyTestSupport
                     "postgres", "-c", "SET synchronous_commit = \(level)", "-c", "INSERT INTO t VALUES ('\(level)')",
                 ])
         }
-        try eventually("commits that wait") { try waiting(on: cluster) == levels.count }
+        var commits = try levels.map(start)
+        try eventually("commits that wait") {
+            for index in commits.indices where !commits[index].isRunning { commits[index] = try start(levels[index]) }
+            return try waiting(on: cluster) == levels.count
+        }
         return commits
     }
 
@@ -57,7 +62,7 @@ import UnderstudyTestSupport
         try standby.start()
         for commit in commits { #expect(commit.wait().status == 0) }
         try primary.waitForReplay(on: standby)
-        #expect(try standby.sql("SELECT count(*) FROM t") == "3")
+        #expect(try standby.sql("SELECT count(DISTINCT level) FROM t") == "3")
     }
 
     @Test func `where nobody waits the slot moves, and is not told of any more as soon as somebody does`() throws {

@@ -44,6 +44,31 @@ import UnderstudyTestSupport
         #expect(program.stop().status == 0)
     }
 
+    @Test(arguments: [true, false])
+    func `commits that wait for a replay are warned of, once`(asLink: Bool) throws {
+        let cluster = try Cluster.keepingWAL(.newest)
+        // Of a role, which only SQL tells, or of all.
+        try cluster.sql(
+            asLink
+                ? "ALTER SYSTEM SET synchronous_commit = remote_apply"
+                : "CREATE ROLE r; ALTER ROLE r SET synchronous_commit = remote_apply")
+        try cluster.sql("ALTER SYSTEM SET synchronous_standby_names = 'archive1'")
+        try cluster.restart()
+        let archive = try WALArchive()
+        var path = UnderstudyProgram.path, words = ["receivewal"]
+        if asLink {
+            path = "\(try TestDirectory.make("links", mode: 0o755))/pg_receivewal"
+            try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: UnderstudyProgram.path)
+            words = []
+        }
+        let program = try Program(
+            path, words + ["-D", archive.path, "-d", "\(cluster.connectionString()) application_name=archive1"],
+            environment: UnderstudyProgram.environment)
+        let warning = "wait for this receiver, which replays nothing: they never return"
+        try eventually("the warning: \(program.errorOutput)") { program.errorOutput.contains(warning) }
+        #expect(program.stop().errorOutput.components(separatedBy: warning).count == 2)
+    }
+
     @Test(arguments: pairs(PostgresInstallation.outermost, [SIGINT, SIGTERM, SIGHUP]))
     func `a signal ends it in order: all that came is acknowledged, and the stock tool's lines are said`(
         installation: PostgresInstallation, signal: Int32

@@ -154,7 +154,7 @@ import UnderstudyTestSupport
         // fast as it writes is never far ahead.
         try cluster.writeWAL(kilobytes: 3000)
         let program = try archive.receive(from: cluster, options)
-        try program.waitToSay("bytes of WAL on the server are not acknowledged yet, more than the limit of 1048576")
+        try program.waitToSay("MB of WAL on the server are not acknowledged yet, more than the limit of 1.0 MB")
         let result = program.stop()
         #expect(result.status == 0, "\(result)")
     }

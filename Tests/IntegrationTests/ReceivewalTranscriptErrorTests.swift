@@ -85,6 +85,17 @@ import UnderstudyTestSupport
         }
     }
 
+    @Test(arguments: ["--create-slot", "--drop-slot"])
+    func `a server that has no slots yet is told as one, and asked for none`(option: String) throws {
+        let recording = try Recording("9.3")
+        let server = try recording.serveStream { command in throw SupportError("asked for \(command)") }
+        let result = try UnderstudyProgram.run([
+            "receivewal", "-d", "host=127.0.0.1 port=\(server.port) user=r sslmode=disable gssencmode=disable", "-w",
+            "-S", "s", option,
+        ])
+        expectRefused(result, "server version 9.3.", "has no replication slots", "set wal_keep_segments")
+    }
+
     private func serve(_ recording: Recording, _ what: Case, isPromoted: Bool) throws -> ScriptedServer {
         let login = what.isLogin ? what.session : isPromoted ? "40-startup-promoted" : "01-startup"
         return try recording.serveStream(

@@ -80,7 +80,7 @@ extension Cluster {
                         '(to_jsonb(r) - ''{relpages, reltuples, relallvisible, relallfrozen, relfrozenxid, relminmxid,'
                         || ' datfrozenxid, datminmxid}''::text[])::text' END
                     FROM pg_class WHERE relkind IN ('r', 'm') AND relpersistence = 'p'
-                    AND (oid >= 16384 OR relname IN ('pg_class', 'pg_attribute', 'pg_proc', 'pg_authid', 'pg_database'))
+                    AND (oid >= 16384 OR relname IN ('pg_class', 'pg_authid', 'pg_database'))
             LOOP
                 EXECUTE format('SELECT md5(coalesce(string_agg(%1$s, E''\\n'' ORDER BY %1$s), '''')) FROM %2$s r', content, name)
                     INTO digest;

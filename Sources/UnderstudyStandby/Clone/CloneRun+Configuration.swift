@@ -31,16 +31,16 @@ extension CloneRun {
             let finding = Self.noConfiguration()
             if options.start != nil { throw finding }
             warn(finding)
-        } else if likeness == .possible {
-            warn(rightMissing(facts, session))
+        } else {
+            warn(rightMissing(facts, session), level: likeness == .possible ? .warning : .info)
         }
     }
 
-    private func warn(_ finding: UnderstudyError) {
+    private func warn(_ finding: UnderstudyError, level: Logger.Level = .warning) {
         var metadata: Logger.Metadata = [:]
         if let detail = finding.detail { metadata["detail"] = "\(detail)" }
         if let remedy = finding.remedy { metadata["hint"] = .stringConvertible(remedy) }
-        logger.warning("\(finding.message)", metadata: metadata)
+        logger.log(level: level, "\(finding.message)", metadata: metadata)
     }
 
     private static func noConfiguration() -> UnderstudyError {
