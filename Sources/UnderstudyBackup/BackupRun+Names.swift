@@ -27,7 +27,8 @@ extension BackupRun {
     /// Refuses files of the connection that the standby's own user could not read: it would never log in.
     private func checkFiles(_ session: Session) throws(UnderstudyError) {
         guard let owner = options.owner?.fileOwner, owner.user != geteuid() else { return }
-        for setting in session.effectiveSettings
+        try checkDefaultFiles(session, owner)
+        for setting in session.settingsForStandby
         where ["sslcert", "sslkey", "sslrootcert", "sslcrl"].contains(setting.keyword) {
             guard setting.value.isAbsolutePath, !owner.mayRead(setting.value), owner.user != 0,
                 FileOwner.ofThisProcess.mayRead(setting.value)
@@ -40,6 +41,29 @@ extension BackupRun {
                 hint:
                     "Put a copy where that user may read it, and name that: install -o \(ShellText.pasted(user)) -m 600 \(ShellText.pasted(setting.value)) FILE"
             )
+        }
+    }
+
+    /// libpq looks for files in the home of whoever connects, if nothing names others.
+    private func checkDefaultFiles(_ session: Session, _ owner: FileOwner) throws(UnderstudyError) {
+        guard session.isEncrypted, let own = Account(user: geteuid())?.home, let home = Account(user: owner.user)?.home
+        else { return }
+        let settings = Dictionary(session.effectiveSettings.map { ($0.keyword, $0.value) }) { $1 }
+        func lacks(_ file: String) -> Bool {
+            FileOwner.ofThisProcess.mayRead("\(own)/.postgresql/\(file)")
+                && !owner.mayRead("\(home)/.postgresql/\(file)")
+        }
+        let user = userName(owner.user) ?? "\(owner.user)"
+        if settings["sslrootcert"] == nil, settings["sslmode"]?.hasPrefix("verify-") == true, lacks("root.crt") {
+            throw UnderstudyError(
+                .options,
+                "the server's certificate was checked with \"\(own)/.postgresql/root.crt\", which user \"\(user)\" does not have, so the standby could not log in",
+                hint: "Name a file that this user may read, with sslrootcert.")
+        }
+        if settings["sslcert"] == nil, lacks("postgresql.crt") {
+            logger.warning(
+                "if the client certificate \"\(own)/.postgresql/postgresql.crt\" was needed to log in, the standby cannot: user \"\(user)\" does not have it",
+                metadata: ["hint": "Name files that this user may read, with sslcert and sslkey."])
         }
     }
 

@@ -1,5 +1,6 @@
 import UnderstudyBackupFormat
 import UnderstudyCompression
+import UnderstudyConfiguration
 package import UnderstudyCore
 import UnderstudyPlatform
 
@@ -20,9 +21,10 @@ extension UnderstudyError {
         case .notEmpty(let path):
             self.init(
                 .target, "\(what) \"\(path)\" exists but is not empty",
-                hint: Self.isNewFileSystem(path)
-                    ? "It is a mount point with nothing but lost+found: name a directory below it, such as \"\(path)/data\"."
-                    : "Name a directory that does not exist yet, or empty this one.")
+                hint: Self.mountedWAL(in: path).map { Self.mountHint($0) }
+                    ?? (Self.isNewFileSystem(path)
+                        ? "It is a mount point with nothing but lost+found: name a directory below it, such as \"\(path)/data\"."
+                        : "Name a directory that does not exist yet, or empty this one."))
         case .unfinished(let directory): self.init(directory, what: what, trust: trust)
         case .notADirectory(let path):
             self.init(
@@ -31,6 +33,22 @@ extension UnderstudyError {
         case .failed(let attempt, let path, let number):
             self.init(FileIOError(attempt, path, number: number), else: .target)
         }
+    }
+
+    private static func mountHint(_ path: String) -> String {
+        let rest =
+            isNewFileSystem(path)
+            ? "remove what mkfs(8) has made there: rmdir \(ShellText.pasted("\(path)/lost+found"))" : "empty it"
+        return
+            "On \"\(path)\" a file system is mounted, which is taken for the WAL if it is empty and no other place is named: \(rest)"
+    }
+
+    /// The WAL directory, if it is all there is, and a file system is mounted on it.
+    private static func mountedWAL(in path: String) -> String? {
+        guard let directory = try? ConfinedDirectory(path: path), (try? directory.count(upTo: 2)) == 1 else {
+            return nil
+        }
+        return UnfinishedDirectory.namesOfWAL.first { directory.isMount($0) }.map { "\(path)/\($0)" }
     }
 
     /// Whether a directory holds nothing but what mkfs(8) has made there.

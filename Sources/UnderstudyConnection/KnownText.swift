@@ -68,7 +68,7 @@ package struct KnownText: Sendable, Equatable {
     /// in every language. Source: PgBouncer, client.c; InitPostgres, postinit.c.
     package static let pooler = KnownText(
         "unsupported startup parameter: replication", "unsupported startup parameter in options: replication",
-        "\"replication\"")
+        "no such database: replication", "\"replication\"")
     /// 55000: there may be no slots. The setting's name stands in every language. Source: CheckSlotRequirements, slot.c.
     package static let maxReplicationSlots = KnownText("max_replication_slots")
     /// 55000: the slot is logical. Source: StartReplication, walsender.c.

@@ -74,7 +74,7 @@ extension Session {
             && Int(understudy_bytes_waiting(unsafe PQsocket(connection))) >= InputMeasure.piece
     }
 
-    var isEncrypted: Bool {
+    package var isEncrypted: Bool {
         unsafe PQsslInUse(connection) == 1 || PQgssEncInUse(connection) == 1
     }
 

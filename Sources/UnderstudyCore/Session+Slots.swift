@@ -34,7 +34,7 @@ extension Session {
             var failure = UnderstudyError(error, of: .slot, slot: name)
             failure.message = "could not drop replication slot \"\(name)\": \(failure.message)"
             failure.command = ReplicationCommand.dropSlot(name)
-            if error.sqlState == "55006" { failure.hint = SlotInUse.hint(name, serverVersion) }
+            if error.sqlState == "55006" { failure.hint = SlotInUse.hint(name, serverVersion, isDropped: true) }
             if error.sqlState == "42704" {
                 failure.hint = "The server lists its slots: SELECT slot_name, slot_type FROM pg_replication_slots;"
             }

@@ -7,7 +7,8 @@ package enum SlotInUse {
     /// - Parameters:
     ///   - name: nil if it is not known.
     ///   - version: Of the server; nil if it is not known.
-    package static func hint(_ name: String?, _ version: ServerVersion?) -> String {
+    ///   - isDropped: Whether the slot was to be dropped, not used.
+    package static func hint(_ name: String?, _ version: ServerVersion?, isDropped: Bool = false) -> String {
         // pg_replication_slots shows the process from 9.5 on.
         let showsProcess = version.map { $0.number >= 90500 } ?? false
         let query =
@@ -16,7 +17,8 @@ package enum SlotInUse {
             } else {
                 "SELECT * FROM pg_stat_replication;"
             }
-        return "Choose another slot, or stop the client that uses this one. To find it, ask the server: \(query)"
+        return
+            "\(isDropped ? "Stop" : "Choose another slot, or stop") the client that uses this one. To find it, ask the server: \(query)"
     }
 }
 

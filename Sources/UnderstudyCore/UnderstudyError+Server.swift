@@ -18,7 +18,7 @@ extension UnderstudyError {
         case "28P01":
             let role = LoginHint.identifier(error.user ?? text.quotedParts.first)
             hint =
-                "Check the password in the connection string, PGPASSWORD or ~/.pgpass (database name \"replication\"). Whether there is such a role, the server does not tell: to make it, on the primary: CREATE ROLE \(role) WITH REPLICATION LOGIN PASSWORD '...'; or to give it this password: ALTER ROLE \(role) WITH PASSWORD '...';"
+                "Check the password in the connection string, PGPASSWORD or ~/.pgpass (database name \"replication\"). Whether there is such a role, the server does not tell: to make it, on the primary: CREATE ROLE \(role) WITH REPLICATION LOGIN PASSWORD '...'; or to give it this password: ALTER ROLE \(role) WITH PASSWORD '...'; which also mends one that was stored with password_encryption = md5 where pg_hba.conf wants scram-sha-256."
         case "28000" where KnownText.hostRules.stands(in: text):
             let login = LoginHint(text, user: error.user)
             hint =

@@ -18,9 +18,9 @@ package struct WatchQuery: Sendable, Equatable {
     package var text: String {
         let state =
             senderPID.map { "(SELECT sync_state FROM pg_catalog.pg_stat_replication WHERE pid = \($0))" } ?? "NULL"
-        let columns = "\(state), \(position), slot_type, restart_lsn, \(status), \(waits)"
+        let columns = "\(state), \(position), slot_type, restart_lsn, \(status), \(waits), \(names)"
         guard let slot, version.hasSlots else {
-            return "SELECT \(state), \(position), NULL, NULL, NULL, NULL, NULL, \(waits)"
+            return "SELECT \(state), \(position), NULL, NULL, NULL, NULL, NULL, \(waits), \(names)"
         }
         return """
             SELECT \(columns) FROM (SELECT 1) AS one \
@@ -43,6 +43,9 @@ package struct WatchQuery: Sendable, Equatable {
             """
     }
 
+    /// Whom commits wait for: where the role may not read the state of its own WAL sender, that has to do.
+    private let names = "pg_catalog.current_setting('synchronous_standby_names')"
+
     private var status: String {
         let reason = version.reportsInvalidationReason ? "invalidation_reason" : "NULL"
         return (version.reportsSlotWALStatus ? "wal_status, safe_wal_size, " : "NULL, NULL, ") + reason
@@ -51,6 +54,8 @@ package struct WatchQuery: Sendable, Equatable {
     package struct Answer: Sendable, Equatable {
         /// `async`, `potential`, `sync` or `quorum`; nil if not reported.
         package var syncState: String?
+        /// synchronous_standby_names.
+        package var standbyNames: String?
         /// Whether commits wait until standbys have replayed them (from 9.6).
         package var waitsForReplay: Bool
         /// The end of the server's WAL.
@@ -65,10 +70,11 @@ package struct WatchQuery: Sendable, Equatable {
         package var invalidationReason: String?
 
         package init(_ result: ResultSet) throws(ProtocolError) {
-            let row = try result.onlyRow(atLeast: 8, of: "pg_replication_slots")
+            let row = try result.onlyRow(atLeast: 9, of: "pg_replication_slots")
             syncState = row[0]
             serverPosition = row[1].flatMap { LSN($0) }
             waitsForReplay = row[7] == "t"
+            standbyNames = row[8]
             slot = row[2].map { SlotState(kind: $0, restartLSN: row[3].flatMap { LSN($0) }) }
             walStatus = row[4]
             safeSize = row[5].flatMap { Int64($0) }

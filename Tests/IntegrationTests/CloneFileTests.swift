@@ -14,7 +14,14 @@ import UnderstudyTestSupport
         try TestDirectory.make(at: wal)
         let mounted = try MountedFileSystem(.small(bytes: 64 << 20), on: wal)
         let before = FileTree.snapshot(target)
-        // Names that the server has are not taken for more than one place.
+        // With what mkfs(8) makes it is not empty, and no other place may be named.
+        if more == [] {
+            try TestDirectory.make(at: "\(wal)/lost+found")
+            expectRefused(
+                try basebackup(primary, to: target, more), "On \"\(wal)\" a file system is mounted",
+                "rmdir \(wal)/lost+found")
+            try FileManager.default.removeItem(atPath: "\(wal)/lost+found")
+        }
         if more == ["--waldir"] {
             let other = TestDirectory.freshPath("wal")
             expectRefused(try basebackup(primary, to: target, more + [other]), "exists but is not empty")
@@ -51,8 +58,10 @@ import UnderstudyTestSupport
         try primary.makeReplicationRole("r")
         let logs = place == "base" ? "log" : place ?? "log"
         try Program.check("/bin/mkdir", ["-p", "\(primary.directory)/\(logs)/kept"])
-        for name in ["\(logs)/a.log", "\(logs)/kept/b", "current_logfiles"] {
-            try primary.makeForeignFile(name, "said")
+        // A directory of logs may hold other files, too.
+        let others = ["\(logs)/kept/b", "\(logs)/server.key", "\(logs)/extra.conf"]
+        for name in ["\(logs)/a.log", "\(logs)/b.json.1", "current_logfiles"] + others {
+            try primary.makeForeignFile(name, "# said")
         }
         let target = TestDirectory.freshPath("standby")
         let result = try UnderstudyProgram.run(
@@ -67,10 +76,21 @@ import UnderstudyTestSupport
         #expect(try standby.differences(from: primary) == [])
         // Where the server's own files are, nothing is removed, whatever the setting says.
         #expect(FileTree.exists("\(target)/\(logs)/a.log") == (place == "base"))
-        #expect(FileTree.exists("\(target)/\(logs)/kept/b"))
+        #expect(FileTree.exists("\(target)/\(logs)/b.json.1") == (place == "base"))
+        for name in others { #expect(FileTree.exists("\(target)/\(name)"), "\(name)") }
+        #expect(result.errorOutput.contains(place == "base" ? "no log files were left out" : "left out 2 log files"))
         #expect(!FileTree.exists("\(target)/current_logfiles"))
         // The manifest tells what the server sent.
         #expect(try FileTree.text("\(target)/backup_manifest").contains("\(logs)/a.log"))
+    }
+
+    @Test func `files of the connection have their whole path in the standby's settings`() throws {
+        let primary = try Cluster(.newest), target = TestDirectory.freshPath("standby")
+        let result = try UnderstudyProgram.run(
+            Command.clone.arguments(primary.connectionString() + " sslrootcert=its/root.crt", target))
+        try #require(result.status == 0, "\(result)")
+        let settings = try FileTree.text("\(target)/postgresql.auto.conf")
+        #expect(settings.contains("sslrootcert=''\(TestDirectory.root)/its/root.crt''"), "\(settings)")
     }
 
     @Test(.enabled(if: Account.isRoot, "needs another user"))
@@ -86,6 +106,20 @@ import UnderstudyTestSupport
         expectRefused(
             result, "user \"postgres\" may not read \"\(key)\", so the standby could not log in",
             "install -o postgres -m 600 \(key) FILE")
+        // Nor a configuration, nor a directory for the password file.
+        let closed = TestDirectory.freshPath("closed")
+        try Program.check("/bin/mkdir", ["-m", "700", closed], asCaller: true)
+        for (more, said) in [
+            (["--config-file", key], "user \"postgres\" could not open file \"\(key)\""),
+            (["--passfile", "\(closed)/file"], "user \"postgres\" may not enter directory \"\(closed)\""),
+        ] {
+            let result = try Program.run(
+                UnderstudyProgram.path,
+                Command.clone.arguments(primary.connectionString(), target) + ["--owner", "postgres"] + more,
+                environment: UnderstudyProgram.environment, asCaller: true)
+            expectRefused(result, said)
+        }
+        try FileManager.default.removeItem(atPath: closed)
         #expect(!FileTree.exists(target))
         try FileManager.default.removeItem(atPath: key)
     }

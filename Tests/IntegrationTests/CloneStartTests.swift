@@ -73,6 +73,12 @@ import UnderstudyTestSupport
         expectRefused(
             result, "could not start the standby in \"\(target)\"",
             "detail: The server says: FATAL:  could not access file \"none of it\"", "The server's log is \"\(log)\"")
+        // Of a faulty setting the FATAL says little; what says it stands before.
+        expectRefused(
+            try clone(
+                primary, TestDirectory.freshPath("standby"),
+                ["--standby-port", String(Port.free()), "--set", "work_mem=nonsense"]),
+            "LOG:  invalid value for parameter \"work_mem\": \"nonsense\" FATAL:  configuration file")
         #expect(!FileTree.exists("\(target).start.log") && FileTree.exists(log))
     }
 
@@ -118,6 +124,8 @@ import UnderstudyTestSupport
         for (setting, said) in [
             ("port=1", "cannot be set on its own"), ("primary_conninfo=", "cannot be set on its own"),
             ("a b=1", "is not the name of a setting"), ("restore_command=x", "restore_command is given twice"),
+            ("hot_standby=off", "answers no queries"),
+            ("max_connections=39", "max_connections would be 39 for the standby, and is 40 on the primary"),
         ] {
             let other = TestDirectory.freshPath("other")
             expectRefused(try clone(primary, other, ["--restore-command", "x", "--set", setting]), said)

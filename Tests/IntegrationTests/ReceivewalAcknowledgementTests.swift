@@ -44,6 +44,7 @@ import UnderstudyTestSupport
         #expect(program.stop().status == 0)
     }
 
+    /// Under our own name by a role that is not told the state of its WAL sender.
     @Test(arguments: [true, false])
     func `commits that wait for a replay are warned of, once`(asLink: Bool) throws {
         let cluster = try Cluster.keepingWAL(.newest)
@@ -51,7 +52,7 @@ import UnderstudyTestSupport
         try cluster.sql(
             asLink
                 ? "ALTER SYSTEM SET synchronous_commit = remote_apply"
-                : "CREATE ROLE r; ALTER ROLE r SET synchronous_commit = remote_apply")
+                : "CREATE ROLE r LOGIN REPLICATION; ALTER ROLE r SET synchronous_commit = remote_apply")
         try cluster.sql("ALTER SYSTEM SET synchronous_standby_names = 'archive1'")
         try cluster.restart()
         let archive = try WALArchive()
@@ -62,7 +63,11 @@ import UnderstudyTestSupport
             words = []
         }
         let program = try Program(
-            path, words + ["-D", archive.path, "-d", "\(cluster.connectionString()) application_name=archive1"],
+            path,
+            words + [
+                "-D", archive.path, "-d",
+                "\(cluster.connectionString(user: asLink ? "postgres" : "r")) application_name=archive1",
+            ],
             environment: UnderstudyProgram.environment)
         let warning = "wait for this receiver, which replays nothing: they never return"
         try eventually("the warning: \(program.errorOutput)") { program.errorOutput.contains(warning) }

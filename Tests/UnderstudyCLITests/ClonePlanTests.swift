@@ -90,6 +90,24 @@ struct ClonePlanTests {
     }
 
     @Test(
+        "a primary is named by an option or a variable, as with every client",
+        arguments: ["PGHOST", "PGSERVICE", "PGPORT"])
+    func fromEnvironment(_ name: String) throws {
+        let words = ["-D", "d", "-U", "r"]
+        #expect(throws: UsageError.self) { try ClonePlan.read(words, users: Self.user) }
+        #expect(throws: UsageError.self) {
+            try ClonePlan.read(words, users: Self.user) { $0 == name ? "" : nil }
+        }
+        for environment in [{ $0 == name ? "x" : nil }] as [@Sendable (String) -> String?] {
+            guard case .run(let plan) = try ClonePlan.read(words, users: Self.user, environment: environment) else {
+                throw UsageError("not a clone")
+            }
+            #expect(plan.directory == "d")
+        }
+        #expect(try plan("-D d -p 5433").directory == "d")
+    }
+
+    @Test(
         "what cannot be meant is refused",
         arguments: [
             ("", "no primary specified"),

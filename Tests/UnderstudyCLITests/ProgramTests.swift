@@ -144,10 +144,6 @@ struct ProgramTests {
             ("basebackup --prog=json -D d --bogus", "unrecognized option '--bogus'"),
             ("basebackup --progress=plain --progress=json -D d x", "too many command-line arguments (first is \"x\")"),
             ("clone -D d --progress json", "no primary specified"),
-            (
-                "receivewal --progress=json -D /nonexistent/wal",
-                "could not open directory \"/nonexistent/wal\": No such file or directory"
-            ),
         ])
     func usageObjects(line: String, message: String) async throws {
         let result = await run(["understudy"] + line.split(separator: " ").map(String.init))
@@ -158,6 +154,17 @@ struct ProgramTests {
         #expect(object["type"] as? String == "error")
         #expect(object["message"] as? String == message)
         #expect(result.output.hasPrefix(#"{"time":""#) && result.output.hasSuffix("}\n"))
+    }
+
+    @Test("a directory for WAL that is not there has a result, too")
+    func resultOfRefusal() async throws {
+        let result = await run(["understudy", "receivewal", "--progress=json", "-D", "/nonexistent/wal"])
+        #expect(result.status == 1)
+        let objects = try result.output.split(separator: "\n").map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+        #expect(objects.map { $0["type"] as? String } == ["error", "result"])
+        #expect((objects.last?["error"] as? [String: Any])?["message"] as? String == objects[0]["message"] as? String)
     }
 
     @Test(

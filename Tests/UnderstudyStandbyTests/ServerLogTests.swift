@@ -28,6 +28,22 @@ struct ServerLogTests {
             ])
     }
 
+    @Test("tells what stands before a failure that says little, but not the lines of every start")
+    func causes() {
+        let text = """
+            [1] LOG:  starting PostgreSQL 18.6
+            [1] LOG:  listening on IPv4 address "127.0.0.1", port 5432
+            [1] LOG:  could not open file "/x/pg_hba.conf": No such file or directory
+            [1] FATAL:  could not load /x/pg_hba.conf
+
+            """
+        #expect(
+            ServerLog(text).firstFailure?.lines == [
+                "LOG:  could not open file \"/x/pg_hba.conf\": No such file or directory",
+                "FATAL:  could not load /x/pg_hba.conf",
+            ])
+    }
+
     @Test("tells a PANIC before a FATAL, and the lines of a text as one")
     func panic() {
         let text = """

@@ -50,7 +50,7 @@ struct StartLogTests {
         #expect(path(data, user: other, isMade: true) == (geteuid() == 0 ? "\(data).start.log" : "\(data)/start.log"))
         try FileManager.default.setAttributes([.posixPermissions: 0o1777], ofItemAtPath: parent)
         #expect(path(data, user: other) == "\(data).start.log")
-        #expect(path("/no/such/place/data") == "/no/such/place/data/start.log")
+        #expect(path("/no/such/place/data", user: other) == "/no/such/place/data/start.log")
     }
 
     @Test("has a name there that nothing in the copy has")

@@ -59,7 +59,9 @@ struct SlotWarningTests {
         try WatchQuery.Answer(
             ResultSet(
                 columns: [],
-                rows: [["async", "0/5000000", "physical", "0/3000000", status, safeSize.map(String.init), nil, nil]])
+                rows: [
+                    ["async", "0/5000000", "physical", "0/3000000", status, safeSize.map(String.init), nil, nil, nil]
+                ])
         )
     }
 }

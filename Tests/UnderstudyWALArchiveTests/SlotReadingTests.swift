@@ -90,7 +90,7 @@ struct SlotLookTests {
                 sources.read = SlotState(kind: test.kind, restartLSN: position.flatMap { LSN($0) })
             }
             if let sql = test.sql {
-                let row = ["async", "0/9", "physical", sql[0], sql[1], nil, sql[2], nil]
+                let row = ["async", "0/9", "physical", sql[0], sql[1], nil, sql[2], nil, nil]
                 sources.answer = try WatchQuery.Answer(ResultSet(columns: [], rows: [row]))
             }
             let look = SlotReading(sources)
@@ -157,7 +157,7 @@ struct UncertainSlotTests {
             #expect(said(.init(version: version, sizeLimit: limit), recreates: false).count == (limit == "2MB" ? 1 : 0))
         }
         // Where SQL tells, there is nothing to say.
-        let row = ["async", "0/9", "physical", "0/1", "reserved", nil, nil, nil]
+        let row = ["async", "0/9", "physical", "0/1", "reserved", nil, nil, nil, nil]
         let answer = try WatchQuery.Answer(ResultSet(columns: [], rows: [row]))
         #expect(said(.init(version: version, answer: answer), recreates: true) == [])
     }

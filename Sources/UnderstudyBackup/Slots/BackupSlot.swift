@@ -53,6 +53,10 @@ struct BackupSlot {
             permanent = name
             streamed = name
             do throws(UnderstudyError) {
+                // Where that can be known, no refusal is left in the server's log.
+                if wanted == .createIfMissing(name), version.readsSlots, try SlotReading.read(name, session) != nil {
+                    throw UnderstudyError(.slot, "replication slot \"\(name)\" exists already", sqlState: "42710")
+                }
                 try session.makeSlot(name, temporary: false, reserveWAL: true)
             } catch  where error.sqlState == "42710" && wanted == .createIfMissing(name) {
                 let position = try Self.probe(name, session, identity, segmentSize) ?? holds

@@ -1,5 +1,6 @@
 import UnderstudyConnection
 import UnderstudyCore
+import UnderstudyPlatform
 import UnderstudyProtocol
 
 extension Session {
@@ -17,8 +18,20 @@ extension Session {
         do throws(ProtocolError) { return try read(rows) } catch { throw UnderstudyError(error) }
     }
 
-    /// The settings in effect, for a standby: with all given hosts from 10, with only the connected host before.
+    private static let files: Set = ["passfile", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir"]
+
+    /// The settings in effect, for a standby: with all given hosts from 10, with only the connected host before. Files
+    /// have their whole path: a server looks in its own directory.
     var settingsForStandby: [ConnectionParameters.Setting] {
+        settingsAsGiven.map { setting in
+            guard Self.files.contains(setting.keyword), !["", "system"].contains(setting.value) else { return setting }
+            // A key of a hardware token is `engine:key`.
+            if setting.keyword == "sslkey", setting.value.contains(":") { return setting }
+            return ConnectionParameters.Setting(keyword: setting.keyword, value: absolutePath(setting.value))
+        }
+    }
+
+    private var settingsAsGiven: [ConnectionParameters.Setting] {
         guard serverVersion < .init(number: 100_000) else { return givenSettings }
         return effectiveSettings.filter { $0.keyword != "hostaddr" }.map { setting in
             switch setting.keyword {

@@ -62,12 +62,17 @@ extension ConfinedDirectory {
         return count
     }
 
-    /// Whether another file system, which is empty, is mounted there.
+    /// Whether another file system is mounted there.
+    package func isMount(_ name: RelativePath) -> Bool {
+        guard let own = try? identity().device, let mounted = try? openDirectory(name).identity().device else {
+            return false
+        }
+        return own != mounted
+    }
+
+    /// The same of one that is empty.
     package func isEmptyMount(_ name: RelativePath) -> Bool {
-        guard let directory = try? openDirectory(name), let own = try? identity().device,
-            let mounted = try? directory.identity().device, own != mounted
-        else { return false }
-        return (try? directory.isEmpty()) ?? false
+        isMount(name) && (try? openDirectory(name).isEmpty()) ?? false
     }
 
     /// Removes everything removable from the directory. Follows no symbolic link and enters no other file system. The

@@ -17,6 +17,8 @@ extension FileIOError {
             "Raise the limit on processes and threads of the user that runs this (ulimit -u) or of its container (pids.max), or that on its memory (ulimit -v)."
         case ENOMEM: "Raise the limit on memory (ulimit -v, or that of the container), or free some."
         case EFBIG: "Raise the limit on the size of files (ulimit -f), or choose a file system that takes larger ones."
+        case EXDEV:
+            "Another file system is mounted there, and is left alone: unmount it, or empty and move it, then run again."
         case EPIPE: "What read it has ended before the end: its own messages say why."
         case EMFILE, ENFILE: "Raise the limit on open files (ulimit -n)."
         default: nil

@@ -14,6 +14,12 @@ extension CloneRun {
                 .options, "an existing configuration and a generated one exclude each other",
                 remedy: "Give \(.configFile) or \(.generateConfig), not both.")
         }
+        if options.start != nil, let character = target.path.first(where: { "\"$`\\".contains($0) }) {
+            throw UnderstudyError(
+                .target,
+                "directory \"\(target.path)\" has a character in its name with which pg_ctl starts no server: \(character)",
+                hint: "Choose another name: pg_ctl hands it to a shell.")
+        }
         if let port = options.port, !StandbyPort.valid.contains(port) {
             throw UnderstudyError(.options, "port \(port) is out of range", hint: "Choose a port from 1 to 65535.")
         }
@@ -22,6 +28,7 @@ extension CloneRun {
         if let file = options.configFile { try checkConfigFile(file) }
         if let log = options.log { try checkLog(absolutePath(log)) }
         if let path = options.passfile {
+            try checkReach(absolutePath(path).parentPath)
             passwordFile = try PasswordFile(path, owner: options.backup.owner?.fileOwner)
         }
     }
@@ -45,6 +52,12 @@ extension CloneRun {
                     hint:
                         "It follows from the primary, the slot, the standby's port, the directory and the configuration file."
                 )
+            }
+            guard name != "hot_standby" || options.start == nil || setting.value.lowercased() == "on" else {
+                throw UnderstudyError(
+                    .options,
+                    "a standby with hot_standby = \(setting.value) answers no queries, so a start could not see it",
+                    hint: "Leave the setting out, or start the standby yourself.")
             }
             guard name != "restore_command" || options.restoreCommand == nil else {
                 throw UnderstudyError(.options, "restore_command is given twice", hint: "Give it once.")
@@ -75,11 +88,38 @@ extension CloneRun {
         do throws(FileIOError) {
             let name = RelativePath(path.lastPathComponent)
             _ = try ConfinedDirectory(path: path.parentPath).openFile(name, flags: 0)
+            let owner = options.backup.owner?.fileOwner
+            if let owner, owner.user != geteuid(), !owner.mayRead(path) {
+                throw FileIOError(
+                    "user \"\(userName(owner.user) ?? "\(owner.user)")\" could not open file", path, number: EACCES)
+            }
         } catch {
             throw UnderstudyError(
                 .configuration, error.description,
                 hint: "Name a postgresql.conf that exists, for example one that pg_createcluster has made.",
                 cause: error)
+        }
+    }
+
+    /// Refuses a directory that the standby's user cannot enter.
+    private func checkReach(_ path: String) throws(UnderstudyError) {
+        guard let owner = options.backup.owner?.fileOwner, owner.user != geteuid(), owner.user != 0 else { return }
+        var place = path
+        while place != "/" {
+            guard let directory = try? ConfinedDirectory(path: place), let info = try? directory.modeAndOwner() else {
+                break
+            }
+            let bit: UInt16 =
+                info.owner.user == owner.user
+                ? 0o100
+                : groups(ofUser: owner.user, group: owner.group).contains(info.owner.group) ? 0o010 : 0o001
+            guard info.mode & bit != 0 || owner.mayRead(place) else {
+                throw UnderstudyError(
+                    .configuration,
+                    "user \"\(userName(owner.user) ?? "\(owner.user)")\" may not enter directory \"\(place)\", so the standby could not read its password file",
+                    hint: "Name a file in a directory of that user.")
+            }
+            place = place.parentPath
         }
     }
 

@@ -20,7 +20,8 @@ extension CloneRun {
                 "the standby's configuration is \"\(cluster.file)\", which names this directory as its data directory")
             configFile = cluster.file
         }
-        if configFile != nil { return try checkLimits(facts, session) }
+        try checkLimits(facts, session)
+        if configFile != nil { return }
         if options.generateConfig || facts.configurationIsInside == true { return }
         // Which setting that is, any role may know; before 10 a replication connection cannot ask.
         let asks = !facts.isAsked && options.start != nil && version.showsSettings
@@ -68,30 +69,29 @@ extension CloneRun {
 
     // MARK: - Limits
 
-    /// Refuses a named configuration with which the server would not start.
+    /// Refuses a configuration with which the server would not start: the one that was named, or single settings.
     private func checkLimits(_ facts: PrimaryFacts, _ session: Session) throws(UnderstudyError) {
-        guard let configFile else { return }
-        let file = CopiedSettings(in: target.path, configFile: configFile, hasAutoConf: false)
+        let file = configFile.map { CopiedSettings(in: target.path, configFile: $0, hasAutoConf: false) }
         let own = Dictionary(options.settings.map { ($0.name.lowercased(), $0.value) }) { $1 }
-        let names = StandbyLimits.defaults(version.number).map(\.name)
+        // Without such a file, all but the single settings are the primary's own.
+        let names = StandbyLimits.defaults(version.number).map(\.name).filter { file != nil || own[$0] != nil }
         var primary: [String: Int] = [:]
         let asks = !facts.isAsked && options.start != nil && version.showsSettings
         for name in names {
             primary[name] = (facts[name] ?? (asks ? try? session.show(name) : nil)).flatMap { Int($0) }
         }
         let shortfalls = StandbyLimits.shortfalls(primary: primary, version: version.number) { name in
-            (own[name] ?? file[name]?.value).flatMap { Int($0) }
+            (own[name] ?? file?[name]?.value).flatMap { Int($0) }
         }
         for shortfall in shortfalls where facts.comesAlong(shortfall.name) != true || own[shortfall.name] != nil {
             let error = UnderstudyError(
                 .configuration,
                 "\(shortfall.name) would be \(shortfall.found) for the standby, and is \(shortfall.needed) on the primary: with less no standby starts",
-                detail: "\"\(configFile)\" is its configuration.",
+                detail: configFile.map { "\"\($0)\" is its configuration." },
                 remedy: "Raise it there, or: \(.setting(shortfall.name, "\(shortfall.needed)"))")
-            // postgresql.auto.conf of the primary comes along, and may have it; not everybody may know.
-            let isCertain =
-                own[shortfall.name] != nil || !version.readsAutoConf || facts.comesAlong(shortfall.name) == false
-            if isCertain, file.isComplete { throw error }
+            // postgresql.auto.conf of the primary comes along, and may have it, which not everybody may know: but to give
+            // the value is little, and to copy all for a server that does not start is much.
+            if options.start != nil { throw error }
             warn(error)
         }
     }
@@ -129,10 +129,14 @@ extension CloneRun {
         // The copy's own settings tell where they are, if the primary did not.
         let copied = CopiedSettings(in: directory.path, configFile: configFile, hasAutoConf: version.readsAutoConf)
         let setting = facts?["log_directory"] ?? copied["log_directory"]?.value
-        guard let place = CopiedLogs.place(setting, in: facts?["data_directory"], version) else { return }
+        guard let place = CopiedLogs.place(setting, in: facts?["data_directory"], version) else {
+            logger.notice(
+                "no log files were left out: those of the primary are not in a directory of their own in the copy")
+            return
+        }
         do throws(FileIOError) {
             let count = try CopiedLogs.remove(place, from: directory)
-            if count > 0 { logger.info("left out \(count) log files of the primary in \"\(place)\"") }
+            logger.notice("left out \(count == 1 ? "1 log file" : "\(count) log files") of the primary in \"\(place)\"")
         } catch { throw UnderstudyError(error) }
     }
 }

@@ -18,7 +18,10 @@ extension CloneRun {
             makesLog: options.start != nil)
         let isStartable = hasConfiguration || configFile != nil
         // Another copy for the sake of a few small files would be too much to ask.
-        if !isStartable { server.generated = (try generatedConfiguration())?.files ?? [] }
+        if !isStartable, var generated = try generatedConfiguration() {
+            generated.port = generatedPort
+            server.generated = generated.files
+        }
         var done = StandbyClone.Result(
             backup: result, slot: options.slot.name, slotWasMade: slotWasMade, startCommand: server.startCommand,
             standby: nil)
@@ -137,8 +140,9 @@ extension CloneRun {
         return UnderstudyError(
             .start, "the standby in \"\(target.path)\" runs, but did not \(what) within \(start.wait)",
             detail: server.whatFailed,
-            remedy:
-                "It is left running. Its log \"\(server.logPath)\" says what it waits for; give \(.wait) more time if it is still replaying WAL."
+            remedy: server.whatFailed != nil
+                ? "It is left running, and tries again: mend what its log \"\(server.logPath)\" names."
+                : "It is left running. Its log \"\(server.logPath)\" says what it waits for; give \(.wait) more time if it is still replaying WAL."
         )
     }
 

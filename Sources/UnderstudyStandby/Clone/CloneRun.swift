@@ -81,6 +81,8 @@ final class CloneRun: @unchecked Sendable {
             if options.start != nil { try checkPort(place, session) }
             if options.generateConfig { generatedPort = place.port }
         }
+        // For a configuration that the printed command makes.
+        generatedPort = generatedPort ?? options.port ?? Int(facts["port"] ?? session.port)
     }
 
     // MARK: - Settings

@@ -28,7 +28,8 @@ enum CopiedLogs {
         name.hasPrefix("pg_") || ["base", "global"].contains(name)
     }
 
-    /// Removes the files in that directory, which itself stays, and the note of the newest ones.
+    /// Removes the logs in that directory, and the note of the newest ones. The directory stays, and so does every file
+    /// that is none by its name: the directory may hold others, too.
     ///
     /// - Returns: How many files were removed.
     static func remove(_ place: String, from data: ConfinedDirectory) throws(FileIOError) -> Int {
@@ -37,10 +38,20 @@ enum CopiedLogs {
         guard data.exists(logs), try data.status(of: logs).st_mode & S_IFMT == S_IFDIR else { return 0 }
         let directory = try data.openDirectory(logs)
         var count = 0
-        for entry in try directory.entries() where entry.kind == .file {
+        for entry in try directory.entries() where entry.kind == .file && isLog(entry.name.description) {
             try directory.remove(entry.name)
             count += 1
         }
         return count
+    }
+
+    /// By the suffixes of log_filename's default, of the formats `csvlog` and `jsonlog`, and of what rotates logs:
+    /// `x.log`, `x.csv`, `x.json`, `x.log.1`, `x.log.gz`.
+    static func isLog(_ name: String) -> Bool {
+        var parts = name.split(separator: ".", omittingEmptySubsequences: false).dropFirst()
+        while let last = parts.last, Int(last) != nil || ["gz", "xz", "bz2", "zst", "lz4", "old"].contains(last) {
+            parts.removeLast()
+        }
+        return parts.last.map { ["log", "csv", "json"].contains($0) } ?? false
     }
 }

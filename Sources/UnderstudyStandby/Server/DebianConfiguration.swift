@@ -13,7 +13,7 @@ struct DebianConfiguration: Sendable, Equatable {
     let name: String
 
     static let root = "/etc/postgresql"
-    private static let logs = "/var/log/postgresql"
+    static let logs = "/var/log/postgresql"
 
     /// nil for a file elsewhere.
     init?(file: String, root: String = Self.root) {

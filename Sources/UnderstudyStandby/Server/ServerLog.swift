@@ -43,9 +43,28 @@ struct ServerLog: Sendable, Equatable {
                     break
                 }
             }
-            return Failure(lines: said)
+            return Failure(lines: (said.count == 1 ? causes(before: index) : []) + said)
         }
         return nil
+    }
+
+    /// What the server has logged directly before an error that says little itself: of a faulty configuration, the fault.
+    private func causes(before index: Int) -> [String] {
+        var causes: [String] = []
+        for line in lines[..<index].reversed() {
+            guard causes.count < Self.mostCauses, line.first != "\t", let text = ServerLogWords.log.text(in: line),
+                !Self.isUsual(text)
+            else { break }
+            causes.insert(String(text), at: 0)
+        }
+        return causes
+    }
+
+    private static let mostCauses = 3
+
+    /// Lines of every start: the version, and the addresses. An address has a port or a path of a socket in it.
+    private static func isUsual(_ text: Substring) -> Bool {
+        text.contains("PostgreSQL") || text.contains(".s.PGSQL.") || text.contains("IPv4") || text.contains("IPv6")
     }
 
     /// Whether a WAL receiver has begun to stream since the start. Known in English only.
@@ -64,6 +83,11 @@ struct ServerLog: Sendable, Equatable {
 struct ServerLogWords: Sendable {
     private let words: [String]
 
+    static let log = ServerLogWords(words: [
+        "LOG:", "LOG :", "LOGG:", "DZIENNIK:", "СООБЩЕНИЕ:", "ЗАПИС:", "ЖУРНАЛ:", "ჟურნალი:", "ログ:", "로그:", "日志:",
+        "LOG (GÜNLÜK):",
+        "REGISTRO:",
+    ])
     static let fatal = ServerLogWords(words: [
         "FATAL:", "FATALE:", "FATALT:", "ВАЖНО:", "ФАТАЛЬНО:", "KATASTROFALNY:", "ფატალური:", "치명적오류:", "致命错误:",
         "ÖLÜMCÜL (FATAL):",

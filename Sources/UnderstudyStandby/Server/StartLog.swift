@@ -25,7 +25,9 @@ struct StartLog: Sendable, Equatable {
     ///   - isMade: Whether the file will be made here, where that user cannot.
     init(directory: String, configFile: String?, given: String?, user: FileOwner, isMade: Bool) {
         let places = [given, configFile.flatMap { DebianConfiguration(file: $0)?.log }].compactMap { $0 }
-        path = places.first ?? Self.beside(directory, user, isMade) ?? Self.inside(directory)
+        path =
+            places.first ?? Self.beside(directory, user, isMade) ?? Self.among(directory, user)
+            ?? Self.inside(directory)
     }
 
     /// `DIRECTORY.start.log`, or the first of `DIRECTORY.start.1.log` and so on that is free or an earlier log.
@@ -40,6 +42,14 @@ struct StartLog: Sendable, Equatable {
             if info.st_mode & S_IFMT == S_IFREG, info.st_uid == user.user { return parent.fullPath(log) }
         }
         return nil
+    }
+
+    /// In Debian's directory of logs, if the user may write there.
+    private static func among(_ directory: String, _ user: FileOwner) -> String? {
+        guard let logs = try? ConfinedDirectory(path: DebianConfiguration.logs), mayWrite(logs, user) else {
+            return nil
+        }
+        return logs.fullPath(RelativePath("\(directory.lastPathComponent).start.log"))
     }
 
     /// Whether the permission bits let a user make files.

@@ -171,10 +171,11 @@ struct ArchiverRun {
         }
         let observer = StreamObserver(
             archiver, metrics, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize,
-            from: lastTimeline, furthest: furthest, isKnownAsDisconnected: isKnownAsDisconnected)
+            from: lastTimeline, furthest: furthest, held: archiveEnd, isKnownAsDisconnected: isKnownAsDisconnected)
         let watch = ServerWatch(
             parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
-            slot: archiver.slot.name, archiver: archiver)
+            applicationName: session.applicationName ?? Self.applicationName, slot: archiver.slot.name,
+            archiver: archiver)
         watch.start(confirmsSlot: slot.restart == nil)
         observer.connected(session, start, serverAt: server.identity.position)
         var isDone = false

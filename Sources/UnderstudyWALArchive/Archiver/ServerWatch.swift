@@ -1,4 +1,5 @@
 import Logging
+import UnderstudyConfiguration
 import UnderstudyConnection
 import UnderstudyCore
 import UnderstudyPlatform
@@ -10,6 +11,8 @@ import UnderstudyWAL
 final class ServerWatch: Sendable {
     private let parameters: ConnectionParameters
     private let query: WatchQuery
+    /// As the server knows the receiver.
+    private let applicationName: String
     private let archiver: WALArchiver
     private let interrupt = Interrupt()
     private let thread = Monitor<OwnThread?>(nil)
@@ -18,8 +21,11 @@ final class ServerWatch: Sendable {
     private static let interval = Duration.seconds(5)
 
     init(
-        _ parameters: ConnectionParameters, version: ServerVersion, senderPID: Int, slot: String?, archiver: WALArchiver
+        _ parameters: ConnectionParameters, version: ServerVersion, senderPID: Int, applicationName: String,
+        slot: String?,
+        archiver: WALArchiver
     ) {
+        self.applicationName = applicationName
         self.parameters = parameters
         query = WatchQuery(version: version, senderPID: senderPID, slot: slot)
         self.archiver = archiver
@@ -69,13 +75,21 @@ final class ServerWatch: Sendable {
         }
     }
 
+    /// A role without the right to read statistics is not told the state of its own WAL sender. Then commits are thought to
+    /// wait where they could: a sync too many does no harm.
+    private func isSynchronous(_ answer: WatchQuery.Answer) -> Bool {
+        guard answer.syncState == nil, let names = answer.standbyNames else { return answer.isSynchronous }
+        return SynchronousStandbyNames(names).mayMean(applicationName)
+    }
+
     private func watch() throws {
         let session = try OrdinaryConnection.open(parameters, interrupt, archiver.state.access)
         var warnings = SlotWarnings()
         while true {
             let answer = try OrdinaryConnection.ask(query, session)
-            if !archiver.options.synchronous { archiver.state.setSynchronous(answer.isSynchronous) }
-            if answer.isSynchronous, answer.waitsForReplay { archiver.warnOfReplay() }
+            let isSynchronous = isSynchronous(answer)
+            if !archiver.options.synchronous { archiver.state.setSynchronous(isSynchronous) }
+            if isSynchronous, answer.waitsForReplay { archiver.warnOfReplay() }
             if let position = answer.serverPosition {
                 archiver.state.change { $0.server = max($0.server, position) }
             }

@@ -26,6 +26,8 @@ final class StreamObserver {
     /// How far any stream before has synced.
     private let furthest: WALPosition
     private let began = ContinuousClock().now
+    /// The end of the archive when the stream began: what lies before is received again, from its segment's start on.
+    private let held: WALPosition?
     /// A stream that lasts is there, though a quiet server sends nothing.
     private static let lastingTime = Duration.seconds(10)
 
@@ -34,8 +36,10 @@ final class StreamObserver {
 
     init(
         _ archiver: WALArchiver, _ metrics: ArchiverMetrics, start: WALPosition, reserved: LSN?,
-        segmentSize: WALSegmentSize, from before: TimelineID?, furthest: WALPosition?, isKnownAsDisconnected: Bool
+        segmentSize: WALSegmentSize, from before: TimelineID?, furthest: WALPosition?, held: WALPosition?,
+        isKnownAsDisconnected: Bool
     ) {
+        self.held = held
         self.furthest = furthest ?? start
         self.isKnownAsDisconnected = isKnownAsDisconnected
         isAgain = before != nil
@@ -157,6 +161,8 @@ final class StreamObserver {
                 status.phase = behind > segmentSize.bytes ? .catchingUp : .streaming
             }
         }
+        // What the archive holds already says nothing of a lag.
+        if let held, !synced.isBeyond(held), synced != held { return }
         // Until something is acknowledged, the slot keeps WAL from its first position on.
         let kept = max(positions.acknowledged, reserved)
         let bytes = kept == .invalid ? 0 : kept.distance(to: positions.server) ?? 0

@@ -5,14 +5,17 @@ import UnderstudyPlatform
 struct CloneInterpreter {
     var parsed: OptionValues
     var users: Users
+    /// Gives the value of a variable.
+    var environment: (String) -> String?
 
     func plan(operands: [String]) throws(UsageError) -> ClonePlan {
         if let operand = operands.first {
             throw misuse("too many command-line arguments (first is \"\(operand)\")")
         }
-        guard parsed[CloneOptions.primary] != nil || parsed[CloneOptions.primaryHost] != nil else {
+        guard namesPrimary else {
             throw UsageError(
-                "no primary specified", hint: "Use --primary \"host=HOST user=ROLE\", or -h HOST with -U ROLE.")
+                "no primary specified",
+                hint: "Use --primary \"host=HOST user=ROLE\", or -h HOST with -U ROLE, or set PGHOST or PGSERVICE.")
         }
         guard let directory = parsed[CloneOptions.pgdata], !directory.isEmpty else {
             throw misuse("no target directory specified")
@@ -45,6 +48,13 @@ struct CloneInterpreter {
                 password: parsed.passwordPolicy, program: Personality.understudy.program),
             progress: try parsed[CloneOptions.progress].map(ProgressChoice.parse) ?? .auto,
             verbose: parsed.has(CommonOptions.verbose), warnings: warnings())
+    }
+
+    /// A clone never goes to a server of which nothing was said.
+    private var namesPrimary: Bool {
+        [CloneOptions.primary, CloneOptions.primaryHost, CloneOptions.primaryPort, CloneOptions.port].contains {
+            parsed[$0] != nil
+        } || ["PGHOST", "PGHOSTADDR", "PGPORT", "PGSERVICE"].contains { !(environment($0) ?? "").isEmpty }
     }
 
     private func misuse(_ message: String) -> UsageError {

@@ -15,10 +15,14 @@ struct ClonePlan: Sendable {
     var verbose: Bool
     var warnings: [Warning]
 
-    /// - Parameter users: Who runs this, and whom `--owner` may name.
-    static func read(_ arguments: [String], users: Users) throws(UsageError) -> Request<ClonePlan> {
+    /// - Parameters:
+    ///   - users: Who runs this, and whom `--owner` may name.
+    ///   - environment: Gives the value of a variable.
+    static func read(
+        _ arguments: [String], users: Users, environment: @escaping (String) -> String? = { _ in nil }
+    ) throws(UsageError) -> Request<ClonePlan> {
         try .read(arguments, of: .clone, as: .understudy) { parsed, operands throws(UsageError) in
-            try CloneInterpreter(parsed: parsed, users: users).plan(operands: operands)
+            try CloneInterpreter(parsed: parsed, users: users, environment: environment).plan(operands: operands)
         }
     }
 }

@@ -2,10 +2,10 @@ import Understudy
 
 extension Program {
     func clone(_ words: [String]) async -> Int32 {
-        await run(.clone, words, as: .understudy, { () throws(UsageError) in try ClonePlan.read(words, users: users) })
-        {
-            await clone($0)
+        let request = { () throws(UsageError) in
+            try ClonePlan.read(words, users: users, environment: environment)
         }
+        return await run(.clone, words, as: .understudy, request) { await clone($0) }
     }
 
     private func clone(_ plan: ClonePlan) async -> Int32 {

@@ -4,13 +4,7 @@ import UnderstudyPlatform
 
 extension Program {
     func receivewal(_ words: [String], as personality: Personality) async -> Int32 {
-        let request = { () throws(UsageError) in
-            let request = try ReceivewalPlan.read(words, as: personality)
-            if case .run(let plan) = request, case .receive(let directory) = plan.action {
-                try checkDirectory(directory.path)
-            }
-            return request
-        }
+        let request = { () throws(UsageError) in try ReceivewalPlan.read(words, as: personality) }
         return await run(.receivewal, words, as: personality, request) { await receivewal($0, as: personality) }
     }
 
@@ -19,6 +13,13 @@ extension Program {
         let status = Monitor<@Sendable () -> WALArchiver.Status?> { nil }
         let failed = { @Sendable (error: UnderstudyError) in
             console.object(ReceiveProgressJSON.failed(error, status.read { $0() }))
+        }
+        if case .receive(let directory) = plan.action {
+            do throws(UsageError) { try checkDirectory(directory.path) } catch {
+                let status = fail(error, console: console)
+                failed(UnderstudyError(.target, error.message, hint: error.hint))
+                return status
+            }
         }
         do throws(UnderstudyError) {
             let reason = try await work(
