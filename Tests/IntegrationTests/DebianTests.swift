@@ -18,13 +18,8 @@ struct DebianTests {
 
     @Test(arguments: [true, false])
     func `from a primary that nobody prepared, the hints alone lead to a row on the standby`(asRoot: Bool) throws {
-        let debian = try DebianCluster(settings: ["wal_level = minimal", "max_wal_senders = 0"])
-        let rules = "\(debian.configuration)/pg_hba.conf"
-        try TestDirectory.write(
-            "local all postgres peer\nhost all all 127.0.0.1/32 scram-sha-256\n", to: rules, mode: 0o640)
-        try debian.cluster.sql("SELECT pg_reload_conf()")
-        let target = TestDirectory.freshPath("standby"), port = try Port.free()
-        var hints = HintFollower(debian.cluster, hostRules: rules) { try debian.restart() }
+        let (debian, follower) = try unprepared(), target = TestDirectory.freshPath("standby"), port = try Port.free()
+        var hints = follower
         _ = try hints.lead { more in
             try Program.run(
                 UnderstudyProgram.path,
@@ -46,6 +41,37 @@ struct DebianTests {
         }
         let standby = try Cluster(running: target, debian.cluster.installation)
         try debian.expectFollows(standby)
+    }
+
+    @Test func `and to a backup and an archive`() throws {
+        let (debian, follower) = try unprepared(), login = debian.cluster.connectionString(user: "replicator")
+        let environment = UnderstudyProgram.environment.merging(["PGPASSWORD": "..."]) { $1 }
+        var hints = follower
+        _ = try hints.lead { _ in
+            try UnderstudyProgram.run(
+                ["receivewal", "-d", login, "-w", "--create-slot", "--slot", "archive1"], environment: environment)
+        }
+        let archive = try WALArchive()
+        let receiver = try UnderstudyProgram.start(
+            ["receivewal", "-d", login, "-w", "-D", archive.path, "--slot", "archive1"], environment: environment)
+        try debian.cluster.waitForStream(receiver)
+        let target = TestDirectory.freshPath("backup")
+        let backup = try hints.lead { _ in
+            try UnderstudyProgram.run(
+                ["basebackup", "-d", login, "-w", "-D", target, "-c", "fast"], environment: environment)
+        }
+        #expect(backup.status == 0 && FileTree.exists("\(target)/backup_label"))
+        #expect(receiver.stop().status == 0)
+    }
+
+    /// A primary that keeps little WAL, has no role but its superuser, and lets nobody replicate.
+    private func unprepared() throws -> (DebianCluster, HintFollower) {
+        let debian = try DebianCluster(settings: ["wal_level = minimal", "max_wal_senders = 0"])
+        let rules = "\(debian.configuration)/pg_hba.conf"
+        try TestDirectory.write(
+            "local all postgres peer\nhost all all 127.0.0.1/32 scram-sha-256\n", to: rules, mode: 0o640)
+        try debian.cluster.sql("SELECT pg_reload_conf()")
+        return (debian, HintFollower(debian.cluster, hostRules: rules) { try debian.restart() })
     }
 
     @Test func `where a role may not know it, the right is named, and the grant leads on`() throws {
