@@ -244,7 +244,10 @@ if fuzzer != nil {
         "-sanitize-coverage=edge,trace-cmp", "-Xllvm", "-sanitizer-coverage-inline-8bit-counters",
         "-Xllvm", "-sanitizer-coverage-pc-table",
     ]
-    for target in package.targets where isOurs(target) && target.path == nil && target.type == .regular {
+    let isCounted = { (target: Target) in
+        target.name == "UnderstudyFuzz" || (isOurs(target) && target.path == nil && target.type == .regular)
+    }
+    for target in package.targets where isCounted(target) {
         target.swiftSettings?.append(.unsafeFlags(counters))
     }
     // What is tested is optimised; the tests need not be, and compile faster.
