@@ -121,6 +121,12 @@ import UnderstudyTestSupport
         expectRefused(
             try clone(primary, other, ["--log", "\(other)/no/log"]), "Name a file in a directory that exists: --log")
         #expect(!FileTree.exists(other))
+        for name in ["a$b", "a\"b", "a`b"] {
+            let other = TestDirectory.freshPath(name)
+            expectRefused(
+                try clone(primary, other, []), "has a character in its name with which pg_ctl starts no server")
+            #expect(!FileTree.exists(other))
+        }
         for (setting, said) in [
             ("port=1", "cannot be set on its own"), ("primary_conninfo=", "cannot be set on its own"),
             ("a b=1", "is not the name of a setting"), ("restore_command=x", "restore_command is given twice"),

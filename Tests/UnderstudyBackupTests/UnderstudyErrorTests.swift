@@ -76,6 +76,9 @@ struct BackupErrorTests {
             state: "08P01", message: "unsupported startup parameter: replication", code: .authentication,
             hint: "A connection pooler answers there"),
         Login(
+            state: "3D000", message: "no such database: replication", code: .authentication,
+            hint: "A connection pooler answers there"),
+        Login(
             state: "3D000", message: #"database "replication" does not exist"#, code: .authentication,
             hint: "A connection pooler answers there"),
         Login(
