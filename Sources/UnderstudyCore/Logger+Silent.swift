@@ -11,3 +11,14 @@ extension Logger {
         Logger(label: "understudy") { _ in SwiftLogNoOpLogHandler() }
     }
 }
+
+extension UnderstudyError {
+    /// All but the message, for a log.
+    package var metadata: Logger.Metadata {
+        var metadata: Logger.Metadata = [:]
+        if let detail { metadata["detail"] = "\(detail)" }
+        if let remedy { metadata["hint"] = .stringConvertible(remedy) }
+        if let sqlState { metadata["sqlstate"] = "\(sqlState)" }
+        return metadata
+    }
+}

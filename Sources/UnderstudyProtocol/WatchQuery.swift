@@ -18,9 +18,9 @@ package struct WatchQuery: Sendable, Equatable {
     package var text: String {
         let state =
             senderPID.map { "(SELECT sync_state FROM pg_catalog.pg_stat_replication WHERE pid = \($0))" } ?? "NULL"
-        let columns = "\(state), \(position), slot_type, restart_lsn, \(status), \(waits), \(names)"
+        let columns = "\(state), \(position), slot_type, restart_lsn, \(status), \(waits), \(Self.names)"
         guard let slot, version.hasSlots else {
-            return "SELECT \(state), \(position), NULL, NULL, NULL, NULL, NULL, \(waits), \(names)"
+            return "SELECT \(state), \(position), NULL, NULL, NULL, NULL, NULL, \(waits), \(Self.names)"
         }
         return """
             SELECT \(columns) FROM (SELECT 1) AS one \
@@ -44,7 +44,7 @@ package struct WatchQuery: Sendable, Equatable {
     }
 
     /// Whom commits wait for: where the role may not read the state of its own WAL sender, that has to do.
-    private let names = "pg_catalog.current_setting('synchronous_standby_names')"
+    private static let names = "pg_catalog.current_setting('synchronous_standby_names')"
 
     private var status: String {
         let reason = version.reportsInvalidationReason ? "invalidation_reason" : "NULL"

@@ -302,6 +302,7 @@ import UnderstudyTestSupport
         ])
         var peak = 0
         while program.isRunning {
+            // The peak does not fall: who asks all the time only takes the processor from the program.
             usleep(20_000)
             let status = (try? FileTree.text("/proc/\(program.processID)/status")) ?? ""
             let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }

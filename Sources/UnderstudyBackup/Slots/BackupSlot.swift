@@ -52,13 +52,7 @@ struct BackupSlot {
             try version.requireSlots()
             permanent = name
             streamed = name
-            do throws(UnderstudyError) {
-                // Where that can be known, no refusal is left in the server's log.
-                if wanted == .createIfMissing(name), version.readsSlots, try SlotReading.read(name, session) != nil {
-                    throw UnderstudyError(.slot, "replication slot \"\(name)\" exists already", sqlState: "42710")
-                }
-                try session.makeSlot(name, temporary: false, reserveWAL: true)
-            } catch  where error.sqlState == "42710" && wanted == .createIfMissing(name) {
+            guard try Self.make(name, unlessThere: wanted == .createIfMissing(name), session) else {
                 let position = try Self.probe(name, session, identity, segmentSize) ?? holds
                 logger.notice("taking over replication slot \"\(name)\"")
                 // The slot holds all WAL that this run needs. If the run fails, it must still hold what it held before,
@@ -92,6 +86,19 @@ struct BackupSlot {
                 }
             }
         }
+    }
+
+    /// Creates a permanent slot.
+    ///
+    /// - Parameter unlessThere: Whether one that exists is no error.
+    /// - Returns: Whether it was created.
+    private static func make(_ name: String, unlessThere: Bool, _ session: Session) throws(UnderstudyError) -> Bool {
+        // Where that can be known before, no refusal is left in the server's log.
+        if unlessThere, session.serverVersion.readsSlots, try SlotReading.read(name, session) != nil { return false }
+        do throws(UnderstudyError) {
+            try session.makeSlot(name, temporary: false, reserveWAL: true)
+            return true
+        } catch  where error.sqlState == "42710" && unlessThere { return false }
     }
 
     /// Makes an existing slot hold WAL if, as far as known, it holds none.

@@ -75,8 +75,8 @@ extension ConfinedDirectory {
         isMount(name) && (try? openDirectory(name).isEmpty()) ?? false
     }
 
-    /// Removes everything removable from the directory. Follows no symbolic link and enters no other file system. The
-    /// directory itself stays. Throws the first failure at the end.
+    /// Removes everything removable from the directory. Follows no symbolic link and enters no other file system; an
+    /// empty one that is mounted there stays, and is no failure. The directory itself stays. Throws the first failure at the end.
     ///
     /// - Parameters:
     ///   - kept: An entry that stays.

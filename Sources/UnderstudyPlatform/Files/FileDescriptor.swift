@@ -155,4 +155,10 @@ package struct ModeAndOwner: Sendable, Equatable {
         self.mode = mode
         self.owner = owner
     }
+
+    /// The permissions that a user other than root has by them: 4 to read, 2 to write, 1 to execute or enter.
+    package func permissions(of user: FileOwner) -> UInt16 {
+        if owner.user == user.user { return mode >> 6 & 7 }
+        return groups(ofUser: user.user, group: user.group).contains(owner.group) ? mode >> 3 & 7 : mode & 7
+    }
 }

@@ -109,11 +109,8 @@ extension CloneRun {
             guard let directory = try? ConfinedDirectory(path: place), let info = try? directory.modeAndOwner() else {
                 break
             }
-            let bit: UInt16 =
-                info.owner.user == owner.user
-                ? 0o100
-                : groups(ofUser: owner.user, group: owner.group).contains(info.owner.group) ? 0o010 : 0o001
-            guard info.mode & bit != 0 || owner.mayRead(place) else {
+            // An access list may allow more than the bits.
+            guard info.permissions(of: owner) & 1 != 0 || owner.mayRead(place) else {
                 throw UnderstudyError(
                     .configuration,
                     "user \"\(userName(owner.user) ?? "\(owner.user)")\" may not enter directory \"\(place)\", so the standby could not read its password file",

@@ -38,10 +38,7 @@ extension CloneRun {
     }
 
     private func warn(_ finding: UnderstudyError, level: Logger.Level = .warning) {
-        var metadata: Logger.Metadata = [:]
-        if let detail = finding.detail { metadata["detail"] = "\(detail)" }
-        if let remedy = finding.remedy { metadata["hint"] = .stringConvertible(remedy) }
-        logger.log(level: level, "\(finding.message)", metadata: metadata)
+        logger.log(level: level, "\(finding.message)", metadata: finding.metadata)
     }
 
     private static func noConfiguration() -> UnderstudyError {
@@ -91,7 +88,8 @@ extension CloneRun {
                 remedy: "Raise it there, or: \(.setting(shortfall.name, "\(shortfall.needed)"))")
             // postgresql.auto.conf of the primary comes along, and may have it, which not everybody may know: but to give
             // the value is little, and to copy all for a server that does not start is much.
-            if options.start != nil { throw error }
+            // A file that cannot be read here may have it, too.
+            if options.start != nil, file?.isComplete ?? true { throw error }
             warn(error)
         }
     }

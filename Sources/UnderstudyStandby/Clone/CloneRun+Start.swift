@@ -18,7 +18,8 @@ extension CloneRun {
             makesLog: options.start != nil)
         let isStartable = hasConfiguration || configFile != nil
         // Another copy for the sake of a few small files would be too much to ask.
-        if !isStartable, var generated = try generatedConfiguration() {
+        // If that fails, the copy is complete all the same.
+        if !isStartable, var generated = try? generatedConfiguration() {
             generated.port = generatedPort
             server.generated = generated.files
         }

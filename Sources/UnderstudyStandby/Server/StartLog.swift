@@ -56,9 +56,7 @@ struct StartLog: Sendable, Equatable {
     private static func mayWrite(_ directory: ConfinedDirectory, _ user: FileOwner) -> Bool {
         guard user.user != 0 else { return true }
         guard let info = try? directory.modeAndOwner() else { return false }
-        if info.owner.user == user.user { return info.mode & 0o300 == 0o300 }
-        if groups(ofUser: user.user, group: user.group).contains(info.owner.group) { return info.mode & 0o030 == 0o030 }
-        return info.mode & 0o003 == 0o003
+        return info.permissions(of: user) & 3 == 3
     }
 
     /// `start.log`, or the first of `start.1.log` and so on that is free: files from the primary stay as they are.

@@ -316,11 +316,7 @@ struct ArchiverRun {
         switch repeatedErrors.telling(error) {
         case .new:
             isKnownAsDisconnected = true
-            var metadata: Logger.Metadata = [:]
-            if let detail = error.detail { metadata["detail"] = "\(detail)" }
-            if let remedy = error.remedy { metadata["hint"] = .stringConvertible(remedy) }
-            if let sqlState = error.sqlState { metadata["sqlstate"] = "\(sqlState)" }
-            logger.error("\(error.message)", metadata: metadata)
+            logger.error("\(error.message)", metadata: error.metadata)
             logger.notice("disconnected; waiting \(pause.secondsText) seconds to try again")
         case .reminder(let time):
             logger.notice(
