@@ -29,4 +29,13 @@ extension RawSpan {
         }
         return bits == 0
     }
+
+    /// The offset after the last byte that is not zero; 0 if all are.
+    package var endOfContent: Int {
+        var end = byteCount
+        // Pages at first: most of a file that is not full is zeros.
+        while end >= 4096, extracting((end - 4096)..<end).isZero { end -= 4096 }
+        while end > 0, byte(at: end - 1) == 0 { end -= 1 }
+        return end
+    }
 }

@@ -29,8 +29,8 @@ package struct WALPages: Sendable {
     /// The number of bytes used in a written page; nil if nothing follows its header. Servers zero a page before they
     /// write to it.
     package func used(_ bytes: [UInt8]) -> Int? {
-        guard let last = bytes.lastIndex(where: { $0 != 0 }), last >= Self.headerSize else { return nil }
-        return last + 1
+        let end = unsafe bytes.span.bytes.endOfContent
+        return end > Self.headerSize ? end : nil
     }
 
     /// Whether the last record before `end`, an offset in `page`, is a switch to the next segment. The rest of the

@@ -3,9 +3,8 @@ import Glibc
 import Testing
 import UnderstudyTestSupport
 
-/// A run is killed at system calls that make, change or remove a mark, at the first, and then at every second one until none
-/// is left, from the second or third on by chance; at each with UNDERSTUDY_TEST_THOROUGH=1. strace(1) sends the signal.
-/// Whatever is there then, the next run can end, or it is a complete backup that stays.
+/// A run is killed at each system call that makes, changes or removes a mark, at one after the other until none is left:
+/// strace(1) sends the signal. Whatever is there then, the next run can end, or it is a complete backup that stays.
 @Suite(.disabled(if: isStock), .enabled(if: DiskFault.canInject, "strace cannot trace here"))
 struct KilledStepTests {
     private static let mark = "pgsql_tmp.understudy"
@@ -50,8 +49,7 @@ struct KilledStepTests {
     }
 
     private func killAll(_ story: Story, _ call: String, _ trouble: [String]) throws {
-        let step = PostgresInstallation.isThorough ? 1 : 2
-        for count in [1] + Array(stride(from: 1 + Int.random(in: 1...step), through: 500, by: step)) {
+        for count in 1...500 {
             let run = try FaultyRun(["--sync-method", "syncfs"])
             var more: [String] = []
             if story == .forceClean {

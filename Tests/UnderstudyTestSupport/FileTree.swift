@@ -69,9 +69,10 @@ package enum FileTree {
         switch status.st_mode & S_IFMT {
         case S_IFREG:
             let bytes = FileManager.default.contents(atPath: path) ?? Data()
-            // Data's own hash looks at its beginning only.
+            // Data's own hash looks at its beginning only; and not byte by byte, which takes a hundred times as long.
             var hasher = Hasher()
-            for byte in bytes { hasher.combine(byte) }
+            // SAFETY: the hasher reads within the call.
+            unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
             content = "\(bytes.count) bytes, hash \(hasher.finalize())"
         case S_IFLNK: content = (try? linkTarget(path)) ?? "?"
         default: break

@@ -108,7 +108,7 @@ extension ArchiveSurvey {
             if let all { other = Array(all[range.clamped(to: all.indices)]) } else { other = try placed.bytes(range) }
             let (mine, complete) = read.segment == partial ? (page, other) : (other, page)
             // What a partial file lacks at its end, or has zeros for, was not received.
-            let end = mine.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0
+            let end = unsafe mine.span.bytes.endOfContent
             isSame = complete.prefix(end) == mine.prefix(end)
             offset = range.upperBound
             return isSame

@@ -1,6 +1,7 @@
 import Glibc
 import UnderstudyPlatform
 import UnderstudyStreaming
+import UnderstudyWAL
 
 extension ConfinedDirectory {
     /// The directory for files that are in the way of the archive. They are never removed or overwritten.
@@ -55,7 +56,7 @@ extension ConfinedDirectory {
         var offset = start
         while true {
             let bytes = try read(name, from: offset, atMost: step)
-            if bytes.contains(where: { $0 != 0 }) { return true }
+            if unsafe !bytes.span.bytes.isZero { return true }
             if bytes.count < step { return false }
             offset += Int64(step)
         }

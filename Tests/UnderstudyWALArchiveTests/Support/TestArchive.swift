@@ -125,7 +125,8 @@ extension [UInt8] {
     /// fails: a megabyte of bytes tells nothing.
     func isHeld(in other: [UInt8]?) -> Bool {
         guard let other, other.count >= count else { return false }
-        return Data(other.prefix(count)) == Data(self) && !other.dropFirst(count).contains { $0 != 0 }
+        return Data(other.prefix(count)) == Data(self)
+            && (other.count == count || other.raw.extracting(count...).isZero)
     }
 
     /// As `==`, but fast without optimisation.
