@@ -89,6 +89,18 @@ public struct StandbyConfiguration: Sendable, Equatable {
         self.settings = settings
     }
 
+    /// The value of restore_command that has `understudy restore-wal` hand out the files of WAL archives.
+    ///
+    /// - Parameters:
+    ///   - archives: Absolute paths; the first that has a file counts.
+    ///   - program: The path of the program on the standby's machine, or its name if the server finds it in its PATH.
+    public static func restoreCommand(archives: [String], program: String = "understudy") -> String {
+        // The server replaces %f, %p and %r, and %% by one percent sign.
+        func word(_ text: String) -> String { ShellText.word(text).replacing("%", with: "%%") }
+        let directories = archives.map { "-D \(word($0)) " }.joined()
+        return "\(word(program)) restore-wal \(directories)%f \"%p\""
+    }
+
     /// The settings that servers before 12 accept in recovery.conf, and nowhere else.
     ///
     /// Source: recovery.conf.sample of those versions.

@@ -30,6 +30,16 @@ import UnderstudyConfiguration
             ])
     }
 
+    @Test("the line for archives survives the shell and the server's percent signs")
+    func restoreCommand() {
+        #expect(
+            StandbyConfiguration.restoreCommand(archives: ["/srv/wal"])
+                == #"understudy restore-wal -D /srv/wal %f "%p""#)
+        #expect(
+            StandbyConfiguration.restoreCommand(archives: ["/a b's", "/100%"], program: "/opt/u p/understudy")
+                == #"'/opt/u p/understudy' restore-wal -D '/a b'\''s' -D '/100%%' %f "%p""#)
+    }
+
     @Test(
         "a command for WAL and other settings stand where the version reads them",
         arguments: [90_400, 119_999, 120_000])

@@ -63,6 +63,13 @@ int understudy_syncfs(int fd);
 /// eventfd(2), not blocking, closed on exec.
 int understudy_eventfd(void);
 
+/// posix_spawn(3) of a program in a session of its own, with standard streams that lead nowhere and no other descriptors,
+/// and no signal blocked or ignored. Returns an errno; nobody waits for the process.
+int understudy_spawn_detached(const char *path, char *const arguments[], char *const environment[]);
+
+/// The environment of this process: environ(7).
+char **understudy_environment(void);
+
 /// pipe2(2), both ends closed on exec.
 int understudy_pipe(int ends[2]);
 

@@ -5,6 +5,10 @@ enum ExitStatus {
     static let success: Int32 = 0
     static let failure: Int32 = 1
 
+    /// A file that an archive may have could not be restored. A server in recovery stops at a status above 125, unless a
+    /// shell makes it of SIGTERM (143).
+    static let doubt: Int32 = 200
+
     /// The same status for all errors, as callers of the stock tools expect. That includes a run ended by a signal: it
     /// has cleaned up, and so does not end by the signal itself.
     static func of(_ code: UnderstudyError.Code) -> Int32 { failure }

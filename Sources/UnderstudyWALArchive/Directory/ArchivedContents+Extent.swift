@@ -93,16 +93,11 @@ extension ArchivedContents {
     func pages(
         of size: Int, _ take: ([UInt8]) throws(WALDestinationError) -> Bool
     ) throws(WALDestinationError) {
-        if let compressed { return try compressed.pages(of: size, take) }
-        var offset = 0
-        while true {
-            let page = try bytes(offset..<offset + size)
-            if page.isEmpty { return }
-            offset += page.count
-            guard try take(page), page.count == size else { return }
-        }
+        try file.pages(of: size, take)
     }
 
     /// nil if it is not compressed.
-    var compressed: CompressedFile? { segment.compression.map { CompressedFile($0, name, in: directory) } }
+    var compressed: CompressedFile? { file.compressed }
+
+    var file: ArchivedFile { ArchivedFile(name, segment.compression, in: directory) }
 }

@@ -30,12 +30,7 @@ struct ArchivedContents {
 
     /// The header of its first page; nil if it has none.
     func header() throws(WALDestinationError) -> WALPageHeader? {
-        WALPageHeader(try prefix(WALPageHeader.byteCount))
-    }
-
-    private func prefix(_ count: Int) throws(WALDestinationError) -> [UInt8] {
-        if let compressed { return try compressed.prefix(count) }
-        return try writing { () throws(FileIOError) in try directory.read(name, atMost: count) }
+        WALPageHeader(try file.prefix(WALPageHeader.byteCount))
     }
 
     /// Whether it has anything but zeros from a position on.

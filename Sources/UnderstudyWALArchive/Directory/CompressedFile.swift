@@ -52,7 +52,12 @@ struct CompressedFile {
 
     /// Passes the content to `take` in pages of this size, of which the last may be shorter, until `take` returns
     /// false.
-    func pages(of size: Int, _ take: ([UInt8]) throws(WALDestinationError) -> Bool) throws(WALDestinationError) {
+    ///
+    /// - Returns: Whether the end was reached without damage.
+    @discardableResult
+    func pages(
+        of size: Int, _ take: ([UInt8]) throws(WALDestinationError) -> Bool
+    ) throws(WALDestinationError) -> Bool {
         var page: [UInt8] = []
         page.reserveCapacity(size)
         var failure: WALDestinationError?
@@ -63,7 +68,7 @@ struct CompressedFile {
             }
         }
         var isWanted = true
-        _ = try decode { piece in
+        let isComplete = try decode { piece in
             var rest = piece
             while rest.byteCount > 0 {
                 let count = min(size - page.count, rest.byteCount)
@@ -79,6 +84,7 @@ struct CompressedFile {
         }
         if isWanted, !page.isEmpty { _ = hand() }
         if let failure { throw failure }
+        return isComplete
     }
 
     /// Decompresses the file.

@@ -55,6 +55,12 @@ enum CloneOptions {
             how the standby gets WAL that the primary has removed; %f stands for
             the file's name, %p for where it belongs
             """)
+    static let archive = CommandOption(
+        "archive", nil, "DIRECTORY",
+        help: """
+            have restore-wal hand the standby WAL of this archive that the primary has
+            removed; may be repeated
+            """)
     static let set = CommandOption(
         "set", nil, "NAME=VALUE", help: "one more setting of the standby; may be repeated, and is quoted here")
     static let configFile = CommandOption(
@@ -122,7 +128,8 @@ extension Command {
             CommonOptions.password, CloneOptions.pgdata, CloneOptions.tablespaceMapping, CloneOptions.waldir,
             CloneOptions.owner, CloneOptions.sparse, CloneOptions.noServerLogs,
             CloneOptions.slot, CloneOptions.noSlot, CloneOptions.passfile, CloneOptions.standbyPort,
-            CloneOptions.configFile, CloneOptions.generateConfig, CloneOptions.restoreCommand, CloneOptions.set,
+            CloneOptions.configFile, CloneOptions.generateConfig, CloneOptions.archive, CloneOptions.restoreCommand,
+            CloneOptions.set,
             CloneOptions.start, CloneOptions.binDir,
             CloneOptions.log, CloneOptions.wait, CloneOptions.checkpoint, CloneOptions.maxRate, CloneOptions.label,
             CloneOptions.noClean, CloneOptions.forceClean, CloneOptions.stallTimeout, CloneOptions.noSync,
@@ -151,7 +158,8 @@ extension Command {
                     title: "The standby's settings",
                     options: [
                         CloneOptions.slot, CloneOptions.noSlot, CloneOptions.passfile, CloneOptions.standbyPort,
-                        CloneOptions.configFile, CloneOptions.generateConfig, CloneOptions.restoreCommand,
+                        CloneOptions.configFile, CloneOptions.generateConfig, CloneOptions.archive,
+                        CloneOptions.restoreCommand,
                         CloneOptions.set,
                     ]),
                 .init(

@@ -1,0 +1,76 @@
+import Understudy
+import UnderstudyPlatform
+
+extension Program {
+    /// Set for the process that unpacks ahead: it has the command line of the call that started it.
+    private static let aheadVariable = "UNDERSTUDY_READ_AHEAD"
+
+    func restoreWAL(_ words: [String]) async -> Int32 {
+        var isMisuse = false
+        let request = { () throws(UsageError) in
+            do throws(UsageError) { return try RestoreWALPlan.read(words, environment: environment) } catch {
+                isMisuse = true
+                throw error
+            }
+        }
+        let status = await run(.restoreWAL, words, as: .understudy, request) { await restoreWAL($0, words) }
+        // A server would take 1 for the end of the archive.
+        return isMisuse ? ExitStatus.doubt : status
+    }
+
+    private func restoreWAL(_ plan: RestoreWALPlan, _ words: [String]) async -> Int32 {
+        let console = console(.understudy, verbose: plan.verbose)
+        let recovery = WALRecovery(dataDirectory: ".")
+        let choice = plan.choice(in: recovery)
+        let restore = WALRestore(
+            from: plan.directories,
+            options: .init(
+                servesDiverged: plan.servesDiverged, retryTime: choice.retryTime, readAhead: plan.readAhead),
+            logger: console.logger)
+        if environment(Self.aheadVariable) != nil {
+            // Nobody reads what it says. Where the server is process 1, it looks at the exit status of all.
+            try? await WALReadAhead(restore).run(after: plan.file, beside: plan.path)
+            return ExitStatus.success
+        }
+        do throws(UnderstudyError) {
+            switch try await restore.restore(plan.file, to: plan.path) {
+            case .restored(let path, let isPartial):
+                if isPartial {
+                    console.notice("restored \"\(plan.file)\" from the partial segment \"\(path)\"")
+                } else {
+                    console.info("restored \"\(plan.file)\" from \"\(path)\"")
+                    if plan.readAhead > 0, WALSegmentName.isSegmentName(plan.file) { readAhead(restore, plan, words) }
+                }
+                return ExitStatus.success
+            case .absent:
+                console.info("the archive does not have \"\(plan.file)\"")
+                return ExitStatus.failure
+            case .doubtful(let error):
+                console.error(error)
+                return end(recovery, stops: choice.stops, console)
+            }
+        } catch {
+            console.error(error)
+            return ExitStatus.doubt
+        }
+    }
+
+    /// Says what the server does next.
+    private func end(_ recovery: WALRecovery, stops: Bool, _ console: Console) -> Int32 {
+        guard stops else { return ExitStatus.failure }
+        if recovery != .none {
+            console.notice(
+                "recovery is stopped here, not ended: the archive may hold more WAL",
+                hint: "Mend what is wrong with the archive, and start the server again: it goes on from there.")
+        }
+        return ExitStatus.doubt
+    }
+
+    private func readAhead(_ restore: WALRestore, _ plan: RestoreWALPlan, _ words: [String]) {
+        guard !restore.isReadingAhead(of: plan.file, to: plan.path) else { return }
+        // Without it, restoring only takes longer.
+        try? DetachedProcess.start(
+            DetachedProcess.thisProgram, [calledAs, Command.restoreWAL.name] + words,
+            variable: "\(Self.aheadVariable)=1")
+    }
+}

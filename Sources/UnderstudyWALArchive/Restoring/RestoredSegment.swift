@@ -1,0 +1,130 @@
+import UnderstudyPlatform
+import UnderstudyStreaming
+import UnderstudyWAL
+
+/// A segment file on its way from an archive to a server. All of its page headers are compared with its name: a server
+/// that finds other WAL than it expects takes that for the end of the archive.
+struct RestoredSegment {
+    private let file: ArchivedFile
+    /// nil if the file has no page; then it is empty, or zeros.
+    private let first: (segment: WALSegmentName, header: WALPageHeader)?
+    private let text: String
+
+    /// A multiple of the largest page.
+    private static let step = 1 << 18
+
+    /// - Parameters:
+    ///   - name: 24 digits.
+    ///   - system: The server's system identifier; nil if it is not known.
+    init(_ name: String, _ file: ArchivedFile, system: String?) throws(WALDestinationError) {
+        self.file = file
+        text = name
+        guard let header = WALPageHeader(try file.prefix(WALPageHeader.byteCount)) else {
+            first = nil
+            return
+        }
+        guard let size = WALSegmentSize(bytes: header.segmentSize), let segment = WALSegmentName(name, size: size)
+        else {
+            throw Self.damaged(file, "Its first page has a segment size of \(header.segmentSize) bytes.")
+        }
+        let system = system ?? header.systemIdentifier
+        // The segment in which a timeline begins has pages of the one before.
+        if let mismatch = header.mismatch(with: segment, ofSystem: system, beginsTimeline: true) {
+            throw Self.damaged(file, "Its first page has \(mismatch).", isMisnamed: true)
+        }
+        first = (segment, header)
+    }
+
+    private static func damaged(
+        _ file: ArchivedFile, _ detail: String, isMisnamed: Bool = false
+    ) -> WALDestinationError {
+        WALDestinationError(
+            isMisnamed
+                ? "file \"\(file.path)\" does not hold the WAL that its name says" : "file \"\(file.path)\" is damaged",
+            detail: detail,
+            hint: "Put an intact copy of the segment in its place, from another archive or from pg_wal of the server.")
+    }
+
+    /// Hands out a complete segment.
+    ///
+    /// - Returns: False if it holds only the beginning of the segment; nothing is handed out then.
+    func put(to target: RestoreTarget) throws(WALDestinationError) -> Bool {
+        guard let first else { throw Self.damaged(file, "Its first page has no header.") }
+        var isWhole = false
+        do throws(WALDestinationError) {
+            try target.put { output, path throws(WALDestinationError) in
+                let found = try copy(to: output, path)
+                guard found.isComplete, found.count == Int(first.segment.size.bytes) else {
+                    throw Self.damaged(file, "It ends after \(found.count) of \(first.segment.size.bytes) bytes.")
+                }
+                switch found.extent {
+                case .whole: isWhole = true
+                case .incomplete: throw Incomplete.error
+                case .damaged(let offset, let reason):
+                    throw Self.damaged(file, "The page at offset \(offset) \(reason).")
+                }
+            }
+        } catch  where error.cause is Incomplete {
+            return false
+        }
+        return isWhole
+    }
+
+    /// Hands out what there is of a segment, and zeros up to its full size.
+    func putPadded(to target: RestoreTarget) throws(WALDestinationError) {
+        guard let first else { return }
+        try target.put { output, path throws(WALDestinationError) in
+            let found = try copy(to: output, path)
+            if case .damaged(let offset, let reason) = found.extent {
+                throw Self.damaged(file, "The page at offset \(offset) \(reason).")
+            }
+            try writing { () throws(FileIOError) in
+                try output.truncate(to: Int64(first.segment.size.bytes), path: path)
+            }
+        }
+    }
+
+    /// The offset up to which there is WAL; nil if there is none.
+    func end() throws(WALDestinationError) -> Int? {
+        guard let first else { return nil }
+        var pages = WALPageSequence(first.segment, first.header)
+        _ = try file.pages(of: Self.step) { bytes in pages.take(bytes) }
+        return switch pages.extent {
+        case .whole: Int(first.segment.size.bytes)
+        case .incomplete(let offset), .damaged(let offset, _): offset
+        }
+    }
+
+    private struct Copied {
+        var count = 0
+        /// Whether the file's end was reached without damage.
+        var isComplete = false
+        var extent: WALPageSequence.Extent
+    }
+
+    private func copy(
+        to output: borrowing FileDescriptor, _ path: String
+    ) throws(WALDestinationError) -> Copied {
+        guard let first else { throw Self.damaged(file, "Its first page has no header.") }
+        var pages = WALPageSequence(first.segment, first.header), count = 0
+        let size = Int(first.segment.size.bytes)
+        let isComplete = try file.pages(of: Self.step) { bytes throws(WALDestinationError) in
+            guard count + bytes.count <= size else {
+                throw Self.damaged(file, "It holds more than the \(size) bytes of a segment.")
+            }
+            // The closure has exclusive access to the descriptor's number only.
+            try writing { () throws(FileIOError) in
+                try unsafe output.write(bytes.span.bytes, at: Int64(count), path: path)
+            }
+            count += bytes.count
+            _ = pages.take(bytes)
+            return true
+        }
+        return Copied(count: count, isComplete: isComplete, extent: pages.extent)
+    }
+}
+
+/// Marks a segment that is to be handed out as a partial one, if at all.
+private struct Incomplete: Error {
+    static let error = WALDestinationError("not complete", cause: Incomplete())
+}

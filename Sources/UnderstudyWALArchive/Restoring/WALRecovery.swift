@@ -1,0 +1,50 @@
+import UnderstudyConfiguration
+import UnderstudyPlatform
+
+/// What a server does when its restore_command finds no more WAL.
+@nonexhaustive
+public enum WALRecovery: Sendable, Hashable {
+    /// It ends recovery, and becomes a primary: there is a `recovery.signal`, or before 12 a `recovery.conf` without
+    /// standby_mode.
+    case endsByItself
+    /// It goes on asking, and streams from its primary: there is a `standby.signal`, or standby_mode is on.
+    case standby
+    /// There is no server in recovery.
+    case none
+
+    /// Looks into a data directory; restore_command runs in it.
+    ///
+    /// Source: PostgreSQL manual, "Archive Recovery", and `recovery.conf` of versions before 12.
+    public init(dataDirectory: String) {
+        guard let directory = try? ConfinedDirectory(path: dataDirectory),
+            let version = try? directory.read("PG_VERSION", atMost: 64)
+        else {
+            self = .none
+            return
+        }
+        let major = String(decoding: version, as: UTF8.self).prefix { ("0"..."9").contains($0) }
+        guard let major = Int(major), major < 12 else {
+            self =
+                directory.exists("standby.signal")
+                ? .standby : directory.exists("recovery.signal") ? .endsByItself : .none
+            return
+        }
+        guard let bytes = try? directory.read("recovery.conf", atMost: 1 << 20) else {
+            self = .none
+            return
+        }
+        var isStandby = false
+        for case .setting("standby_mode", let value) in ConfigurationLine.read(String(decoding: bytes, as: UTF8.self)) {
+            isStandby = Self.isOn(value)
+        }
+        self = isStandby ? .standby : .endsByItself
+    }
+
+    /// The words and beginnings of words that a server takes for on.
+    ///
+    /// Source: parse_bool of PostgreSQL's `bool.c`.
+    private static func isOn(_ value: String) -> Bool {
+        let value = value.lowercased()
+        return value == "1" || value == "on" || (!value.isEmpty && ("true".hasPrefix(value) || "yes".hasPrefix(value)))
+    }
+}
