@@ -217,6 +217,33 @@ import UnderstudyTestSupport
             "/bin/sh", ["-c", "gzip -c '\(primary.directory)/pg_wal/\(name)' >'\(path)'"])
     }
 
+    // MARK: - By hand
+
+    @Test func `its exit status tells what is not there from what cannot be told`() throws {
+        let home = try TestDirectory.make("restore", mode: 0o755)
+        let archive = "\(home)/wal", name = "000000010000000000000003"
+        func restore(_ arguments: [String], _ environment: [String: String] = [:]) throws -> ProgramResult {
+            try UnderstudyProgram.run(["restore-wal"] + arguments, environment: environment)
+        }
+        try TestDirectory.make(at: archive, mode: 0o755)
+        try TestDirectory.write("", to: "\(archive)/000000010000000000000002")
+        let absent = try restore(["-v", "-D", archive, name, "\(home)/x"])
+        #expect(absent.status == 1 && absent.errorOutput.contains("does not have \"\(name)\""), "\(absent)")
+        #expect(try restore([name, "\(home)/x"], ["UNDERSTUDY_ARCHIVE": archive]).status == 1)
+        let damaged = try restore(["-D", archive, "000000010000000000000002", "\(home)/x"])
+        #expect(damaged.status == 200 && damaged.errorOutput.contains("is damaged"), "\(damaged)")
+        for line in [[name, "\(home)/x"], ["-D", archive, name], ["-D", archive, "--no-such", name, "\(home)/x"]] {
+            #expect(try restore(line).status == 200)
+        }
+        // Its names can be read, and nothing more.
+        try TestDirectory.write("", to: "\(archive)/\(name)")
+        try Program.check("/bin/chmod", ["644", archive])
+        let closed = try restore(["-D", archive, name, "\(home)/x"])
+        #expect(closed.status == 200 && closed.errorOutput.contains("Permission denied"), "\(closed)")
+        try Program.check("/bin/chmod", ["755", archive])
+        TestDirectory.removeTree(home)
+    }
+
     // MARK: - A standby
 
     @Test func `a standby asks again, and streams, where its archive is away`() throws {

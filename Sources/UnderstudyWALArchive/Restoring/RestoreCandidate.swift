@@ -13,12 +13,12 @@ struct RestoreCandidates {
     private static let methods: [Compression.Method?] = [nil] + Compression.Method.allCases
 
     /// Looks for the names that a file may have.
-    mutating func look(for name: String, in directory: ConfinedDirectory) {
+    mutating func look(for name: String, in directory: ConfinedDirectory) throws(FileIOError) {
         for method in Self.methods {
             let whole = RelativePath(name + method.fileSuffix)
             let part = RelativePath(name + method.fileSuffix + ArchivedSegment.partialSuffix)
-            if directory.exists(whole) { complete.append(ArchivedFile(whole, method, in: directory)) }
-            if WALSegmentName.isSegmentName(name), directory.exists(part) {
+            if try directory.identity(of: whole) != nil { complete.append(ArchivedFile(whole, method, in: directory)) }
+            if WALSegmentName.isSegmentName(name), try directory.identity(of: part) != nil {
                 partial.append(ArchivedFile(part, method, in: directory))
             }
         }
@@ -29,7 +29,7 @@ struct RestoreCandidates {
     /// - Returns: The newest one first.
     mutating func lookAside(for name: String, in archive: ConfinedDirectory) throws(FileIOError) {
         let aside = RelativePath(ConfinedDirectory.asideName)
-        guard archive.exists(aside) else { return }
+        guard try archive.identity(of: aside) != nil else { return }
         let directory = try archive.openDirectory(aside)
         var found: [String] = []
         try directory.forEachEntry { entry throws(FileIOError) in

@@ -57,7 +57,11 @@ struct RestoreLook {
                 if servesDiverged { try candidates.lookAside(for: name, in: directory) }
             } catch { doubts.append(Self.unreadable(error)) }
         }
-        for directory in archives { candidates.look(for: name, in: directory) }
+        for directory in archives {
+            do throws(FileIOError) { try candidates.look(for: name, in: directory) } catch {
+                doubts.append(Self.unreadable(error))
+            }
+        }
     }
 
     private static func unreadable(_ error: FileIOError) -> UnderstudyError {
@@ -76,8 +80,11 @@ struct RestoreLook {
                 return .doubtful(Self.unreadable(error))
             }
         }
-        // It was given its name after the look for it.
-        if survey.isThere, candidates.complete.isEmpty, looksLeft > 0 { return lookAgain() }
+        if survey.isThere, candidates.complete.isEmpty {
+            // It was given its name after the look for it.
+            if looksLeft > 0 { return lookAgain() }
+            return .doubtful(UnderstudyError(.fileSystem, "file \"\(name)\" comes and goes in the archive"))
+        }
         guard survey.holdsWAL else {
             // A standby may have an archive that begins with its own WAL.
             return recovery == .standby ? .absent : .doubtful(empty)

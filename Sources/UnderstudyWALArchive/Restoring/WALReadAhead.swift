@@ -188,7 +188,7 @@ private struct Ahead {
         for archive in archives where restore.options.servesDiverged {
             try? candidates.lookAside(for: name, in: archive)
         }
-        for archive in archives { candidates.look(for: name, in: archive) }
+        for archive in archives { try? candidates.look(for: name, in: archive) }
         return candidates.complete
     }
 
