@@ -99,5 +99,5 @@ extension ArchivedContents {
     /// nil if it is not compressed.
     var compressed: CompressedFile? { file.compressed }
 
-    var file: ArchivedFile { ArchivedFile(name, segment.compression, in: directory) }
+    var file: StoredFile { StoredFile(name, segment.compression, in: directory) }
 }

@@ -6,8 +6,8 @@ import UnderstudyWAL
 /// Files of an archive that may be what a server asks for.
 struct RestoreCandidates {
     /// Complete ones, in the order in which they are tried.
-    var complete: [ArchivedFile] = []
-    var partial: [ArchivedFile] = []
+    var complete: [StoredFile] = []
+    var partial: [StoredFile] = []
 
     /// All ways to compress a file, none first.
     private static let methods: [Compression.Method?] = [nil] + Compression.Method.allCases
@@ -17,9 +17,9 @@ struct RestoreCandidates {
         for method in Self.methods {
             let whole = RelativePath(name + method.fileSuffix)
             let part = RelativePath(name + method.fileSuffix + ArchivedSegment.partialSuffix)
-            if try directory.identity(of: whole) != nil { complete.append(ArchivedFile(whole, method, in: directory)) }
+            if try directory.identity(of: whole) != nil { complete.append(StoredFile(whole, method, in: directory)) }
             if WALSegmentName.isSegmentName(name), try directory.identity(of: part) != nil {
-                partial.append(ArchivedFile(part, method, in: directory))
+                partial.append(StoredFile(part, method, in: directory))
             }
         }
     }
@@ -39,7 +39,7 @@ struct RestoreCandidates {
         for file in found.sorted(by: >) {
             guard let end = file.lastIndex(of: "."), let original = Self.suffixes(file[..<end].dropFirst(name.count))
             else { continue }
-            let archived = ArchivedFile(RelativePath(file), original.method, in: directory)
+            let archived = StoredFile(RelativePath(file), original.method, in: directory)
             if original.isPartial { partial.append(archived) } else { complete.append(archived) }
         }
     }

@@ -19,7 +19,7 @@ struct RestoreLook {
     private var archives: [ConfinedDirectory] = []
     private var candidates = RestoreCandidates()
     /// Files with the name of a complete segment that hold only its beginning.
-    private var incomplete: [ArchivedFile] = []
+    private var incomplete: [StoredFile] = []
     private var looksLeft = 3
 
     init(
@@ -145,7 +145,7 @@ struct RestoreLook {
     /// Hands out a complete file.
     ///
     /// - Returns: False if it is a segment that holds only its beginning; nothing is handed out then.
-    private func serve(_ file: ArchivedFile) throws(UnderstudyError) -> Bool {
+    private func serve(_ file: StoredFile) throws(UnderstudyError) -> Bool {
         do throws(WALDestinationError) {
             if isSegment { return try RestoredSegment(name, file, system: system).put(to: target) }
             let content = try wholeContent(of: file)
@@ -161,7 +161,7 @@ struct RestoreLook {
         } catch { throw UnderstudyError(restoring: error) }
     }
 
-    private func wholeContent(of file: ArchivedFile) throws(WALDestinationError) -> [UInt8] {
+    private func wholeContent(of file: StoredFile) throws(WALDestinationError) -> [UInt8] {
         var content: [UInt8] = []
         let isComplete = try file.pages(of: 1 << 16) { page in
             content += page
@@ -172,9 +172,9 @@ struct RestoreLook {
     }
 
     /// Hands out the file that holds most of the last segment of a timeline.
-    private func servePartial(_ files: [ArchivedFile]) -> WALRestore.Outcome {
+    private func servePartial(_ files: [StoredFile]) -> WALRestore.Outcome {
         do throws(WALDestinationError) {
-            var best: (file: ArchivedFile, end: Int)?
+            var best: (file: StoredFile, end: Int)?
             for file in files {
                 guard let end = try RestoredSegment(name, file, system: system).end() else { continue }
                 if end > best?.end ?? 0 { best = (file, end) }

@@ -5,7 +5,7 @@ import UnderstudyWAL
 /// A segment file on its way from an archive to a server. All of its page headers are compared with its name: a server
 /// that finds other WAL than it expects takes that for the end of the archive.
 struct RestoredSegment {
-    private let file: ArchivedFile
+    private let file: StoredFile
     /// nil if the file has no page; then it is empty, or zeros.
     private let first: (segment: WALSegmentName, header: WALPageHeader)?
     private let text: String
@@ -16,7 +16,7 @@ struct RestoredSegment {
     /// - Parameters:
     ///   - name: 24 digits.
     ///   - system: The server's system identifier; nil if it is not known.
-    init(_ name: String, _ file: ArchivedFile, system: String?) throws(WALDestinationError) {
+    init(_ name: String, _ file: StoredFile, system: String?) throws(WALDestinationError) {
         self.file = file
         text = name
         guard let header = WALPageHeader(try file.prefix(WALPageHeader.byteCount)) else {
@@ -36,7 +36,7 @@ struct RestoredSegment {
     }
 
     private static func damaged(
-        _ file: ArchivedFile, _ detail: String, isMisnamed: Bool = false
+        _ file: StoredFile, _ detail: String, isMisnamed: Bool = false
     ) -> WALDestinationError {
         WALDestinationError(
             isMisnamed

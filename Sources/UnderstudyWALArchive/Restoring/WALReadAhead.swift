@@ -182,7 +182,7 @@ private struct Ahead {
         return nil
     }
 
-    private func files(_ name: String) -> [ArchivedFile] {
+    private func files(_ name: String) -> [StoredFile] {
         var candidates = RestoreCandidates()
         let archives = restore.directories.compactMap { try? ConfinedDirectory(path: $0) }
         for archive in archives where restore.options.servesDiverged {

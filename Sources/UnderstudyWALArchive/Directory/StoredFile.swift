@@ -3,7 +3,7 @@ import UnderstudyPlatform
 import UnderstudyStreaming
 
 /// Reads a file of an archive, compressed or not.
-struct ArchivedFile {
+struct StoredFile {
     let name: RelativePath
     /// nil if it is not compressed.
     let method: Compression.Method?
