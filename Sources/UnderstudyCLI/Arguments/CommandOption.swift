@@ -1,4 +1,4 @@
-/// One option of a command, written once: the parser and the help text are made of it.
+/// One option of a command, written once: parser, help text, manual page and completions are made of it.
 struct CommandOption: Sendable {
     enum Value: Sendable, Equatable {
         case none
@@ -38,11 +38,15 @@ struct CommandOption: Sendable {
     var isLinked: Bool
     /// What stands beside it in the help text, however it is broken into lines.
     var help: String
+    /// Values that a shell offers, where the word that stands for the value does not list all.
+    var suggestions: [String]
 
     init(
         _ name: String, _ short: Unicode.Scalar? = nil, _ value: String? = nil, aliases: [String] = [],
-        stock: StockVersions? = nil, isLinked: Bool = true, help: String, ownValue: OwnValue? = nil
+        stock: StockVersions? = nil, isLinked: Bool = true, help: String, ownValue: OwnValue? = nil,
+        suggestions: [String] = []
     ) {
+        self.suggestions = suggestions
         self.name = name
         self.short = short
         self.value = value.map(Value.required) ?? .none

@@ -109,6 +109,9 @@ struct CompressionSpecification: Equatable {
 
 /// The value of `--compress` for WAL files.
 enum CompressionArgument {
+    /// The values without details.
+    static let methods = ["none"] + Compression.Method.allCases.map(\.rawValue)
+
     static func parse(_ text: String) throws(UsageError) -> Compression {
         let meaning = try CompressionSpecification(text[...]).meaning(lowestZstd: 1)
         if meaning.workers != nil {
@@ -127,13 +130,19 @@ struct BackupCompressionArgument: Equatable {
         case client, server
     }
 
+    private static let prefixes: [(String, Place)] = [("server-", .server), ("client-", .client)]
+
+    /// The values without details.
+    static let methods =
+        CompressionArgument.methods
+        + prefixes.flatMap { prefix in Compression.Method.allCases.map { "\(prefix.0)\($0.rawValue)" } }
+
     /// nil where the target decides.
     var place: Place?
     var specification: CompressionSpecification
 
     init(_ text: String) {
-        let prefixes: [(String, Place)] = [("server-", .server), ("client-", .client)]
-        let found = prefixes.first { text.hasPrefix($0.0) }
+        let found = Self.prefixes.first { text.hasPrefix($0.0) }
         place = found?.1
         specification = CompressionSpecification(text.dropFirst(found?.0.count ?? 0))
     }

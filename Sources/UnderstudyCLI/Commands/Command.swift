@@ -8,6 +8,8 @@ struct Command: Sendable {
     /// In the order in which an ambiguous name lists them.
     var options: [CommandOption]
     var help: Help
+    /// Those that its first operand names: `archive list`. Their own names have both words.
+    var subcommands: [Command] = []
     var run: @Sendable (Program, [String], Personality) async -> Int32
 
     /// The parts of the help text. `COMMAND` stands for the words that the user types to run the command.
@@ -22,6 +24,10 @@ struct Command: Sendable {
         var sections: [Section]
         var notes: String
         var examples: [String]
+        // Of the manual page alone, beside what all commands have.
+        var statuses = ManualEntry.statuses
+        var environment: [ManualEntry] = []
+        var files: [ManualEntry] = []
     }
 
     /// In the order in which the help lists them.

@@ -85,9 +85,20 @@ public struct Program: Sendable {
             console.output(UnderstudyHelp.text)
             return ExitStatus.success
         }
+        if word.hasPrefix("-") { return installationText(words, console: console) }
         guard let command = Command.named(word) else { return refuse(word, console: console) }
         console.output(command.helpText(as: .understudy))
         return ExitStatus.success
+    }
+
+    /// `help` with an option.
+    private func installationText(_ words: [String], console: Console) -> Int32 {
+        do throws(UsageError) {
+            console.output(try InstallationText(words).text(environment: environment))
+            return ExitStatus.success
+        } catch {
+            return fail(error, console: console)
+        }
     }
 
     private func refuse(_ word: String, console: Console) -> Int32 {

@@ -1,7 +1,7 @@
 /// What `understudy --help` prints.
 enum UnderstudyHelp {
     static let text = """
-        understudy copies running PostgreSQL servers over their replication protocol.
+        \(about)
 
         Usage:
           understudy COMMAND [OPTION]...
@@ -14,24 +14,25 @@ enum UnderstudyHelp {
           -V, --version  show the version, then exit
           -?, --help     show this help, then exit
 
-        \(notes)
+        \(WrappedText.lines(notes).joined(separator: "\n"))
 
         Examples:
-        \(examples)
+        \(examples.map(WrappedText.command).joined(separator: "\n"))
 
         """
 
-    private static var notes: String {
-        let text = "Called through a link named \(links), it takes that program's place."
-        return WrappedText.lines(text).joined(separator: "\n")
-    }
+    static let summary = "copy running PostgreSQL servers over their replication protocol"
 
-    private static var examples: String {
+    static let about = "understudy copies running PostgreSQL servers over their replication protocol."
+
+    static var notes: String { "Called through a link named \(links), it takes that program's place." }
+
+    static var examples: [String] {
         [
             #"understudy clone --primary "host=10.0.0.1 user=replicator" -D /srv/standby --slot standby1 --start"#,
             "understudy basebackup -h 10.0.0.1 -U replicator -D /srv/backup -P",
             "understudy receivewal -h 10.0.0.1 -U replicator -D /srv/wal --slot archive1 -Z zstd",
-        ].map(WrappedText.command).joined(separator: "\n")
+        ]
     }
 
     private static var commands: String {

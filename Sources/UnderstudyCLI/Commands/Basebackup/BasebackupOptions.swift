@@ -55,7 +55,8 @@ enum BasebackupOptions {
             server: none, gzip, lz4 or zstd, with a level or
             level=N,workers=N,long (the last two: zstd), or
             just a level of gzip
-            """)
+            """,
+        suggestions: BackupCompressionArgument.methods)
 
     // MARK: How it is taken
 
@@ -191,6 +192,9 @@ extension Command {
             examples: [
                 "COMMAND -h 10.0.0.1 -U replicator -D /srv/backup -c fast -P",
                 #"COMMAND -d "host=10.0.0.1 user=replicator" -R -S standby1 -C -D /srv/standby"#,
+            ],
+            environment: [
+                ManualEntry("TMPDIR", "Where WAL waits while an archive goes to standard output (default: /var/tmp).")
             ]),
         run: { program, words, personality in await program.basebackup(words, as: personality) })
 }

@@ -9,7 +9,8 @@ enum ReceivewalOptions {
         help: """
             compress them: none, gzip (levels 1 to 9), lz4 (1 to
             12), zstd (1 to 22); a level alone is gzip's
-            """)
+            """,
+        suggestions: CompressionArgument.methods)
     static let noSync = CommandOption(
         "no-sync", stock: .since(100_000), help: "do not wait until each is on stable storage")
     static let synchronous = CommandOption(
@@ -151,6 +152,20 @@ extension Command {
                 "COMMAND -h 10.0.0.1 -U replicator --create-slot --slot archive1",
                 "COMMAND -h 10.0.0.1 -U replicator -D /srv/wal -S archive1 -Z zstd -v",
                 #"COMMAND -d "host=db1,db2 user=replicator target_session_attrs=primary" -D /srv/wal -P"#,
+            ],
+            statuses: [
+                ManualEntry("0", "A signal ended it, --endpos was passed, or the slot was made or dropped."),
+                ManualEntry("1", "Everything else; standard error says why and what to do."),
+                .thirdSignal("It ended at once, as in a crash: what was acknowledged is there."),
+            ],
+            files: [
+                ManualEntry("000000010000000000000003", "A complete segment."),
+                ManualEntry(".gz, .lz4, .zst", "The end of the name of one that is compressed."),
+                ManualEntry(".partial", "That of one that is not complete: the newest, or the last of a timeline."),
+                ManualEntry("00000002.history", "Where a timeline began."),
+                ManualEntry(
+                    ".missing", "A note that WAL from there on was removed by the server before it was received."),
+                ManualEntry("diverged/", "WAL that is not in the history of the present server."),
             ]),
         run: { program, words, personality in await program.receivewal(words, as: personality) })
 }
