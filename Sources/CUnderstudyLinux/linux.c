@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -21,7 +22,9 @@
 #include <sys/syscall.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,6 +81,44 @@ int understudy_syncfs(int fd) { return syncfs(fd); }
 int understudy_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 int understudy_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int understudy_pidfd_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+int understudy_close_from(void *actions, int first) {
+#if __GLIBC_PREREQ(2, 34)
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+#else
+    (void)actions, (void)first;
+    return 0;
+#endif
+}
+
+char **understudy_environment(void) { return environ; }
+
+int understudy_notify_socket(void) {
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct timeval patience = {.tv_sec = 1};
+    if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    return fd;
+}
+
+int64_t understudy_notify(int fd, const void *address, size_t length, const void *text, size_t size) {
+    struct sockaddr_un place = {.sun_family = AF_UNIX};
+    // A path needs its NUL, too.
+    if (length < 2 || length >= sizeof place.sun_path) {
+        errno = EINVAL;
+        return -1;
+    }
+    memcpy(place.sun_path, address, length);
+    int is_name = place.sun_path[0] == '@';
+    if (!is_name && place.sun_path[0] != '/') {
+        errno = EAFNOSUPPORT;
+        return -1;
+    }
+    if (is_name) place.sun_path[0] = 0;
+    socklen_t used = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (is_name ? 0 : 1));
+    return sendto(fd, text, size, MSG_NOSIGNAL, (struct sockaddr *)&place, used);
+}
 
 int64_t understudy_file_system_type(int fd) {
     struct statfs info;
