@@ -23,8 +23,8 @@ struct HookTests {
 
     @Test("while the queue is full, files are skipped and counted")
     func queue() {
-        var queue = HookQueue()
-        let names = (0..<HookQueue.limit).map { "f\($0)" }
+        var queue = HookQueue(limit: 4)
+        let names = (0..<4).map { "f\($0)" }
         for name in names { #expect(queue.append(name) == .queued(after: nil)) }
         #expect(queue.append("a") == .full)
         #expect(queue.append("b") == .stillFull)
@@ -50,19 +50,41 @@ struct HookTests {
         #expect(stopped?.message == "it was ended, since the run is over")
     }
 
+    private static let archive = ReceivewalPlan.Directory(path: "/nowhere", compression: .none, sync: true)
+
+    private func segment(_ number: UInt64) -> WALSegment {
+        let size = WALSegmentSize(bytes: 1 << 20)!
+        return WALSegment(WALSegmentName(timeline: TimelineID(rawValue: 1), number: number, size: size)!)
+    }
+
+    @Test("that files were skipped is told at once, and again with their names when there is room")
+    func skipped() throws {
+        let recorder = Recorder()
+        // Not started yet: nothing is taken out.
+        let hook = SegmentHook(try .parse("true"), of: Self.archive, console: recorder.console(), limit: 2)
+        for number in 1...5 as ClosedRange<UInt64> { hook.finished(segment(number)) }
+        #expect(
+            recorder.errors == """
+                pg_basebackup: warning: command of --on-segment is behind: it will not be run for "000000010000000000000003" and those that follow
+                pg_basebackup: detail: 2 files wait for it already.
+
+                """)
+        try hook.start()
+        hook.end()
+        #expect(
+            recorder.errors.contains(
+                "was not run for 3 files, from \"000000010000000000000003\" to \"000000010000000000000005\"\n"))
+        #expect(!recorder.errors.contains("failed"))
+    }
+
     @Test("at the end, who does not end in time is ended, and what waited is told")
     func end() throws {
         let recorder = Recorder()
-        let archive = ReceivewalPlan.Directory(path: "/nowhere", compression: .none, sync: true)
         let hook = SegmentHook(
-            try .parse("trap '' TERM; sleep 1000"), of: archive, console: recorder.console(),
+            try .parse("trap '' TERM; sleep 1000"), of: Self.archive, console: recorder.console(),
             patience: .milliseconds(1))
         try hook.start()
-        let size = WALSegmentSize(bytes: 1 << 20)!
-        for number in 1...3 as ClosedRange<UInt64> {
-            let name = WALSegmentName(timeline: TimelineID(rawValue: 1), number: number, size: size)!
-            hook.finished(WALSegment(name))
-        }
+        for number in 1...3 as ClosedRange<UInt64> { hook.finished(segment(number)) }
         hook.end()
         // The first one may not even have begun.
         #expect(

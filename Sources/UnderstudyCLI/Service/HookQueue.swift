@@ -18,10 +18,13 @@ struct HookQueue: Sendable {
     }
 
     /// The most files that wait.
-    static let limit = 64
-
+    let limit: Int
     private(set) var waiting: [String] = []
     private(set) var skipped: Skipped?
+
+    init(limit: Int) {
+        self.limit = limit
+    }
 
     enum Outcome: Equatable {
         /// It waits; with those that were skipped before it.
@@ -33,7 +36,7 @@ struct HookQueue: Sendable {
     }
 
     mutating func append(_ name: String) -> Outcome {
-        guard waiting.count >= Self.limit else {
+        guard waiting.count >= limit else {
             waiting.append(name)
             defer { skipped = nil }
             return .queued(after: skipped)

@@ -6,7 +6,7 @@ import UnderstudyPlatform
 /// for it: see ``HookQueue``. What fails is told, and not tried again.
 final class SegmentHook: Sendable {
     private struct State {
-        var queue = HookQueue()
+        var queue: HookQueue
         var isRunning = false
         var isClosed = false
         /// The timelines whose history file was queued.
@@ -16,7 +16,7 @@ final class SegmentHook: Sendable {
     private let command: HookCommand
     private let archive: ReceivewalPlan.Directory
     private let console: Console
-    private let state = Monitor(State())
+    private let state: Monitor<State>
     private let thread = Monitor<OwnThread?>(nil)
     /// Ends the command that runs.
     private let interrupt = Interrupt()
@@ -32,8 +32,9 @@ final class SegmentHook: Sendable {
 
     init(
         _ command: HookCommand, of archive: ReceivewalPlan.Directory, console: Console,
-        patience: Duration = .seconds(10)
+        limit: Int = 1000, patience: Duration = .seconds(10)
     ) {
+        state = Monitor(State(queue: HookQueue(limit: limit)))
         self.patience = patience
         self.command = command
         self.archive = archive
@@ -68,11 +69,11 @@ final class SegmentHook: Sendable {
         case .queued(nil), .stillFull: break
         case .queued(.some(let skipped)): tell(skipped)
         case .full:
+            let waiting = state.read { $0.queue.limit }
             console.warning(
                 "command of --on-segment is behind: it will not be run for \"\(name)\" and those that follow",
-                detail: "\(HookQueue.limit) files wait for it already.",
-                facts: MessageFacts(
-                    .hookBehind, [("waiting", .integer(Int64(HookQueue.limit))), ("file", .string(name))]))
+                detail: "\(waiting) files wait for it already.",
+                facts: MessageFacts(.hookBehind, [("waiting", .integer(Int64(waiting))), ("file", .string(name))]))
         }
     }
 

@@ -235,7 +235,7 @@ extension WALArchiver {
     public func pulse() -> UInt64 { state.pulse() }
 
     /// How many events are buffered for a slow listener; older ones are dropped. The stream never waits for a listener.
-    public static let bufferedEvents = 256
+    public static let bufferedEvents = 4096
 
     /// A new sequence of the events from now on. It ends when ``run()`` returns.
     public func events() -> AsyncStream<Event> { state.listen() }
