@@ -22,7 +22,9 @@
 #include <sys/syscall.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +32,7 @@
 const int understudy_O_DIRECT = O_DIRECT;
 const int understudy_O_PATH = O_PATH;
 const int understudy_O_TMPFILE = O_TMPFILE;
+const int understudy_SPAWN_SETSID = POSIX_SPAWN_SETSID;
 
 int understudy_open_confined(int dir, const char *path, int flags, unsigned mode) {
     struct open_how how = {
@@ -79,6 +82,44 @@ int understudy_syncfs(int fd) { return syncfs(fd); }
 int understudy_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 int understudy_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int understudy_pidfd_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+int understudy_close_from(void *actions, int first) {
+#if __GLIBC_PREREQ(2, 34)
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+#else
+    (void)actions, (void)first;
+    return 0;
+#endif
+}
+
+char **understudy_environment(void) { return environ; }
+
+int understudy_notify_socket(void) {
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct timeval patience = {.tv_sec = 1};
+    if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    return fd;
+}
+
+int64_t understudy_notify(int fd, const void *address, size_t length, const void *text, size_t size) {
+    struct sockaddr_un place = {.sun_family = AF_UNIX};
+    // A path needs its NUL, too.
+    if (length < 2 || length >= sizeof place.sun_path) {
+        errno = EINVAL;
+        return -1;
+    }
+    memcpy(place.sun_path, address, length);
+    int is_name = place.sun_path[0] == '@';
+    if (!is_name && place.sun_path[0] != '/') {
+        errno = EAFNOSUPPORT;
+        return -1;
+    }
+    if (is_name) place.sun_path[0] = 0;
+    socklen_t used = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (is_name ? 0 : 1));
+    return sendto(fd, text, size, MSG_NOSIGNAL, (struct sockaddr *)&place, used);
+}
 
 int64_t understudy_file_system_type(int fd) {
     struct statfs info;
@@ -246,35 +287,4 @@ void understudy_put_back(int place, int set_aside, int other_end, int is_its_pla
     if (is_its_place) dup3(set_aside, place, O_CLOEXEC);
     close(set_aside);
     close(other_end);
-}
-
-char **understudy_environment(void) { return environ; }
-
-int understudy_spawn_detached(const char *path, char *const arguments[], char *const environment[]) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    int result = posix_spawn_file_actions_init(&actions);
-    if (result != 0) return result;
-    result = posix_spawnattr_init(&attributes);
-    if (result != 0) {
-        posix_spawn_file_actions_destroy(&actions);
-        return result;
-    }
-    sigemptyset(&none);
-    sigfillset(&all);
-    if ((result = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) == 0 &&
-        (result = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)) == 0 &&
-        (result = posix_spawn_file_actions_adddup2(&actions, 1, 2)) == 0 &&
-        (result = posix_spawn_file_actions_addclosefrom_np(&actions, 3)) == 0 &&
-        (result = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
-        (result = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
-        (result = posix_spawnattr_setflags(
-             &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)) == 0) {
-        pid_t process;
-        result = posix_spawn(&process, path, &actions, &attributes, arguments, environment);
-    }
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return result;
 }

@@ -15,7 +15,7 @@ extension Logger {
 extension UnderstudyError {
     /// All but the message, for a log.
     package var metadata: Logger.Metadata {
-        var metadata: Logger.Metadata = [:]
+        var metadata: Logger.Metadata = ["code": "\(code)"]
         if let detail { metadata["detail"] = "\(detail)" }
         if let remedy { metadata["hint"] = .stringConvertible(remedy) }
         if let sqlState { metadata["sqlstate"] = "\(sqlState)" }

@@ -23,7 +23,9 @@ package struct ServerFacts: Sendable {
                 hint: "Servers from \(ServerVersion.oldestSupported.major) on are served.")
         }
         if version >= .firstUnknown {
-            logger.warning("server version \(version) is newer than this program knows; trying anyway")
+            logger.warning(
+                "server version \(version) is newer than this program knows; trying anyway",
+                metadata: .event(.serverIsNewer))
         }
         identity = try session.ask(.identifySystem)
         segmentSize = .default
@@ -61,7 +63,7 @@ extension Session {
 
 extension Logger {
     /// The metadata of log lines that quote the server.
-    package static var fromServer: Logger.Metadata { ["source": "server"] }
+    package static var fromServer: Logger.Metadata { .event(.serverMessage, ["source": "server"]) }
 
     /// Logs a notice or warning of the server in psql's format. The metadata has its parts by themselves.
     package func pass(on message: ServerMessage) {

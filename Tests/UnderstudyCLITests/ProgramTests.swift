@@ -18,12 +18,12 @@ struct ProgramTests {
     }
 
     private func run(
-        _ line: [String], environment: [String: String] = [:]
+        _ line: [String], environment: [String: String] = [:], isTerminal: Bool = false
     ) async -> (status: Int32, output: String, errors: String) {
         let recorder = Recorder()
         let program = Program(
             calledAs: line[0], users: ClonePlanTests.user, environment: { environment[$0] },
-            write: { recorder.write($0, $1) }, errorsAreTerminal: false)
+            write: { recorder.write($0, $1) }, errorsAreTerminal: isTerminal)
         let status = await program.run(Array(line.dropFirst()))
         return (status, recorder.output, recorder.errors)
     }
@@ -224,7 +224,7 @@ struct ProgramTests {
                     """
                 ))
         #expect(
-            await run("understudy", "receivewal", "-D", "/dev/null")
+            await run(["understudy", "receivewal", "-D", "/dev/null"], isTerminal: true)
                 == (
                     1, "",
                     """

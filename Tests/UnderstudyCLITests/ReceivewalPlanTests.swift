@@ -154,6 +154,34 @@ struct ReceivewalPlanTests {
         #expect(error?.hint != UsageError.tryHelp("understudy receivewal"))
     }
 
+    @Test("as a service it waits for its server, logs for programs, and runs a command")
+    func service() throws {
+        let plan = try plan(words: ["-D", "d", "--retry-first", "--log-format=json", "--on-segment=store %p"])
+        #expect(plan.options.retriesFirstConnection)
+        #expect(plan.service == .init(logFormat: .json, hook: try .parse("store %p")))
+        #expect(try self.plan("-D d --log-format=json --progress=json").progress == .json)
+        #expect(try self.plan("--create-slot -S s --log-format=json").service.logFormat == .json)
+        #expect(try self.plan("-D d --log-format text -P").service == .init())
+        // Through a link, too, but for the form of its messages.
+        #expect(try self.plan("-D d --on-segment=x --retry-first", as: .receiveWAL).service.hook != nil)
+        #expect(throws: UsageError.self) { try self.plan("-D d --log-format=json", as: .receiveWAL) }
+    }
+
+    @Test(
+        "what means nothing beside other options is refused",
+        arguments: [
+            ("--create-slot -S s --on-segment=x", "cannot use --on-segment together with --create-slot"),
+            ("--drop-slot -S s --retry-first", "cannot use --retry-first together with --drop-slot"),
+            ("-D d -n --retry-first", "cannot use --retry-first together with --no-loop"),
+            ("-D d -P --log-format=json", "cannot use lines of progress together with --log-format=json"),
+            ("-D d --log-format=xml", "invalid value \"xml\" for option --log-format"),
+            ("-D d --on-segment=%x", "invalid value \"%x\" for option --on-segment: %x has no meaning"),
+        ])
+    func serviceMisuse(line: String, message: String) {
+        let error = #expect(throws: UsageError.self) { try plan(line) }
+        #expect(error?.message == message)
+    }
+
     @Test("empty values are values")
     func emptyValues() throws {
         let plan = try plan(words: ["-D", "", "--host=", "-Z", "", "-d", ""])

@@ -70,7 +70,12 @@ struct Verdict {
                     Complaint(kind: "raw bytes on \(name)", what: String(decoding: around, as: UTF8.self)))
             }
             let text = String(decoding: bytes, as: UTF8.self)
-            if text.utf8.split(separator: UInt8(ascii: "\n")).contains(where: { $0.starts(with: Self.forged.utf8) }) {
+            // Behind the time, where a line has it.
+            let time = "2026-11-28T10:35:08.494Z ".utf8.count
+            let isForged = text.utf8.split(separator: UInt8(ascii: "\n")).contains {
+                $0.starts(with: Self.forged.utf8) || $0.dropFirst(time).starts(with: Self.forged.utf8)
+            }
+            if isForged {
                 found.append(Complaint(kind: "a forged line on \(name)"))
             }
             if text.contains(Teller.password) { found.append(Complaint(kind: "the password on \(name)")) }

@@ -12,6 +12,7 @@
 extern const int understudy_O_DIRECT;
 extern const int understudy_O_PATH;
 extern const int understudy_O_TMPFILE;
+extern const int understudy_SPAWN_SETSID;
 
 /// openat2(2) that resolves `path` beneath `dir` and follows no symbolic link at all.
 int understudy_open_confined(int dir, const char *path, int flags, unsigned mode);
@@ -63,15 +64,24 @@ int understudy_syncfs(int fd);
 /// eventfd(2), not blocking, closed on exec.
 int understudy_eventfd(void);
 
-/// posix_spawn(3) of a program in a session of its own, with standard streams that lead nowhere and no other descriptors,
-/// and no signal blocked or ignored. Returns an errno; nobody waits for the process.
-int understudy_spawn_detached(const char *path, char *const arguments[], char *const environment[]);
-
-/// The environment of this process: environ(7).
-char **understudy_environment(void);
-
 /// pipe2(2), both ends closed on exec.
 int understudy_pipe(int ends[2]);
+
+/// pidfd_open(2): readable when the process has ended.
+int understudy_pidfd_open(int process);
+
+/// posix_spawn_file_actions_addclosefrom_np(3): the child closes all descriptors from this one on. With a glibc before 2.34 it
+/// has those that are not closed on exec. Returns an error number.
+int understudy_close_from(void *actions, int first);
+
+/// environ(7).
+char **understudy_environment(void);
+
+/// A socket for understudy_notify, which waits at most a second.
+int understudy_notify_socket(void);
+
+/// sendto(2) to a socket of AF_UNIX: a path, or a name behind '@'.
+int64_t understudy_notify(int fd, const void *address, size_t length, const void *text, size_t size);
 
 /// The number of columns of the terminal at `fd` (TIOCGWINSZ), or -1.
 int understudy_terminal_columns(int fd);

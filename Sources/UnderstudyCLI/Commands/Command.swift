@@ -39,6 +39,11 @@ struct Command: Sendable {
         return options[BasebackupOptions.progress] == ProgressChoice.json.rawValue && !isArchive
     }
 
+    /// The form of the error about a command line that cannot be read.
+    func logFormat(_ options: OptionValues) -> LogLines.Format {
+        options[ReceivewalOptions.logFormat].flatMap(LogLines.Format.init) ?? .text
+    }
+
     static func named(_ name: String) -> Command? {
         all.first { $0.name == name }
     }

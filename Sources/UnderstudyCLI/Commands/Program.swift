@@ -23,6 +23,7 @@ public struct Program: Sendable {
         let program = Program(
             calledAs: arguments.first ?? "", users: .system, environment: environmentVariable, write: output.write,
             errorsAreTerminal: StandardStreams.errorsAreTerminal,
+            errorsAreJournal: StandardStreams.errorsAreJournal(environmentVariable("JOURNAL_STREAM")),
             output: output, executor: executor)
         let status = executor.run { await program.run(Array(arguments.dropFirst())) }
         output.drain()
@@ -36,6 +37,8 @@ public struct Program: Sendable {
     var environment: @Sendable (String) -> String?
     var write: @Sendable (Console.Stream, String) -> Void
     var errorsAreTerminal: Bool
+    /// Whether the journal of systemd gets them.
+    var errorsAreJournal = false
     /// What `write` writes to, where that is queued while the work runs.
     var output: StandardOutput?
     /// Where the work runs; nil for Swift's own threads.
@@ -53,13 +56,15 @@ public struct Program: Sendable {
         return await understudy(words, console: console)
     }
 
-    func console(_ personality: Personality, verbose: Bool = false, writesObjects: Bool = false) -> Console {
+    func console(
+        _ personality: Personality, verbose: Bool = false, lines: LogLines = LogLines(), writesObjects: Bool = false
+    ) -> Console {
         // The stock tools' getopt names the program as it was called.
         Console(
             program: personality.program, calledAs: personality == .understudy ? nil : calledAs, verbose: verbose,
             colors: MessageColors(
                 environment, isTerminal: errorsAreTerminal, isStock: personality != .understudy),
-            writesObjects: writesObjects, write: write)
+            lines: lines, writesObjects: writesObjects, write: write)
     }
 
     private func understudy(_ words: [String], console: Console) async -> Int32 {
@@ -140,7 +145,7 @@ public struct Program: Sendable {
     ) async throws(UnderstudyError) -> Result {
         let signals: SignalFeed
         try AddressSpace.check()
-        output?.startQueue(holdsObjects: console.writesObjects)
+        output?.startQueue(holdsObjects: console.writesObjects, lines: console.lines)
         do throws(FileIOError) { signals = try .ofProcess() } catch { throw UnderstudyError(error) }
         // Who sends one when all is done does not want to wait for a reader.
         defer { signals.listen { _ in output?.hurry() } }

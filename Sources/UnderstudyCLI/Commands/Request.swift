@@ -50,7 +50,11 @@ extension Program {
             return ExitStatus.success
         } catch {
             let options = StockArguments(command, as: personality).understood(words)
-            return fail(error, console: self.console(personality, writesObjects: command.writesObjects(options)))
+            return fail(
+                error,
+                console: self.console(
+                    personality, lines: LogLines(command.logFormat(options)),
+                    writesObjects: command.writesObjects(options)))
         }
     }
 }

@@ -13,6 +13,8 @@ final class Console: Sendable {
 
     let program: String
     private let colors: MessageColors
+    /// The form of messages.
+    let lines: LogLines
     /// The first word of the command line.
     private let calledAs: String?
     /// Whether informational messages are shown (`-v`).
@@ -31,12 +33,14 @@ final class Console: Sendable {
 
     init(
         program: String, calledAs: String? = nil, verbose: Bool, colors: MessageColors = MessageColors(),
-        writesObjects: Bool = false, now: @escaping @Sendable () -> UTCTime = { UTCTime.now },
+        lines: LogLines = LogLines(), writesObjects: Bool = false,
+        now: @escaping @Sendable () -> UTCTime = { UTCTime.now },
         write: @escaping @Sendable (Stream, String) -> Void
     ) {
         self.writesObjects = writesObjects
         self.now = now
         self.colors = colors
+        self.lines = lines
         self.calledAs = calledAs
         self.program = program
         self.verbose = verbose
@@ -48,9 +52,11 @@ final class Console: Sendable {
     /// - Parameter following: A second error that the stock tool shows.
     func error(_ error: UnderstudyError, following: String? = nil) {
         let hint = error.remedy?.commandLineText
+        let facts = MessageFacts(.failed, [("code", .string("\(error.code)"))])
         guard isStock, error.serverText != nil else {
             return say(
-                .error, error.message, detail: error.detail, hint: hint, sqlState: error.sqlState, following: following)
+                .error, error.message, detail: error.detail, hint: hint, sqlState: error.sqlState, facts: facts,
+                following: following)
         }
         // As libpq shows the fields of a server's error.
         var message = error.message
@@ -58,45 +64,57 @@ final class Console: Sendable {
         if let hint = error.hintOfServer { message += "\nHINT:  \(hint)" }
         say(
             .error, message, hint: hint?.hasPrefix(UnderstudyError.serverHint) == true ? nil : hint,
-            sqlState: error.sqlState, following: following)
+            sqlState: error.sqlState, facts: facts, following: following)
     }
 
     /// Whether the program stands in for a stock one: then it has its words.
     private var isStock: Bool { program != Personality.understudy.program }
 
     func error(_ error: UsageError) {
-        guard error.hasStockWording else { return say(.error, error.message, hint: error.hint) }
+        let facts = MessageFacts(.failed, [("code", .string("\(UnderstudyError.Code.options)"))])
+        guard error.hasStockWording else { return say(.error, error.message, hint: error.hint, facts: facts) }
         // getopt names the program as it was called.
         var text = "\(PrintedText.line(calledAs ?? program)): \(PrintedText.message(error.message))"
         if let hint = error.hint { text += line("hint", hint) }
-        print(text, .message(.error, error.message, hint: error.hint))
+        print(text, .message(.error, error.message, hint: error.hint, facts: facts))
     }
 
     /// A failure that does not end the run.
-    func failure(_ message: String, detail: String? = nil, hint: String? = nil, sqlState: String? = nil) {
-        say(.error, message, detail: detail, hint: hint, sqlState: sqlState)
+    func failure(
+        _ message: String, detail: String? = nil, hint: String? = nil, sqlState: String? = nil,
+        facts: MessageFacts = MessageFacts()
+    ) {
+        say(.error, message, detail: detail, hint: hint, sqlState: sqlState, facts: facts)
     }
 
-    func warning(_ message: String, detail: String? = nil, hint: String? = nil) {
-        say(.warning, message, detail: detail, hint: hint)
+    func warning(
+        _ message: String, detail: String? = nil, hint: String? = nil, facts: MessageFacts = MessageFacts()
+    ) {
+        say(.warning, message, detail: detail, hint: hint, facts: facts)
     }
 
     /// Shown with and without `-v`.
-    func notice(_ message: String, detail: String? = nil, hint: String? = nil) {
-        say(.notice, message, detail: detail, hint: hint)
+    func notice(
+        _ message: String, detail: String? = nil, hint: String? = nil, facts: MessageFacts = MessageFacts()
+    ) {
+        say(.notice, message, detail: detail, hint: hint, facts: facts)
     }
 
     /// An informational message of which the stock tools say nothing.
-    func ownInfo(_ message: String, detail: String? = nil, hint: String? = nil) {
-        if !isStock { info(message, detail: detail, hint: hint) }
+    func ownInfo(
+        _ message: String, detail: String? = nil, hint: String? = nil, facts: MessageFacts = MessageFacts()
+    ) {
+        if !isStock { info(message, detail: detail, hint: hint, facts: facts) }
     }
 
-    func ownNotice(_ message: String, detail: String? = nil, hint: String? = nil) {
-        if !isStock { notice(message, detail: detail, hint: hint) }
+    func ownNotice(
+        _ message: String, detail: String? = nil, hint: String? = nil, facts: MessageFacts = MessageFacts()
+    ) {
+        if !isStock { notice(message, detail: detail, hint: hint, facts: facts) }
     }
 
-    func info(_ message: String, detail: String? = nil, hint: String? = nil) {
-        if verbose { say(.info, message, detail: detail, hint: hint) }
+    func info(_ message: String, detail: String? = nil, hint: String? = nil, facts: MessageFacts = MessageFacts()) {
+        if verbose { say(.info, message, detail: detail, hint: hint, facts: facts) }
     }
 
     /// A message of the server, without a prefix.
@@ -159,7 +177,7 @@ final class Console: Sendable {
 
     private func say(
         _ kind: JSONObject.Kind, _ message: String, detail: String? = nil, hint: String? = nil,
-        sqlState: String? = nil, following: String? = nil
+        sqlState: String? = nil, facts: MessageFacts, following: String? = nil
     ) {
         func named(_ part: MessageColors.Part) -> String { "\(prefix)\(colors.paint("\(part.rawValue): ", part))" }
         let beginning =
@@ -172,7 +190,7 @@ final class Console: Sendable {
         if let following { text += "\n\(named(.error))\(following)" }
         if let detail { text += line("detail", detail) }
         if let hint { text += line("hint", hint) }
-        print(text, .message(kind, message, detail: detail, hint: hint, sqlState: sqlState))
+        print(text, .message(kind, message, detail: detail, hint: hint, sqlState: sqlState, facts: facts))
     }
 
     /// A further line of a message.
@@ -189,7 +207,7 @@ final class Console: Sendable {
     private func print(_ text: String, _ object: JSONObject? = nil) {
         state.change { state in
             // A single write, so that lines of other programs on the same terminal do not come between.
-            let line = text.hasSuffix("\n") ? text : text + "\n"
+            let line = lines.text(text, object, at: now())
             write(.errors, state.status.map { "\(Self.erase)\(line)\($0)" } ?? line)
             if let object { write(object, &state) }
         }

@@ -11,13 +11,14 @@ enum Interruption {
         case finishing
 
         fileprivate func tell(of signal: EndingSignal, isFirst: Bool, on console: Console) {
+            let facts = MessageFacts(.stopping, [("signal", .string("\(signal)"))])
             switch (self, isFirst) {
-            case (.cleaningUp, true): console.notice("received \(signal), cleaning up")
+            case (.cleaningUp, true): console.notice("received \(signal), cleaning up", facts: facts)
             case (.cleaningUp, false):
-                console.notice("received \(signal), still cleaning up; one more ends it at once")
-            case (.finishing, true): console.info("received interrupt signal, exiting")
+                console.notice("received \(signal), still cleaning up; one more ends it at once", facts: facts)
+            case (.finishing, true): console.info("received interrupt signal, exiting", facts: facts)
             case (.finishing, false):
-                console.notice("received \(signal), still finishing; one more ends it at once")
+                console.notice("received \(signal), still finishing; one more ends it at once", facts: facts)
             }
         }
     }
@@ -61,7 +62,9 @@ enum Interruption {
             let task = Task {
                 // Throws if the work ended first.
                 guard (try? await Task.sleep(for: reminder)) != nil, first.read({ $0.count }) == 1 else { return }
-                console.notice("received \(signal), still finishing; two more end it at once")
+                console.notice(
+                    "received \(signal), still finishing; two more end it at once",
+                    facts: MessageFacts(.stopping, [("signal", .string("\(signal)"))]))
             }
             reminding.update { $0 = task }
         }

@@ -9,17 +9,24 @@ struct ReceiveProgressReporter: Sendable {
     var style: ReceiveProgressWriter.Style
     var console: Console
     var columns: @Sendable () -> Int
+    /// Who else looks at the status, with the time since the beginning.
+    var also: (@Sendable (WALArchiver.Status, Duration) -> Void)?
 
     /// Runs `operation`, and shows what `status` returns until the operation returns or throws. If no thread can be
-    /// created, only the final status is shown.
+    /// created, only the final status is shown; it is an error if others look.
     func show(
         _ status: @escaping @Sendable () -> WALArchiver.Status,
         during operation: () async throws(UnderstudyError) -> Void
     ) async throws(UnderstudyError) {
-        guard style != .none else { return try await operation() }
+        guard style != .none || also != nil else { return try await operation() }
         let isOver = Monitor(false), writer = Monitor(ReceiveProgressWriter(style: style))
         // Continues while the operation finishes after a signal.
-        let thread = try? OwnThread("progress") { poll(status, writer, until: isOver) }
+        var thread: OwnThread?
+        do throws(FileIOError) {
+            thread = try OwnThread("progress") { poll(status, writer, until: isOver) }
+        } catch {
+            if also != nil { throw UnderstudyError(error) }
+        }
         do throws(UnderstudyError) {
             try await operation()
         } catch {
@@ -41,7 +48,9 @@ struct ReceiveProgressReporter: Sendable {
     ) {
         let clock = ContinuousClock(), began = clock.now
         repeat {
-            console.show(writer.change { $0.update(status(), at: clock.now - began, columns: columns()) })
+            let status = status(), time = clock.now - began
+            console.show(writer.change { $0.update(status, at: time, columns: columns()) })
+            also?(status, time)
         } while isOver.wait(timeout: Self.interval, until: { $0 ? true : nil }) == nil
     }
 }

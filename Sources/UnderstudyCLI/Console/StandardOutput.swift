@@ -15,6 +15,8 @@ final class StandardOutput: Sendable {
         var isQueueing = false
         /// Whether the lines of standard output are objects.
         var holdsObjects = false
+        /// The form of what is among the messages.
+        var lines = LogLines()
         /// The number of writes so far.
         var writes = 0
         var isHurried = false
@@ -45,10 +47,12 @@ final class StandardOutput: Sendable {
     /// Starts to queue. Before this, and if no thread can be created, ``write(_:_:)`` returns only when the text is
     /// written.
     ///
-    /// - Parameter holdsObjects: Whether the lines of standard output are objects.
-    func startQueue(holdsObjects: Bool = false) {
+    /// - Parameters:
+    ///   - holdsObjects: Whether the lines of standard output are objects.
+    ///   - lines: The form of what is said here.
+    func startQueue(holdsObjects: Bool = false, lines: LogLines = LogLines()) {
         guard !state.read({ $0.isQueueing }), (try? OwnThread("output") { self.run() }) != nil else { return }
-        state.change { ($0.isQueueing, $0.holdsObjects) = (true, holdsObjects) }
+        state.change { ($0.isQueueing, $0.holdsObjects, $0.lines) = (true, holdsObjects, lines) }
     }
 
     @Sendable func write(_ stream: Console.Stream, _ text: String) {
@@ -108,7 +112,12 @@ final class StandardOutput: Sendable {
 
     private static func next(_ stream: Console.Stream, _ state: inout State, _ program: String) -> ArraySlice<UInt8> {
         var lostOutput = 0
-        let holdsObjects = state.holdsObjects
+        let (holdsObjects, lines) = (state.holdsObjects, state.lines)
+        func warning(_ message: String, _ count: Int) -> String {
+            let facts = MessageFacts(.messagesDropped, [("count", .integer(Int64(count)))])
+            return lines.text(
+                "\(program): warning: \(message)", .message(.warning, message, facts: facts), at: .now)
+        }
         let bytes = state.queues[stream]?.next(atMost: piece) { count in
             guard stream == .errors else {
                 lostOutput = count
@@ -117,12 +126,12 @@ final class StandardOutput: Sendable {
                 let message = "nobody read standard output, and \(count) objects were dropped here"
                 return JSONObject.message(.warning, message).text(at: .now) + "\n"
             }
-            return "\(program): warning: nobody read standard error, and \(count) messages were dropped here\n"
+            return warning("nobody read standard error, and \(count) messages were dropped here", count)
         }
         if lostOutput > 0 {
             state.texts += 1
             state.queues[.errors, default: OutputQueue(limit: limit)].append(
-                "\(program): warning: nobody read standard output, and \(lostOutput) lines of it were dropped\n",
+                warning("nobody read standard output, and \(lostOutput) lines of it were dropped", lostOutput),
                 number: state.texts)
         }
         return bytes ?? []

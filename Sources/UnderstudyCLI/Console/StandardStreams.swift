@@ -15,6 +15,16 @@ enum StandardStreams {
 
     static var errorsAreTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
+    /// Whether standard error goes to the journal of systemd itself: systemd.exec(5), JOURNAL_STREAM.
+    ///
+    /// - Parameter stream: The variable's value, which a service passes on to what it runs, whatever that has as its streams.
+    static func errorsAreJournal(_ stream: String?) -> Bool {
+        var info = stat()
+        // fstat fills the struct.
+        guard let stream, unsafe fstat(STDERR_FILENO, &info) == 0 else { return false }
+        return stream == "\(info.st_dev):\(info.st_ino)"
+    }
+
     /// The width of the terminal on standard error; 80 if unknown.
     static var columns: Int {
         let columns = understudy_terminal_columns(STDERR_FILENO)

@@ -1,7 +1,7 @@
 import Understudy
 import UnderstudyPlatform
 
-/// One line of `--progress=json`. It gets its time when it is written.
+/// One line of `--progress=json`, or of a log (`--log-format=json`). It gets its time when it is written.
 struct JSONObject: Sendable, Equatable {
     enum Kind: String, Sendable {
         /// How far the run is.
@@ -17,12 +17,16 @@ struct JSONObject: Sendable, Equatable {
 
     var kind: Kind
     var members: [(String, JSONValue)]
+    /// For a log.
+    var facts = MessageFacts()
 
     /// A message, with the members of every message.
     static func message(
-        _ kind: Kind, _ message: String, detail: String? = nil, hint: String? = nil, sqlState: String? = nil
+        _ kind: Kind, _ message: String, detail: String? = nil, hint: String? = nil, sqlState: String? = nil,
+        facts: MessageFacts = MessageFacts()
     ) -> JSONObject {
-        JSONObject(kind: kind, members: Self.members(message, detail: detail, hint: hint, sqlState: sqlState))
+        let members = Self.members(message, detail: detail, hint: hint, sqlState: sqlState)
+        return JSONObject(kind: kind, members: members, facts: facts)
     }
 
     static func members(of error: UnderstudyError) -> [(String, JSONValue)] {
@@ -41,6 +45,14 @@ struct JSONObject: Sendable, Equatable {
 
     func text(at time: UTCTime) -> String {
         JSONValue.object([("time", .string(time.timestamp)), ("type", .string(kind.rawValue))] + members).text
+    }
+
+    /// A line of a log.
+    func logText(at time: UTCTime) -> String {
+        let beginning: [(String, JSONValue)] = [
+            ("time", .string(time.timestamp)), ("level", .string(kind.rawValue)), ("event", .string(facts.event)),
+        ]
+        return JSONValue.object(beginning + members + facts.members).text
     }
 
     static func == (one: JSONObject, other: JSONObject) -> Bool {

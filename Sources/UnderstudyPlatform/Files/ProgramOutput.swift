@@ -15,7 +15,9 @@ package func outputOfProgram(
     do {
         // Our copy of the write end is closed once the program has its own.
         let sink = FileDescriptor(owning: ends[1])
-        guard let started = spawn(path, arguments, environment, output: sink.rawValue) else { return nil }
+        guard let started = try? spawn(path, arguments, .exactly(environment), output: sink.rawValue) else {
+            return nil
+        }
         process = started
     }
     var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 4096)
@@ -31,23 +33,4 @@ package func outputOfProgram(
     // waitpid fills the number.
     _ = SystemCall.run { unsafe waitpid(process, &status, 0) }
     return bytes
-}
-
-/// posix_spawn(3).
-private func spawn(_ path: String, _ arguments: [String], _ environment: [String: String], output: CInt) -> pid_t? {
-    // The actions are initialised before use and destroyed at the end. The arrays of C strings end with nil, and are
-    // freed after the call, which copies what it needs.
-    var actions = unsafe posix_spawn_file_actions_t()
-    guard unsafe posix_spawn_file_actions_init(&actions) == 0 else { return nil }
-    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-    guard unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0) == 0,
-        unsafe posix_spawn_file_actions_adddup2(&actions, output, 1) == 0,
-        unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0) == 0
-    else { return nil }
-    let words = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
-    let variables = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
-    defer { unsafe (words + variables).forEach { unsafe free($0) } }
-    var process: pid_t = 0
-    guard unsafe posix_spawn(&process, path, &actions, nil, words, variables) == 0 else { return nil }
-    return process
 }

@@ -47,8 +47,13 @@ struct ArchiveEnd {
             case .unknown(let reason):
                 // Older WAL has been removed, too.
                 logger.info(
-                    "WAL of the archive from \(piece.start.lsn) up to \(piece.end) (timeline \(piece.start.timeline)) cannot be compared with the server's WAL: \(reason)"
-                )
+                    "WAL of the archive from \(piece.start.lsn) up to \(piece.end) (timeline \(piece.start.timeline)) cannot be compared with the server's WAL: \(reason)",
+                    metadata: .event(
+                        .notCompared,
+                        [
+                            "startLSN": .position(piece.start.lsn), "endLSN": .position(piece.end),
+                            "timeline": .number(piece.start.timeline),
+                        ]))
                 if let difference { throw differs(at: difference) }
                 return
             }

@@ -28,10 +28,13 @@ extension ArchiverRun {
                     let held = holdings.next == nil ? nil : holdings.heldEnd(from: start, past)
                     throw InvalidatedSlot.explain(invalidation, name, held, past) { try? available.oldest(from: start) }
                 }
-                logger.warning("\(InvalidatedSlot.message(invalidation, name))")
+                logger.warning(
+                    "\(InvalidatedSlot.message(invalidation, name))",
+                    metadata: .event(.slotInvalidated, ["slot": "\(name)"]))
             } else if slot.isEmpty {
                 logger.warning(
-                    "replication slot \"\(name)\" holds no WAL: it was never used, or the server has invalidated it")
+                    "replication slot \"\(name)\" holds no WAL: it was never used, or the server has invalidated it",
+                    metadata: .event(.slotEmpty, ["slot": "\(name)"]))
             }
             try slot.recreate(session, server, logger: logger)
             let start = try choice.position(holdings: holdings, restart: slot.restart)
@@ -77,13 +80,17 @@ extension ArchiverRun {
     mutating func sayGaps(of holdings: WALHoldings, _ history: TimelineHistory?) {
         for gap in holdings.gaps.prefix(TruncatedList.shown) { say(gap, history) }
         if holdings.gaps.count > TruncatedList.shown {
-            logger.warning("\(holdings.gaps.count - TruncatedList.shown) more gaps are noted in the archive")
+            let more = holdings.gaps.count - TruncatedList.shown
+            logger.warning(
+                "\(more) more gaps are noted in the archive", metadata: .event(.gap, ["count": .number(more)]))
         }
         for gap in holdings.missing.prefix(TruncatedList.shown) {
             say(gap, history, "is not in complete segments of \(place)", "A restore ends there.")
         }
         if holdings.missing.count > TruncatedList.shown {
-            logger.warning("WAL is missing in \(place) in \(holdings.missing.count - TruncatedList.shown) more places")
+            let more = holdings.missing.count - TruncatedList.shown
+            logger.warning(
+                "WAL is missing in \(place) in \(more) more places", metadata: .event(.gap, ["count": .number(more)]))
         }
     }
 
@@ -96,11 +103,14 @@ extension ArchiverRun {
         let range = MissingWAL(from: gap.start, to: gap.end, history: history)
         logger.warning(
             "\(range) \(flaw)",
-            metadata: [
-                "detail": "\(detail)",
-                "hint":
-                    "If the segments are still in the server's pg_wal or in another archive of this cluster, copy them into \(place). If they are not, a restore cannot pass through the gap: take a new base backup, which begins behind it.",
-            ])
+            metadata: .event(
+                .gap,
+                [
+                    "startLSN": .position(gap.start.lsn), "endLSN": .position(gap.end.lsn),
+                    "timeline": .number(gap.end.timeline), "detail": "\(detail)",
+                    "hint":
+                        "If the segments are still in the server's pg_wal or in another archive of this cluster, copy them into \(place). If they are not, a restore cannot pass through the gap: take a new base backup, which begins behind it.",
+                ]))
     }
 }
 

@@ -118,7 +118,9 @@ struct ArchiverRun {
         do throws(ConnectionError) {
             return try session.history(of: server.identity.timeline)
         } catch  where error.sqlState == "58P01" {
-            logger.warning("server has no history file of its timeline \(server.identity.timeline): \(error.message)")
+            logger.warning(
+                "server has no history file of its timeline \(server.identity.timeline): \(error.message)",
+                metadata: .event(.historyMissing, ["timeline": .number(server.identity.timeline)]))
             return nil
         } catch { throw UnderstudyError(error) }
     }
@@ -139,16 +141,19 @@ struct ArchiverRun {
     }
 
     private mutating func note(_ holdings: WALHoldings, _ history: TimelineHistory?) {
-        for warning in holdings.warnings { logger.warning("\(warning)") }
+        for warning in holdings.warnings { logger.warning("\(warning)", metadata: .event(.archiveFlaw)) }
         sayGaps(of: holdings, history)
         guard let divergence = holdings.divergence else { return }
         state.tell(.diverged(divergence))
         logger.warning(
             "server's history left timeline \(divergence.fork.timeline) at \(divergence.fork.lsn), before the end of the archive",
-            metadata: [
-                "detail":
-                    "These files hold WAL that the server does not have, and were set aside: \(TruncatedList(divergence.names).list)."
-            ])
+            metadata: .event(
+                .diverged,
+                [
+                    "timeline": .number(divergence.fork.timeline), "forkLSN": .position(divergence.fork.lsn),
+                    "detail":
+                        "These files hold WAL that the server does not have, and were set aside: \(TruncatedList(divergence.names).list).",
+                ]))
     }
 
     // MARK: - The stream
@@ -188,6 +193,7 @@ struct ArchiverRun {
                     reserved: min(slot.restart?.lsn ?? .invalid, server.identity.position), policy: policy),
                 bytesPerSecond: options.maxRate?.bytesPerSecond, requestsChanged: state.requestsChanged,
                 requests: { [end = options.endLSN] in
+                    state.beat()
                     var requests = state.requests
                     // Stops beyond the position, not at it, like pg_receivewal.
                     requests.stop = requests.stop ?? end?.advanced(by: 1)
@@ -316,14 +322,19 @@ struct ArchiverRun {
         switch repeatedErrors.telling(error) {
         case .new:
             isKnownAsDisconnected = true
-            logger.error("\(error.message)", metadata: error.metadata)
-            logger.notice("disconnected; waiting \(pause.secondsText) seconds to try again")
+            logger.error("\(error.message)", metadata: .event(.disconnected, error.metadata))
+            logger.notice("\(Self.waiting(pause))", metadata: .event(.waiting, ["seconds": .number(pause)]))
         case .reminder(let time):
             logger.notice(
                 "no progress for \(time.components.seconds / 60) minutes, still trying: \(error.message)",
-                metadata: .own)
-        case .nothing: logger.info("disconnected; waiting \(pause.secondsText) seconds to try again")
+                metadata: .event(.stillDisconnected, isOwn: true, ["seconds": .number(time)]))
+        case .nothing:
+            logger.info("\(Self.waiting(pause))", metadata: .event(.waiting, ["seconds": .number(pause)]))
         }
         state.pause(pause)
+    }
+
+    private static func waiting(_ pause: Duration) -> String {
+        "disconnected; waiting \(pause.secondsText) seconds to try again"
     }
 }

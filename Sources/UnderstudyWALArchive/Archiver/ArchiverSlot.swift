@@ -50,7 +50,8 @@ struct ArchiverSlot {
             do throws(UnderstudyError) {
                 try session.makeSlot(name, temporary: false, reserveWAL: true)
                 tracker.hasCreated = true
-                logger.info("created replication slot \"\(name)\"")
+                logger.info(
+                    "created replication slot \"\(name)\"", metadata: .event(.slotCreated, ["slot": "\(name)"]))
             } catch  where error.sqlState == "42710" && !reading.isKnown && slot != .create(name) {
                 // It existed, which nothing had shown.
                 tracker.warnUncertain(reading, name, recreates: recreates && server.version.invalidatesSlots, logger)
@@ -81,7 +82,9 @@ struct ArchiverSlot {
         guard let name else { return }
         if !isMissing { try session.removeSlot(name) }
         try session.makeSlot(name, temporary: false, reserveWAL: true)
-        logger.notice("\(isMissing ? "made" : "dropped, and made anew,") replication slot \"\(name)\"")
+        logger.notice(
+            "\(isMissing ? "made" : "dropped, and made anew,") replication slot \"\(name)\"",
+            metadata: .event(.slotCreated, ["slot": "\(name)"]))
         (isMissing, isEmpty, isUncertain, invalidation) = (false, false, false, nil)
         let found = try Self.read(name, session, server)
         restart = found?.restartLSN.map { (found?.restartTimeline, $0) }

@@ -1,3 +1,4 @@
+import Synchronization
 import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
@@ -31,6 +32,9 @@ final class ArchiverState: Sendable {
     let requestsChanged = Interrupt()
     /// Short enough that a signal is obeyed within 10 s, whatever the server does.
     private static let stopLimit = Duration.seconds(8)
+
+    /// How often the network thread has asked for its requests.
+    private let beats = Atomic<UInt64>(0)
 
     /// To ordinary connections.
     let access: QueryAccess
@@ -138,6 +142,19 @@ final class ArchiverState: Sendable {
     /// Waits before the next attempt; a stop ends the wait.
     func pause(_ time: Duration) {
         _ = values.wait(timeout: time) { $0.stopIsAsked ? true : nil }
+    }
+
+    // MARK: - Signs of life
+
+    /// Called by the network thread whenever it takes up requests, which waits for no storage.
+    func beat() { beats.add(1, ordering: .relaxed) }
+
+    /// Asks the network thread to take up its requests again.
+    ///
+    /// - Returns: How often it has.
+    func pulse() -> UInt64 {
+        requestsChanged.raise()
+        return beats.load(ordering: .relaxed)
     }
 
     // MARK: - Status and events

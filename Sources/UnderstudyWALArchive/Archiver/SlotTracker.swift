@@ -68,7 +68,8 @@ struct SlotTracker {
         } else if isEmpty {
             hint = hint + " With \(.recreateSlot(name)) it is made anew in either case."
         }
-        logger.warning("\(text)", metadata: ["hint": .stringConvertible(hint)])
+        logger.warning(
+            "\(text)", metadata: .event(.slotUncertain, ["slot": "\(name)", "hint": .stringConvertible(hint)]))
     }
 
     /// Logs once that the server alters the name by which synchronous_standby_names would find us.
@@ -78,7 +79,9 @@ struct SlotTracker {
         guard let flaw = try session.flawOfApplicationName() else { return }
         logger.warning(
             "application_name \"\(flaw.name)\" is not kept as it is: \(flaw.clause)",
-            metadata: ["hint": "synchronous_standby_names finds the receiver by the name that the server keeps."])
+            metadata: .event(
+                .nameAltered,
+                ["hint": "synchronous_standby_names finds the receiver by the name that the server keeps."]))
     }
 
     /// Whether a gap was not logged yet.

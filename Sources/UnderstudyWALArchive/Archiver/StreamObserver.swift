@@ -55,7 +55,7 @@ final class StreamObserver {
             timeline: start.timeline, received: start.lsn, synced: .invalid, acknowledged: .invalid,
             server: start.lsn)
         if let before, before != start.timeline {
-            archiver.logger.info("switched to timeline \(start.timeline) at \(start.lsn)")
+            tellSwitch(to: start)
         }
     }
 
@@ -76,7 +76,14 @@ final class StreamObserver {
         let isAgain = isAgain
         state.change { $0.beginStream(at: start, serverAt: server, isAgain: isAgain) }
         state.tell(.connected(host: session.host, port: session.port, start: start))
-        logger.info("starting log streaming at \(start.lsn) (timeline \(start.timeline))")
+        logger.info(
+            "starting log streaming at \(start.lsn) (timeline \(start.timeline))",
+            metadata: .event(
+                .connected,
+                [
+                    "host": "\(session.host)", "port": "\(session.port)", "startLSN": .position(start.lsn),
+                    "timeline": .number(start.timeline),
+                ]))
     }
 
     func handle(_ event: StreamEvent) {
@@ -89,12 +96,20 @@ final class StreamObserver {
             metrics.noteFinishedSegment()
             state.change { $0.segmentsFinished += 1 }
             state.tell(.segmentFinished(WALSegment(segment)))
-            logger.info("finished segment at \(segment.endLSN) (timeline \(segment.timeline))")
+            logger.info(
+                "finished segment at \(segment.endLSN) (timeline \(segment.timeline))",
+                metadata: .event(
+                    .segmentFinished,
+                    [
+                        "segment": "\(segment)", "endLSN": .position(segment.endLSN),
+                        "timeline": .number(segment.timeline),
+                    ]))
         case .timelineSwitched(let next, let position, let end):
             notePartial(at: end)
             timeline = next
-            state.tell(.timelineSwitched(to: WALPosition(timeline: next, lsn: position)))
-            logger.info("switched to timeline \(next) at \(position)")
+            let start = WALPosition(timeline: next, lsn: position)
+            state.tell(.timelineSwitched(to: start))
+            tellSwitch(to: start)
         case .stalled(let error):
             let failure = UnderstudyError(error)
             metrics.note(isStalled: true)
@@ -105,15 +120,17 @@ final class StreamObserver {
             state.tell(.stalled(failure))
             logger.warning(
                 "\(failure.message)",
-                metadata: [
-                    "detail": "Nothing more is acknowledged until there is room; then it goes on by itself.",
-                    "hint": .stringConvertible(failure.remedy ?? "Make room."),
-                ])
+                metadata: .event(
+                    .stalled,
+                    [
+                        "detail": "Nothing more is acknowledged until there is room; then it goes on by itself.",
+                        "hint": .stringConvertible(failure.remedy ?? "Make room."),
+                    ]))
         case .recovered:
             metrics.note(isStalled: false)
             state.change { $0.phase = .streaming }
             state.tell(.recovered)
-            logger.notice("there is room again, going on")
+            logger.notice("there is room again, going on", metadata: .event(.recovered))
         }
     }
 
@@ -124,7 +141,9 @@ final class StreamObserver {
             synced.isBeyond(furthest) || ContinuousClock().now - began >= Self.lastingTime
         else { return }
         hasToldAgain = true
-        logger.notice("streaming again from \(start.lsn)", metadata: .own)
+        logger.notice(
+            "streaming again from \(start.lsn)",
+            metadata: .event(.streamingAgain, isOwn: true, ["startLSN": .position(start.lsn)]))
     }
 
     /// - Parameter inOrder: Whether the archiver wanted the stream to end.
@@ -175,7 +194,15 @@ final class StreamObserver {
             let segment = WALSegmentName(containing: position, timeline: timeline, size: segmentSize),
             let name = (archiver.destination as? WALDirectory)?.partialName(of: segment)
         else { return }
-        logger.notice("not renaming \"\(name)\", segment is not complete")
+        logger.notice(
+            "not renaming \"\(name)\", segment is not complete", metadata: .event(.partialKept, ["file": "\(name)"]))
+    }
+
+    private func tellSwitch(to start: WALPosition) {
+        logger.info(
+            "switched to timeline \(start.timeline) at \(start.lsn)",
+            metadata: .event(
+                .timelineSwitched, ["timeline": .number(start.timeline), "startLSN": .position(start.lsn)]))
     }
 }
 
@@ -223,14 +250,16 @@ extension WALArchiver {
         guard state.mayTellReplay() else { return }
         logger.warning(
             "commits with synchronous_commit = remote_apply wait for this receiver, which replays nothing: they never return",
-            metadata: [
-                "hint":
-                    "Take the receiver out of synchronous_standby_names, or on the primary: ALTER SYSTEM SET synchronous_commit = on; SELECT pg_reload_conf(); where a role or database has its own value: SELECT * FROM pg_db_role_setting;"
-            ])
+            metadata: .event(
+                .replayAwaited,
+                [
+                    "hint":
+                        "Take the receiver out of synchronous_standby_names, or on the primary: ALTER SYSTEM SET synchronous_commit = on; SELECT pg_reload_conf(); where a role or database has its own value: SELECT * FROM pg_db_role_setting;"
+                ]))
     }
 
     func warn(lagging text: String, hint: String? = nil) {
         state.tell(.lagging(text))
-        logger.warning("\(text)", metadata: hint.map { ["hint": "\($0)"] } ?? [:])
+        logger.warning("\(text)", metadata: .event(.lagging, hint.map { ["hint": "\($0)"] } ?? [:]))
     }
 }

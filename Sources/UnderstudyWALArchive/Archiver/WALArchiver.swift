@@ -92,7 +92,9 @@ public final class WALArchiver: Service {
     ///   - source: The server, or several of which one is the primary.
     ///   - slot: An existing slot, or one to create; an archiver has no temporary one.
     ///   - logger: Gets events in the words of pg_receivewal at level `info`, and temporary problems at levels
-    ///     `warning` and `error`.
+    ///     `warning` and `error`. The metadata `event` names what happened (`connected`, `segment-finished`, `disconnected`),
+    ///     and facts are metadata, too (`segment`, `timeline`, `startLSN`): the guide's page on services lists both, and they
+    ///     do not change.
     public init(
         source: ConnectionString, slot: ReplicationSlot = .none, destination: some WALDestination,
         options: Options = .init(),
@@ -225,8 +227,15 @@ extension WALArchiver {
 
     public var status: Status { state.status }
 
+    /// How often the archiver's thread has come round, and asks it to do so once more.
+    ///
+    /// While the archiver streams, the number is greater at a call some seconds later, however quiet the server is, unless that
+    /// thread waits for storage that does not answer. A full disk, a limited rate and a silent server do not hold it up.
+    /// While the archiver connects or pauses, the number stays.
+    public func pulse() -> UInt64 { state.pulse() }
+
     /// How many events are buffered for a slow listener; older ones are dropped. The stream never waits for a listener.
-    public static let bufferedEvents = 256
+    public static let bufferedEvents = 4096
 
     /// A new sequence of the events from now on. It ends when ``run()`` returns.
     public func events() -> AsyncStream<Event> { state.listen() }

@@ -95,11 +95,14 @@ public struct ReplicationClient: Sendable {
         try await perform { session throws(UnderstudyError) in
             try session.serverVersion.requireSlots()
             try session.checkSlotName(name)
-            logger.info("creating replication slot \"\(name)\"")
+            logger.info(
+                "creating replication slot \"\(name)\"", metadata: .event(.slotCreated, ["slot": "\(name)"]))
             do throws(UnderstudyError) {
                 try session.makeSlot(name, temporary: false, reserveWAL: reserveWAL)
             } catch  where ifNotExists && error.sqlState == "42710" {
-                logger.info("replication slot \"\(name)\" exists already", metadata: .own)
+                logger.info(
+                    "replication slot \"\(name)\" exists already",
+                    metadata: .event(.slotExists, isOwn: true, ["slot": "\(name)"]))
             }
         }
     }
@@ -110,7 +113,8 @@ public struct ReplicationClient: Sendable {
         try await perform { session throws(UnderstudyError) in
             try session.serverVersion.requireSlots()
             try session.checkSlotName(name)
-            logger.info("dropping replication slot \"\(name)\"")
+            logger.info(
+                "dropping replication slot \"\(name)\"", metadata: .event(.slotDropped, ["slot": "\(name)"]))
             try session.removeSlot(name)
         }
     }

@@ -199,7 +199,11 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         try settleNames()
         // It is a position on the timeline that ends here.
         finished = nil
-        guard let closing = current else { return }
+        guard let closing = current else {
+            // The last segment may just have been finished.
+            if syncsAtOnce { try syncNames() }
+            return
+        }
         if syncsAtOnce { try closing.sync() } else { try closing.handOver() }
         try closing.checkName()
         try closing.close()

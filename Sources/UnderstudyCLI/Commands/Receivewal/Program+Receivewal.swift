@@ -9,7 +9,9 @@ extension Program {
     }
 
     private func receivewal(_ plan: ReceivewalPlan, as personality: Personality) async -> Int32 {
-        let console = console(personality, verbose: plan.verbose, writesObjects: plan.progress == .json)
+        let console = console(
+            personality, verbose: plan.verbose, lines: lines(of: plan, personality),
+            writesObjects: plan.progress == .json)
         let status = Monitor<@Sendable () -> WALArchiver.Status?> { nil }
         let failed = { @Sendable (error: UnderstudyError) in
             console.object(ReceiveProgressJSON.failed(error, status.read { $0() }))
@@ -25,7 +27,7 @@ extension Program {
             let reason = try await work(
                 plan.connection, console: console, ending: .finishing, remains: .of(plan.action), abandoned: failed
             ) { source throws(UnderstudyError) in
-                try await perform(plan, source: source, console: console, status)
+                try await perform(plan, source: source, console: console, status, as: personality)
             }
             console.object(ReceiveProgressJSON.done(reason, status.read { $0() }))
             return ExitStatus.success
@@ -57,7 +59,7 @@ extension Program {
     /// - Returns: Why it ended.
     private func perform(
         _ plan: ReceivewalPlan, source: ConnectionString, console: Console,
-        _ status: Monitor<@Sendable () -> WALArchiver.Status?>
+        _ status: Monitor<@Sendable () -> WALArchiver.Status?>, as personality: Personality
     ) async throws(UnderstudyError) -> ReceiveProgressJSON.Reason {
         let client = ReplicationClient(source: source, logger: console.logger)
         switch plan.action {
@@ -76,17 +78,20 @@ extension Program {
             status.update { $0 = { archiver.status } }
             let reporter = ReceiveProgressReporter(
                 style: style(of: plan), console: console, columns: { StandardStreams.columns })
-            try await reporter.show({ archiver.status }) { () throws(UnderstudyError) in
-                do {
-                    try await archiver.run()
-                } catch let error as UnderstudyError {
-                    throw error
-                } catch {
-                    throw UnderstudyError(.wal, "\(error)", cause: error)
-                }
-            }
+            let service = ReceiverService(
+                archiver: archiver,
+                hook: plan.service.hook.map { SegmentHook($0, of: directory, console: console) },
+                // The manager of a stock tool's caller has not asked it.
+                notifier: personality == .understudy ? ServiceNotifier(environment, console: console) : nil)
+            try await service.run(reporter, on: executor)
             return Task.isCancelled ? .signal : .endPosition
         }
+    }
+
+    /// A receiver is a service: its messages have the time where nothing else adds it. The others are read by those who call them.
+    private func lines(of plan: ReceivewalPlan, _ personality: Personality) -> LogLines {
+        guard personality == .understudy, case .receive = plan.action else { return LogLines(plan.service.logFormat) }
+        return LogLines(plan.service.logFormat, isTerminal: errorsAreTerminal, isJournal: errorsAreJournal)
     }
 
     private func style(of plan: ReceivewalPlan) -> ReceiveProgressWriter.Style {

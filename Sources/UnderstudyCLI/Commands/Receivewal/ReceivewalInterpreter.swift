@@ -11,15 +11,17 @@ struct ReceivewalInterpreter {
         if let operand = operands.first {
             throw UsageError.operand(operand, parsed, of: .receivewal, as: personality)
         }
+        let action = try action(), progress = try progress()
+        try checkService(progress)
         return ReceivewalPlan(
-            action: try action(),
+            action: action,
             slot: parsed[ReceivewalOptions.slot].map { .existing($0) } ?? .none,
             options: options,
             connection: parsed.connection(program: personality.program),
-            progress: try progress(), verbose: parsed.has(CommonOptions.verbose))
+            progress: progress, verbose: parsed.has(CommonOptions.verbose), service: try service())
     }
 
-    private func misuse(_ message: String) -> UsageError {
+    func misuse(_ message: String) -> UsageError {
         UsageError(message, hint: UsageError.tryHelp(personality.line(of: .receivewal)))
     }
 
@@ -43,8 +45,8 @@ struct ReceivewalInterpreter {
         options.opensOrdinaryConnections = personality == .understudy || options.maxLag != nil
         if let text = parsed[ReceivewalOptions.stallTimeout] { options.stallTimeout = try StallArgument.parse(text) }
         options.reconnects = !parsed.has(ReceivewalOptions.noLoop)
-        // What is wrong from the beginning is for the user to see, as with the stock tool.
-        options.retriesFirstConnection = false
+        // What is wrong from the beginning is for the user to see, as with the stock tool, unless a service is to wait.
+        options.retriesFirstConnection = parsed.has(ReceivewalOptions.retryFirst)
         return options
     }
 

@@ -106,7 +106,7 @@ extension Command {
             ReceivewalOptions.ifNotExists, ReceivewalOptions.synchronous, ReceivewalOptions.noSync,
             ReceivewalOptions.startLSN, ReceivewalOptions.recreateSlot, ReceivewalOptions.maxLag,
             ReceivewalOptions.maxRate, ReceivewalOptions.stallTimeout, ReceivewalOptions.progress,
-        ],
+        ] + ReceivewalOptions.service,
         help: Help(
             about: "COMMAND receives the WAL of a running PostgreSQL server into a directory.",
             usage: [
@@ -137,6 +137,7 @@ extension Command {
                     options: [
                         ReceivewalOptions.progress, CommonOptions.verbose, CommonOptions.version, CommonOptions.help,
                     ]),
+                .init(title: "As a service", options: ReceivewalOptions.service),
                 .init(
                     title: "The server",
                     options: [

@@ -21,6 +21,14 @@ struct ReceivewalPlan: Sendable {
     var connection: ConnectionRequest
     var progress: ProgressChoice
     var verbose: Bool
+    var service = Service()
+
+    /// What it does as a service, beside receiving.
+    struct Service: Sendable, Equatable {
+        var logFormat = LogLines.Format.text
+        /// Run for each segment that is finished.
+        var hook: HookCommand?
+    }
 
     static func read(_ arguments: [String], as personality: Personality) throws(UsageError) -> Request<ReceivewalPlan> {
         try .read(arguments, of: .receivewal, as: personality) { parsed, operands throws(UsageError) in

@@ -69,8 +69,6 @@ extension Program {
     private func readAhead(_ restore: WALRestore, _ plan: RestoreWALPlan, _ words: [String]) {
         guard !restore.isReadingAhead(of: plan.file, to: plan.path) else { return }
         // Without it, restoring only takes longer.
-        try? DetachedProcess.start(
-            DetachedProcess.thisProgram, [calledAs, Command.restoreWAL.name] + words,
-            variable: "\(Self.aheadVariable)=1")
+        try? DetachedProcess.start([Command.restoreWAL.name] + words, environment: [Self.aheadVariable: "1"])
     }
 }
