@@ -76,13 +76,16 @@ extension Program {
             status.update { $0 = { archiver.status } }
             let reporter = ReceiveProgressReporter(
                 style: style(of: plan), console: console, columns: { StandardStreams.columns })
-            try await reporter.show({ archiver.status }) { () throws(UnderstudyError) in
-                do {
-                    try await archiver.run()
-                } catch let error as UnderstudyError {
-                    throw error
-                } catch {
-                    throw UnderstudyError(.wal, "\(error)", cause: error)
+            let watch = ReceiverWatch(plan.watch, archiver, logger: console.logger)
+            try await watch.show { () throws(UnderstudyError) in
+                try await reporter.show({ archiver.status }) { () throws(UnderstudyError) in
+                    do {
+                        try await archiver.run()
+                    } catch let error as UnderstudyError {
+                        throw error
+                    } catch {
+                        throw UnderstudyError(.wal, "\(error)", cause: error)
+                    }
                 }
             }
             return Task.isCancelled ? .signal : .endPosition

@@ -21,6 +21,13 @@ struct ReceivewalPlan: Sendable {
     var connection: ConnectionRequest
     var progress: ProgressChoice
     var verbose: Bool
+    var watch = Watch()
+
+    /// Where it is shown to others how far an archiver is.
+    struct Watch: Sendable, Equatable {
+        var listen: ListenAddress?
+        var metricsFile: String?
+    }
 
     static func read(_ arguments: [String], as personality: Personality) throws(UsageError) -> Request<ReceivewalPlan> {
         try .read(arguments, of: .receivewal, as: personality) { parsed, operands throws(UsageError) in
