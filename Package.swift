@@ -10,9 +10,11 @@ let package = Package(
         .executable(name: "understudy", targets: ["UnderstudyMain"]),
     ],
     // A library that only some need comes under a trait: docs/decisions/0006-packages.md.
+    traits: [.trait(name: "HTTP", description: "Metrics, health and a page about archivers over HTTP (SwiftNIO)")],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         // No Foundation: it alone would add some 45 MB to the program.
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
@@ -75,6 +77,25 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .target(
+            name: "UnderstudyMonitoring",
+            dependencies: [
+                "UnderstudyConfiguration", "UnderstudyCore", "UnderstudyPlatform", "UnderstudyWAL",
+                "UnderstudyWALArchive",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .target(
+            name: "UnderstudyHTTP",
+            dependencies: [
+                "UnderstudyCore", "UnderstudyMonitoring", "UnderstudyPlatform", "UnderstudyWALArchive",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["HTTP"])),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: .when(traits: ["HTTP"])),
+                .product(name: "NIOPosix", package: "swift-nio", condition: .when(traits: ["HTTP"])),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .target(
             name: "UnderstudyStandby",
             dependencies: [
                 "UnderstudyBackup", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyPlatform",
@@ -89,7 +110,7 @@ let package = Package(
             name: "Understudy",
             dependencies: [
                 "UnderstudyWALArchive", "UnderstudyBackup", "UnderstudyCompression", "UnderstudyConfiguration",
-                "UnderstudyStreaming",
+                "UnderstudyHTTP", "UnderstudyMonitoring", "UnderstudyStreaming",
                 "UnderstudyCore", "UnderstudyStandby", "UnderstudyWAL",
             ]),
         .target(
@@ -97,6 +118,7 @@ let package = Package(
             dependencies: [
                 "CUnderstudyLinux", "Understudy", "UnderstudyPlatform",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
             ]),
         .executableTarget(name: "UnderstudyMain", dependencies: ["UnderstudyCLI"]),
 
@@ -163,6 +185,15 @@ let package = Package(
                 "UnderstudyTestKit", "UnderstudyTestSupport", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ]),
+        .testTarget(
+            name: "UnderstudyMonitoringTests",
+            dependencies: [
+                "UnderstudyMonitoring", "UnderstudyCore", "UnderstudyPlatform", "UnderstudyTestSupport",
+                "UnderstudyWAL",
+                "UnderstudyWALArchive",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
             ]),
         .testTarget(
             name: "UnderstudyStandbyTests",

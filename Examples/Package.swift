@@ -6,7 +6,8 @@ let package = Package(
     name: "understudy-examples",
     platforms: [.macOS(.v15)],
     dependencies: [
-        .package(name: "understudy", path: ".."),
+        // With its traits, as the tests are built: what they need is compiled once.
+        .package(name: "understudy", path: "..", traits: ["HTTP"]),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],

@@ -33,7 +33,7 @@ def newest_postgres():
 
 def build():
     # The Swift libraries may lie where the user postgres cannot read: put them in.
-    options = ["-c", "release", "--static-swift-stdlib", "-Xlinker", "-s", "--product", "understudy"]
+    options = ["-c", "release", "--traits", "HTTP", "--static-swift-stdlib", "-Xlinker", "-s", "--product", "understudy"]
     subprocess.run(["swift", "build", "--quiet", *options], cwd=root, check=True, stdout=sys.stderr)
     answer = subprocess.run(
         ["swift", "build", *options, "--show-bin-path"], cwd=root, check=True, capture_output=True, text=True

@@ -2,6 +2,8 @@ package import Glibc
 
 /// A time in UTC as calendar fields: gmtime_r(3).
 package struct UTCTime: Sendable {
+    private let seconds: time_t
+    private let nanoseconds: Int
     private let year: Int
     private let month: Int
     private let day: Int
@@ -14,6 +16,8 @@ package struct UTCTime: Sendable {
     ///   - seconds: Seconds since 1970-01-01 00:00:00 UTC.
     ///   - nanoseconds: Those since that second; fractions of a millisecond are dropped.
     package init(_ seconds: time_t, nanoseconds: Int = 0) {
+        self.seconds = seconds
+        self.nanoseconds = nanoseconds
         var seconds = seconds, fields = unsafe tm()
         millisecond = nanoseconds / 1_000_000
         // gmtime_r fills the struct.
@@ -31,6 +35,16 @@ package struct UTCTime: Sendable {
         // clock_gettime fills the struct.
         _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
         return UTCTime(time.tv_sec, nanoseconds: time.tv_nsec)
+    }
+
+    /// The time so long before.
+    package func earlier(by duration: Duration) -> UTCTime {
+        let (whole, part) = duration.components
+        let total = nanoseconds - Int(part / 1_000_000_000)
+        let carry = total < 0 ? 1 : total / 1_000_000_000
+        return total < 0
+            ? UTCTime(seconds - Int(whole) - carry, nanoseconds: total + 1_000_000_000)
+            : UTCTime(seconds - Int(whole) + carry, nanoseconds: total - carry * 1_000_000_000)
     }
 
     /// For display: `2026-11-24 08:15:00 UTC`.

@@ -59,7 +59,11 @@ extension NetworkLoop {
     }
 
     private mutating func actions(for event: ReceiveMachine.Event) throws(ReceiveError) -> [ReceiveMachine.Action] {
-        do throws(StreamError) { return try machine.handle(event, now: now) } catch { throw ReceiveError(error) }
+        let time = now
+        if timed == nil, case .data(let start, let count) = event {
+            timed = (LSN(rawValue: start.rawValue &+ UInt64(count)), time)
+        }
+        do throws(StreamError) { return try machine.handle(event, now: time) } catch { throw ReceiveError(error) }
     }
 
     /// - Returns: Whether a sync was done at once, so that the report must be read. That is for the caller, because the
@@ -79,6 +83,7 @@ extension NetworkLoop {
                 timelines += 1
                 // Positions on the previous timeline mean nothing on this one.
                 followUps = []
+                timed = nil
                 observe(.timelineSwitched(to: timeline, at: position, leaving: ended))
             case .finish:
                 isFinished = true
@@ -99,6 +104,10 @@ extension NetworkLoop {
         }
         guard isSent else { return }
         acknowledged = status.flushed
+        if let (end, received) = timed, status.flushed >= end {
+            timed = nil
+            observe(.acknowledged(after: now - received))
+        }
         reportPositions()
     }
 }

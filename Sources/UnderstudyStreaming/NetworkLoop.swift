@@ -36,6 +36,8 @@ package struct NetworkLoop {
     var isStalled = false
     var serverPosition = LSN.invalid
     var acknowledged = LSN.invalid
+    /// The end of a piece that was received and not acknowledged yet, and when that was: the piece that is timed.
+    var timed: (end: LSN, at: Duration)?
     /// Compares the first page of each segment with the segment's name; nil to skip the check.
     package var pageCheck: FirstPageCheck?
 

@@ -3,6 +3,9 @@ package import UnderstudyWAL
 /// What happens on a stream, reported on the network thread as it happens.
 package enum StreamEvent: Sendable {
     case positions(StreamPositions)
+    /// The server was told that a piece of WAL is on stable storage, so long after the piece was received. One piece is
+    /// timed at a time.
+    case acknowledged(after: Duration)
     case segmentFinished(WALSegmentName)
     /// The stream continues on this timeline, from the start of the segment in which the timeline begins. `leaving` is
     /// how far the previous timeline was received: a position within its last segment, or at its end.

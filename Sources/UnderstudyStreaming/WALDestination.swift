@@ -119,6 +119,8 @@ public struct WALOrigin: Sendable {
 public struct WALHoldings: Sendable, Equatable {
     /// Where the stream must begin so that nothing is missing: a segment's start. nil if nothing is held.
     public var next: WALPosition?
+    /// Where the first segment held begins, whether or not there are gaps behind it; nil if it is not known. For display.
+    public var begin: WALPosition?
     /// Whether everything before `next` that was not acknowledged earlier survives a crash. If so, it is acknowledged
     /// as soon as the stream begins, so that a slot advances before the first sync.
     public var isDurable = false

@@ -66,11 +66,15 @@ package final class WALWriter: Sendable {
     /// Pieces end at multiples of this size, so that a piece that fills a block can be written past the page cache.
     package static let blockSize = 1 << 20
     private static let retryPause = Duration.milliseconds(500)
-    /// - Parameter blocks: The number of 1 MB blocks that it may hold. WAL has its own blocks, so that base data on a
-    ///   slow disk cannot starve it into wal_sender_timeout.
-    package init(destination: any WALDestination, blocks: Int = 4) {
+    /// - Parameters:
+    ///   - blocks: The number of 1 MB blocks that it may hold. WAL has its own blocks, so that base data on a slow disk
+    ///     cannot starve it into wal_sender_timeout.
+    ///   - noteSync: Told on either thread how long each sync took, with the write that was part of it.
+    package init(
+        destination: any WALDestination, blocks: Int = 4, noteSync: (@Sendable (Duration) -> Void)? = nil
+    ) {
         self.destination = destination
-        state = Monitor(State(sequence: WriteSequence(destination)))
+        state = Monitor(State(sequence: WriteSequence(destination, noteSync: noteSync)))
         pool = BlockPool(blocks: blocks, blockSize: Self.blockSize)
     }
 

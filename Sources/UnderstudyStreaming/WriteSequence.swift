@@ -45,9 +45,14 @@ struct WriteSequence: Sendable {
     private(set) var finished: [WALSegmentName] = []
     /// Bytes written since the last sync.
     private(set) var unsynced = 0
+    /// Told how long each sync took.
+    private let noteSync: (@Sendable (Duration) -> Void)?
+    /// When the write began that a sync follows, which may put its bytes on stable storage already.
+    private var syncBegan: ContinuousClock.Instant?
 
-    init(_ destination: any WALDestination) {
+    init(_ destination: any WALDestination, noteSync: (@Sendable (Duration) -> Void)? = nil) {
         self.destination = destination
+        self.noteSync = noteSync
     }
 
     /// - Parameter isBeforeSync: Whether the next job is a sync.
@@ -57,8 +62,11 @@ struct WriteSequence: Sendable {
             try write(piece, isBeforeSync)
             return .written(destination.written)
         case .sync:
+            let began = noteSync == nil ? nil : syncBegan ?? .now
             let durable = try destination.sync()
+            if let noteSync, let began { noteSync(ContinuousClock.now - began) }
             defer {
+                syncBegan = nil
                 finished = []
                 unsynced = 0
             }
@@ -82,6 +90,7 @@ struct WriteSequence: Sendable {
         // On a retry the bytes may be written already, if only finishing the segment failed.
         if written != piece.end {
             if isBeforeSync {
+                if noteSync != nil { syncBegan = .now }
                 try destination.writeToSync(piece.block.bytes, at: piece.offset)
             } else {
                 try destination.write(piece.block.bytes, at: piece.offset)

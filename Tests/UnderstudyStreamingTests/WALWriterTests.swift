@@ -38,6 +38,22 @@ struct WALWriterTests {
         #expect(rig.writer.report().finished.isEmpty)
     }
 
+    @Test("tells of each sync how long it took")
+    func times() throws {
+        let times = Locked<[Duration]>([])
+        let rig = WriterRig(noteSync: { time in times.withLock { $0.append(time) } })
+        for offset in 0..<3 {
+            try rig.write([1], segment: 3, at: offset)
+            rig.writer.sync()
+        }
+        rig.writer.endTimeline(next: rig.lsn(3, 0))
+        rig.writer.sync()
+        rig.writer.close()
+        try rig.writer.start().join()
+        #expect(rig.destination.calls.count { $0 == .sync } == 2)
+        #expect(times.withLock { $0.count } == 2 && times.withLock { $0.allSatisfy { $0 > .zero } })
+    }
+
     @Test("makes one sync of those that have queued up, the last one, but not over the end of a timeline")
     func queuedSyncs() throws {
         let rig = WriterRig()

@@ -80,6 +80,17 @@ struct ArchiverMetricsTests {
         #expect(total("disconnections") == 1)
     }
 
+    @Test("have the times of syncs and until acknowledgements, in nanoseconds")
+    func times() throws {
+        let metrics = metrics()
+        metrics.noteSync(.microseconds(1500))
+        metrics.note(acknowledgedAfter: .milliseconds(2))
+        func values(_ timer: String) throws -> [Int64] {
+            try backend.expectTimer("understudy_wal_\(timer)_seconds", [("archiver", "a")]).values
+        }
+        #expect(try values("sync") == [1_500_000] && values("acknowledgement") == [2_000_000])
+    }
+
     @Test("do not show a lack of room after the stream that met with it")
     func stalled() {
         let metrics = metrics()

@@ -30,7 +30,9 @@ struct GapNoteTests {
         expected.gaps = [Self.gap]
         for _ in 1...2 {
             let directory = WALDirectory(archive.path)
-            #expect(try directory.open(TestArchive.origin()).withoutTail == expected)
+            let holdings = try directory.open(TestArchive.origin())
+            #expect(holdings.withoutTail == expected)
+            #expect(holdings.begin == position(1, 0x300000))
             directory.close()
         }
         #expect(FileTree.snapshot(archive.path) == before)

@@ -34,31 +34,18 @@ enum ReceiveProgressJSON {
     private static func end(
         _ phase: String, _ reason: Reason, _ status: WALArchiver.Status?
     ) -> [(String, JSONValue)] {
-        [("phase", .string(phase)), ("reason", .string(reason.rawValue))] + (status.map(positions) ?? [])
+        [("phase", .string(phase)), ("reason", .string(reason.rawValue))] + (status?.positionMembers ?? [])
     }
 
     private static func figures(
         _ status: WALArchiver.Status, bytesPerSecond: UInt64?, hasSlot: Bool
     ) -> [(String, JSONValue)] {
-        // Without a connection nobody tells how far the server is, and before the first acknowledgement there is nothing to
-        // count from.
-        let isKnown = status.connectedSince != nil && status.server != .invalid && status.acknowledged != .invalid
-        let lag = isKnown ? status.lagBytes : nil
-        return positions(status) + [
-            ("serverLSN", .optional(status.server)), ("lagBytes", .optional(lag)),
-            ("lagSeconds", isKnown ? .number(Quantity.seconds(status.lag)) : nil),
-            ("retainedBytes", .optional(hasSlot ? lag : nil)), ("bytesPerSecond", .optional(bytesPerSecond)),
+        let lag = status.lagIfKnown
+        return status.positionMembers + [
+            ("serverLSN", .optional(status.server)), ("lagBytes", .optional(lag?.bytes)),
+            ("lagSeconds", lag.map { .number(Quantity.seconds($0.time)) } ?? .null),
+            ("retainedBytes", .optional(hasSlot ? lag?.bytes : nil)), ("bytesPerSecond", .optional(bytesPerSecond)),
             ("segment", .optional(status.segment)),
-        ]
-    }
-
-    private static func positions(_ status: WALArchiver.Status) -> [(String, JSONValue)] {
-        let timeline = UInt64(status.timeline.rawValue)
-        return [
-            ("timeline", timeline == 0 ? nil : .unsigned(timeline)), ("receivedLSN", .optional(status.received)),
-            ("flushedLSN", .optional(status.synced)), ("acknowledgedLSN", .optional(status.acknowledged)),
-            ("segmentsFinished", .integer(Int64(status.segmentsFinished))),
-            ("reconnects", .integer(Int64(status.reconnects))),
         ]
     }
 }

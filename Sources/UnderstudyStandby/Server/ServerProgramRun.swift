@@ -4,10 +4,10 @@ import UnderstudyBackup
 import UnderstudyPlatform
 
 #if canImport(System)
-    import System
+import System
 #else
-    import SystemPackage
-    import UnderstudyCore
+import SystemPackage
+import UnderstudyCore
 #endif
 
 /// One run of a program of the server: pg_ctl or psql.

@@ -1,15 +1,17 @@
 import Metrics
+import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyWAL
 
-/// An archiver's metrics, for swift-metrics: made once for a run, so that counts go on over all its connections. Their
-/// names are documented, and do not change. Used only by the archiver's thread.
+/// Records the metrics of an archiver for swift-metrics: made once for a run, so that counts go on over all its
+/// connections. Used only by the archiver's thread, but for ``noteSync``.
 final class ArchiverMetrics {
     /// Tells the archivers of one process apart.
     static let dimension = "archiver"
 
     private let receivedBytes, finishedSegments, disconnections, gaps: Counter
     private let connected, stalled: Gauge
+    private let syncTime, acknowledgementTime: Timer
     private var receivedLSN, flushLSN, serverLSN, lagBytes, timeline: LateGauge
     /// How far the stream has come; nil without one.
     private var received: WALPosition?
@@ -17,20 +19,29 @@ final class ArchiverMetrics {
     /// - Parameter name: The value of the dimension.
     init(_ name: String, factory: any MetricsFactory) {
         let dimensions = [(Self.dimension, name)]
-        func counter(_ label: String) -> Counter { Counter(label: label, dimensions: dimensions, factory: factory) }
-        func gauge(_ label: String) -> Gauge { Gauge(label: label, dimensions: dimensions, factory: factory) }
-        func late(_ label: String) -> LateGauge { LateGauge { gauge(label) } }
-        receivedBytes = counter("understudy_wal_received_bytes_total")
-        finishedSegments = counter("understudy_wal_segments_finished_total")
-        disconnections = counter("understudy_wal_disconnections_total")
-        gaps = counter("understudy_wal_gaps_total")
-        connected = gauge("understudy_wal_connected")
-        stalled = gauge("understudy_wal_stalled")
-        receivedLSN = late("understudy_wal_received_lsn")
-        flushLSN = late("understudy_wal_flush_lsn")
-        serverLSN = late("understudy_wal_server_lsn")
-        lagBytes = late("understudy_wal_lag_bytes")
-        timeline = late("understudy_wal_timeline")
+        func counter(_ metric: ArchiverMetric) -> Counter {
+            Counter(label: metric.rawValue, dimensions: dimensions, factory: factory)
+        }
+        func gauge(_ metric: ArchiverMetric) -> Gauge {
+            Gauge(label: metric.rawValue, dimensions: dimensions, factory: factory)
+        }
+        func late(_ metric: ArchiverMetric) -> LateGauge { LateGauge { gauge(metric) } }
+        func timer(_ metric: ArchiverMetric) -> Timer {
+            Timer(label: metric.rawValue, dimensions: dimensions, factory: factory)
+        }
+        syncTime = timer(.syncTime)
+        acknowledgementTime = timer(.acknowledgementTime)
+        receivedBytes = counter(.receivedBytes)
+        finishedSegments = counter(.finishedSegments)
+        disconnections = counter(.disconnections)
+        gaps = counter(.gaps)
+        connected = gauge(.connected)
+        stalled = gauge(.stalled)
+        receivedLSN = late(.receivedLSN)
+        flushLSN = late(.flushLSN)
+        serverLSN = late(.serverLSN)
+        lagBytes = late(.lagBytes)
+        timeline = late(.timeline)
         connected.record(0)
         stalled.record(0)
     }
@@ -69,6 +80,12 @@ final class ArchiverMetrics {
         if !inOrder { disconnections.increment() }
     }
 
+    /// Records how long a sync took, on any thread.
+    var noteSync: @Sendable (Duration) -> Void {
+        { [syncTime] time in syncTime.recordNanoseconds(time.nanoseconds) }
+    }
+
+    func note(acknowledgedAfter time: Duration) { acknowledgementTime.recordNanoseconds(time.nanoseconds) }
     func noteGap() { gaps.increment() }
     func noteFinishedSegment() { finishedSegments.increment() }
     func note(isStalled: Bool) { stalled.record(isStalled ? 1 : 0) }

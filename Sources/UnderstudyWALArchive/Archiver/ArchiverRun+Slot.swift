@@ -64,6 +64,7 @@ extension ArchiverRun {
             do throws(WALDestinationError) { try archiver.destination.noteGap(gap) } catch {
                 throw UnderstudyError(error)
             }
+            state.note(gap)
             state.tell(.gap(gap))
             metrics.noteGap()
             say(gap, history)

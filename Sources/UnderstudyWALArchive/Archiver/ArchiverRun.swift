@@ -27,6 +27,8 @@ struct ArchiverRun {
     private var lastTimeline: TimelineID?
     /// The end of the archive when the connection was made.
     private var archiveEnd: WALPosition?
+    /// The gaps without a record, which are looked for once.
+    private var missing: [WALGap] = []
     var slotTracker = SlotTracker()
 
     var state: ArchiverState { archiver.state }
@@ -36,9 +38,7 @@ struct ArchiverRun {
     init(_ archiver: WALArchiver, metrics factory: any MetricsFactory) throws(UnderstudyError) {
         self.archiver = archiver
         parameters = try ConnectionParameters(reading: archiver.source)
-        metrics = ArchiverMetrics(
-            archiver.options.name ?? archiver.slot.name ?? parameters["application_name"] ?? Self.applicationName,
-            factory: factory)
+        metrics = ArchiverMetrics(archiver.name, factory: factory)
     }
 
     mutating func run() throws(UnderstudyError) {
@@ -67,6 +67,7 @@ struct ArchiverRun {
             archiver.slot, session, server, parameters: parameters, recreates: options.recreatesSlot,
             tracker: &slotTracker,
             state: state, logger: logger)
+        state.note(slot)
         let history = try readHistory(session, server)
         let holdings = try open(server, history, slot)
         defer { archiver.destination.close() }
@@ -82,7 +83,7 @@ struct ArchiverRun {
     }
 
     /// The application_name, unless the connection string has another.
-    private static let applicationName = "understudy"
+    static let applicationName = "understudy"
 
     private func connect() throws(UnderstudyError) -> Session {
         let logger = logger
@@ -141,6 +142,8 @@ struct ArchiverRun {
     }
 
     private mutating func note(_ holdings: WALHoldings, _ history: TimelineHistory?) {
+        if !holdings.missing.isEmpty { missing = holdings.missing }
+        state.note(holdings, missing: missing)
         for warning in holdings.warnings { logger.warning("\(warning)", metadata: .event(.archiveFlaw)) }
         sayGaps(of: holdings, history)
         guard let divergence = holdings.divergence else { return }
@@ -165,7 +168,8 @@ struct ArchiverRun {
         let state = state
         // Before the writer begins, which must be ended in any case.
         try chooseMode(session, server)
-        let writer = WALWriter(destination: archiver.destination, blocks: Self.blocks)
+        let writer = WALWriter(
+            destination: archiver.destination, blocks: Self.blocks, noteSync: metrics.noteSync)
         if let past = try pastOf(start, session, server, history) { writer.putHistory(start.timeline, past) }
         let writing: OwnThread
         do throws(FileIOError) { writing = try writer.start() } catch { throw UnderstudyError(error) }
@@ -316,7 +320,7 @@ struct ArchiverRun {
         let pause = backoff.pause(using: &random)
         state.change { status in
             status.phase = .waiting
-            status.lastError = error
+            status.note(error)
         }
         state.tell(.disconnected(error, retryAfter: pause))
         switch repeatedErrors.telling(error) {

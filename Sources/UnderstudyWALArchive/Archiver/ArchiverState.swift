@@ -206,10 +206,12 @@ final class ArchiverState: Sendable {
         for listener in values.read({ Array($0.listeners.values) }) { listener.yield(event) }
     }
 
-    func end() {
+    /// - Parameter error: Why it ends, unless that is in order.
+    func end(_ error: UnderstudyError? = nil) {
         let listeners = values.update { values in
             values.isOver = true
             values.status.phase = .stopped
+            if let error { values.status.note(error) }
             defer { values.listeners = [:] }
             return Array(values.listeners.values)
         }

@@ -93,6 +93,7 @@ final class ServerWatch: Sendable {
             if let position = answer.serverPosition {
                 archiver.state.change { $0.server = max($0.server, position) }
             }
+            if let slot = query.slot { archiver.state.note(slot, answer) }
             if let invalidation = answer.invalidation, answer.slot != nil {
                 archiver.state.note(invalidation, senderIsAlive: answer.syncState != nil)
             }

@@ -92,6 +92,7 @@ final class StreamObserver {
             hasBegun = true
             note(positions)
             tellAgain()
+        case .acknowledged(let time): metrics.note(acknowledgedAfter: time)
         case .segmentFinished(let segment):
             metrics.noteFinishedSegment()
             state.change { $0.segmentsFinished += 1 }
@@ -115,7 +116,7 @@ final class StreamObserver {
             metrics.note(isStalled: true)
             state.change { status in
                 status.phase = .stalled
-                status.lastError = failure
+                status.note(failure)
             }
             state.tell(.stalled(failure))
             logger.warning(
@@ -169,6 +170,7 @@ final class StreamObserver {
             status.acknowledged = positions.acknowledged
             status.server = max(positions.server, positions.received)
             status.timeline = positions.timeline
+            status.holdings?.advance(to: synced)
             // Making its name takes longer than all the rest, and this is done for every commit.
             if !isSameSegment {
                 status.segment =
@@ -215,6 +217,7 @@ extension WALArchiver.Status {
         received = start.lsn
         self.server = max(server, start.lsn)
         connectedSince = .now
+        if holdings?.end == nil { holdings?.begin = start }
     }
 }
 

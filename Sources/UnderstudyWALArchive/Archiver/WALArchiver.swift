@@ -84,8 +84,10 @@ public final class WALArchiver: Service {
     let source: ConnectionString
     let slot: ReplicationSlot
     let destination: any WALDestination
-    let options: Options
+    package let options: Options
     let logger: Logger
+    /// What it is called in its metrics and pages: see ``Options/name``.
+    public let name: String
     let state: ArchiverState
 
     /// - Parameters:
@@ -105,6 +107,9 @@ public final class WALArchiver: Service {
         self.destination = destination
         self.options = options
         self.logger = logger
+        name =
+            options.name ?? slot.name ?? (try? ConnectionParameters(reading: source))?["application_name"]
+            ?? ArchiverRun.applicationName
         state = ArchiverState(
             isSynchronous: options.synchronous, access: QueryAccess(isAllowed: options.opensOrdinaryConnections))
     }
@@ -134,12 +139,13 @@ public final class WALArchiver: Service {
                                 var run = try ArchiverRun(archiving, metrics: factory)
                                 try run.run()
                             }
-                            state.end()
+                            if case .failure(let error) = result { state.end(error) } else { state.end() }
                             continuation.resume(returning: result)
                         }
                     } catch {
-                        state.end()
-                        continuation.resume(returning: .failure(UnderstudyError(error)))
+                        let failure = UnderstudyError(error)
+                        state.end(failure)
+                        continuation.resume(returning: .failure(failure))
                     }
                 }
             } onGracefulShutdown: {
@@ -199,6 +205,12 @@ extension WALArchiver {
         public var reconnects = 0
         /// The last error; it may be resolved by now.
         public var lastError: UnderstudyError?
+        /// When that was.
+        public var lastErrorAt: ContinuousClock.Instant?
+        /// The slot as the server last showed it; nil without one.
+        public var slot: Slot?
+        /// What the archive holds; nil before it was looked at.
+        public var holdings: Holdings?
 
         public init() {}
     }

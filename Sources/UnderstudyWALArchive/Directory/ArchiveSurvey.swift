@@ -38,6 +38,9 @@ struct ArchiveSurvey {
             timeline: origin.timeline, history: history, kept: try keptHistories(listing, history), reading: &reader)
         if let file = plan.ahead { throw Self.ahead(file, origin) }
         found.next = plan.next
+        found.begin = plan.past.last.map { past in
+            WALPosition(timeline: past.file.segment.timeline, lsn: past.file.segment.startLSN)
+        }
         try readTail(plan.past)
         found.gaps = try GapNote.read(names, listing, in: directory)
         if looksAtAll { try lookAtAll(plan, &reader) }

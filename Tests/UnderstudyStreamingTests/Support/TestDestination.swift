@@ -116,8 +116,8 @@ struct WriterRig {
     /// The offset from which on four bytes end a segment.
     static let end = (1 << 20) - 4
 
-    init(blocks: Int = 16) {
-        writer = WALWriter(destination: destination, blocks: blocks)
+    init(blocks: Int = 16, noteSync: (@Sendable (Duration) -> Void)? = nil) {
+        writer = WALWriter(destination: destination, blocks: blocks, noteSync: noteSync)
     }
 
     func segment(_ number: UInt64, timeline: UInt32 = 1) -> WALSegmentName {

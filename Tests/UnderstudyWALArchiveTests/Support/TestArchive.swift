@@ -172,6 +172,7 @@ extension WALHoldings {
     var withoutTail: WALHoldings {
         var holdings = self
         holdings.end = nil
+        holdings.begin = nil
         holdings.tail = []
         return holdings
     }

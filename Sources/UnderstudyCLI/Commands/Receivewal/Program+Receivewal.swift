@@ -83,7 +83,8 @@ extension Program {
                 hook: plan.service.hook.map { SegmentHook($0, of: directory, console: console) },
                 // The manager of a stock tool's caller has not asked it.
                 notifier: personality == .understudy ? ServiceNotifier(environment, console: console) : nil)
-            try await service.run(reporter, on: executor)
+            let watch = ReceiverWatch(plan.watch, archiver, logger: console.logger)
+            try await watch.show { () throws(UnderstudyError) in try await service.run(reporter, on: executor) }
             return Task.isCancelled ? .signal : .endPosition
         }
     }

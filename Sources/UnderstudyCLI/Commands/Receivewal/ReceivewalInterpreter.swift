@@ -18,7 +18,36 @@ struct ReceivewalInterpreter {
             slot: parsed[ReceivewalOptions.slot].map { .existing($0) } ?? .none,
             options: options,
             connection: parsed.connection(program: personality.program),
-            progress: progress, verbose: parsed.has(CommonOptions.verbose), service: try service())
+            progress: progress, verbose: parsed.has(CommonOptions.verbose), service: try service(), watch: try watch())
+    }
+
+    private func watch() throws(UsageError) -> ReceivewalPlan.Watch {
+        var watch = ReceivewalPlan.Watch()
+        for option in [ReceivewalOptions.listen, ReceivewalOptions.metricsFile] where parsed.has(option) {
+            guard !parsed.has(ReceivewalOptions.createSlot), !parsed.has(ReceivewalOptions.dropSlot) else {
+                throw misuse(
+                    "cannot use --\(option.name) together with --\(parsed.has(ReceivewalOptions.createSlot) ? "create" : "drop")-slot"
+                )
+            }
+        }
+        if let text = parsed[ReceivewalOptions.listen] {
+            try ReceiverWatch.checkAvailable()
+            guard let address = ListenAddress(text) else {
+                throw UsageError(
+                    "invalid address \"\(text)\" for --listen",
+                    hint: "Write ADDRESS:PORT, such as 127.0.0.1:9187 or [::1]:9187, or a port from 0 to 65535 alone.")
+            }
+            watch.listen = address
+        }
+        if let path = parsed[ReceivewalOptions.metricsFile] {
+            guard !path.isEmpty, !path.hasSuffix("/") else {
+                throw UsageError(
+                    "invalid file name \"\(path)\" for --metrics-file",
+                    hint: "Name a file in a directory that exists; node_exporter reads names that end in .prom.")
+            }
+            watch.metricsFile = path
+        }
+        return watch
     }
 
     func misuse(_ message: String) -> UsageError {

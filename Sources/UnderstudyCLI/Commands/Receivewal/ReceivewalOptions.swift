@@ -84,6 +84,15 @@ enum ReceivewalOptions {
                 then, not at all, in a line each second, or in a JSON
                 object each second on standard output (default: auto)
                 """))
+    static let listen = CommandOption(
+        "listen", nil, "[ADDRESS:]PORT",
+        help: """
+            show metrics, health and status over HTTP, and a page
+            for people; without ADDRESS to this machine alone
+            """)
+    static let metricsFile = CommandOption(
+        "metrics-file", nil, "FILE",
+        help: "write the metrics into FILE every 15 s, for node_exporter")
     static let statusInterval = CommandOption(
         "status-interval", "s", "SECONDS", stock: .all,
         help: """
@@ -106,6 +115,7 @@ extension Command {
             ReceivewalOptions.ifNotExists, ReceivewalOptions.synchronous, ReceivewalOptions.noSync,
             ReceivewalOptions.startLSN, ReceivewalOptions.recreateSlot, ReceivewalOptions.maxLag,
             ReceivewalOptions.maxRate, ReceivewalOptions.stallTimeout, ReceivewalOptions.progress,
+            ReceivewalOptions.listen, ReceivewalOptions.metricsFile,
         ] + ReceivewalOptions.service,
         help: Help(
             about: "COMMAND receives the WAL of a running PostgreSQL server into a directory.",
@@ -135,7 +145,8 @@ extension Command {
                 .init(
                     title: "What is said",
                     options: [
-                        ReceivewalOptions.progress, CommonOptions.verbose, CommonOptions.version, CommonOptions.help,
+                        ReceivewalOptions.progress, ReceivewalOptions.listen, ReceivewalOptions.metricsFile,
+                        CommonOptions.verbose, CommonOptions.version, CommonOptions.help,
                     ]),
                 .init(title: "As a service", options: ReceivewalOptions.service),
                 .init(

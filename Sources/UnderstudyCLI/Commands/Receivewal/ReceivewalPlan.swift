@@ -30,6 +30,14 @@ struct ReceivewalPlan: Sendable {
         var hook: HookCommand?
     }
 
+    var watch = Watch()
+
+    /// Where it is shown to others how far an archiver is.
+    struct Watch: Sendable, Equatable {
+        var listen: ListenAddress?
+        var metricsFile: String?
+    }
+
     static func read(_ arguments: [String], as personality: Personality) throws(UsageError) -> Request<ReceivewalPlan> {
         try .read(arguments, of: .receivewal, as: personality) { parsed, operands throws(UsageError) in
             try ReceivewalInterpreter(parsed: parsed, personality: personality).plan(operands: operands)

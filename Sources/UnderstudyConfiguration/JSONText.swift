@@ -1,40 +1,42 @@
-import Understudy
+package import UnderstudyWAL
 
 /// A JSON value, written without spaces and with its members in the given order; terminal control characters are
 /// escaped too.
 ///
 /// Source: RFC 8259.
-enum JSONValue: Sendable, ExpressibleByNilLiteral {
+package enum JSONValue: Sendable, ExpressibleByNilLiteral {
     case null
     case integer(Int64)
     case unsigned(UInt64)
     /// Written as null if it is not finite: JSON has no such number.
     case number(Double)
     case string(String)
+    case bool(Bool)
+    case array([JSONValue])
     case object([(String, JSONValue)])
 
-    init(nilLiteral: ()) {
+    package init(nilLiteral: ()) {
         self = .null
     }
 
-    static func optional(_ text: String?) -> JSONValue {
+    package static func optional(_ text: String?) -> JSONValue {
         text.map(JSONValue.string) ?? .null
     }
 
     /// A position; null if it is not known.
-    static func optional(_ position: LSN) -> JSONValue {
+    package static func optional(_ position: LSN) -> JSONValue {
         position == .invalid ? .null : .string(position.description)
     }
 
-    static func optional(_ number: Int?) -> JSONValue {
+    package static func optional(_ number: Int?) -> JSONValue {
         number.map { .integer(Int64($0)) } ?? .null
     }
 
-    static func optional(_ number: UInt64?) -> JSONValue {
+    package static func optional(_ number: UInt64?) -> JSONValue {
         number.map(JSONValue.unsigned) ?? .null
     }
 
-    var text: String {
+    package var text: String {
         var text = ""
         write(to: &text)
         return text
@@ -47,6 +49,14 @@ enum JSONValue: Sendable, ExpressibleByNilLiteral {
         case .unsigned(let value): text += "\(value)"
         case .number(let value): text += value.isFinite ? "\(value)" : "null"
         case .string(let value): Self.quote(value, to: &text)
+        case .bool(let value): text += "\(value)"
+        case .array(let values):
+            text += "["
+            for (index, value) in values.enumerated() {
+                if index > 0 { text += "," }
+                value.write(to: &text)
+            }
+            text += "]"
         case .object(let members):
             text += "{"
             for (index, member) in members.enumerated() {
