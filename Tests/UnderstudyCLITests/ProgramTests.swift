@@ -91,7 +91,8 @@ struct ProgramTests {
     @Test(
         "help texts, to the letter",
         arguments: [
-            "understudy", "understudy basebackup", "understudy clone", "understudy receivewal", "pg_basebackup",
+            "understudy", "understudy basebackup", "understudy clone", "understudy receivewal", "understudy archive",
+            "understudy archive list", "understudy archive check", "understudy archive prune", "pg_basebackup",
             "pg_receivewal", "pg_receivexlog",
         ])
     func helpTexts(_ name: String) async throws {

@@ -8,6 +8,8 @@ struct Command: Sendable {
     /// In the order in which an ambiguous name lists them.
     var options: [CommandOption]
     var help: Help
+    /// Those that its first operand names: `archive list`. Their own names have both words.
+    var subcommands: [Command] = []
     var run: @Sendable (Program, [String], Personality) async -> Int32
 
     /// The parts of the help text. `COMMAND` stands for the words that the user types to run the command.
@@ -25,16 +27,22 @@ struct Command: Sendable {
     }
 
     /// In the order in which the help lists them.
-    static let all: [Command] = [.clone, .basebackup, .receivewal]
+    static let all: [Command] = [.clone, .basebackup, .receivewal, .archive]
 
     /// Whether a command line that cannot be read asks for its error as an object, too. None goes into an archive.
     func writesObjects(_ options: OptionValues) -> Bool {
+        if options.has(ArchiveOptions.json) { return true }
         let isArchive = name == Self.basebackup.name && options[BasebackupOptions.pgdata] == "-"
         return options[BasebackupOptions.progress] == ProgressChoice.json.rawValue && !isArchive
     }
 
     static func named(_ name: String) -> Command? {
         all.first { $0.name == name }
+    }
+
+    /// The subcommand that a word names.
+    func subcommand(_ word: String?) -> Command? {
+        subcommands.first { $0.name == word.map { "\(name) \($0)" } }
     }
 
     /// What `--help` prints: no line is longer than 80 columns.
@@ -46,12 +54,16 @@ struct Command: Sendable {
             return "\(section.title):\n" + options.map { $0.helpText(as: personality) }.joined()
         }
         let examples = help.examples.map { WrappedText.command(named($0)) + "\n" }.joined()
+        let commands = subcommands.map { command in
+            let word = command.name.dropFirst(name.count + 1)
+            return "  \(word)" + String(repeating: " ", count: 14 - word.count) + "\(command.summary)\n"
+        }.joined()
         return """
             \(WrappedText.lines(named(help.about)).joined(separator: "\n"))
 
             Usage:
             \(usage)
-            \(sections.joined(separator: "\n"))
+            \(commands.isEmpty ? "" : "Commands:\n\(commands)\n")\(sections.joined(separator: "\n"))
             \(WrappedText.lines(named(help.notes)).joined(separator: "\n"))
 
             Examples:

@@ -86,15 +86,22 @@ public struct Program: Sendable {
             return ExitStatus.success
         }
         guard let command = Command.named(word) else { return refuse(word, console: console) }
+        if words.count > 1, !command.subcommands.isEmpty {
+            guard let subcommand = command.subcommand(words[1]) else {
+                return refuse("\(word) \(words[1])", console: console)
+            }
+            console.output(subcommand.helpText(as: .understudy))
+            return ExitStatus.success
+        }
         console.output(command.helpText(as: .understudy))
         return ExitStatus.success
     }
 
-    private func refuse(_ word: String, console: Console) -> Int32 {
+    func refuse(_ word: String, console: Console) -> Int32 {
         fail(misuse("unrecognized command \"\(word)\""), console: console)
     }
 
-    private func misuse(_ message: String) -> UsageError {
+    func misuse(_ message: String) -> UsageError {
         UsageError(message, hint: UsageError.tryHelp(Personality.understudy.program))
     }
 

@@ -10,7 +10,9 @@ enum JSONValue: Sendable, ExpressibleByNilLiteral {
     case unsigned(UInt64)
     /// Written as null if it is not finite: JSON has no such number.
     case number(Double)
+    case bool(Bool)
     case string(String)
+    case array([JSONValue])
     case object([(String, JSONValue)])
 
     init(nilLiteral: ()) {
@@ -46,7 +48,15 @@ enum JSONValue: Sendable, ExpressibleByNilLiteral {
         case .integer(let value): text += "\(value)"
         case .unsigned(let value): text += "\(value)"
         case .number(let value): text += value.isFinite ? "\(value)" : "null"
+        case .bool(let value): text += value ? "true" : "false"
         case .string(let value): Self.quote(value, to: &text)
+        case .array(let values):
+            text += "["
+            for (index, value) in values.enumerated() {
+                if index > 0 { text += "," }
+                value.write(to: &text)
+            }
+            text += "]"
         case .object(let members):
             text += "{"
             for (index, member) in members.enumerated() {
