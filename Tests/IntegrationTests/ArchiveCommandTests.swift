@@ -116,15 +116,15 @@ import UnderstudyTestSupport
         for (archive, suffix) in place.archives {
             let name = try #require(archive.segments.last), path = "\(archive.path)/\(name)"
             var bytes = try FileTree.bytes(path)
-            // In a plain one, in the header of a page. The stock tool's lz4 files have no checksum.
-            let offset = suffix.isEmpty ? 8192 + 9 : suffix == ".lz4" ? 0 : bytes.count / 2
+            // The address of the first page; a checksum; and the stock tool's lz4 files have none.
+            let offset = suffix.isEmpty ? 8 : suffix == ".lz4" ? 0 : bytes.count - (suffix == ".gz" ? 6 : 2)
             bytes[offset] ^= 0x20
             try Data(bytes).write(to: URL(fileURLWithPath: path))
             let result = try run("check", archive, ["--json"])
             #expect(result.status == 1, "\(result)")
             let findings = try #require(try object(result)["findings"] as? [[String: Any]])
             #expect(findings.map { $0["file"] as? String } == [name], "\(result)")
-            #expect(findings.first?["kind"] as? String == (suffix.isEmpty ? "page" : "container"), "\(result)")
+            #expect(findings.first?["kind"] as? String == (suffix.isEmpty ? "otherWAL" : "container"), "\(result)")
             if suffix.isEmpty { #expect(findings.first?["offset"] as? Int == offset) }
         }
     }

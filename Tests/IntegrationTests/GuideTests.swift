@@ -59,16 +59,16 @@ import UnderstudyTestSupport
             try TestDirectory.make(at: "\(home)/srv/wal")
             try primary.sql("SELECT pg_create_physical_replication_slot('guide', true)")
             for _ in 1...2 { try primary.sql("CREATE TABLE t (); DROP TABLE t; SELECT pg_switch_wal()") }
-            let backup = "understudy basebackup -h 10.0.0.1 -U replicator -D /srv/backups/monday -c fast"
             try TestDirectory.make(at: "\(home)/srv/backups")
-            try primary.sql("CREATE TABLE t (); DROP TABLE t")
-            for line in [
-                backup,
-                "understudy receivewal -h 10.0.0.1 -U replicator -D /srv/wal -S guide -Z zstd -E \(try primary.sql("SELECT pg_switch_wal()"))",
-            ] {
-                let result = try start(line).wait()
-                #expect(result.status == 0, "\(line)\n\(result)")
-            }
+            let backup = try start(
+                "understudy basebackup -h 10.0.0.1 -U replicator -D /srv/backups/monday -c fast"
+            ).wait()
+            #expect(backup.status == 0, "\(backup)")
+            let end = try primary.sql("SELECT pg_switch_wal()")
+            let archiver = try start(
+                "understudy receivewal -h 10.0.0.1 -U replicator -D /srv/wal -S guide -Z zstd -E \(end)"
+            ).wait()
+            #expect(archiver.status == 0, "\(archiver)")
         }
 
         /// Makes the tablespaces that a block maps, for its time.

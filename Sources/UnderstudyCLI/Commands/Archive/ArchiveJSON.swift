@@ -17,7 +17,7 @@ enum ArchiveJSON {
             ("gaps", .array(inventory.gaps.map(gap))),
             ("restorable", .array(inventory.restorable.map(restorable))),
             ("wrongSize", files(inventory.unusable)),
-            ("diverged", files(inventory.setAside)),
+            ("setAside", files(inventory.setAside)),
             ("backupHistories", .array(inventory.backupHistories.map { .string($0.name) })),
             ("others", .array(inventory.others.map { .string($0.name) })),
         ]

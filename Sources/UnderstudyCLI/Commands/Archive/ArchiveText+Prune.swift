@@ -50,7 +50,7 @@ extension ArchiveText {
     /// What a plan passes over, and what it does not achieve.
     static func warnings(_ plan: ArchivePruning) -> [String] {
         plan.gaps.map { gap in
-            "what would be removed goes past a gap: WAL from \(at(gap.start)) to \(at(gap.end)) is missing"
+            "removal goes past a gap: WAL from \(at(gap.start)) to \(at(gap.end)) is missing"
         } + plan.notRestorable.map { "backup \(restorable($0))" }
     }
 }
