@@ -70,7 +70,8 @@ let package = Package(
         .target(
             name: "UnderstudyWALArchive",
             dependencies: [
-                "UnderstudyCompression", "UnderstudyConfiguration", "UnderstudyConnection", "UnderstudyPlatform",
+                "UnderstudyBackupFormat", "UnderstudyCompression", "UnderstudyConfiguration", "UnderstudyConnection",
+                "UnderstudyPlatform",
                 "UnderstudyProtocol", "UnderstudyStreaming", "UnderstudyCore", "UnderstudyWAL",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),

@@ -10,8 +10,8 @@ package enum JSONValue: Sendable, ExpressibleByNilLiteral {
     case unsigned(UInt64)
     /// Written as null if it is not finite: JSON has no such number.
     case number(Double)
-    case string(String)
     case bool(Bool)
+    case string(String)
     case array([JSONValue])
     case object([(String, JSONValue)])
 
@@ -48,8 +48,8 @@ package enum JSONValue: Sendable, ExpressibleByNilLiteral {
         case .integer(let value): text += "\(value)"
         case .unsigned(let value): text += "\(value)"
         case .number(let value): text += value.isFinite ? "\(value)" : "null"
+        case .bool(let value): text += value ? "true" : "false"
         case .string(let value): Self.quote(value, to: &text)
-        case .bool(let value): text += "\(value)"
         case .array(let values):
             text += "["
             for (index, value) in values.enumerated() {

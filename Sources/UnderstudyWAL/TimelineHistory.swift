@@ -37,6 +37,12 @@ public struct TimelineHistory: Hashable, Sendable {
         ancestors = []
     }
 
+    /// - Parameter ancestors: Oldest first, all older than `timeline`.
+    init(_ timeline: TimelineID, ancestors: [Entry]) {
+        self.timeline = timeline
+        self.ancestors = ancestors
+    }
+
     /// Parses the bytes of a history file.
     ///
     /// Comments and blank lines are skipped. Switch positions need not ascend: a server that recovered to a point

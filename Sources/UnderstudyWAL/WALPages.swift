@@ -5,9 +5,9 @@
 package struct WALPages: Sendable {
     package let segment: WALSegmentName
     package let pageSize: Int
-    private let magic: UInt16
-    private let order: WALByteOrder
-    private static let headerSize = 24
+    let magic: UInt16
+    let order: WALByteOrder
+    static let headerSize = 24
 
     /// - Parameter header: The header of the first page; it must match the segment.
     package init(_ segment: WALSegmentName, _ header: WALPageHeader) {

@@ -57,6 +57,23 @@ import UnderstudyTestSupport
                     ["PATH": path, "PGPORT": "\(primary.port)", "PGPASSWORD": "..."]) { $1 })
         }
 
+        /// An archive of some segments, and a base backup.
+        func fillArchive() throws {
+            try TestDirectory.make(at: "\(home)/srv/wal")
+            try primary.sql("SELECT pg_create_physical_replication_slot('guide', true)")
+            for _ in 1...2 { try primary.sql("CREATE TABLE t (); DROP TABLE t; SELECT pg_switch_wal()") }
+            try TestDirectory.make(at: "\(home)/srv/backups")
+            let backup = try start(
+                "understudy basebackup -h 10.0.0.1 -U replicator -D /srv/backups/monday -c fast"
+            ).wait()
+            #expect(backup.status == 0, "\(backup)")
+            let end = try primary.sql("SELECT pg_switch_wal()")
+            let archiver = try start(
+                "understudy receivewal -h 10.0.0.1 -U replicator -D /srv/wal -S guide -Z zstd -E \(end)"
+            ).wait()
+            #expect(archiver.status == 0, "\(archiver)")
+        }
+
         /// Makes the tablespaces that a block maps, for its time.
         func withTablespaces<Value>(of block: String, _ body: () throws -> Value) throws -> Value {
             let names = ["fast", "slow"].filter { block.contains("/mnt/\($0)") }
@@ -85,6 +102,7 @@ import UnderstudyTestSupport
                 .wait()
             #expect(sunday.status == 0, "\(sunday)")
         }
+        if page == "archive.md" { try place.fillArchive() }
         for block in blocks {
             let isEndless = block.contains("understudy receivewal") && block.contains("-D ")
             if isEndless {
@@ -107,10 +125,10 @@ import UnderstudyTestSupport
                 }
             }
             for name in FileTree.names("\(place.home)/srv")
-            where !["archive", "sunday", "monday", "wal"].contains(name) {
+            where !["archive", "backups", "sunday", "monday", "wal"].contains(name) {
                 TestDirectory.removeTree("\(place.home)/srv/\(name)")
             }
-            if page != "receivewal.md" { TestDirectory.removeTree("\(place.home)/srv/wal") }
+            if !["archive.md", "receivewal.md"].contains(page) { TestDirectory.removeTree("\(place.home)/srv/wal") }
         }
     }
 }

@@ -92,7 +92,8 @@ struct ProgramTests {
         "help texts, to the letter",
         arguments: [
             "understudy", "understudy basebackup", "understudy clone", "understudy receivewal",
-            "understudy restore-wal", "pg_basebackup",
+            "understudy restore-wal", "understudy archive",
+            "understudy archive list", "understudy archive check", "understudy archive prune", "pg_basebackup",
             "pg_receivewal", "pg_receivexlog",
         ])
     func helpTexts(_ name: String) async throws {

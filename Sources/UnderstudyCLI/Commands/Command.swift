@@ -31,10 +31,11 @@ struct Command: Sendable {
     }
 
     /// In the order in which the help lists them.
-    static let all: [Command] = [.clone, .basebackup, .receivewal, .restoreWAL]
+    static let all: [Command] = [.clone, .basebackup, .receivewal, .restoreWAL, .archive]
 
     /// Whether a command line that cannot be read asks for its error as an object, too. None goes into an archive.
     func writesObjects(_ options: OptionValues) -> Bool {
+        if options.has(ArchiveOptions.json) { return true }
         let isArchive = name == Self.basebackup.name && options[BasebackupOptions.pgdata] == "-"
         return options[BasebackupOptions.progress] == ProgressChoice.json.rawValue && !isArchive
     }
@@ -48,6 +49,11 @@ struct Command: Sendable {
         all.first { $0.name == name }
     }
 
+    /// The subcommand that a word names.
+    func subcommand(_ word: String?) -> Command? {
+        subcommands.first { $0.name == word.map { "\(name) \($0)" } }
+    }
+
     /// What `--help` prints: no line is longer than 80 columns.
     func helpText(as personality: Personality) -> String {
         func named(_ text: String) -> String { text.replacing("COMMAND", with: personality.line(of: self)) }
@@ -57,12 +63,16 @@ struct Command: Sendable {
             return "\(section.title):\n" + options.map { $0.helpText(as: personality) }.joined()
         }
         let examples = help.examples.map { WrappedText.command(named($0)) + "\n" }.joined()
+        let commands = subcommands.map { command in
+            let word = command.name.dropFirst(name.count + 1)
+            return "  \(word)" + String(repeating: " ", count: 14 - word.count) + "\(command.summary)\n"
+        }.joined()
         return """
             \(WrappedText.lines(named(help.about)).joined(separator: "\n"))
 
             Usage:
             \(usage)
-            \(sections.joined(separator: "\n"))
+            \(commands.isEmpty ? "" : "Commands:\n\(commands)\n")\(sections.joined(separator: "\n"))
             \(WrappedText.lines(named(help.notes)).joined(separator: "\n"))
 
             Examples:

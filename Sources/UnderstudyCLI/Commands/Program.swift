@@ -92,6 +92,13 @@ public struct Program: Sendable {
         }
         if word.hasPrefix("-") { return installationText(words, console: console) }
         guard let command = Command.named(word) else { return refuse(word, console: console) }
+        if words.count > 1, !command.subcommands.isEmpty {
+            guard let subcommand = command.subcommand(words[1]) else {
+                return refuse("\(word) \(words[1])", console: console)
+            }
+            console.output(subcommand.helpText(as: .understudy))
+            return ExitStatus.success
+        }
         console.output(command.helpText(as: .understudy))
         return ExitStatus.success
     }
@@ -106,11 +113,11 @@ public struct Program: Sendable {
         }
     }
 
-    private func refuse(_ word: String, console: Console) -> Int32 {
+    func refuse(_ word: String, console: Console) -> Int32 {
         fail(misuse("unrecognized command \"\(word)\""), console: console)
     }
 
-    private func misuse(_ message: String) -> UsageError {
+    func misuse(_ message: String) -> UsageError {
         UsageError(message, hint: UsageError.tryHelp(Personality.understudy.program))
     }
 

@@ -37,6 +37,25 @@ extension ArchivePlan {
         }
     }
 
+    /// The stretch of WAL that the archive holds of the server's past, with whatever gaps: the start of its first segment,
+    /// and the position after its last byte. Nil if it holds nothing.
+    ///
+    /// - Parameter reader: Asked about incomplete files at either end only.
+    package func extent<Reader: ArchiveReader>(
+        reading reader: inout Reader
+    ) throws(Reader.Failure) -> Range<LSN>? {
+        guard let next else { return nil }
+        let held = HeldSegments(past, before: next.lsn.advanced(by: segmentSize.bytes) ?? .unlimited)
+        let last = next.lsn.segmentNumber(segmentSize)
+        var first = held.complete.min() ?? last
+        for number in held.parts.keys.sorted() where number < first {
+            if try held.end(of: number, reading: &reader) != nil { first = number }
+        }
+        var end = max(next.lsn, try held.end(of: last, reading: &reader) ?? .invalid)
+        if let incomplete { end = max(end, try reader.end(of: incomplete) ?? .invalid) }
+        return start(first) < end ? start(first)..<end : nil
+    }
+
     private func start(_ number: UInt64) -> LSN { LSN(rawValue: number * segmentSize.bytes) }
 
     private func position(_ lsn: LSN, _ next: WALPosition) -> WALPosition {

@@ -19,11 +19,11 @@ struct CompressedFile {
     /// The number of decompressed bytes that can be read, and whether the file is complete.
     func measure() throws(WALDestinationError) -> (bytes: UInt64, isComplete: Bool) {
         var count: UInt64 = 0
-        let isComplete = try decode { piece in
+        let ending = try decode { piece in
             count += UInt64(piece.byteCount)
             return true
         }
-        return (count, isComplete)
+        return (count, ending == .whole)
     }
 
     /// The first decompressed bytes, at most `limit` of them.
@@ -87,34 +87,79 @@ struct CompressedFile {
         return isComplete
     }
 
+    /// How the decompression of a file ended.
+    enum Ending: Equatable {
+        case whole
+        /// The caller wanted no more.
+        case stopped
+        /// The file ends too early, having this many bytes.
+        case cut(at: UInt64)
+        /// The damage was noticed in what was read from this offset of the file on.
+        case damaged(from: UInt64, CompressionError)
+    }
+
     /// Decompresses the file.
     ///
     /// - Parameters:
     ///   - step: How many bytes of the file to read at once.
     ///   - take: Gets the decompressed bytes piece by piece, until it returns false.
-    /// - Returns: Whether the end was reached without damage.
-    private func decode(step: Int = 1 << 18, _ take: (RawSpan) -> Bool) throws(WALDestinationError) -> Bool {
-        var offset: Int64 = 0
+    func decode(step: Int = 1 << 18, _ take: (RawSpan) -> Bool) throws(WALDestinationError) -> Ending {
+        var offset: UInt64 = 0
         do throws(CompressionError) {
             var decompressor = try Decompressor(method)
             while true {
                 let bytes: [UInt8]
-                do throws(FileIOError) { bytes = try directory.read(name, from: offset, atMost: step) } catch {
+                do throws(FileIOError) { bytes = try directory.read(name, from: Int64(offset), atMost: step) } catch {
                     throw CompressionError(.library, error.description)
                 }
                 var rest = unsafe bytes.span.bytes
                 while let piece = try decompressor.nextPiece(of: &rest) {
-                    if !take(piece) { return false }
+                    if !take(piece) { return .stopped }
                 }
-                if bytes.count < step { return decompressor.isAtEnd }
-                offset += Int64(step)
+                if bytes.count < step {
+                    return decompressor.isAtEnd ? .whole : .cut(at: offset + UInt64(bytes.count))
+                }
+                offset += UInt64(step)
             }
         } catch  where error.code == .library || error.code == .memory {
             throw WALDestinationError(
                 "could not read file \"\(directory.fullPath(name))\": \(error.message)", cause: error)
         } catch {
-            // Damaged from here on.
-            return false
+            return .damaged(from: offset, error)
+        }
+    }
+
+    /// The offset of the byte at which the decompressor notices damage; the byte itself or one before it is wrong. Reads the
+    /// file again.
+    ///
+    /// - Parameter start: The offset of a piece in which it is noticed, as ``decode(step:_:)`` returns it.
+    func placeOfDamage(from start: UInt64, step: Int = 1 << 18) throws(WALDestinationError) -> UInt64 {
+        var offset: UInt64 = 0
+        do throws(CompressionError) {
+            var decompressor = try Decompressor(method)
+            while true {
+                let bytes: [UInt8]
+                do throws(FileIOError) { bytes = try directory.read(name, from: Int64(offset), atMost: step) } catch {
+                    throw CompressionError(.library, error.description)
+                }
+                // Byte by byte, where it is.
+                let width = offset < start ? step : 1
+                var from = 0
+                while from < bytes.count {
+                    let end = min(bytes.count, from + width)
+                    var rest = unsafe bytes.span.bytes.extracting(from..<end)
+                    while let _ = try decompressor.nextPiece(of: &rest) {}
+                    from = end
+                    if width == 1 { offset += 1 }
+                }
+                if bytes.count < step { return offset }
+                if width != 1 { offset += UInt64(step) }
+            }
+        } catch  where error.code == .library || error.code == .memory {
+            throw WALDestinationError(
+                "could not read file \"\(directory.fullPath(name))\": \(error.message)", cause: error)
+        } catch {
+            return offset
         }
     }
 }

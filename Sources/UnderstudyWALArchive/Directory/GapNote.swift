@@ -13,14 +13,20 @@ enum GapNote {
     static func read(
         _ names: [String], _ listing: ArchiveListing, in directory: ConfinedDirectory
     ) throws(WALDestinationError) -> [WALGap] {
+        try all(names, in: directory).sorted { $0.key < $1.key }.map(\.value).filter { !listing.fills($0) }
+    }
+
+    /// The recorded gaps, by the names of their notes. What cannot be understood is left out.
+    static func all(_ names: [String], in directory: ConfinedDirectory) throws(WALDestinationError) -> [String: WALGap]
+    {
         let notes = names.filter { $0.hasSuffix(suffix) && WALSegmentName.isSegmentName($0.dropLast(suffix.count)) }
-        var gaps: [WALGap] = []
-        for name in notes.sorted() {
+        var gaps: [String: WALGap] = [:]
+        for name in notes {
             let bytes = try writing { () throws(FileIOError) in try directory.read(RelativePath(name), atMost: 4096) }
             guard let gap = WALGap(noted: String(decoding: bytes, as: UTF8.self)), gap.start.lsn < gap.end.lsn else {
                 continue
             }
-            if !listing.fills(gap) { gaps.append(gap) }
+            gaps[name] = gap
         }
         return gaps
     }

@@ -1,0 +1,206 @@
+import UnderstudyCompression
+
+extension ArchiveInventory {
+    /// What was found in an archive, from which the inventory is taken.
+    package struct Findings: Sendable {
+        package var files: [ArchivedFile]
+        package var segmentSize: WALSegmentSize
+        package var systemIdentifier: String?
+        /// The histories that could be read.
+        package var histories: [TimelineHistory] = []
+        /// The gaps that were noted, by the name of the note.
+        package var noted: [String: WALGap] = [:]
+        package var setAside: [ArchivedFile] = []
+
+        package init(files: [ArchivedFile], segmentSize: WALSegmentSize, systemIdentifier: String?) {
+            self.files = files
+            self.segmentSize = segmentSize
+            self.systemIdentifier = systemIdentifier
+        }
+    }
+
+    /// - Parameter reader: Asked about incomplete files and the newest ones.
+    package init<Reader: ArchiveReader>(
+        _ found: Findings, backups: [BackupWALRange], reading reader: inout Reader
+    ) throws(Reader.Failure) {
+        let listing = ArchiveListing(
+            found.files.map { .init($0.name, size: $0.bytes) }, segmentSize: found.segmentSize)
+        let sizes = Dictionary(found.files.map { ($0.name, $0.bytes) }) { $1 }
+        segmentSize = found.segmentSize
+        systemIdentifier = found.systemIdentifier
+        setAside = found.setAside
+        files = found.files.sorted { $0.name < $1.name }
+        sort(found, listing)
+
+        let chains = Chains(listing, found.histories)
+        guard let newest = chains.newest else { return }
+        let main = chains.history(of: newest)
+        for id in chains.timelines {
+            timelines.append(try timeline(id, chains, main, listing, sizes, &reader))
+        }
+        let way = try Way(main, listing, &reader)
+        note(way, found.noted.values.filter { !listing.fills($0) })
+        for backup in backups {
+            let history = chains.history(for: backup.start)
+            let way = history == main ? way : try Way(history, listing, &reader)
+            restorable.append(way.restorable(backup))
+        }
+    }
+
+    /// Tells the files apart that are not segments.
+    private mutating func sort(_ found: Findings, _ listing: ArchiveListing) {
+        let segments = Set(listing.segments.map(\.fileName)), missized = Set(listing.missized.map(\.fileName))
+        for file in files where !segments.contains(file.name) {
+            if let gap = found.noted[file.name] {
+                noteFiles[file] = gap.end.lsn
+            } else if missized.contains(file.name) {
+                unusable.append(file)
+            } else if BackupHistoryName.isFileName(file.name) {
+                backupHistories.append(file)
+            } else if ArchivedHistory(fileName: file.name) == nil {
+                others.append(file)
+            }
+        }
+    }
+
+    private func timeline<Reader: ArchiveReader>(
+        _ id: TimelineID, _ chains: Chains, _ main: TimelineHistory, _ listing: ArchiveListing,
+        _ sizes: [String: UInt64], _ reader: inout Reader
+    ) throws(Reader.Failure) -> Timeline {
+        var timeline = Timeline(
+            id: id, beginning: chains.beginning(of: id), hasHistory: listing.history(of: id) != nil, ranges: [],
+            partials: [])
+        for file in listing.segments.reversed() where file.segment.timeline == id {
+            let bytes = sizes[file.fileName] ?? 0
+            let isDiverged = [.diverged, .future].contains(file.relation(to: main))
+            if file.isPartial {
+                timeline.partials.append(
+                    Partial(file: file, bytes: bytes, end: try reader.end(of: file), isDiverged: isDiverged))
+            } else {
+                timeline.add(file, bytes, isDiverged)
+            }
+        }
+        return timeline
+    }
+
+    /// The stretches and gaps on the way to the newest timeline.
+    private mutating func note(_ way: Way, _ noted: [WALGap]) {
+        let known = Set(way.gaps.map(\.end))
+        let more = noted.filter { !known.contains($0.end) }
+        gaps =
+            (way.gaps.map { gap in Gap(range: gap, isNoted: noted.contains { $0.end == gap.end }) }
+            + more.map { Gap(range: $0, isNoted: true) }).sorted { $0.range.start.lsn < $1.range.start.lsn }
+        guard let extent = way.extent else { return }
+        var start = extent.lowerBound
+        for end in way.gaps.map(\.start.lsn) + [extent.upperBound] {
+            if end > start { stretches.append(Stretch(start: way.position(start), end: way.position(end))) }
+            start = way.gaps.first { $0.start.lsn == end }?.end.lsn ?? end
+        }
+    }
+}
+
+extension ArchiveInventory.Timeline {
+    /// - Parameter file: A complete one; they come oldest first.
+    fileprivate mutating func add(_ file: ArchivedSegment, _ bytes: UInt64, _ isDiverged: Bool) {
+        let index = ranges.count - 1
+        if index >= 0, ranges[index].isDiverged == isDiverged,
+            file.segment.number <= ranges[index].last.number + 1
+        {
+            ranges[index].last = file.segment
+            ranges[index].files += 1
+            ranges[index].bytes += bytes
+            ranges[index].compressions[file.compression, default: 0] += 1
+        } else {
+            ranges.append(
+                .init(
+                    first: file.segment, last: file.segment, files: 1, bytes: bytes,
+                    compressions: [file.compression: 1], isDiverged: isDiverged))
+        }
+    }
+}
+
+/// The timelines of an archive, and how they come from each other.
+private struct Chains {
+    private let known: [TimelineID: TimelineHistory]
+    /// Those with files, oldest first.
+    let timelines: [TimelineID]
+
+    var newest: TimelineID? { timelines.last }
+
+    init(_ listing: ArchiveListing, _ histories: [TimelineHistory]) {
+        known = Dictionary(histories.map { ($0.timeline, $0) }) { $1 }
+        timelines = Set(listing.segments.map(\.segment.timeline) + listing.histories.map(\.timeline)).sorted()
+    }
+
+    /// A timeline without a history file counts as one without ancestors, unless that of a younger one tells them.
+    func history(of timeline: TimelineID) -> TimelineHistory {
+        if let history = known[timeline] { return history }
+        let child = known.values.filter { $0.contains(timeline) }.min { $0.timeline < $1.timeline }
+        return child?.history(of: timeline) ?? TimelineHistory(root: timeline)
+    }
+
+    func beginning(of timeline: TimelineID) -> WALPosition? {
+        history(of: timeline).ancestors.last.map { WALPosition(timeline: $0.timeline, lsn: $0.switchLSN) }
+    }
+
+    /// The history of the newest timeline that a position belongs to.
+    func history(for position: WALPosition) -> TimelineHistory {
+        let all = timelines.reversed().map(history(of:))
+        return all.first { $0.contains(position.timeline) && $0.timeline(of: position.lsn) == position.timeline }
+            ?? history(of: position.timeline)
+    }
+}
+
+extension TimelineHistory {
+    /// That of an ancestor.
+    fileprivate func history(of ancestor: TimelineID) -> TimelineHistory {
+        TimelineHistory(ancestor, ancestors: ancestors.filter { $0.timeline < ancestor })
+    }
+}
+
+/// The way that a restore to a timeline takes through an archive.
+private struct Way {
+    let history: TimelineHistory
+    /// From the first to the last byte on it; nil if there is none.
+    let extent: Range<LSN>?
+    let gaps: [WALGap]
+
+    init<Reader: ArchiveReader>(
+        _ history: TimelineHistory, _ listing: ArchiveListing, _ reader: inout Reader
+    ) throws(Reader.Failure) {
+        self.history = history
+        // Files of other timelines would decide where the way ends.
+        let names = listing.segments.filter { history.contains($0.segment.timeline) }.map(\.fileName)
+        let plan = try ArchiveListing(names: names, segmentSize: listing.segmentSize)
+            .plan(timeline: history.timeline, history: history, reading: &reader)
+        extent = try plan.extent(reading: &reader)
+        gaps = try plan.gaps(reading: &reader)
+    }
+
+    func position(_ lsn: LSN) -> WALPosition { WALPosition(timeline: history.timeline(of: lsn), lsn: lsn) }
+
+    func restorable(_ backup: BackupWALRange) -> ArchiveInventory.Restorable {
+        var result = ArchiveInventory.Restorable(
+            backup: backup, timeline: history.timeline, from: backup.end, to: nil, missing: nil)
+        let start = backup.start
+        let needed = backup.end ?? start
+        guard let extent, start.lsn < extent.upperBound else {
+            result.missing = WALGap(start: start, end: needed)
+            return result
+        }
+        guard start.lsn >= extent.lowerBound else {
+            result.missing = WALGap(start: start, end: position(extent.lowerBound))
+            return result
+        }
+        let gap = gaps.first { $0.end.lsn > start.lsn }
+        let end = min(gap?.start.lsn ?? extent.upperBound, extent.upperBound)
+        if let gap, gap.start.lsn <= start.lsn {
+            result.missing = WALGap(start: start, end: gap.end)
+        } else if end < needed.lsn {
+            result.missing = gap ?? WALGap(start: position(end), end: needed)
+        } else {
+            result.to = position(end)
+        }
+        return result
+    }
+}
