@@ -37,12 +37,7 @@ import UnderstudyTestSupport
         try cluster.waitForStream(program)
         let first = try cluster.finishSegment()
         try eventually("the first run: \(program.errorOutput)") { hook.log.count == 1 }
-        try cluster.sql(
-            """
-            DO $$ BEGIN FOR i IN 1..20 LOOP
-                PERFORM pg_logical_emit_message(false, 'test', 'x'); PERFORM pg_switch_wal();
-            END LOOP; END $$
-            """)
+        try cluster.finishSegments(20)
         try eventually("all segments: \(program.errorOutput)") { archive.segments.count >= 21 }
         #expect(hook.log == ["\(first).gz"])
         try hook.clear("hold")
@@ -143,7 +138,7 @@ import UnderstudyTestSupport
         try cluster.waitForStream(program)
         try disk.fillUp()
         // More than the room that was allocated before, and than memory holds.
-        try cluster.writeWAL(kilobytes: 24000)
+        try cluster.finishSegments(24)
         try program.waitToSay("No space left on device")
         let count = manager.lines.count { $0 == "WATCHDOG=1" }
         try eventually("signs of life: \(manager.lines)") { manager.lines.count { $0 == "WATCHDOG=1" } >= count + 3 }

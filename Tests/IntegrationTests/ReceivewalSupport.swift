@@ -143,6 +143,16 @@ extension Cluster {
         return String(answer.split(separator: "\n").last ?? "")
     }
 
+    /// Ends that many segments with next to nothing in them: much to receive that costs the server little.
+    func finishSegments(_ count: Int) throws {
+        try sql(
+            """
+            DO $$ BEGIN FOR i IN 1..\(count) LOOP
+                PERFORM pg_logical_emit_message(false, 'test', 'x'); PERFORM pg_switch_wal();
+            END LOOP; END $$
+            """)
+    }
+
     func position() throws -> String { try sql("SELECT pg_current_wal_flush_lsn()") }
 
     func makeSlot(_ name: String = "archive", reservesWAL: Bool = true) throws {
