@@ -1,3 +1,4 @@
+import Understudy
 import UnderstudyPlatform
 
 /// The form of messages on standard error. Does no I/O.

@@ -1,4 +1,5 @@
 import Glibc
+import Understudy
 import UnderstudyPlatform
 
 /// The two standard streams of a run. Writing never waits for a reader: text is queued, and written on a separate

@@ -35,8 +35,9 @@ package struct SegmentCheck: Sendable {
     private var pages: WALPages?
     /// Of the page before.
     private var timeline: TimelineID = 0
-    /// The first page that was never written, and what its header has instead; nil if there was none so far.
-    private var end: (page: Int, flaw: Flaw)?
+    /// The first page that was never written, what its header has instead, and whether a server leaves it so; nil if there
+    /// was none so far.
+    private var end: (page: Int, flaw: Flaw, isLeftOver: Bool)?
     /// The last page with content, where that ends, and the page before it.
     private var last: [UInt8] = []
     private var used = 0
@@ -86,6 +87,26 @@ package struct SegmentCheck: Sendable {
         return pages.endsInSwitch(last, before: before, at: used) ? nil : end.flaw
     }
 
+    /// How far a file holds its segment.
+    package enum Extent: Hashable, Sendable {
+        /// All pages are written, or the rest is unused after a switch to the next segment.
+        case whole
+        /// WAL ends at this offset: the file ends there, or zeros follow, or pages from before the server recycled it.
+        case beginning(upTo: Int)
+        case damaged(Flaw)
+    }
+
+    /// How far the file holds its segment, once all came that can be had, whatever its name says of that.
+    package var extent: Extent {
+        if let flaw { return .damaged(flaw) }
+        guard let pages else { return .beginning(upTo: 0) }
+        if let end {
+            if pages.endsInSwitch(last, before: before, at: used) { return .whole }
+            return end.isLeftOver ? .beginning(upTo: end.page * pages.pageSize) : .damaged(end.flaw)
+        }
+        return count >= Int(file.segment.size.bytes) ? .whole : .beginning(upTo: count)
+    }
+
     // MARK: - Pages
 
     private mutating func begin(_ block: RawSpan) {
@@ -124,7 +145,7 @@ package struct SegmentCheck: Sendable {
         if let wrong = pages.mismatch(page, number) {
             let flaw = Flaw(kind: .page, offset: offset + wrong.offset, message: wrong.message)
             // Whether it is the end of the WAL in the file is known when the rest came.
-            if end == nil { end = (number, flaw) }
+            if end == nil { end = (number, flaw, pages.isLeftOver(page)) }
             return
         }
         if let end {
@@ -173,6 +194,15 @@ extension WALPages {
         guard let wrong = order.mismatch(page, 8, address, 8) else { return nil }
         let found = LSN(rawValue: order.number(page, 8, 8))
         return (wrong, "has the page of \(found) at \(LSN(rawValue: address))")
+    }
+
+    /// Whether a server has such a page behind the end of its WAL: zeros, or one of an earlier segment, as whose file this one
+    /// was used.
+    fileprivate func isLeftOver(_ page: RawSpan) -> Bool {
+        if page.isZero { return true }
+        let address = order.number(page, 8, 8)
+        return address > 0 && address < segment.startLSN.rawValue && address % UInt64(pageSize) == 0
+            && order.number(page, 2, 2) & ~Self.flags == 0
     }
 
     /// All that servers set: the page begins with the rest of a record, has a long header, holds no full page images that

@@ -68,7 +68,7 @@ struct CompressedFile {
             }
         }
         var isWanted = true
-        let isComplete = try decode { piece in
+        let ending = try decode { piece in
             var rest = piece
             while rest.byteCount > 0 {
                 let count = min(size - page.count, rest.byteCount)
@@ -84,7 +84,7 @@ struct CompressedFile {
         }
         if isWanted, !page.isEmpty { _ = hand() }
         if let failure { throw failure }
-        return isComplete
+        return ending == .whole
     }
 
     /// How the decompression of a file ended.

@@ -10,9 +10,6 @@ struct RestoredSegment {
     private let first: (segment: WALSegmentName, header: WALPageHeader)?
     private let text: String
 
-    /// A multiple of the largest page.
-    private static let step = 1 << 18
-
     /// - Parameters:
     ///   - name: 24 digits.
     ///   - system: The server's system identifier; nil if it is not known.
@@ -45,6 +42,10 @@ struct RestoredSegment {
             hint: "Put an intact copy of the segment in its place, from another archive or from pg_wal of the server.")
     }
 
+    private static func damaged(_ file: StoredFile, _ flaw: SegmentCheck.Flaw) -> WALDestinationError {
+        damaged(file, "At byte \(flaw.offset) of its content it \(flaw.message).")
+    }
+
     /// Hands out a complete segment.
     ///
     /// - Returns: False if it holds only the beginning of the segment; nothing is handed out then.
@@ -59,9 +60,8 @@ struct RestoredSegment {
                 }
                 switch found.extent {
                 case .whole: isWhole = true
-                case .incomplete: throw Incomplete.error
-                case .damaged(let offset, let reason):
-                    throw Self.damaged(file, "The page at offset \(offset) \(reason).")
+                case .beginning: throw Incomplete.error
+                case .damaged(let flaw): throw Self.damaged(file, flaw)
                 }
             }
         } catch  where error.cause is Incomplete {
@@ -75,9 +75,7 @@ struct RestoredSegment {
         guard let first else { return }
         try target.put { output, path throws(WALDestinationError) in
             let found = try copy(to: output, path)
-            if case .damaged(let offset, let reason) = found.extent {
-                throw Self.damaged(file, "The page at offset \(offset) \(reason).")
-            }
+            if case .damaged(let flaw) = found.extent { throw Self.damaged(file, flaw) }
             try writing { () throws(FileIOError) in
                 try output.truncate(to: Int64(first.segment.size.bytes), path: path)
             }
@@ -87,11 +85,16 @@ struct RestoredSegment {
     /// The offset up to which there is WAL; nil if there is none.
     func end() throws(WALDestinationError) -> Int? {
         guard let first else { return nil }
-        var pages = WALPageSequence(first.segment, first.header)
-        _ = try file.pages(of: Self.step) { bytes in pages.take(bytes) }
-        return switch pages.extent {
+        var check = Self.check(first.segment)
+        try file.pages(of: SegmentCheck.blockSize) { bytes in
+            // The bytes are borrowed for the call.
+            check.take(unsafe bytes.span.bytes)
+            return true
+        }
+        return switch check.extent {
         case .whole: Int(first.segment.size.bytes)
-        case .incomplete(let offset), .damaged(let offset, _): offset
+        case .beginning(let end): end
+        case .damaged(let flaw): flaw.offset
         }
     }
 
@@ -99,28 +102,32 @@ struct RestoredSegment {
         var count = 0
         /// Whether the file's end was reached without damage.
         var isComplete = false
-        var extent: WALPageSequence.Extent
+        var extent: SegmentCheck.Extent
+    }
+
+    /// Of all its pages, whatever the file's name says of their number.
+    private static func check(_ segment: WALSegmentName) -> SegmentCheck {
+        SegmentCheck(ArchivedSegment(segment: segment, isPartial: false), origin: nil, history: nil)
     }
 
     private func copy(
         to output: borrowing FileDescriptor, _ path: String
     ) throws(WALDestinationError) -> Copied {
         guard let first else { throw Self.damaged(file, "Its first page has no header.") }
-        var pages = WALPageSequence(first.segment, first.header), count = 0
+        var check = Self.check(first.segment), count = 0
         let size = Int(first.segment.size.bytes)
-        let isComplete = try file.pages(of: Self.step) { bytes throws(WALDestinationError) in
+        let isComplete = try file.pages(of: SegmentCheck.blockSize) { bytes throws(WALDestinationError) in
             guard count + bytes.count <= size else {
                 throw Self.damaged(file, "It holds more than the \(size) bytes of a segment.")
             }
-            // The closure has exclusive access to the descriptor's number only.
             try writing { () throws(FileIOError) in
                 try unsafe output.write(bytes.span.bytes, at: Int64(count), path: path)
             }
             count += bytes.count
-            _ = pages.take(bytes)
+            check.take(unsafe bytes.span.bytes)
             return true
         }
-        return Copied(count: count, isComplete: isComplete, extent: pages.extent)
+        return Copied(count: count, isComplete: isComplete, extent: check.extent)
     }
 }
 

@@ -4,7 +4,7 @@ import UnderstudyTestSupport
 @testable import UnderstudyWAL
 
 @Suite("The pages of a segment")
-struct WALPageSequenceTests {
+struct SegmentExtentTests {
     private static let size = 1 << 20
     private static let segment = WALSegmentName(timeline: 2, number: 3, size: WALSegmentSize(bytes: 1 << 20)!)!
 
@@ -29,55 +29,55 @@ struct WALPageSequenceTests {
         }
     }
 
-    private func extent(
-        _ bytes: [UInt8], of segment: WALSegmentName = segment, step: Int = 1 << 16
-    ) throws -> WALPageSequence.Extent {
-        var pages = WALPageSequence(segment, try #require(WALPageHeader(Array(bytes.prefix(40)))))
-        for start in stride(from: 0, to: bytes.count, by: step) {
-            guard pages.take(Array(bytes[start..<min(bytes.count, start + step)])) else { break }
+    private func extent(_ bytes: [UInt8], of segment: WALSegmentName = segment) -> SegmentCheck.Extent {
+        var check = SegmentCheck(ArchivedSegment(segment: segment, isPartial: false), origin: nil, history: nil)
+        for start in stride(from: 0, to: bytes.count, by: SegmentCheck.blockSize) {
+            check.take(Array(bytes[start..<min(bytes.count, start + SegmentCheck.blockSize)]).raw)
         }
-        return pages.extent
+        return check.extent
     }
 
-    @Test("are whole if each has the header of its place, in pieces of any size", arguments: [8192, 1 << 16, 1 << 20])
-    func whole(step: Int) throws {
-        #expect(try extent(sample(), step: step) == .whole)
-        #expect(try extent(sample(upTo: 65536), step: step) == .incomplete(at: 65536))
-        #expect(try extent(Array(sample().prefix(65536)), step: step) == .incomplete(at: 65536))
+    @Test("are whole if each has the header of its place")
+    func whole() {
+        #expect(extent(sample()) == .whole)
+        #expect(extent(sample(upTo: 65536)) == .beginning(upTo: 65536))
+        #expect(extent(Array(sample().prefix(65536))) == .beginning(upTo: 65536))
     }
 
     @Test("are damaged if one byte of a header is another", arguments: [0, 8192, 65536])
-    func damaged(page: Int) throws {
+    func damaged(page: Int) {
         let sound = sample()
         for byte in 0..<16 {
             var bytes = sound
             bytes[page + byte] ^= 0x40
-            // The first page's magic number and flags make it a header, or not.
-            guard WALPageHeader(Array(bytes.prefix(40))) != nil else { continue }
-            guard case .damaged(let offset, _) = try extent(bytes, step: 8192) else {
+            guard case .damaged(let flaw) = extent(bytes) else {
                 Issue.record("byte \(byte) of page \(page)")
                 continue
             }
             // With another magic number in the first page, all others differ from it.
-            #expect(offset == page || page == 0)
+            #expect((page..<page + 24).contains(flaw.offset) || page == 0)
         }
     }
 
     @Test("are damaged where something follows the end of a page without a header")
-    func headless() throws {
+    func headless() {
         var bytes = sample()
         for index in 0..<24 { bytes[65536 + index] = 0 }
-        #expect(try extent(bytes) == .damaged(at: 65536, reason: "has no header"))
+        guard case .damaged(let flaw) = extent(bytes) else {
+            Issue.record("a page without a header")
+            return
+        }
+        #expect(flaw.offset == 65536)
     }
 
     @Test("end where the pages of a recycled file follow")
-    func recycled() throws {
+    func recycled() {
         var bytes = sample()
         for page in stride(from: 65536, to: Self.size, by: 8192) { put(0x100000 + UInt64(page), &bytes, page + 8) }
-        #expect(try extent(bytes) == .incomplete(at: 65536))
+        #expect(extent(bytes) == .beginning(upTo: 65536))
         bytes = sample(upTo: 65536)
         bytes[Self.size - 1] = 1
-        #expect(try extent(bytes) == .incomplete(at: 65536))
+        #expect(extent(bytes) == .beginning(upTo: 65536))
     }
 
     @Test("are those of a server of any version", arguments: Recording.versions)
@@ -92,11 +92,11 @@ struct WALPageSequenceTests {
                 Array(wal[start..<start + segment.bytes])
                 + [UInt8](repeating: 0, count: recording.meta.segment_size - segment.bytes)
             let name = try #require(WALSegmentName(segment.name.prefix(24), size: size))
-            let found = try extent(file, of: name)
+            let found = extent(file, of: name)
             if segment.complete {
                 #expect(found == .whole, "\(segment.name)")
             } else {
-                guard case .incomplete(let end) = found else {
+                guard case .beginning(let end) = found else {
                     Issue.record("\(segment.name): \(found)")
                     continue
                 }
