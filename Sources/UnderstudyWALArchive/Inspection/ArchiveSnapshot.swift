@@ -85,6 +85,8 @@ struct ArchiveSnapshot {
         for file in files.compactMap({ ArchivedHistory(fileName: $0.name) }) {
             let content: [UInt8]?
             do throws(FileIOError) { content = try HistoryFile(file, in: directory).content() } catch {
+                // An archiver may have set it aside meanwhile.
+                if error.number == ENOENT { continue }
                 throw UnderstudyError(error)
             }
             if let content, let history = try? TimelineHistory(parsing: content, of: file.timeline) {

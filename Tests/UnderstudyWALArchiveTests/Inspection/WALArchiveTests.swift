@@ -144,10 +144,13 @@ import UnderstudyWAL
 
     @Test(.enabled(if: geteuid() == 0, "root alone makes files that nobody removes"))
     func `what cannot be removed ends it, and nothing behind it goes`() async throws {
+        let archive = try TestArchive(try TestDirectory.makeOnDisk("archive")), look = WALArchive(archive.path)
         for number in 1...5 { try archive.putSegment(file(UInt64(number))) }
         let plan = try await look.pruning(.init(first: file(5)))
-        let chattr = { (flag: String) in try Program.run("/usr/bin/chattr", [flag, "\(archive.path)/\(file(2))"]) }
-        guard try chattr("+i").status == 0 else { return }
+        let chattr = { (flag: String) in
+            try Program.check("/usr/bin/chattr", [flag, "\(archive.path)/\(file(2))"], asCaller: true)
+        }
+        _ = try chattr("+i")
         defer { _ = try? chattr("-i") }
         let error = await #expect(throws: UnderstudyError.self) { try await look.prune(plan) }
         #expect(error?.detail == "Before that, 1 of 4 files were removed, oldest first.")
