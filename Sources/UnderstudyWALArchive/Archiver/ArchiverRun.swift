@@ -36,9 +36,7 @@ struct ArchiverRun {
     init(_ archiver: WALArchiver, metrics factory: any MetricsFactory) throws(UnderstudyError) {
         self.archiver = archiver
         parameters = try ConnectionParameters(reading: archiver.source)
-        metrics = ArchiverMetrics(
-            archiver.options.name ?? archiver.slot.name ?? parameters["application_name"] ?? Self.applicationName,
-            factory: factory)
+        metrics = ArchiverMetrics(archiver.name, factory: factory)
     }
 
     mutating func run() throws(UnderstudyError) {
@@ -82,7 +80,7 @@ struct ArchiverRun {
     }
 
     /// The application_name, unless the connection string has another.
-    private static let applicationName = "understudy"
+    static let applicationName = "understudy"
 
     private func connect() throws(UnderstudyError) -> Session {
         let logger = logger
@@ -162,7 +160,7 @@ struct ArchiverRun {
         try chooseMode(session, server)
         let writer = WALWriter(destination: archiver.destination, blocks: Self.blocks)
         if let past = try pastOf(start, session, server, history) { writer.putHistory(start.timeline, past) }
-        let writing: OwnThread
+        let writing: WALWriter.Running
         do throws(FileIOError) { writing = try writer.start() } catch { throw UnderstudyError(error) }
         guard state.beginStreaming() else {
             writer.close()
@@ -173,10 +171,11 @@ struct ArchiverRun {
             archiver, metrics, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize,
             from: lastTimeline, furthest: furthest, held: archiveEnd, isKnownAsDisconnected: isKnownAsDisconnected)
         let watch = ServerWatch(
-            parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
+            parameters.pinned(to: session), server: "\(session.host):\(session.port)", version: server.version,
+            senderPID: session.backendProcessID,
             applicationName: session.applicationName ?? Self.applicationName, slot: archiver.slot.name,
-            archiver: archiver)
-        watch.start(confirmsSlot: slot.restart == nil)
+            confirmsSlot: slot.restart == nil, archiver: archiver)
+        watch.start()
         observer.connected(session, start, serverAt: server.identity.position)
         var isDone = false
         var failure: UnderstudyError?
