@@ -1,3 +1,5 @@
+import CUnderstudyLinux
+
 /// The blocks of all WAL streams of a process: a bounded number, shared fairly.
 ///
 /// Streams whose blocks go to one place are a group. A place that hangs keeps the blocks that are on their way to it, so
@@ -9,6 +11,7 @@ package final class BlockBank: Sendable {
     package static let shared = BlockBank(blocks: 256, blockSize: 1 << 20, timers: .shared)
 
     private static let trimInterval = Duration.seconds(5)
+    private static let manyBlocks = 16
 
     private struct Group {
         var members = 0
@@ -199,7 +202,10 @@ package final class BlockBank: Sendable {
             state.hasTimer = !state.free.isEmpty
             return (unneeded, state.free.isEmpty)
         }
+        let freed = unneeded.count
         _ = consume unneeded
+        // What else a burst has left, such as libpq's buffers while they grew. Not worth it after less.
+        if freed >= Self.manyBlocks { understudy_return_free_memory() }
         if !isOver { timers.after(Self.trimInterval) { [weak self] in self?.trim() } }
     }
 }
