@@ -138,6 +138,13 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ], path: "Examples/Archiver"),
+        .executableTarget(
+            name: "UnderstudyFleetExample",
+            dependencies: [
+                "Understudy",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], path: "Examples/Fleet"),
         .target(
             name: "UnderstudyMemoryDestinationExample", dependencies: ["Understudy"],
             path: "Examples/MemoryDestination"),
@@ -210,7 +217,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "Understudy", "UnderstudyConnection", "UnderstudyTestSupport", "UnderstudyMain",
-                "UnderstudyArchiverExample", "UnderstudyMemoryDestinationExample",
+                "UnderstudyArchiverExample", "UnderstudyFleetExample", "UnderstudyMemoryDestinationExample",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
@@ -238,7 +245,7 @@ if let fuzzer {
 if let units = Context.environment["UNDERSTUDY_UNIT_TESTS"] {
     // What has no threads cannot race: of no use to ThreadSanitizer, whose tests of them take the longest.
     let unthreaded = ["BackupFormat", "Compression", "Configuration", "Protocol", "WAL"].map { "Understudy\($0)Tests" }
-    let programs = ["UnderstudyArchiverExample", "UnderstudyLies"]
+    let programs = ["UnderstudyArchiverExample", "UnderstudyFleetExample", "UnderstudyLies"]
     package.targets.removeAll {
         $0.name == "IntegrationTests" || programs.contains($0.name)
             || (units == "threads" && unthreaded.contains($0.name))

@@ -19,6 +19,13 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ], path: "Archiver"),
+        .executableTarget(
+            name: "Fleet",
+            dependencies: [
+                .product(name: "Understudy", package: "understudy"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], path: "Fleet"),
         .target(
             name: "MemoryDestination", dependencies: [.product(name: "Understudy", package: "understudy")],
             path: "MemoryDestination"),

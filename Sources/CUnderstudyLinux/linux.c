@@ -235,6 +235,8 @@ int understudy_processors(void) {
 
 int understudy_limit_memory_arenas(void) { return mallopt(M_ARENA_MAX, 1) == 1 ? 0 : -1; }
 
+void understudy_return_free_memory(void) { malloc_trim(0); }
+
 int understudy_has_address_space(size_t size) {
     void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) return -1;

@@ -32,6 +32,11 @@ extension NetworkLoop {
         if (offset + count) % WALWriter.blockSize == 0 { submit() }
     }
 
+    /// A stream to which nothing comes keeps no block from others.
+    mutating func giveBackFreeBlock() {
+        if let block = freeBlock.take() { writer.give(back: block) }
+    }
+
     mutating func submit() {
         guard let piece else { return }
         writer.write(piece)

@@ -139,6 +139,7 @@ package struct NetworkLoop {
                 // Before submitting, because a sync takes the piece along: the writer then wakes only once.
                 try handle(.drained)
                 submit()
+                giveBackFreeBlock()
                 reportPositions()
             case .woken(let index): try wake(index)
             case .ended: return true
@@ -185,6 +186,7 @@ package struct NetworkLoop {
             let time = now
             guard let pause = limit?.pause(now: time), pause > .zero else { return }
             submit()
+            giveBackFreeBlock()
             try handle(.tick)
             // Sync as if the input were drained. The server's silence does not count while we do not read.
             try handle(.drained)

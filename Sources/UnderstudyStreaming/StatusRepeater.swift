@@ -8,7 +8,7 @@ import UnderstudyProtocol
 /// The network thread lends its session for the time of the sync and does not continue before a status that is on its way
 /// is sent: a libpq connection has one user at a time.
 final class StatusRepeater: Sendable {
-    /// How often the other thread looks. The server hears nothing for at most one and a half times as long.
+    /// How often the timer looks. The server hears nothing for at most one and a half times as long.
     static let interval = ReceiveMachine.Policy.usualQuietLimit
 
     private struct Loan {
@@ -39,7 +39,8 @@ final class StatusRepeater: Sendable {
         return body()
     }
 
-    /// Sends the status, on the calling thread, if the network thread has been busy for half of the interval.
+    /// Sends the status, on the calling thread, if the network thread has been busy for half of the interval. Does not
+    /// wait for the server: what the socket does not take stays in libpq's buffer.
     func sendIfDue() {
         let now = clock.now
         let due = state.change { state -> Loan? in

@@ -3,7 +3,7 @@ package import UnderstudyPlatform
 package import UnderstudyProtocol
 package import UnderstudyWAL
 
-/// Streams WAL from a server into a destination in the background, on a network thread and a writer thread.
+/// Streams WAL from a server into a destination in the background, on a network thread and one that writes.
 package final class WALReceiver: Sendable {
     package struct Start: Sendable {
         package var position: LSN
@@ -67,7 +67,7 @@ package final class WALReceiver: Sendable {
 
     private func receive(_ start: Start) -> Result<Void, ReceiveError> {
         session.takeTurn()
-        let writing: OwnThread
+        let writing: WALWriter.Running
         do throws(FileIOError) { writing = try writer.start() } catch {
             return .failure(ReceiveError(WALDestinationError(error)))
         }

@@ -1,72 +1,53 @@
 package import UnderstudyPlatform
 package import UnderstudyWAL
 
-/// Writes WAL to a destination on its own thread, or on the network thread when a commit waits for a small piece and
-/// the writer is idle. Two threads that wake each other for every commit take longer.
-package final class WALWriter: Sendable {
+/// Writes WAL to a destination on a thread of the process's pool, or on the network thread when a commit waits for a small
+/// piece and the writer is idle. Two threads that wake each other for every commit take longer.
+package final class WALWriter: PooledWork {
     typealias Piece = WriteSequence.Piece
 
-    private struct State {
+    struct State {
         var jobs: [WriteSequence.Job] = []
         /// nil while one of the threads performs a job.
         var sequence: WriteSequence?
+        var isStarted = false
+        /// Whether a thread of the pool does the jobs, or will.
+        var isScheduled = false
+        /// Whether a thread of the pool does one now.
+        var isRunning = false
+        /// Whether nothing is done before the next attempt is due.
+        var isPausing = false
         var isClosed = false
+        /// Whether nothing is done any more.
+        var hasEnded = false
         var report = Report()
-    }
 
-    /// What the writer reports to the network thread.
-    package struct Report: Sendable {
-        /// Everything before it is on stable storage, on the current timeline; nil before the first sync.
-        var synced: LSN?
-        /// Everything before it was passed to the operating system, on that timeline; nil if that is not known.
-        var written: LSN?
-        /// How far WAL was written at the last sync, on that timeline; before that, where the timeline begins.
-        var settled: LSN?
-        /// The number of timelines that have ended.
-        var timelines = 0
-        /// The segments that were finished, and synced after that, since the last call of `report()`.
-        package internal(set) var finished: [WALSegmentName] = []
-        /// Why nothing can be written at the moment; the writer keeps trying.
-        var stall: WALDestinationError?
-        package internal(set) var failure: WALDestinationError?
-
-        /// - Returns: Whether the network thread must read the report now.
-        fileprivate mutating func note(_ outcome: WriteSequence.Outcome) -> Bool {
-            let wasStalled = stall != nil
-            stall = nil
-            switch outcome {
-            case .done: return wasStalled
-            // Reported with the next sync, or when the server asks.
-            case .written(let position):
-                written = position ?? written
-                return wasStalled
-            case .synced(let durable, let settled, let finished):
-                synced = durable
-                self.settled = settled
-                self.finished += finished
-            case .timelineEnded(let next):
-                synced = nil
-                written = nil
-                // A stream that stops here need not wait for the old timeline.
-                settled = next
-                timelines += 1
-            }
-            return true
+        /// Whether a thread of the pool has something to do.
+        var isDue: Bool {
+            // Who has the sequence looks again when it puts it back.
+            guard isStarted, !hasEnded, report.failure == nil, sequence != nil else { return false }
+            return isClosed || (!isPausing && !jobs.isEmpty)
         }
     }
 
-    private let state: Monitor<State>
-    private let destination: any WALDestination
-    private let pool: BlockPool
+    let state: Monitor<State>
+    let destination: any WALDestination
+    private let member: LaneMember
+    let blocks: BlockShare
+    private let ticker = Monitor<Timers.Ticket?>(nil)
     /// Raised when the report has changed.
     let progress = Interrupt()
-    /// Talks to the server while a sync blocks the network thread; the writer thread has the time for it.
+    /// Talks to the server while a sync blocks the network thread.
     let statusRepeater = StatusRepeater()
 
     /// Pieces end at multiples of this size, so that a piece that fills a block can be written past the page cache.
     package static let blockSize = 1 << 20
-    private static let retryPause = Duration.milliseconds(500)
+    static let retryPause = Duration.milliseconds(500)
+    /// How many jobs are done before other writers of the same file system have their turn.
+    static let jobsInSlice = 4
+
     /// - Parameters:
+    ///   - destination: Opened, if that tells which file system it is on.
     ///   - blocks: The number of 1 MB blocks that it may hold. WAL has its own blocks, so that base data on a slow disk
     ///     cannot starve it into wal_sender_timeout.
     ///   - noteSync: Told on either thread how long each sync took, with the write that was part of it.
@@ -75,33 +56,92 @@ package final class WALWriter: Sendable {
     ) {
         self.destination = destination
         state = Monitor(State(sequence: WriteSequence(destination, noteSync: noteSync)))
-        pool = BlockPool(blocks: blocks, blockSize: Self.blockSize)
+        let lane = (destination as? any PlacedDestination)?.lane ?? HelperPool.shared.ownLane("wal writer")
+        member = LaneMember(lane)
+        self.blocks = BlockShare(.shared, group: lane, limit: blocks)
     }
 
-    package func start() throws(FileIOError) -> OwnThread {
-        let thread = try OwnThread("wal writer") { self.run() }
+    deinit {
+        ticker.read { $0 }?.cancel()
+    }
+
+    /// Begins to do the jobs.
+    ///
+    /// - Returns: What waits for the end.
+    /// - Throws: If no thread can be started.
+    package func start() throws(FileIOError) -> Running {
+        try Timers.shared.start()
+        try member.lane.ensureThread()
+        ticker.update { [statusRepeater] ticker in
+            ticker = Timers.shared.every(StatusRepeater.interval) { statusRepeater.sendIfDue() }
+        }
+        state.update { state in
+            state.isStarted = true
+            scheduleIfDue(&state)
+        }
         destination.progress?.attach { [weak self] in self?.syncAgain() }
-        return thread
+        return Running(writer: self)
+    }
+
+    /// A writer that was started.
+    package struct Running: Sendable {
+        fileprivate let writer: WALWriter
+
+        /// Waits until the last job is done after ``WALWriter/close()``, or one has failed for good.
+        package func join() { writer.awaitEnd() }
+    }
+
+    private func awaitEnd() {
+        _ = state.wait { state in
+            !state.isScheduled && (state.hasEnded || state.report.failure != nil) ? true : nil
+        }
+        ticker.read { $0 }?.cancel()
+        member.leave(waits: true)
+    }
+
+    /// Has a thread do what is due. If none can be had, it is tried again, like what there is no room for.
+    func scheduleIfDue(_ state: inout State) {
+        guard state.isDue, !state.isScheduled else { return }
+        state.isScheduled = member.lane.schedule(self)
+        if !state.isScheduled { tryLater() }
+    }
+
+    func tryLater() {
+        Timers.shared.after(Self.retryPause) { [weak self] in
+            self?.state.update { state in
+                state.isPausing = false
+                self?.scheduleIfDue(&state)
+            }
+        }
     }
 
     // MARK: - For the network thread
 
     func takeBlock(timeout: Duration) throws(ReceiveError) -> Block? {
-        do throws(FileIOError) { return try pool.take(timeout: timeout) } catch {
+        do throws(FileIOError) { return try blocks.take(timeout: timeout) } catch {
             throw ReceiveError(WALDestinationError(error))
         }
     }
 
+    /// For a block that was taken and is not needed now.
+    func give(back block: Block) {
+        blocks.give(back: block)
+    }
+
     func write(_ piece: Piece) {
-        state.update { $0.jobs.append(.write(piece)) }
+        queue([.write(piece)])
+    }
+
+    private func queue(_ jobs: [WriteSequence.Job]) {
+        state.change { state in
+            state.jobs += jobs
+            scheduleIfDue(&state)
+        }
     }
 
     /// Queues a sync of everything handed over so far, and of a last piece.
     func sync(after piece: Piece? = nil) {
-        state.update { state in
-            if let piece { state.jobs.append(.write(piece)) }
-            state.jobs.append(.sync)
-        }
+        queue((piece.map { [.write($0)] } ?? []) + [.sync])
     }
 
     /// Like ``sync(after:)``, but done on return if the writer is idle and there is little to sync.
@@ -128,11 +168,12 @@ package final class WALWriter: Sendable {
             // One that is still queued will have the result, too.
             guard !state.isClosed, state.jobs.last?.isSync != true else { return }
             state.jobs.append(.sync)
+            scheduleIfDue(&state)
         }
     }
 
     package func putHistory(_ timeline: TimelineID, _ bytes: [UInt8]) {
-        state.update { $0.jobs.append(.history(timeline, bytes)) }
+        queue([.history(timeline, bytes)])
     }
 
     /// Waits until all but a few of the queued history files have been taken up.
@@ -148,13 +189,16 @@ package final class WALWriter: Sendable {
 
     /// Ends the timeline: later reports are about the next one, which begins at this position.
     func endTimeline(next position: LSN) {
-        state.update { $0.jobs.append(.suspend(position)) }
+        queue([.suspend(position)])
     }
 
-    /// Marks the end of the jobs: the thread ends when the last one is done, or cannot be done for lack of room.
+    /// Marks the end of the jobs: the writer ends when the last one is done, or cannot be done for lack of room.
     package func close() {
         destination.progress?.detach()
-        state.update { $0.isClosed = true }
+        state.update { state in
+            state.isClosed = true
+            scheduleIfDue(&state)
+        }
     }
 
     /// What has happened so far; `finished` covers the time since the last call.
@@ -163,96 +207,5 @@ package final class WALWriter: Sendable {
             defer { state.report.finished = [] }
             return state.report
         }
-    }
-
-    // MARK: - On either thread
-
-    /// Performs the jobs in order, and then stores `sequence` again. If a job fails for lack of room, it and the rest are
-    /// put back at the front of the queue.
-    ///
-    /// - Returns: Whether the network thread must read the report now.
-    private func perform(_ jobs: [WriteSequence.Job], _ sequence: inout WriteSequence) -> Bool {
-        var mustRead = false
-        for (index, job) in jobs.enumerated() {
-            do throws(WALDestinationError) {
-                let isLast = index == jobs.count - 1
-                let outcome = try sequence.perform(job, isBeforeSync: !isLast && jobs[index + 1].isSync)
-                if case .write(let piece) = job { pool.give(back: piece.block) }
-                let mustBeRead = state.change { [sequence] state in
-                    if isLast { state.sequence = sequence }
-                    return state.report.note(outcome)
-                }
-                mustRead = mustRead || mustBeRead
-            } catch {
-                state.update { [sequence] state in
-                    if error.isTemporary {
-                        state.report.stall = error
-                        state.jobs.insert(contentsOf: jobs[index...], at: 0)
-                        state.sequence = sequence
-                    } else {
-                        state.report.failure = state.report.failure ?? error
-                    }
-                }
-                return true
-            }
-        }
-        return mustRead
-    }
-
-    // MARK: - On the writer thread
-
-    private func run() {
-        while let (job, next) = nextJob() {
-            var sequence = next
-            if perform([job], &sequence) { progress.raise() }
-            guard let stall = state.read({ $0.report.stall }) else { continue }
-            // Retries until there is room, or until the writer is closed.
-            if state.wait(timeout: Self.retryPause, until: { $0.isClosed ? true : nil }) ?? false {
-                fail(stall)
-            }
-        }
-        guard let sequence = state.change({ $0.report.failure == nil ? $0.sequence.take() : nil }) else { return }
-        do throws(WALDestinationError) {
-            try destination.suspend()
-            state.change { $0.report.finished += sequence.finished }
-            progress.raise()
-        } catch { fail(error) }
-    }
-
-    private func fail(_ error: WALDestinationError) {
-        state.change { $0.report.failure = $0.report.failure ?? error }
-        progress.raise()
-    }
-
-    /// The next job, with the sequence; nil if there will be none.
-    private func nextJob() -> (WriteSequence.Job, WriteSequence)? {
-        while true {
-            let next = state.wait(timeout: StatusRepeater.interval) { state -> (WriteSequence.Job, WriteSequence)?? in
-                if state.report.failure != nil { return .some(nil) }
-                guard let sequence = state.sequence else { return nil }
-                while let job = state.jobs.first {
-                    state.jobs.removeFirst()
-                    if case .sync = job, Self.isSyncedLater(state.jobs) { continue }
-                    state.sequence = nil
-                    return (job, sequence)
-                }
-                return state.isClosed ? .some(nil) : nil
-            }
-            if let next { return next }
-            statusRepeater.sendIfDue()
-        }
-    }
-
-    /// Whether a later sync covers this one. A sync after the end of the timeline does not: it reports nothing about
-    /// this timeline any more.
-    private static func isSyncedLater(_ rest: [WriteSequence.Job]) -> Bool {
-        for job in rest {
-            switch job {
-            case .sync: return true
-            case .suspend: return false
-            case .write, .history: continue
-            }
-        }
-        return false
     }
 }

@@ -167,6 +167,7 @@ struct ArchiverLibraryTests {
         "the articles show programs that are compiled",
         arguments: [
             ("Understudy/Understudy.docc/EmbedAWALArchiver", "Archiver/Archiver"),
+            ("Understudy/Understudy.docc/EmbedAWALArchiver", "Fleet/Fleet"),
             ("Understudy/Understudy.docc/EmbedAWALArchiver", "MemoryDestination/MemoryDestination"),
             ("UnderstudyTestKit/UnderstudyTestKit.docc/UnderstudyTestKit", "CheckDestination/CheckDestination"),
         ])

@@ -71,36 +71,4 @@ struct ShortageTests {
             socket: socket.rawDescriptor, events: Int16(POLLIN), interrupts: [interrupt], [other], timeout: nil)
         #expect(outcome == .ready)
     }
-
-    // MARK: - Helpers
-
-    @Test("a helper uses one thread for all that it is given, in its order")
-    func helper() throws {
-        let threads = Locked(0), done = Monitor<[Int]>([])
-        do {
-            let helper = HelperThread("helper") { (name, body) throws(FileIOError) in
-                threads.withLock { $0 += 1 }
-                _ = try OwnThread(name, body)
-            }
-            for number in 0..<100 { #expect(helper.perform { done.update { $0.append(number) } }) }
-        }
-        // What was given to it is done though it is gone.
-        _ = done.wait { $0.count == 100 ? true : nil }
-        #expect(done.read { $0 } == Array(0..<100))
-        #expect(threads.withLock { $0 } == 1)
-    }
-
-    @Test("a helper without a thread leaves the work to its owner, and has one as soon as it can")
-    func noHelper() {
-        let isShort = Locked(true), done = Monitor(0)
-        let helper = HelperThread("helper") { (name, body) throws(FileIOError) in
-            if isShort.withLock({ $0 }) { throw FileIOError(OwnThread.attempt, "helper", number: EAGAIN) }
-            _ = try OwnThread(name, body)
-        }
-        #expect(!helper.perform { done.update { $0 += 1 } })
-        isShort.withLock { $0 = false }
-        #expect(helper.perform { done.update { $0 += 10 } })
-        _ = done.wait { $0 >= 10 ? true : nil }
-        #expect(done.read { $0 } == 10)
-    }
 }

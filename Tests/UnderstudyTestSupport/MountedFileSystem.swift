@@ -24,6 +24,7 @@ package final class MountedFileSystem: Sendable {
     package let path: String
     /// What lies beneath, and goes last.
     private let support: MountedFileSystem?
+    private let isFrozen = Locked(false)
 
     /// Whether tests that need one can run: found out by trying.
     package static let isAllowed = can(.ram)
@@ -66,6 +67,7 @@ package final class MountedFileSystem: Sendable {
     }
 
     deinit {
+        if isFrozen.withLock({ $0 }) { try? thaw() }
         // SAFETY: the string is lent for the call.
         _ = unsafe umount2(path, CInt(MNT_DETACH))
     }
@@ -100,6 +102,33 @@ package final class MountedFileSystem: Sendable {
         // SAFETY: the call reads four bytes.
         guard unsafe ioctl(descriptor, 0x8004_587D, &flags) == 0 else {
             throw SupportError("could not break down \"\(path)\": errno \(errno)")
+        }
+    }
+
+    /// Runs `body` while the file system hangs: every call that changes something waits, as on a disk that does not answer.
+    /// ext4, XFS and btrfs.
+    package func whileFrozen(_ body: () throws -> Void) throws {
+        // FIFREEZE: _IOWR('X', 119, int).
+        try control(0xC004_5877, "freeze")
+        isFrozen.withLock { $0 = true }
+        defer { try? thaw() }
+        try body()
+    }
+
+    private func thaw() throws {
+        // FITHAW: _IOWR('X', 120, int).
+        try control(0xC004_5878, "thaw")
+        isFrozen.withLock { $0 = false }
+    }
+
+    private func control(_ request: UInt, _ what: String) throws {
+        // SAFETY: the string is lent for the call.
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        defer { _ = close(descriptor) }
+        var unused: CInt = 0
+        // SAFETY: the call reads nothing but the number.
+        guard unsafe ioctl(descriptor, request, &unused) == 0 else {
+            throw SupportError("could not \(what) \"\(path)\": errno \(errno)")
         }
     }
 

@@ -62,10 +62,10 @@ struct SegmentFinisherTests {
 
     @Test("does the work at once where no thread can be had, and tells its failure when it is waited for")
     func noThread() throws {
-        let finisher = SegmentFinisher(
-            thread: HelperThread("helper") { (_, _) throws(FileIOError) in
-                throw FileIOError("could not start thread", "helper", number: 11)
-            })
+        let pool = HelperPool { (_, _) throws(FileIOError) in
+            throw FileIOError("could not start thread", "helper", number: 11)
+        }
+        let finisher = SegmentFinisher(pool.ownLane("helper"))
         let attempts = Locked(0)
         finisher.start(work(failures: 0, isTemporary: false, attempts))
         #expect(attempts.withLock { $0 } == 1)
@@ -75,5 +75,24 @@ struct SegmentFinisherTests {
         finisher.start(work(failures: 9, isTemporary: false, attempts))
         let error = #expect(throws: WALDestinationError.self) { try finisher.wait() }
         #expect(error?.message == "attempt 3")
+    }
+
+    @Test("does not wait for a thread that has not begun: who waits does the work, and it is done once")
+    func busyLane() throws {
+        let lane = HelperPool(threadsPerFileSystem: 1).lane(.fileSystem(1))
+        let isHeld = Monitor(true), attempts = Locked(0)
+        let other = HelperQueue(lane)
+        #expect(other.perform { _ = isHeld.wait { $0 ? nil : true } })
+        let finisher = SegmentFinisher(lane)
+        finisher.start(work(failures: 0, isTemporary: false, attempts))
+        #expect(finisher.isBusy && attempts.withLock { $0 } == 0)
+        try finisher.wait()
+        #expect(!finisher.isBusy && attempts.withLock { $0 } == 1)
+        // The thread finds nothing more to do, not even after it was given the next one.
+        finisher.start(work(failures: 0, isTemporary: false, attempts))
+        isHeld.update { $0 = false }
+        other.awaitEnd()
+        try finisher.wait()
+        #expect(attempts.withLock { $0 } == 2)
     }
 }

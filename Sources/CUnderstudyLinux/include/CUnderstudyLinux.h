@@ -122,6 +122,9 @@ int understudy_processors(void);
 /// mallopt(3): all threads share one arena, where glibc otherwise reserves 64 MB of address space for each.
 int understudy_limit_memory_arenas(void);
 
+/// malloc_trim(3): gives whole pages of freed memory back to the system. Walks all that is free, with its locks held.
+void understudy_return_free_memory(void);
+
 /// 0 if so many more bytes may be mapped for data: mmap(2) and munmap(2). None of them is used.
 int understudy_has_address_space(size_t size);
 

@@ -11,13 +11,21 @@ import Glibc
     /// The alignment that O_DIRECT requires of memory, offsets and lengths on all common devices.
     package static let alignment = 4096
 
+    /// From this size on memory is mapped, so that all of it goes back to the system with the block. What malloc(3)
+    /// hands out may stay with the process.
+    private static let mappedSize = 1 << 18
+
     /// - Parameter capacity: In bytes; rounded down to a multiple of ``alignment``.
     /// - Throws: If there is not enough memory.
     package init(capacity: Int) throws(FileIOError) {
         self.capacity = Self.whole(capacity)
         // aligned_alloc requires a size that is a multiple of the alignment. Swift's own allocation would end the
-        // process if memory is short.
-        guard let memory = unsafe aligned_alloc(Self.alignment, max(Self.alignment, self.capacity)) else {
+        // process if memory is short. Pages, and so mappings, have a multiple of 4 kB.
+        let memory =
+            self.capacity >= Self.mappedSize
+            ? unsafe mmap(nil, self.capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+            : unsafe aligned_alloc(Self.alignment, max(Self.alignment, self.capacity))
+        guard let memory = unsafe memory, UInt(bitPattern: memory) != .max else {
             throw FileIOError("could not allocate", "\(capacity) bytes", number: ENOMEM)
         }
         unsafe self.memory = memory
@@ -32,7 +40,8 @@ import Glibc
     }
 
     deinit {
-        unsafe free(memory)
+        // As it was allocated.
+        if capacity >= Self.mappedSize { unsafe munmap(memory, capacity) } else { unsafe free(memory) }
     }
 
     /// The largest multiple of ``alignment`` up to `count`: where the part ends that can be written with O_DIRECT.

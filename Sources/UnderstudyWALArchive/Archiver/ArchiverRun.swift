@@ -171,7 +171,7 @@ struct ArchiverRun {
         let writer = WALWriter(
             destination: archiver.destination, blocks: Self.blocks, noteSync: metrics.noteSync)
         if let past = try pastOf(start, session, server, history) { writer.putHistory(start.timeline, past) }
-        let writing: OwnThread
+        let writing: WALWriter.Running
         do throws(FileIOError) { writing = try writer.start() } catch { throw UnderstudyError(error) }
         guard state.beginStreaming() else {
             writer.close()
@@ -182,10 +182,11 @@ struct ArchiverRun {
             archiver, metrics, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize,
             from: lastTimeline, furthest: furthest, held: archiveEnd, isKnownAsDisconnected: isKnownAsDisconnected)
         let watch = ServerWatch(
-            parameters.pinned(to: session), version: server.version, senderPID: session.backendProcessID,
+            parameters.pinned(to: session), server: "\(session.host):\(session.port)", version: server.version,
+            senderPID: session.backendProcessID,
             applicationName: session.applicationName ?? Self.applicationName, slot: archiver.slot.name,
-            archiver: archiver)
-        watch.start(confirmsSlot: slot.restart == nil)
+            confirmsSlot: slot.restart == nil, archiver: archiver)
+        watch.start()
         observer.connected(session, start, serverAt: server.identity.position)
         var isDone = false
         var failure: UnderstudyError?

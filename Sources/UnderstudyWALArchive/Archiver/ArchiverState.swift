@@ -54,22 +54,18 @@ final class ArchiverState: Sendable {
 
     // MARK: - Requests
 
-    /// Ends the run in order: what was received is synced and acknowledged first.
+    /// Ends the run in order: what was received is synced and acknowledged first. That takes a bounded time.
     func stop() {
-        let isStreaming = values.update { values in
-            values.stopIsAsked = true
-            return values.isStreaming
+        let (isStreaming, isFirst) = values.update { values in
+            defer { values.stopIsAsked = true }
+            return (values.isStreaming, !values.stopIsAsked)
         }
         requestsChanged.raise()
         if !isStreaming { interrupt.raise() }
-    }
-
-    /// Bounds the time that a stop takes, by a thread that is started in advance and runs until ``end()``.
-    func boundStop() throws(FileIOError) {
-        _ = try OwnThread("wal stop") { [self] in
-            guard values.wait(until: { $0.isOver ? false : $0.stopIsAsked ? true : nil }) == true else { return }
-            // A server that no longer answers must not block us: everything is synced by then.
-            if values.wait(timeout: Self.stopLimit, until: { $0.isOver ? true : nil }) == nil { interrupt.raise() }
+        guard isFirst else { return }
+        // A server that no longer answers must not block us: everything is synced by then.
+        Timers.shared.after(Self.stopLimit) { [self] in
+            if values.read({ !$0.isOver }) { interrupt.raise() }
         }
     }
 

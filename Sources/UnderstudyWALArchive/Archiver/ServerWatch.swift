@@ -6,73 +6,117 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// Polls what only SQL can answer: whether commits wait for us, and the state of the slot. Uses its own thread and an
-/// ordinary connection, if one is allowed; nothing depends on it.
-final class ServerWatch: Sendable {
+/// Polls what only SQL can answer: whether commits wait for us, and the state of the slot. Uses an ordinary connection, if
+/// one is allowed, and a thread of the process's pool for each poll; nothing depends on it.
+final class ServerWatch: PooledWork {
     private let parameters: ConnectionParameters
     private let query: WatchQuery
     /// As the server knows the receiver.
     private let applicationName: String
     private let archiver: WALArchiver
+    private let member: LaneMember
     private let interrupt = Interrupt()
-    private let thread = Monitor<OwnThread?>(nil)
-    private let slotHolds = Monitor(false)
+    private let confirmsSlot: Bool
+
+    private enum Phase {
+        case polling(Session?, SlotWarnings)
+        /// Waits for the first acknowledgement, then reads the slot over a replication connection.
+        case confirmingSlot(String)
+        case over
+    }
+
+    private struct State {
+        /// nil while a thread polls.
+        var phase: Phase? = .polling(nil, SlotWarnings())
+        var isStopped = false
+        var hasSeenSlotHold = false
+    }
+
+    private let state = Monitor(State())
 
     private static let interval = Duration.seconds(5)
 
+    /// - Parameters:
+    ///   - server: Host and port: all watches of one server share its threads.
+    ///   - confirmsSlot: Whether the slot is not known to hold WAL yet.
     init(
-        _ parameters: ConnectionParameters, version: ServerVersion, senderPID: Int, applicationName: String,
-        slot: String?,
-        archiver: WALArchiver
+        _ parameters: ConnectionParameters, server: String, version: ServerVersion, senderPID: Int,
+        applicationName: String, slot: String?, confirmsSlot: Bool, archiver: WALArchiver
     ) {
         self.applicationName = applicationName
         self.parameters = parameters
         query = WatchQuery(version: version, senderPID: senderPID, slot: slot)
+        self.confirmsSlot = confirmsSlot
         self.archiver = archiver
+        member = LaneMember(HelperPool.shared.lane(.server(server)))
     }
 
-    /// - Parameter confirmsSlot: Whether the slot is not known to hold WAL yet.
-    func start(confirmsSlot: Bool) {
-        do throws(FileIOError) {
-            let started = try OwnThread("wal watch") { [self] in run(confirmsSlot) }
-            thread.update { $0 = started }
-        } catch {
-            archiver.logger.debug("the state of WAL senders and slots is not watched: \(error)")
-        }
+    /// Polls at once, and then at an interval.
+    func start() {
+        guard !state.read({ $0.isStopped }), !member.lane.schedule(self) else { return }
+        archiver.logger.debug("the state of WAL senders and slots cannot be looked at for want of a thread")
+        startLater()
     }
 
-    private func run(_ confirmsSlot: Bool) {
-        do {
-            try watch()
-        } catch {
-            if !interrupt.isRaised {
-                archiver.logger.debug("the server does not tell the state of WAL senders and slots: \(error)")
-            }
-            if confirmsSlot, let slot = query.slot, query.version.readsSlots { try? waitUntilHeld(slot) }
-        }
+    private func startLater() {
+        Timers.shared.after(Self.interval) { [weak self] in self?.start() }
     }
 
+    /// Ends a poll that is under way, and waits for that.
     func stop() {
         interrupt.raise()
-        thread.read { $0 }?.join()
+        let last = state.wait { state -> Phase? in
+            state.isStopped = true
+            return state.phase.take()
+        }
+        // The connection is closed here.
+        _ = consume last
+        state.change { $0.phase = .over }
+        member.leave(waits: true)
     }
 
     /// Whether the slot was seen to hold WAL over a replication connection, if an ordinary one is not allowed.
-    var hasSeenSlotHold: Bool { slotHolds.read { $0 } }
+    var hasSeenSlotHold: Bool { state.read { $0.hasSeenSlotHold } }
 
-    /// Waits for the first acknowledgement, then reads the slot. From then on, a slot without a position cannot be one
-    /// that was never used.
-    private func waitUntilHeld(_ slot: String) throws {
-        while true {
-            let outcome = Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: Self.interval)
-            if case .interrupted = outcome { return }
-            guard archiver.state.status.acknowledged > .invalid else { continue }
-            let session = try Session.connect(
-                parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
-                silenceLimit: .seconds(60))
-            let found = try session.ask(.readSlot(slot))
-            return slotHolds.change { $0 = found?.restartLSN != nil }
+    func runSlice() -> Bool {
+        let phase = state.change { state in state.isStopped ? nil : state.phase.take() }
+        guard let phase else { return false }
+        let next = poll(phase)
+        if case .over = next {} else { startLater() }
+        state.update { $0.phase = next }
+        return false
+    }
+
+    private func poll(_ phase: Phase) -> Phase {
+        switch phase {
+        case .polling(let session, var warnings):
+            do {
+                let session = try session ?? OrdinaryConnection.open(parameters, interrupt, archiver.state.access)
+                session.takeTurn()
+                note(try OrdinaryConnection.ask(query, session), &warnings)
+                return .polling(session, warnings)
+            } catch {
+                if !interrupt.isRaised {
+                    archiver.logger.debug("the server does not tell the state of WAL senders and slots: \(error)")
+                }
+                guard confirmsSlot, let slot = query.slot, query.version.readsSlots else { return .over }
+                return .confirmingSlot(slot)
+            }
+        case .confirmingSlot(let slot):
+            guard archiver.state.status.acknowledged > .invalid else { return phase }
+            try? confirm(slot)
+            return .over
+        case .over: return .over
         }
+    }
+
+    /// After the first acknowledgement: from then on, a slot without a position cannot be one that was never used.
+    private func confirm(_ slot: String) throws {
+        let session = try Session.connect(
+            parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
+            silenceLimit: .seconds(60))
+        let found = try session.ask(.readSlot(slot))
+        state.change { $0.hasSeenSlotHold = found?.restartLSN != nil }
     }
 
     /// A role without the right to read statistics is not told the state of its own WAL sender. Then commits are thought to
@@ -82,28 +126,20 @@ final class ServerWatch: Sendable {
         return SynchronousStandbyNames(names).mayMean(applicationName)
     }
 
-    private func watch() throws {
-        let session = try OrdinaryConnection.open(parameters, interrupt, archiver.state.access)
-        var warnings = SlotWarnings()
-        while true {
-            let answer = try OrdinaryConnection.ask(query, session)
-            let isSynchronous = isSynchronous(answer)
-            if !archiver.options.synchronous { archiver.state.setSynchronous(isSynchronous) }
-            if isSynchronous, answer.waitsForReplay { archiver.warnOfReplay() }
-            if let position = answer.serverPosition {
-                archiver.state.change { $0.server = max($0.server, position) }
-            }
-            if let slot = query.slot { archiver.state.note(slot, answer) }
-            if let invalidation = answer.invalidation, answer.slot != nil {
-                archiver.state.note(invalidation, senderIsAlive: answer.syncState != nil)
-            }
-            if let slot = query.slot {
-                for warning in warnings.note(answer, slot: slot) {
-                    archiver.warn(lagging: warning.text, hint: warning.hint)
-                }
-            }
-            let outcome = Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: Self.interval)
-            if case .interrupted = outcome { return }
+    private func note(_ answer: WatchQuery.Answer, _ warnings: inout SlotWarnings) {
+        let isSynchronous = isSynchronous(answer)
+        if !archiver.options.synchronous { archiver.state.setSynchronous(isSynchronous) }
+        if isSynchronous, answer.waitsForReplay { archiver.warnOfReplay() }
+        if let position = answer.serverPosition {
+            archiver.state.change { $0.server = max($0.server, position) }
+        }
+        if let slot = query.slot { archiver.state.note(slot, answer) }
+        if let invalidation = answer.invalidation, answer.slot != nil {
+            archiver.state.note(invalidation, senderIsAlive: answer.syncState != nil)
+        }
+        guard let slot = query.slot else { return }
+        for warning in warnings.note(answer, slot: slot) {
+            archiver.warn(lagging: warning.text, hint: warning.hint)
         }
     }
 }

@@ -114,6 +114,13 @@ public final class WALArchiver: Service {
             isSynchronous: options.synchronous, access: QueryAccess(isAllowed: options.opensOrdinaryConnections))
     }
 
+    /// The value of the dimension `archiver` of its metrics, and how a ``WALArchiverGroup`` knows it: see
+    /// ``Options/name``.
+    public var name: String {
+        options.name ?? slot.name ?? (try? ConnectionParameters(reading: source))?["application_name"]
+            ?? ArchiverRun.applicationName
+    }
+
     /// Runs until the service is shut down gracefully, the task is cancelled, `endLSN` is passed, or something fails
     /// that a retry cannot fix. An archiver runs once: a second call throws.
     ///
@@ -133,7 +140,8 @@ public final class WALArchiver: Service {
             await withGracefulShutdownHandler {
                 await withCheckedContinuation { continuation in
                     do throws(FileIOError) {
-                        try state.boundStop()
+                        // A stop must be bounded whatever there is no room for then.
+                        try Timers.shared.start()
                         thread = try OwnThread("wal archiver") {
                             let result = Result { () throws(UnderstudyError) in
                                 var run = try ArchiverRun(archiving, metrics: factory)

@@ -1,53 +1,87 @@
 import UnderstudyPlatform
 
-/// Creates the next segment's file ahead of time on its own thread: full size, all zeros, and on stable storage. A
+/// Creates the next segment's file ahead of time on another thread: full size, all zeros, and on stable storage. A
 /// commit then costs one fdatasync(2) on allocated space. If no thread can be started, the segment is created when it
 /// is needed.
 final class SegmentPreparer: Sendable {
+    private struct Request: Sendable {
+        var size: Int
+        var directory: ConfinedDirectory
+        var mode: UInt16
+    }
+
     private enum State {
         case idle, running, ready
+        case queued(Request)
+
+        mutating func takeQueued() -> Request? {
+            guard case .queued(let request) = self else { return nil }
+            self = .running
+            return request
+        }
     }
 
     static let name: RelativePath = ".understudy-next"
 
     private let state = Monitor(State.idle)
-    private let thread: HelperThread
+    private let queue: Monitor<HelperQueue>
 
-    init(thread: HelperThread = HelperThread("wal preparer")) {
-        self.thread = thread
+    init(_ lane: HelperLane = HelperPool.shared.lane(.process)) {
+        queue = Monitor(HelperQueue(lane))
+    }
+
+    /// Uses the threads of this lane from now on.
+    func use(_ lane: HelperLane) {
+        // What the queue before still has finds nothing to do.
+        queue.change { queue in
+            if queue.lane !== lane { queue = HelperQueue(lane) }
+        }
     }
 
     /// Starts to create the file, unless that was done before.
     func prepare(size: Int, in directory: ConfinedDirectory, mode: UInt16) {
         let isNew = state.update { state in
-            guard state == .idle else { return false }
-            state = .running
+            guard case .idle = state else { return false }
+            state = .queued(Request(size: size, directory: directory, mode: mode))
             return true
         }
         guard isNew else { return }
         let state = state
-        let hasThread = thread.perform {
-            let isReady: Bool
-            do throws(FileIOError) {
-                try Self.make(size: size, in: directory, mode: mode)
-                isReady = true
-            } catch {
-                // The segment is created when it is needed; that reports the error.
-                try? directory.remove(Self.name)
-                isReady = false
-            }
-            state.update { $0 = isReady ? .ready : .idle }
+        let hasThread = queue.read { $0 }.perform {
+            if let request = state.change({ $0.takeQueued() }) { Self.make(request, state) }
         }
         if !hasThread { state.update { $0 = .idle } }
     }
 
-    /// Whether there is a file to use, which then belongs to the caller. Waits for one that is being created.
+    private static func make(_ request: Request, _ state: Monitor<State>) {
+        let isReady: Bool
+        do throws(FileIOError) {
+            try make(size: request.size, in: request.directory, mode: request.mode)
+            isReady = true
+        } catch {
+            // The segment is created when it is needed; that reports the error.
+            try? request.directory.remove(Self.name)
+            isReady = false
+        }
+        state.update { $0 = isReady ? .ready : .idle }
+    }
+
+    /// Whether there is a file to use, which then belongs to the caller. Waits for one that is being created, and creates
+    /// one that no thread has begun: threads of the pool must not wait for those.
     func take() -> Bool {
-        state.wait { state in
-            if state == .running { return nil }
+        if let request = state.change({ $0.takeQueued() }) { Self.make(request, state) }
+        return state.wait { state in
+            if case .running = state { return nil }
             defer { state = .idle }
-            return state == .ready
+            if case .ready = state { return true }
+            return false
         } ?? false
+    }
+
+    /// Gives up a file that no thread has begun, and waits for one that is being created. A file may be there then.
+    func forget() {
+        if state.change({ $0.takeQueued() }) != nil { state.update { $0 = .idle } }
+        _ = take()
     }
 
     private static func make(size: Int, in directory: ConfinedDirectory, mode: UInt16) throws(FileIOError) {

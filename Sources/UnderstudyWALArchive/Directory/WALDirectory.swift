@@ -1,6 +1,6 @@
 import Glibc
 public import UnderstudyCompression
-import UnderstudyPlatform
+package import UnderstudyPlatform
 public import UnderstudyStreaming
 public import UnderstudyWAL
 
@@ -12,7 +12,7 @@ public import UnderstudyWAL
 /// `.understudy` belong to temporary files. WAL that does not belong to the server's past goes to `diverged`.
 ///
 /// Source: the manual page of pg_receivewal.
-public final class WALDirectory: WALDestination, @unchecked Sendable {
+public final class WALDirectory: WALDestination, PlacedDestination, @unchecked Sendable {
     // Sendable: the archiver calls one method at a time; only the preparer and the finisher share state, and they lock.
     let path: String
     let compression: Compression
@@ -21,6 +21,8 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
 
     private let preparer = SegmentPreparer()
     private let finisher = SegmentFinisher()
+    /// The threads that wait for the file system of the directory.
+    package private(set) var lane: HelperLane?
     var opened: Opened?
     private var current: (any SegmentOutput)?
     /// Whether the finisher may still be at work, and the current segment without its name.
@@ -73,6 +75,11 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
                 "directory \"\(path)\" is in use by another archiver",
                 hint: "Give each archiver a directory of its own, or stop the other one first.")
         }
+        let device = try writing { () throws(FileIOError) in try directory.identity().device }
+        let lane = HelperPool.shared.lane(.fileSystem(device))
+        preparer.use(lane)
+        finisher.use(lane)
+        self.lane = lane
         opened = Opened(directory: directory, origin: origin, size: size)
         current = nil
         finished = nil
@@ -99,7 +106,7 @@ public final class WALDirectory: WALDestination, @unchecked Sendable {
         // An unfinished segment is streamed again.
         finisher.forget()
         current = nil
-        _ = preparer.take()
+        preparer.forget()
         hasNext = false
         // A prepared file is left over if the segment existed already.
         try? opened?.directory.remove(SegmentPreparer.name)
