@@ -86,7 +86,8 @@ public final class WALArchiver: Service {
     let destination: any WALDestination
     package let options: Options
     let logger: Logger
-    /// What it is called in its metrics and pages: see ``Options/name``.
+    /// What it is called in its metrics (the dimension `archiver`) and pages, and in a ``WALArchiverGroup``: see
+    /// ``Options/name``.
     public let name: String
     let state: ArchiverState
 
@@ -112,13 +113,6 @@ public final class WALArchiver: Service {
             ?? ArchiverRun.applicationName
         state = ArchiverState(
             isSynchronous: options.synchronous, access: QueryAccess(isAllowed: options.opensOrdinaryConnections))
-    }
-
-    /// The value of the dimension `archiver` of its metrics, and how a ``WALArchiverGroup`` knows it: see
-    /// ``Options/name``.
-    public var name: String {
-        options.name ?? slot.name ?? (try? ConnectionParameters(reading: source))?["application_name"]
-            ?? ArchiverRun.applicationName
     }
 
     /// Runs until the service is shut down gracefully, the task is cancelled, `endLSN` is passed, or something fails

@@ -102,7 +102,11 @@ extension Command {
                 The exit status is 1 if a file is bad or WAL is missing, unless the archiver left a note of that. The
                 records between the headers are not read.
                 """,
-            examples: ["COMMAND -D /srv/wal", "COMMAND -D /srv/wal --json"]),
+            examples: ["COMMAND -D /srv/wal", "COMMAND -D /srv/wal --json"],
+            statuses: [
+                ManualEntry("0", "All files are sound, and no WAL is missing but for what a note tells of."),
+                ManualEntry("1", "A file is bad, WAL is missing, or the archive cannot be read."),
+            ]),
         run: { program, words, personality in await program.archiveCheck(words, as: personality) })
 
     static let archivePrune = Command(

@@ -62,6 +62,22 @@ extension Command {
             examples: [
                 "restore_command = 'COMMAND -D /srv/wal %f %p'",
                 "COMMAND -D /srv/wal 000000010000000000000003 /tmp/000000010000000000000003",
+            ],
+            statuses: [
+                ManualEntry("0", "The file is in its place, on stable storage."),
+                ManualEntry(
+                    "1", "The archive does not have it: a recovery ends there. Under a standby also if it cannot tell."),
+                ManualEntry(
+                    "200",
+                    "It cannot tell, or the command line cannot be read: a server in recovery stops, and can be started again."
+                ),
+            ],
+            environment: [
+                ManualEntry(RestoreWALPlan.variable, "The archives, with colons between them, if --directory is not given.")
+            ],
+            files: [
+                ManualEntry(
+                    "understudy.ahead/", "Beside the server's WAL, while it recovers: segments that were unpacked ahead.")
             ]),
         run: { program, words, _ in await program.restoreWAL(words) })
 }
