@@ -80,6 +80,8 @@ import UnderstudyTestSupport
             idle.last?.send("GET / HT")
             #expect(try HTTPExchange.get("/healthz", port: port).status == 200)
             #expect(idle[0].rest() == "")
+            idle.last?.send("TP/1.1\r\nHost: a\r\n\r\n")
+            #expect(idle.last?.answer()?.status == 200)
             // Who asks and does not read.
             let greedy = try HTTPExchange(port: port)
             greedy.send(String(repeating: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", count: 2_000))
