@@ -32,7 +32,7 @@ struct HTML: ExpressibleByStringInterpolation, Sendable, Equatable {
     }
 
     /// Fit for text and for a quoted attribute. Characters that are not seen, and change how others are read, are replaced;
-    /// line ends stay.
+    /// line ends and tabs, which libpq's messages have, stay.
     static func escaped(_ text: String) -> String {
         var escaped = ""
         for scalar in text.unicodeScalars {
@@ -42,7 +42,7 @@ struct HTML: ExpressibleByStringInterpolation, Sendable, Equatable {
             case ">": escaped += "&gt;"
             case "\"": escaped += "&quot;"
             case "'": escaped += "&#39;"
-            case "\n": escaped += "\n"
+            case "\n", "\t": escaped.unicodeScalars.append(scalar)
             case _ where scalar.isHidden: escaped += "\u{FFFD}"
             default: escaped.unicodeScalars.append(scalar)
             }

@@ -30,6 +30,8 @@ enum PageFiles {
         .reason { color: var(--bad); margin: .4rem 0; }
         .none, dt, .axis, figcaption { color: var(--soft); }
         .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: .6rem; margin: 0; }
+        /* Wide enough for a segment's name. */
+        @media (min-width: 45rem) { .figures { grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); } }
         .figures div, figure, .error { background: var(--card); border: 1px solid var(--line); border-radius: .4rem; }
         .figures div { padding: .5rem .7rem; }
         dt { font-size: .85rem; }

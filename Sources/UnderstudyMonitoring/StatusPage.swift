@@ -67,7 +67,7 @@ enum StatusPage {
             ("Timeline", status.timeline.rawValue == 0 ? nil : "\(status.timeline.rawValue)"),
             ("Segment", status.segment), ("Segments finished", "\(status.segmentsFinished)"),
             ("Connected since", status.connectedSince.map { view.time(of: $0).text }),
-            ("Connected again", status.reconnects == 0 ? nil : "\(status.reconnects) times"),
+            ("New connections", status.reconnects == 0 ? nil : "\(status.reconnects)"),
         ]
         return "<dl class=\"figures\">\(items.compactMap(item))</dl>"
     }

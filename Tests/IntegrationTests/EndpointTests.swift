@@ -79,11 +79,20 @@ import UnderstudyTestSupport
             let idle = try (0..<200).map { _ in try HTTPExchange(port: port) }
             idle.last?.send("GET / HT")
             #expect(try HTTPExchange.get("/healthz", port: port).status == 200)
+            // It was closed before it asks.
+            idle[0].send("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             #expect(idle[0].rest() == "")
+            idle.last?.send("TP/1.1\r\nHost: a\r\n\r\n")
+            #expect(idle.last?.answer()?.status == 200)
             // Who asks and does not read.
             let greedy = try HTTPExchange(port: port)
             greedy.send(String(repeating: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", count: 2_000))
             try eventually("an answer beside it") { try HTTPExchange.get("/healthz", port: port).status == 200 }
+            // A flood is stopped, and is nobody else's trouble for longer than a second.
+            let flood = try HTTPExchange(port: port)
+            flood.send(String(repeating: "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", count: 4_000))
+            #expect(flood.rest().contains("HTTP/1.1 429 Too Many Requests"))
+            try eventually("an answer after it") { try HTTPExchange.get("/healthz", port: port).status == 200 }
             _ = greedy
         }
     }
