@@ -41,12 +41,17 @@ extension Session {
             }
             if length == -1 { return .ended }
             if length == -2 { throw failure(lost("could not read copy data")) }
+            if hasFailedSending { throw failure(lost("connection to server was lost")) }
             let waited: Waited
             do throws(ConnectionError) {
                 waited =
                     if let timeout { try waitForInput(timeout: timeout, wakeUps: wakeUps) } else {
                         try waitForInput(wakeUps: wakeUps)
                     }
+            } catch  where error.code == .lost {
+                // It may have been noticed while a status was sent.
+                noteFailedSending()
+                continue
             } catch { throw failure(error) }
             switch waited {
             case .input: continue

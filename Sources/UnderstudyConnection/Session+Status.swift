@@ -45,9 +45,25 @@ extension Session {
     ///
     /// - Parameter withdrawing: Whether the flush position may become invalid after a valid one was reported. The
     ///   server then no longer counts this connection as a synchronous standby, and moves no slot.
-    /// - Returns: Whether the status was passed on for sending; false if it waits.
+    /// If the connection is lost, ``takeCopyData(timeout:wakeUps:failure:_:)`` tells that after what the server said before.
+    ///
+    /// - Returns: Whether the status was passed on for sending; false if it waits, or is lost with the connection.
     @discardableResult
     package func sendStatus(_ status: StandbyStatus, withdrawing: Bool = false) throws(ConnectionError) -> Bool {
+        if hasFailedSending { return false }
+        do throws(ConnectionError) { return try trySending(status, withdrawing) } catch  where error.code == .lost {
+            noteFailedSending()
+            return false
+        }
+    }
+
+    func noteFailedSending() {
+        hasFailedSending = true
+        hasUnsent = false
+        waitingStatus = nil
+    }
+
+    private func trySending(_ status: StandbyStatus, _ withdrawing: Bool) throws(ConnectionError) -> Bool {
         if hasUnsent && !input.isMeasured && takesMore { try sendSome() }
         guard hasUnsent else {
             try put(WaitingStatus(status: status, withdrawing: withdrawing))

@@ -24,7 +24,9 @@ extension Session {
     package func endReplication(after reply: Reply<ResultSet>? = nil) throws(ConnectionError) -> NextTimeline? {
         var reply = if let reply { reply } else { try nextResult() }
         if reply == .copyIn {
-            try endCopy()
+            do throws(ConnectionError) { try endCopy() } catch  where error.code == .lost {
+                // The results may have come before.
+            }
             reply = try nextResult()
         }
         var next: NextTimeline?

@@ -35,6 +35,9 @@ package import UnderstudyProtocol
     var input = InputMeasure()
     /// Whether libpq holds output that the socket did not accept.
     var hasUnsent = false
+    /// Whether the connection has failed while something was sent in a copy. What the server said before is in libpq's
+    /// buffer, and tells more.
+    var hasFailedSending = false
     var waitingStatus: WaitingStatus?
     var hasLookedTwice = false
 

@@ -73,11 +73,13 @@ extension Command {
                 ),
             ],
             environment: [
-                ManualEntry(RestoreWALPlan.variable, "The archives, with colons between them, if --directory is not given.")
+                ManualEntry(
+                    RestoreWALPlan.variable, "The archives, with colons between them, if --directory is not given.")
             ],
             files: [
                 ManualEntry(
-                    "understudy.ahead/", "Beside the server's WAL, while it recovers: segments that were unpacked ahead.")
+                    "understudy.ahead/",
+                    "Beside the server's WAL, while it recovers: segments that were unpacked ahead.")
             ]),
         run: { program, words, _ in await program.restoreWAL(words) })
 }
