@@ -256,6 +256,12 @@ import UnderstudyTestSupport
         try story.insert("1")
         try story.primary.waitForReplay(on: standby)
         #expect(try standby.sql("SELECT line FROM story") == "1")
+        // It asks for history files when standby.signal is gone already, and must not be stopped then.
+        try standby.sql("SELECT pg_promote(true, 60)")
+        #expect(try standby.sql("SELECT timeline_id FROM pg_control_checkpoint()") != "")
+        try eventually("the standby is a primary: \(standby.logTail)") {
+            try standby.holds("SELECT NOT pg_is_in_recovery() AND pg_walfile_name(pg_current_wal_lsn()) LIKE '00000002%'")
+        }
         standby.destroy()
     }
 }

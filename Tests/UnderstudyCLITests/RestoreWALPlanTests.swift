@@ -44,6 +44,7 @@ struct RestoreWALPlanTests {
         #expect(without.choice(in: .endsByItself) == (.seconds(30), true))
         #expect(without.choice(in: .standby) == (.seconds(1), false))
         #expect(without.choice(in: .none) == (.zero, true))
+        #expect(without.choice(in: .ending) == (.seconds(5), false))
         let timed = try plan("-D", "/a", "--retry-time=2min", "f", "p")
         #expect(timed.choice(in: .endsByItself) == (.seconds(120), true))
         #expect(timed.choice(in: .standby) == (.seconds(120), false))

@@ -145,7 +145,7 @@ struct RestoreTests {
         for number in 3...4 { try archive.putSegment(file(UInt64(number), ".zst")) }
         try archive.putSegment(file(9, timeline: 2))
         for name in [
-            file(5), file(2), file(4, timeline: 2), file(10, timeline: 2), file(1, timeline: 3), "00000003.history",
+            file(5), file(4, timeline: 2), file(10, timeline: 2), file(1, timeline: 3), "00000003.history",
             "00000001.history",
         ] {
             #expect(try await restore(name) == .absent, "\(name)")
@@ -165,6 +165,61 @@ struct RestoreTests {
         // The server has it itself.
         try Self.write([UInt8].wal(of: segment(3)), to: "\(data)/pg_wal/\(file(3))")
         #expect(try await restore(file(3)) == .absent)
+    }
+
+    @Test("cannot tell where the archive begins behind it, or a history tells that the timeline went on")
+    func needed() async throws {
+        for number: UInt64 in [5, 6] { try archive.putSegment(file(number)) }
+        #expect(try await doubt(restore(file(4)))?.contains("missing") == true)
+        try archive.put("00000002.history", TestArchive.history([1: 0x950000]))
+        try archive.put("00000003.history", TestArchive.history([1: 0x950000, 2: 0xB50000]))
+        for number: UInt64 in [12, 13] { try archive.putSegment(file(number, timeline: 3)) }
+        // The last ones before the fork, all of a timeline, and the first of one.
+        for name in [file(7), file(8), file(9, timeline: 2), file(10, timeline: 2), file(11, timeline: 3)] {
+            #expect(try await doubt(restore(name))?.contains("missing") == true, "\(name)")
+        }
+        // With the fork in it, behind it, and before the beginning.
+        for name in [file(9), file(10), file(11, timeline: 2), file(8, timeline: 2), file(10, timeline: 3)] {
+            #expect(try await restore(name) == .absent, "\(name)")
+        }
+    }
+
+    @Test("cannot tell by the archive of another cluster, or beside an empty one")
+    func otherArchive() async throws {
+        try archive.putSegment(file(2))
+        #expect(try await restore(file(3)) == .absent)
+        let other = try TestArchive()
+        #expect(try await doubt(restore(file(3), from: [archive.path, other.path]))?.contains("holds no WAL") == true)
+        #expect(try await doubt(restore("%f"))?.contains("no server asks") == true)
+        try FileManager.default.createDirectory(atPath: "\(data)/global", withIntermediateDirectories: true)
+        try Self.write(
+            FileTree.bytes(Recording.fixtures.appending(path: "pg_control/16.bin").path),
+            to: "\(data)/global/pg_control")
+        #expect(try await doubt(restore(file(3)))?.contains("another database cluster") == true)
+    }
+
+    @Test(
+        "cannot tell from a partial segment that is damaged, and takes one that is cut off",
+        arguments: suffixes.dropFirst())
+    func damagedPartial(_ suffix: String) async throws {
+        let name = file(3, "\(suffix).partial")
+        try archive.putSegment(file(2))
+        try archive.putSegment(name, upTo: 409_600)
+        let sound = try archive.bytes(name)
+        var bytes = sound
+        bytes[0] ^= 0x20
+        try archive.put(name, bytes)
+        #expect(try await doubt(restore(file(3)))?.contains("is damaged") == true)
+        // Made, and not written yet.
+        try archive.put(name, [])
+        #expect(try await restore(file(3)) == .absent)
+    }
+
+    @Test("waits for nothing that is no file")
+    func noFile() async throws {
+        try archive.putSegment(file(2))
+        try Program.check("/usr/bin/mkfifo", ["\(archive.path)/\(file(3))"], asCaller: true)
+        #expect(try await doubt(restore(file(3))) != nil)
     }
 
     @Test("takes a complete name with a part of the content for a partial segment at the end", arguments: suffixes)

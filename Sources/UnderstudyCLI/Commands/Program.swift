@@ -50,7 +50,7 @@ public struct Program: Sendable {
         let console = console(personality)
         // What is not UTF-8 has been repaired, and would name another file than the one that was meant.
         if words.contains(where: { $0.unicodeScalars.contains("\u{FFFD}") }) {
-            return fail(UsageError("a command-line argument is not valid UTF-8"), console: console)
+            return refuse(UsageError("a command-line argument is not valid UTF-8"), console: console)
         }
         if let command = personality.command { return await command.run(self, words, personality) }
         return await understudy(words, console: console)
@@ -76,9 +76,9 @@ public struct Program: Sendable {
             console.output(Version.text)
             return ExitStatus.success
         case nil:
-            return fail(misuse("no command specified"), console: console)
+            return refuse(misuse("no command specified"), console: console)
         case .some(let word) where word.hasPrefix("-"):
-            return fail(misuse("unrecognized option \"\(word)\" before the command"), console: console)
+            return refuse(misuse("unrecognized option \"\(word)\" before the command"), console: console)
         case .some(let word):
             guard let command = Command.named(word) else { return refuse(word, console: console) }
             return await command.run(self, rest, .understudy)
@@ -114,7 +114,12 @@ public struct Program: Sendable {
     }
 
     func refuse(_ word: String, console: Console) -> Int32 {
-        fail(misuse("unrecognized command \"\(word)\""), console: console)
+        refuse(misuse("unrecognized command \"\(word)\""), console: console)
+    }
+
+    private func refuse(_ error: UsageError, console: Console) -> Int32 {
+        console.error(error)
+        return ExitStatus.misuse
     }
 
     func misuse(_ message: String) -> UsageError {

@@ -48,6 +48,7 @@ package func runCommand(
         command.wait(source.rawValue, exit: exit, interrupt)
         if interrupt.isRaised { command.stop(grace: grace) }
     }
+    command.endGroup()
     command.drain(source.rawValue)
     return CommandEnd(status: command.status, errors: command.errors, wasStopped: command.hasStopped)
 }
@@ -104,6 +105,16 @@ private struct RunningCommand {
             return
         }
         if ContinuousClock.now >= killAt { kill(-process, SIGKILL) }
+    }
+
+    /// Ends what the program has started and left, once it was stopped: that may not obey SIGTERM.
+    func endGroup() {
+        guard let killAt else { return }
+        while kill(-process, 0) == 0 {
+            if ContinuousClock.now >= killAt { break }
+            _ = poll(nil, 0, Self.interval)
+        }
+        kill(-process, SIGKILL)
     }
 
     /// Reads what is left in the pipe; who else has its other end may go on writing.

@@ -173,8 +173,12 @@ private struct Way {
         let names = listing.segments.filter { history.contains($0.segment.timeline) }.map(\.fileName)
         let plan = try ArchiveListing(names: names, segmentSize: listing.segmentSize)
             .plan(timeline: history.timeline, history: history, reading: &reader)
-        extent = try plan.extent(reading: &reader)
-        gaps = try plan.gaps(reading: &reader)
+        let all = try plan.gaps(reading: &reader), whole = try plan.extent(reading: &reader)
+        // Incomplete segments of old timelines stay when all before a limit is removed: they are no beginning.
+        let first = plan.past.map(\.file).filter { !$0.isPartial }.map(\.segment.startLSN).min()
+        let before = all.filter { gap in first.map { gap.end.lsn <= $0 } ?? false }
+        gaps = Array(all.dropFirst(before.count))
+        extent = whole.map { max($0.lowerBound, before.last?.end.lsn ?? .invalid)..<$0.upperBound }
     }
 
     func position(_ lsn: LSN) -> WALPosition { WALPosition(timeline: history.timeline(of: lsn), lsn: lsn) }

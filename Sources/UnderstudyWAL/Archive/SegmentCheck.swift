@@ -82,7 +82,9 @@ package struct SegmentCheck: Sendable {
                 kind: .length, offset: min(count, Int(size)),
                 message: "has \(count) bytes of WAL, where its segment has \(size)")
         }
-        guard !file.isPartial, let end, let pages else { return nil }
+        guard let end, let pages else { return nil }
+        // Behind what was received are zeros, or what the server had in the file before.
+        if file.isPartial { return end.isLeftOver ? nil : end.flaw }
         // A switch to the next segment leaves the rest unused: zeros, or what the server had in the file before.
         return pages.endsInSwitch(last, before: before, at: used) ? nil : end.flaw
     }

@@ -53,11 +53,10 @@ struct CompressedFile {
     /// Passes the content to `take` in pages of this size, of which the last may be shorter, until `take` returns
     /// false.
     ///
-    /// - Returns: Whether the end was reached without damage.
     @discardableResult
     func pages(
         of size: Int, _ take: ([UInt8]) throws(WALDestinationError) -> Bool
-    ) throws(WALDestinationError) -> Bool {
+    ) throws(WALDestinationError) -> Ending {
         var page: [UInt8] = []
         page.reserveCapacity(size)
         var failure: WALDestinationError?
@@ -84,7 +83,7 @@ struct CompressedFile {
         }
         if isWanted, !page.isEmpty { _ = hand() }
         if let failure { throw failure }
-        return ending == .whole
+        return ending
     }
 
     /// How the decompression of a file ended.

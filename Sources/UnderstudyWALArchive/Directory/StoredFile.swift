@@ -30,19 +30,19 @@ struct StoredFile {
     /// Passes the content to `take` in pages of this size, of which the last may be shorter, until `take` returns
     /// false.
     ///
-    /// - Returns: Whether the end was reached without damage.
+    /// - Returns: How it ended; a plain file cannot be damaged.
     @discardableResult
     func pages(
         of size: Int, _ take: ([UInt8]) throws(WALDestinationError) -> Bool
-    ) throws(WALDestinationError) -> Bool {
+    ) throws(WALDestinationError) -> CompressedFile.Ending {
         if let compressed { return try compressed.pages(of: size, take) }
         var offset: Int64 = 0
         while true {
             let page = try writing { () throws(FileIOError) in try directory.read(name, from: offset, atMost: size) }
-            if page.isEmpty { return true }
+            if page.isEmpty { return .whole }
             offset += Int64(page.count)
-            guard try take(page) else { return false }
-            if page.count < size { return true }
+            guard try take(page) else { return .stopped }
+            if page.count < size { return .whole }
         }
     }
 }

@@ -23,13 +23,26 @@ struct BackupReader {
     func ranges() throws(UnderstudyError) -> [BackupWALRange] {
         let directory = try open(path)
         if let range = try range(directory) { return [range] }
-        var ranges: [BackupWALRange] = []
-        var names: [RelativePath] = []
-        do throws(FileIOError) { names = try directory.entries().filter { $0.kind == .directory }.map(\.name) } catch {
-            throw UnderstudyError(error)
+        var ranges: [BackupWALRange] = [], others: [String] = []
+        var entries: [ConfinedDirectory.Entry] = []
+        do throws(FileIOError) { entries = try directory.entries() } catch { throw UnderstudyError(error) }
+        for entry in entries {
+            // A link may lead to a backup.
+            let isDirectory = entry.kind == .directory || entry.kind == .symbolicLink
+            let place = isDirectory ? try? ConfinedDirectory(path: "\(path)/\(entry.name)") : nil
+            if let place, let range = try range(place) {
+                ranges.append(range)
+            } else if (try? place?.isEmpty()) != true {
+                others.append("\(entry.name)")
+            }
         }
-        for name in names {
-            if let range = try range(try open("\(path)/\(name)")) { ranges.append(range) }
+        // One of them may be a backup in a form that is not known, whose WAL nobody would keep.
+        if !ranges.isEmpty, !others.isEmpty {
+            throw UnderstudyError(
+                .target, "not everything in \"\(path)\" is a base backup",
+                detail:
+                    "These have no file backup_label, backup_manifest, base.tar or global/pg_control: \(TruncatedList(others.sorted()).list).",
+                hint: "Name each base backup by itself, or move what is none elsewhere.")
         }
         guard !ranges.isEmpty else {
             throw UnderstudyError(

@@ -74,7 +74,7 @@ struct TimelineJoinCheck {
         }
         let hasPast = listing.segments.contains {
             history.contains($0.segment.timeline) && $0.segment.timeline < history.timeline
-                && $0.segment.number <= first.number
+                && $0.segment.number <= first.number && !$0.isPartial
         }
         guard goesOn, hasPast else { return nil }
         return Finding(

@@ -1,3 +1,4 @@
+import Glibc
 import UnderstudyCompression
 import UnderstudyPlatform
 import UnderstudyStreaming
@@ -17,10 +18,24 @@ struct RestoreCandidates {
         for method in Self.methods {
             let whole = RelativePath(name + method.fileSuffix)
             let part = RelativePath(name + method.fileSuffix + ArchivedSegment.partialSuffix)
-            if try directory.identity(of: whole) != nil { complete.append(StoredFile(whole, method, in: directory)) }
-            if WALSegmentName.isSegmentName(name), try directory.identity(of: part) != nil {
+            if try Self.isFile(whole, in: directory) { complete.append(StoredFile(whole, method, in: directory)) }
+            if WALSegmentName.isSegmentName(name), try Self.isFile(part, in: directory) {
                 partial.append(StoredFile(part, method, in: directory))
             }
+        }
+    }
+
+    /// - Throws: If there is something else, which is not followed or waited for.
+    private static func isFile(_ name: RelativePath, in directory: ConfinedDirectory) throws(FileIOError) -> Bool {
+        let info: stat
+        do throws(FileIOError) { info = try directory.status(of: name) } catch  where error.number == ENOENT {
+            return false
+        }
+        switch info.st_mode & S_IFMT {
+        case S_IFREG: return true
+        case S_IFDIR: throw FileIOError("could not read file", directory.fullPath(name), number: EISDIR)
+        case S_IFLNK: throw FileIOError("could not read file", directory.fullPath(name), number: ELOOP)
+        default: throw FileIOError("could not read file", directory.fullPath(name), number: EINVAL)
         }
     }
 

@@ -46,7 +46,12 @@ struct RestoreLook {
         }
         // Whatever the others hold, what was found damaged may have been more.
         if let doubt = doubts.first { return .doubtful(doubt) }
-        return isSegment || TimelineID(historyFileName: name) != nil ? searchNames() : .absent
+        if isSegment || TimelineID(historyFileName: name) != nil { return searchNames() }
+        if BackupHistoryName.isFileName(name) { return .absent }
+        return .doubtful(
+            UnderstudyError(
+                .wal, "the archive has no file \"\(name)\", and no server asks for such a one",
+                hint: "In restore_command, %f stands for the file."))
     }
 
     private mutating func openAll() {
@@ -85,17 +90,17 @@ struct RestoreLook {
             if looksLeft > 0 { return lookAgain() }
             return .doubtful(UnderstudyError(.fileSystem, "file \"\(name)\" comes and goes in the archive"))
         }
-        guard survey.holdsWAL else {
-            // A standby may have an archive that begins with its own WAL.
-            return recovery == .standby ? .absent : .doubtful(empty)
-        }
+        // A standby may have an archive that begins with its own WAL.
+        if recovery != .standby, !survey.empty.isEmpty { return .doubtful(empty(survey.empty)) }
+        if let foreign = RestoreEvidence(survey, system: system).foreign { return .doubtful(foreign) }
         if !isSegment {
             // Timeline 1 has none, and servers ask for it all the same.
             let hasHistory = TimelineID(historyFileName: name) != TimelineID(rawValue: 1)
             return survey.hasTimeline && hasHistory ? .doubtful(lostHistory) : .absent
         }
         let parts = incomplete + candidates.partial
-        if survey.hasNewer, survey.hasOlder || !parts.isEmpty {
+        let isBetween = survey.hasNewer && (survey.hasOlder || !parts.isEmpty)
+        if isBetween || RestoreEvidence(survey, system: system).needs(name) {
             return serverHasIt ? .absent : .doubtful(gap(survey, isIncomplete: !parts.isEmpty))
         }
         return parts.isEmpty ? .absent : servePartial(parts)
@@ -107,9 +112,9 @@ struct RestoreLook {
         return outcome()
     }
 
-    private var empty: UnderstudyError {
+    private func empty(_ paths: [String]) -> UnderstudyError {
         UnderstudyError(
-            .wal, "archive \"\(directories.joined(separator: "\", \""))\" holds no WAL",
+            .wal, "archive \"\(paths.joined(separator: "\", \""))\" holds no WAL",
             detail: "The file system that holds the archive may not be mounted.", hint: "Mount it.")
     }
 
@@ -124,7 +129,7 @@ struct RestoreLook {
             .wal,
             isIncomplete
                 ? "segment \"\(name)\" is not complete in the archive, which holds newer ones of its timeline"
-                : "segment \"\(name)\" is missing in the archive, which holds older and newer ones of its timeline",
+                : "segment \"\(name)\" is missing in the archive, which holds WAL from behind it",
             detail: survey.note.map { "The server had removed WAL before it was received: see the note \"\($0)\"." },
             hint:
                 "Fetch the segment from another archive, or from pg_wal of the server. If it is lost, recovery cannot go further: set a recovery target before it, or take a base backup from behind it."
@@ -133,11 +138,9 @@ struct RestoreLook {
 
     /// Whether the server has the segment in its pg_wal, where it looks next.
     private var serverHasIt: Bool {
-        guard let bytes = try? target.directory.read(RelativePath(name), atMost: WALPageHeader.byteCount),
-            let header = WALPageHeader(bytes), let size = WALSegmentSize(bytes: header.segmentSize),
-            let segment = WALSegmentName(name, size: size)
-        else { return false }
-        return header.address == segment.startLSN
+        guard target.directory.exists(RelativePath(name)) else { return false }
+        let own = StoredFile(RelativePath(name), nil, in: target.directory)
+        return (try? RestoredSegment(name, own, system: system).isWhole()) == true
     }
 
     // MARK: - What is there
@@ -163,11 +166,11 @@ struct RestoreLook {
 
     private func wholeContent(of file: StoredFile) throws(WALDestinationError) -> [UInt8] {
         var content: [UInt8] = []
-        let isComplete = try file.pages(of: 1 << 16) { page in
+        let ending = try file.pages(of: 1 << 16) { page in
             content += page
             return content.count <= TimelineHistory.longestFile
         }
-        guard isComplete else { throw WALDestinationError("file \"\(file.path)\" is damaged or incomplete") }
+        guard ending == .whole else { throw WALDestinationError("file \"\(file.path)\" is damaged or incomplete") }
         return content
     }
 

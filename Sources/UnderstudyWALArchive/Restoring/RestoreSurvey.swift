@@ -4,8 +4,8 @@ import UnderstudyWAL
 
 /// What the names in the directories of an archive say about a file that was not found there.
 struct RestoreSurvey {
-    /// Whether there is any WAL.
-    private(set) var holdsWAL = false
+    /// The directories without any WAL.
+    private(set) var empty: [String] = []
     /// Whether there are older and newer segments of the timeline.
     private(set) var hasOlder = false, hasNewer = false
     /// Whether the file is there after all: it got its name meanwhile.
@@ -14,6 +14,10 @@ struct RestoreSurvey {
     private(set) var hasTimeline = false
     /// The last note of missing WAL that begins before the end of the segment.
     private(set) var note: String?
+    /// The history files.
+    private(set) var histories: [StoredFile] = []
+    /// A complete segment of any timeline, the newest by its name.
+    private(set) var sample: StoredFile?
 
     private let name: String
     /// The first eight digits of a segment's name.
@@ -26,29 +30,47 @@ struct RestoreSurvey {
     }
 
     mutating func look(into directory: ConfinedDirectory) throws(FileIOError) {
+        var holdsWAL = false
         try directory.forEachEntry { entry throws(FileIOError) in
-            if entry.kind == .file { self.note("\(entry.name)") }
+            if entry.kind == .file, self.note("\(entry.name)", in: directory) { holdsWAL = true }
             return true
         }
+        if !holdsWAL { empty.append(directory.path) }
     }
 
     /// Positions within a timeline ascend with the names, whatever the size of the segments.
-    private mutating func note(_ found: String) {
-        if ArchivedHistory(fileName: found) != nil {
-            holdsWAL = true
+    ///
+    /// - Returns: Whether it is a segment, or a history file.
+    private mutating func note(_ found: String, in directory: ConfinedDirectory) -> Bool {
+        if let history = ArchivedHistory(fileName: found) {
+            histories.append(StoredFile(RelativePath(found), history.compression, in: directory))
             if found.hasPrefix(name) { isThere = true }
-        } else if ArchivedSegment.isFileName(found) {
-            holdsWAL = true
-            let segment = found.prefix(24)
-            guard segment.prefix(8) == timeline else { return }
-            hasTimeline = true
-            if segment < name { hasOlder = true }
-            if segment > name { hasNewer = true }
-            if segment == name, !found.hasSuffix(ArchivedSegment.partialSuffix) { isThere = true }
-        } else if found.hasSuffix(GapNote.suffix), WALSegmentName.isSegmentName(found.dropLast(GapNote.suffix.count)),
+            return true
+        }
+        if ArchivedSegment.isFileName(found) {
+            noteSegment(found, in: directory)
+            return true
+        }
+        if found.hasSuffix(GapNote.suffix), WALSegmentName.isSegmentName(found.dropLast(GapNote.suffix.count)),
             found.prefix(24) <= name, found > note ?? ""
         {
             note = found
         }
+        return false
+    }
+
+    private mutating func noteSegment(_ found: String, in directory: ConfinedDirectory) {
+        let segment = found.prefix(24), isPartial = found.hasSuffix(ArchivedSegment.partialSuffix)
+        // The size matters for the number alone, which does not.
+        if !isPartial, let file = ArchivedSegment(fileName: found, size: .default),
+            found > sample.map({ "\($0.name)" }) ?? ""
+        {
+            sample = StoredFile(RelativePath(found), file.compression, in: directory)
+        }
+        guard segment.prefix(8) == timeline else { return }
+        hasTimeline = true
+        if segment < name { hasOlder = true }
+        if segment > name { hasNewer = true }
+        if segment == name, !isPartial { isThere = true }
     }
 }

@@ -1,3 +1,4 @@
+import UnderstudyCompression
 import UnderstudyPlatform
 import UnderstudyStreaming
 import UnderstudyWAL
@@ -17,6 +18,7 @@ struct RestoredSegment {
         self.file = file
         text = name
         guard let header = WALPageHeader(try file.prefix(WALPageHeader.byteCount)) else {
+            try Self.checkEmpty(file)
             first = nil
             return
         }
@@ -30,6 +32,31 @@ struct RestoredSegment {
             throw Self.damaged(file, "Its first page has \(mismatch).", isMisnamed: true)
         }
         first = (segment, header)
+    }
+
+    /// Throws if a file without a page holds anything.
+    private static func checkEmpty(_ file: StoredFile) throws(WALDestinationError) {
+        var isZero = true
+        let ending = try file.pages(of: SegmentCheck.blockSize) { bytes in
+            isZero = unsafe bytes.span.bytes.isZero
+            return isZero
+        }
+        try checkEnding(ending, file)
+        if !isZero { throw damaged(file, "Its first page has no header.") }
+    }
+
+    /// Throws if a partial segment is damaged. One that is cut off may have been received last; and the stock receiver leaves
+    /// what it had written before behind what it writes again.
+    private static func checkEnding(
+        _ ending: CompressedFile.Ending, _ file: StoredFile
+    ) throws(WALDestinationError) {
+        guard case .damaged(let start, let error) = ending, error.code != .trailingBytes,
+            let place = try file.compressed?.placeOfDamage(from: start)
+        else { return }
+        var failure = damaged(file, "The damage is at byte \(place) or before: \(error.message).")
+        failure.hint =
+            "Put an intact copy in its place. What lies before the damage can be had: copy the file, and cut it there (truncate -s \(place > 0 ? place - 1 : 0) FILE)."
+        throw failure
     }
 
     private static func damaged(
@@ -55,7 +82,7 @@ struct RestoredSegment {
         do throws(WALDestinationError) {
             try target.put { output, path throws(WALDestinationError) in
                 let found = try copy(to: output, path)
-                guard found.isComplete, found.count == Int(first.segment.size.bytes) else {
+                guard found.ending == .whole, found.count == Int(first.segment.size.bytes) else {
                     throw Self.damaged(file, "It ends after \(found.count) of \(first.segment.size.bytes) bytes.")
                 }
                 switch found.extent {
@@ -75,6 +102,7 @@ struct RestoredSegment {
         guard let first else { return }
         try target.put { output, path throws(WALDestinationError) in
             let found = try copy(to: output, path)
+            try Self.checkEnding(found.ending, file)
             if case .damaged(let flaw) = found.extent { throw Self.damaged(file, flaw) }
             try writing { () throws(FileIOError) in
                 try output.truncate(to: Int64(first.segment.size.bytes), path: path)
@@ -85,23 +113,33 @@ struct RestoredSegment {
     /// The offset up to which there is WAL; nil if there is none.
     func end() throws(WALDestinationError) -> Int? {
         guard let first else { return nil }
-        var check = Self.check(first.segment)
-        try file.pages(of: SegmentCheck.blockSize) { bytes in
-            // The bytes are borrowed for the call.
-            check.take(unsafe bytes.span.bytes)
-            return true
-        }
-        return switch check.extent {
+        return switch try extent(first.segment) {
         case .whole: Int(first.segment.size.bytes)
         case .beginning(let end): end
         case .damaged(let flaw): flaw.offset
         }
     }
 
+    /// Whether there is all of the segment.
+    func isWhole() throws(WALDestinationError) -> Bool {
+        guard let first else { return false }
+        return try extent(first.segment) == .whole
+    }
+
+    private func extent(_ segment: WALSegmentName) throws(WALDestinationError) -> SegmentCheck.Extent {
+        var check = Self.check(segment)
+        let ending = try file.pages(of: SegmentCheck.blockSize) { bytes in
+            // The bytes are borrowed for the call.
+            check.take(unsafe bytes.span.bytes)
+            return true
+        }
+        try Self.checkEnding(ending, file)
+        return check.extent
+    }
+
     private struct Copied {
         var count = 0
-        /// Whether the file's end was reached without damage.
-        var isComplete = false
+        var ending: CompressedFile.Ending
         var extent: SegmentCheck.Extent
     }
 
@@ -116,7 +154,7 @@ struct RestoredSegment {
         guard let first else { throw Self.damaged(file, "Its first page has no header.") }
         var check = Self.check(first.segment), count = 0
         let size = Int(first.segment.size.bytes)
-        let isComplete = try file.pages(of: SegmentCheck.blockSize) { bytes throws(WALDestinationError) in
+        let ending = try file.pages(of: SegmentCheck.blockSize) { bytes throws(WALDestinationError) in
             guard count + bytes.count <= size else {
                 throw Self.damaged(file, "It holds more than the \(size) bytes of a segment.")
             }
@@ -127,7 +165,7 @@ struct RestoredSegment {
             check.take(unsafe bytes.span.bytes)
             return true
         }
-        return Copied(count: count, isComplete: isComplete, extent: check.extent)
+        return Copied(count: count, ending: ending, extent: check.extent)
     }
 }
 

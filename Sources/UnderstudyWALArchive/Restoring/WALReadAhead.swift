@@ -73,7 +73,7 @@ public struct WALReadAhead: Sendable {
             try? directory.remove(ReadAheadCache.lock)
             try? target.directory.remove(ReadAheadCache.name, isDirectory: true)
         }
-        follow(name, cache, Server(dataDirectory), interrupt)
+        follow(name, cache, RestoringServer(dataDirectory), interrupt)
     }
 
     /// Removes all but the lock.
@@ -81,7 +81,7 @@ public struct WALReadAhead: Sendable {
         try directory.removeContents(except: ReadAheadCache.lock)
     }
 
-    private func follow(_ name: String, _ cache: ReadAheadCache, _ server: Server, _ interrupt: Interrupt) {
+    private func follow(_ name: String, _ cache: ReadAheadCache, _ server: RestoringServer, _ interrupt: Interrupt) {
         let clock = ContinuousClock()
         var last = name, since = clock.now, looked = clock.now, pause = Self.pause
         var work = Ahead(restore, cache, system: server.system)
@@ -100,32 +100,6 @@ public struct WALReadAhead: Sendable {
             if work.unpackNext() { continue }
             _ = Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: pause)
             pause = min(pause * 2, Self.longestPause)
-        }
-    }
-
-    /// The server that restores.
-    private struct Server {
-        private let dataDirectory: String
-        private let postmaster: [UInt8]?
-        private let wasInRecovery: Bool
-        let system: String?
-
-        init(_ dataDirectory: String) {
-            self.dataDirectory = dataDirectory
-            postmaster = Self.postmaster(dataDirectory)
-            wasInRecovery = WALRecovery(dataDirectory: dataDirectory) != .none
-            system = WALRestore.system(of: dataDirectory)
-        }
-
-        /// The number of the server's process.
-        private static func postmaster(_ directory: String) -> [UInt8]? {
-            let bytes = try? ConfinedDirectory(path: directory).read("postmaster.pid", atMost: 64)
-            return bytes.map { Array($0.prefix { $0 != UInt8(ascii: "\n") }) }
-        }
-
-        var isInRecovery: Bool {
-            guard Self.postmaster(dataDirectory) == postmaster else { return false }
-            return !wasInRecovery || WALRecovery(dataDirectory: dataDirectory) != .none
         }
     }
 }

@@ -9,8 +9,14 @@ public enum WALRecovery: Sendable, Hashable {
     case endsByItself
     /// It goes on asking, and streams from its primary: there is a `standby.signal`, or standby_mode is on.
     case standby
+    /// It was told to become a primary, and asks for history files to choose its timeline: a server runs, and the files
+    /// that tell of a recovery are gone. Stopped now, it would come up on its old timeline.
+    case ending
     /// There is no server in recovery.
     case none
+
+    /// Whether a server replays.
+    public var isRecovery: Bool { self == .endsByItself || self == .standby }
 
     /// Looks into a data directory; restore_command runs in it.
     ///
@@ -22,15 +28,16 @@ public enum WALRecovery: Sendable, Hashable {
             self = .none
             return
         }
+        let others = RestoringServer.isRunning(dataDirectory) ? Self.ending : .none
         let major = String(decoding: version, as: UTF8.self).prefix { ("0"..."9").contains($0) }
         guard let major = Int(major), major < 12 else {
             self =
                 directory.exists("standby.signal")
-                ? .standby : directory.exists("recovery.signal") ? .endsByItself : .none
+                ? .standby : directory.exists("recovery.signal") ? .endsByItself : others
             return
         }
         guard let bytes = try? directory.read("recovery.conf", atMost: 1 << 20) else {
-            self = .none
+            self = others
             return
         }
         var isStandby = false

@@ -92,7 +92,7 @@ public struct WALRestore: Sendable {
     private func look(
         _ name: String, _ path: String, _ dataDirectory: String, _ interrupt: Interrupt
     ) throws(UnderstudyError) -> Outcome {
-        let recovery = WALRecovery(dataDirectory: dataDirectory), system = Self.system(of: dataDirectory)
+        let recovery = WALRecovery(dataDirectory: dataDirectory), server = RestoringServer(dataDirectory)
         let clock = ContinuousClock(), began = clock.now
         var pauses = Backoff(), random = SystemRandomNumberGenerator(), known: UnderstudyError?
         while true {
@@ -103,7 +103,7 @@ public struct WALRestore: Sendable {
                     return .restored(from: ready, isPartial: false)
                 }
                 var look = RestoreLook(
-                    name, to: target, from: directories, servesDiverged: options.servesDiverged, system: system,
+                    name, to: target, from: directories, servesDiverged: options.servesDiverged, system: server.system,
                     recovery: recovery)
                 outcome = look.outcome()
             } catch { outcome = .doubtful(UnderstudyError(error)) }
@@ -116,15 +116,8 @@ public struct WALRestore: Sendable {
             let wait = Interrupt.wait(
                 socket: -1, events: 0, interrupts: [interrupt], timeout: left.map { min($0, pause) } ?? pause)
             if case .interrupted = wait { throw UnderstudyError(.cancelled, "interrupted") }
+            // The rest of it, which waits for this process, keeps a new one from starting.
+            if server.hasDied { throw UnderstudyError(.cancelled, "the server has died") }
         }
-    }
-
-    /// The system identifier in a data directory's control file; nil if there is none.
-    static func system(of dataDirectory: String) -> String? {
-        guard let directory = try? ConfinedDirectory(path: dataDirectory),
-            let bytes = try? directory.read("global/pg_control", atMost: 1 << 13),
-            let control = try? ControlFile(parsing: bytes)
-        else { return nil }
-        return String(control.systemIdentifier)
     }
 }

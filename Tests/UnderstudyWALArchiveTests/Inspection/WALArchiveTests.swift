@@ -96,6 +96,11 @@ import UnderstudyWAL
         let bare = try await look.backups(at: parent)
         #expect(bare.map(\.start.lsn.description) == [facts.start_lsn])
         #expect(bare[0].systemIdentifier == (try Recording("15").meta.system_identifier))
+        // What may be a backup in another form is not passed over: nobody would keep its WAL.
+        try TestDirectory.write("?", to: "\(parent)/monday.tar.gpg")
+        let other = await #expect(throws: UnderstudyError.self) { try await look.backups(at: parent) }
+        #expect(other?.detail?.contains("monday.tar.gpg") == true)
+        try FileManager.default.removeItem(atPath: "\(parent)/monday.tar.gpg")
         try TestDirectory.write(
             "START WAL LOCATION: 0/100028 (file \(file(1)))\nLABEL: mine\n", to: "\(place)/backup_label")
         #expect(try await look.backups(at: place).map(\.start) == [position(1, 0x100028)])

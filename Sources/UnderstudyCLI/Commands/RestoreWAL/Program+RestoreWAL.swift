@@ -1,3 +1,4 @@
+import Glibc
 import Understudy
 import UnderstudyPlatform
 
@@ -6,6 +7,8 @@ extension Program {
     private static let aheadVariable = "UNDERSTUDY_READ_AHEAD"
 
     func restoreWAL(_ words: [String]) async -> Int32 {
+        // A server that stops at once sends it; Swift would print where it was.
+        _ = signal(SIGQUIT, SIG_DFL)
         var isMisuse = false
         let request = { () throws(UsageError) in
             do throws(UsageError) { return try RestoreWALPlan.read(words, environment: environment) } catch {
@@ -57,8 +60,15 @@ extension Program {
 
     /// Says what the server does next.
     private func end(_ recovery: WALRecovery, stops: Bool, _ console: Console) -> Int32 {
-        guard stops else { return ExitStatus.failure }
-        if recovery != .none {
+        guard stops else {
+            if recovery == .ending {
+                console.warning(
+                    "the server chooses its new timeline without knowing all that the archive has",
+                    hint: "See that the archive has no other history of that timeline before WAL goes there.")
+            }
+            return ExitStatus.failure
+        }
+        if recovery.isRecovery {
             console.notice(
                 "recovery is stopped here, not ended: the archive may hold more WAL",
                 hint: "Mend what is wrong with the archive, and start the server again: it goes on from there.")
@@ -71,4 +81,10 @@ extension Program {
         // Without it, restoring only takes longer.
         try? DetachedProcess.start([Command.restoreWAL.name] + words, environment: [Self.aheadVariable: "1"])
     }
+}
+
+extension ExitStatus {
+    /// The status of a command line that cannot be read at all. In the directory of a server that recovers it may be a mistyped
+    /// restore_command, of which 1 would end the recovery.
+    static var misuse: Int32 { WALRecovery(dataDirectory: ".") == .endsByItself ? doubt : failure }
 }

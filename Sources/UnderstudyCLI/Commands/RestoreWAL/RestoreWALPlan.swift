@@ -86,6 +86,8 @@ extension RestoreWALPlan {
     func choice(in recovery: WALRecovery) -> (retryTime: Duration?, stops: Bool) {
         // A standby asks again by itself; a status above 125 would shut it down, with all who read from it.
         if recovery == .standby { return (retryTime ?? .seconds(1), onDoubt == .stop) }
+        // Stopped before it has chosen its timeline, it would come up again on the old one, as if nothing had been.
+        if recovery == .ending { return (retryTime ?? .seconds(5), onDoubt == .stop) }
         if onDoubt == .wait { return (nil, true) }
         return (retryTime ?? (recovery == .endsByItself ? .seconds(30) : .zero), true)
     }
