@@ -258,9 +258,9 @@ import UnderstudyTestSupport
         #expect(try standby.sql("SELECT line FROM story") == "1")
         // It asks for history files when standby.signal is gone already, and must not be stopped then.
         try standby.sql("SELECT pg_promote(true, 60)")
-        #expect(try standby.sql("SELECT timeline_id FROM pg_control_checkpoint()") != "")
         try eventually("the standby is a primary: \(standby.logTail)") {
-            try standby.holds("SELECT NOT pg_is_in_recovery() AND pg_walfile_name(pg_current_wal_lsn()) LIKE '00000002%'")
+            let segment = "pg_walfile_name(pg_current_wal_lsn())"
+            return try standby.holds("SELECT NOT pg_is_in_recovery() AND \(segment) LIKE '00000002%'")
         }
         standby.destroy()
     }
