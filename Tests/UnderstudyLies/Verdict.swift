@@ -73,7 +73,9 @@ struct Verdict {
             // Behind the time, where a line has it.
             let time = "2026-11-28T10:35:08.494Z ".utf8.count
             let isForged = text.utf8.split(separator: UInt8(ascii: "\n")).contains {
-                $0.starts(with: Self.forged.utf8) || $0.dropFirst(time).starts(with: Self.forged.utf8)
+                $0.starts(with: Self.forged.utf8)
+                    || ($0.prefix(time).suffix(2).elementsEqual("Z ".utf8)
+                        && $0.dropFirst(time).starts(with: Self.forged.utf8))
             }
             if isForged {
                 found.append(Complaint(kind: "a forged line on \(name)"))
