@@ -367,6 +367,9 @@ struct RestoreTests {
             return
         }
         #expect(try restored == .wal(of: segment(4)))
+        // A history file says nothing of the next segments: those that are ready stay.
+        #expect(try await restore.restore("00000002.history", to: path, dataDirectory: data) == .absent)
+        #expect(ReadAheadCache(try RestoreTarget(path), restore)?.asked == file(4))
         try eventually("5 and 6 are ready, not \(FileTree.names(directory))") { ready() == [file(5), file(6)] }
         #expect(restore.isReadingAhead(of: file(7), to: path))
         try eventually("what is behind is removed") { ready() == [file(8)] }

@@ -102,7 +102,8 @@ extension WALRestore {
     /// - Returns: Whether there is such a process. If not, start one that calls ``WALReadAhead/run(after:beside:dataDirectory:)``.
     public func isReadingAhead(of name: String, to path: String) -> Bool {
         guard let target = try? RestoreTarget(path), let cache = ReadAheadCache(target, self) else { return false }
-        cache.note(name)
+        // It was told when the segment was asked for, unless it began after that.
+        if cache.asked != name { cache.note(name) }
         return true
     }
 }

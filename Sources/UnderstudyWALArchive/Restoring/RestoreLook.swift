@@ -92,7 +92,8 @@ struct RestoreLook {
         }
         // A standby may have an archive that begins with its own WAL.
         if recovery != .standby, !survey.empty.isEmpty { return .doubtful(empty(survey.empty)) }
-        if let foreign = RestoreEvidence(survey, system: system).foreign { return .doubtful(foreign) }
+        let evidence = RestoreEvidence(survey, system: system)
+        if let foreign = evidence.foreign { return .doubtful(foreign) }
         if !isSegment {
             // Timeline 1 has none, and servers ask for it all the same.
             let hasHistory = TimelineID(historyFileName: name) != TimelineID(rawValue: 1)
@@ -100,7 +101,7 @@ struct RestoreLook {
         }
         let parts = incomplete + candidates.partial
         let isBetween = survey.hasNewer && (survey.hasOlder || !parts.isEmpty)
-        if isBetween || RestoreEvidence(survey, system: system).needs(name) {
+        if isBetween || evidence.needs(name) {
             return serverHasIt ? .absent : .doubtful(gap(survey, isIncomplete: !parts.isEmpty))
         }
         return parts.isEmpty ? .absent : servePartial(parts)

@@ -99,7 +99,9 @@ public struct WALRestore: Sendable {
             let outcome: Outcome
             do throws(FileIOError) {
                 let target = try RestoreTarget(path)
-                if options.readAhead > 0, let ready = ReadAheadCache(target, self)?.take(name) {
+                if options.readAhead > 0, WALSegmentName.isSegmentName(name),
+                    let ready = ReadAheadCache(target, self)?.take(name)
+                {
                     return .restored(from: ready, isPartial: false)
                 }
                 var look = RestoreLook(
