@@ -141,6 +141,8 @@ void understudy_error_text(int number, char *buffer, size_t size) {
 
 void understudy_name_this_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
+int understudy_try_join(pthread_t thread) { return pthread_tryjoin_np(thread, NULL); }
+
 int understudy_condition_init(pthread_cond_t *condition) {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);

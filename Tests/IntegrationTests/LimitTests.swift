@@ -113,7 +113,6 @@ struct LimitTests {
             FileTree.names(directory).count { $0.count == 24 } >= 3
         }
         _ = try cluster.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_replication")
-        // With a thread of the pool that has not ended yet, it needs no other.
         try eventually("the stream or the shortage: \(program.errorOutput)") {
             program.errorOutput.contains("could not start thread")
                 || program.errorOutput.components(separatedBy: "starting log streaming").count == 3

@@ -76,6 +76,26 @@ struct HelperPoolTests {
         #expect(lane.threadCount == 1)
     }
 
+    @Test("the last thread of a place stays, since there may be no other later")
+    func lastThread() {
+        let isShort = Locked(false), done = Monitor(0)
+        let pool = HelperPool(idleTime: .zero) { (name, body) throws(FileIOError) in
+            if isShort.withLock({ $0 }) { throw FileIOError(OwnThread.attempt, "helper", number: EAGAIN) }
+            return try OwnThread(name, body)
+        }
+        for lane in [pool.lane(.fileSystem(1)), pool.ownLane("own")] {
+            let queue = HelperQueue(lane)
+            isShort.withLock { $0 = false }
+            done.update { $0 = 0 }
+            for _ in 0..<1000 {
+                #expect(queue.perform { done.update { $0 += 1 } })
+                queue.awaitEnd()
+                isShort.withLock { $0 = true }
+            }
+            #expect(done.read { $0 } == 1000)
+        }
+    }
+
     @Test("a place that hangs keeps its own threads, and each other place has one though all others are in use")
     func hungPlace() {
         let threads = Locked(0), gate = Gate()

@@ -99,6 +99,9 @@ void understudy_error_text(int number, char *buffer, size_t size);
 /// pthread_setname_np(3) for the calling thread: at most 15 characters are shown.
 void understudy_name_this_thread(const char *name);
 
+/// pthread_tryjoin_np(3). Returns an errno: EBUSY if the thread has not ended.
+int understudy_try_join(pthread_t thread);
+
 /// pthread_cond_init(3) on the monotonic clock. Returns an errno.
 int understudy_condition_init(pthread_cond_t *condition);
 

@@ -32,13 +32,20 @@ package final class HelperLane: Sendable {
     private let name: StaticString
     private let limit: Int
     private let idleTime: Duration
+    private let keepsThread: Bool
     private let pool: HelperPool
     private let start: HelperPool.Start
 
-    init(_ name: StaticString, limit: Int, idleTime: Duration, pool: HelperPool, start: @escaping HelperPool.Start) {
+    /// - Parameter keepsThread: Whether the last thread stays as long as there is a member: where no other can be
+    ///   started later, work is still done.
+    init(
+        _ name: StaticString, limit: Int, idleTime: Duration, keepsThread: Bool, pool: HelperPool,
+        start: @escaping HelperPool.Start
+    ) {
         self.name = name
         self.limit = limit
         self.idleTime = idleTime
+        self.keepsThread = keepsThread
         self.pool = pool
         self.start = start
     }
@@ -88,7 +95,7 @@ package final class HelperLane: Sendable {
             return .failure(error)
         }
         state.threads += 1
-        state.ended = []
+        state.ended.removeAll { $0.thread.read { $0?.joinIfEnded() ?? true } }
         if order == nil { state.idle.append(worker) }
         return .success(())
     }
@@ -124,13 +131,15 @@ package final class HelperLane: Sendable {
     private func rest(_ worker: Worker) -> Order? {
         if let order = worker.order.wait(timeout: idleTime, until: { $0.take() }) { return order }
         let isOver = state.update { state in
-            guard let index = state.idle.firstIndex(where: { $0 === worker }) else { return false }
+            guard let index = state.idle.firstIndex(where: { $0 === worker }),
+                !(keepsThread && state.threads == 1 && state.members > 0)
+            else { return false }
             state.idle.remove(at: index)
             end(worker, &state)
             return true
         }
-        // Who takes a thread from the list gives it an order under the same lock.
-        return isOver ? nil : worker.order.change { $0.take() }
+        // Who takes a thread from the list gives it an order under the same lock; one that stays waits for one.
+        return isOver ? nil : worker.order.wait { $0.take() }
     }
 
     private func end(_ worker: Worker, _ state: inout State) {

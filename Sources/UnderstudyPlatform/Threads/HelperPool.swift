@@ -33,7 +33,8 @@ package final class HelperPool: Sendable {
     /// - Parameters:
     ///   - threadsPerFileSystem: The most threads of a lane for a file system.
     ///   - furtherThreads: The most threads of all lanes together, without the first one of each.
-    ///   - idleTime: How long a thread waits for more work before it ends.
+    ///   - idleTime: How long a thread waits for more work before it ends. The last one for a file system stays as long
+    ///     as anybody may have work for it.
     ///   - start: Starts a thread; tests make it fail.
     package init(
         threadsPerFileSystem: Int = 16, furtherThreads: Int = 64, idleTime: Duration = .seconds(5),
@@ -53,9 +54,10 @@ package final class HelperPool: Sendable {
             let lane =
                 switch place {
                 case .fileSystem, .process:
-                    makeLane("wal helper", limit: threadsPerFileSystem, idleTime: idleTime)
+                    makeLane("wal helper", limit: threadsPerFileSystem, idleTime: idleTime, keepsThread: true)
                 // Polls are rare, and there may be as many servers as archivers: their threads do not stay.
-                case .server: makeLane("wal watch", limit: 2, idleTime: min(idleTime, .milliseconds(100)))
+                case .server:
+                    makeLane("wal watch", limit: 2, idleTime: min(idleTime, .milliseconds(100)), keepsThread: false)
                 }
             lanes[place] = WeakLane(lane: lane)
             return lane
@@ -64,11 +66,11 @@ package final class HelperPool: Sendable {
 
     /// A lane of one thread for work that waits for what only its owner knows.
     package func ownLane(_ name: StaticString) -> HelperLane {
-        makeLane(name, limit: 1, idleTime: idleTime)
+        makeLane(name, limit: 1, idleTime: idleTime, keepsThread: true)
     }
 
-    private func makeLane(_ name: StaticString, limit: Int, idleTime: Duration) -> HelperLane {
-        HelperLane(name, limit: limit, idleTime: idleTime, pool: self, start: start)
+    private func makeLane(_ name: StaticString, limit: Int, idleTime: Duration, keepsThread: Bool) -> HelperLane {
+        HelperLane(name, limit: limit, idleTime: idleTime, keepsThread: keepsThread, pool: self, start: start)
     }
 
     /// - Returns: Whether a lane may have another thread beside its first.

@@ -52,6 +52,16 @@ package final class OwnThread: Sendable {
         }
     }
 
+    /// Joins the thread if that needs no waiting.
+    ///
+    /// - Returns: False if it has not ended yet.
+    package func joinIfEnded() -> Bool {
+        isJoined.change { isJoined in
+            if !isJoined { isJoined = understudy_try_join(thread) == 0 }
+            return isJoined
+        }
+    }
+
     private final class Work: @unchecked Sendable {
         // Sendable: created by one thread, and then used only by the new one.
         private let name: StaticString
