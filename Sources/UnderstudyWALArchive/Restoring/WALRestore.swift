@@ -105,8 +105,8 @@ public struct WALRestore: Sendable {
                     return .restored(from: ready, isPartial: false)
                 }
                 var look = RestoreLook(
-                    name, to: target, from: directories, servesDiverged: options.servesDiverged, system: server.system,
-                    recovery: recovery)
+                    name, to: target, from: directories, servesDiverged: options.servesDiverged,
+                    control: server.control, recovery: recovery)
                 outcome = look.outcome()
             } catch { outcome = .doubtful(UnderstudyError(error)) }
             guard case .doubtful(let doubt) = outcome else { return outcome }
