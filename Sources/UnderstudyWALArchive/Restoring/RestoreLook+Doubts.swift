@@ -68,7 +68,8 @@ extension UnderstudyError {
     /// - Parameter error: Of a directory of the archive, or of a name in it.
     init(unreadable error: FileIOError) {
         self.init(error)
-        hint = Self.hint(for: error) ?? hint
+        hint =
+            Self.hint(for: error) ?? hint
             ?? "Mount the file system that holds the archive, or correct the name of the directory."
     }
 

@@ -68,7 +68,8 @@ extension Command {
             statuses: [
                 ManualEntry("0", "The file is in its place, on stable storage."),
                 ManualEntry(
-                    "1", "The archive does not have it: a recovery ends there. Under a standby, and in a server that was told to become a primary, also if it cannot tell."
+                    "1",
+                    "The archive does not have it: a recovery ends there. Under a standby, and in a server that was told to become a primary, also if it cannot tell."
                 ),
                 ManualEntry(
                     "200",
