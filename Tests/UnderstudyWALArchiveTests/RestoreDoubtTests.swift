@@ -44,8 +44,10 @@ struct RestoreDoubtTests {
 
     @Test("takes them for what their names say of the others, and the same with history files")
     func unknownNames() async throws {
-        for number: UInt64 in [2, 4] { try archive.put(file(number, ".xz"), [1]) }
-        #expect(try await place.doubt(file(3))?.message.contains("missing") == true)
+        for number: UInt64 in [2, 5, 4] { try archive.put(file(number, ".xz"), [1]) }
+        let gap = try #require(try await place.doubt(file(3)))
+        #expect(gap.message.contains("missing"), "\(gap)")
+        #expect(gap.detail?.contains("\"\(file(4, ".xz"))\"") == true, "\(gap)")
         #expect(try await place.doubt("00000001.history") == nil)
         try archive.put("00000002.history.xz", [1])
         #expect(try await place.doubt("00000002.history")?.message.contains("00000002.history.xz") == true)

@@ -49,7 +49,8 @@ extension RestoreLook {
             isIncomplete
                 ? "segment \"\(name)\" is not complete in the archive, which holds newer ones of its timeline"
                 : "segment \"\(name)\" is missing in the archive, which holds WAL from behind it",
-            detail: survey.note.map { "The server had removed WAL before it was received: see the note \"\($0)\"." },
+            detail: survey.note.map { "The server had removed WAL before it was received: see the note \"\($0)\"." }
+                ?? survey.newer.map { "The next one that it has is \"\($0)\"." },
             hint:
                 "Fetch the segment from another archive, or from pg_wal of the server. If it is lost, recovery cannot go further: set a recovery target before it, or take a base backup from behind it."
         )

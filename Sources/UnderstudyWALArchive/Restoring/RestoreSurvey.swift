@@ -6,8 +6,12 @@ import UnderstudyWAL
 struct RestoreSurvey {
     /// The directories without any segment.
     private(set) var empty: [String] = []
-    /// Whether there are older and newer segments of the timeline.
-    private(set) var hasOlder = false, hasNewer = false
+    /// Whether there is an older segment of the timeline.
+    private(set) var hasOlder = false
+    /// The next one of the timeline.
+    private(set) var newer: String?
+    var hasNewer: Bool { newer != nil }
+
     /// Whether the file is there after all: it got its name meanwhile.
     private(set) var isThere = false
     /// Whether there is a segment of the timeline.
@@ -71,7 +75,7 @@ struct RestoreSurvey {
         guard segment.prefix(8) == timeline else { return }
         hasTimeline = true
         if segment < name { hasOlder = true }
-        if segment > name { hasNewer = true }
+        if segment > name, newer.map({ found < $0 }) ?? true { newer = found }
         if segment == name, isWhole { isThere = true }
     }
 
