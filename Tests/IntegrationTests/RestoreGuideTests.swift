@@ -13,8 +13,11 @@ import UnderstudyTestSupport
         /// What the receiver compresses with.
         let method: String
         var receiver: Program?
+        /// What the archive lies on.
+        private(set) var disk: MountedFileSystem?
 
-        init(_ installation: PostgresInstallation, method: String) throws {
+        /// - Parameter hasDisk: Puts the archive on a small file system of its own, if that can be had.
+        init(_ installation: PostgresInstallation, method: String, hasDisk: Bool = false) throws {
             var options = Cluster.Options()
             options.walSegmentMegabytes = 1
             primary = try Cluster(installation, options)
@@ -24,6 +27,10 @@ import UnderstudyTestSupport
             self.method = method
             for path in ["srv", "bin"] { try TestDirectory.make(at: "\(home)/\(path)", mode: 0o755) }
             try Program.check("/bin/ln", ["-s", UnderstudyProgram.path, "\(home)/bin/understudy"])
+            if hasDisk, MountedFileSystem.isAllowed {
+                try TestDirectory.make(at: "\(home)/srv/wal")
+                disk = try MountedFileSystem(.small(bytes: 24 << 20), on: "\(home)/srv/wal")
+            }
             let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
                 .deletingLastPathComponent().appendingPathComponent("docs/guide/restore.md")
             blocks = try String(contentsOf: page, encoding: .utf8).components(separatedBy: "```sh\n").dropFirst().map {
@@ -33,6 +40,7 @@ import UnderstudyTestSupport
 
         deinit {
             receiver?.send(SIGKILL)
+            disk = nil
             TestDirectory.removeTree(home)
         }
 
@@ -60,10 +68,21 @@ import UnderstudyTestSupport
                     receiver = try start(words, ["understudy receivewal": "exec understudy receivewal"])
                     try primary.waitForStream(receiver!)
                 } else {
-                    let result = try run(words)
+                    // The file system is there before.
+                    let result = try run(words, disk == nil ? [:] : ["700 \(home)/srv/wal": "700"])
                     try #require(result.status == 0, "\(result)")
                 }
             }
+        }
+
+        /// Writes WAL for which the receiver finds no room, until there is room again.
+        func fillDisk() throws {
+            try disk?.fillUp()
+            // More than the room that was allocated before.
+            try primary.writeWAL(kilobytes: 5000)
+            guard let disk else { return }
+            try receiver?.waitToSay("No space left on device")
+            try disk.freeUp()
         }
 
         func insert(_ text: String, into cluster: Cluster? = nil) throws {
@@ -87,12 +106,16 @@ import UnderstudyTestSupport
         }
         var log: String { (try? String(contentsOfFile: "\(home)/srv/restored.log", encoding: .utf8)) ?? "(none)" }
 
-        func expectLines(_ lines: [String], sourceLocation: SourceLocation = #_sourceLocation) throws {
+        /// - Parameter digests: Of all tables, which are to be the same.
+        func expectLines(
+            _ lines: [String], digests: [String: String]? = nil, sourceLocation: SourceLocation = #_sourceLocation
+        ) throws {
             let server = try restored
             try eventually("the end of recovery: \(log)") { try server.holds("SELECT NOT pg_is_in_recovery()") }
             #expect(
                 try server.sql("SELECT string_agg(line, ' ' ORDER BY line) FROM story") == lines.joined(separator: " "),
                 "\(log)", sourceLocation: sourceLocation)
+            if let digests { #expect(try server.digests() == digests, sourceLocation: sourceLocation) }
             server.destroy()
         }
     }
@@ -100,22 +123,29 @@ import UnderstudyTestSupport
     private static let cases = zip(PostgresInstallation.all, ["none", "gzip", "lz4", "zstd", "zstd"])
 
     @Test(arguments: Array(cases))
-    func `the page brings back all that a killed receiver had, and a moment before`(
+    func `the page brings back all that a killed receiver had, which had met a full disk, and a moment before`(
         installation: PostgresInstallation, method: String
     ) throws {
-        let story = try Story(installation, method: method)
+        let story = try Story(installation, method: method, hasDisk: true)
         try story.archive()
         try story.insert("1")
         let moment = try story.primary.sql("SELECT clock_timestamp()")
-        try story.primary.writeWAL(kilobytes: 2500)
+        try story.fillDisk()
         try story.insert("2")
+        // Enough segments that some are unpacked ahead.
+        let isLong = method == "zstd"
+        if isLong { try story.primary.finishSegments(30) }
+        try story.primary.sql("CREATE TABLE numbers AS SELECT i, md5(i::text) FROM generate_series(1, 5000) i")
+        try story.primary.sql("UPDATE numbers SET md5 = md5(md5) WHERE i % 3 = 0; DELETE FROM numbers WHERE i % 7 = 0")
+        let digests = try story.primary.digests()
         try story.killReceiver()
         try story.primary.stop(.immediate)
 
-        let last = try story.run("restore-wal")
+        let last = try story.run("restore-wal", ["restore-wal": "restore-wal -v"])
         #expect(last.status == 0, "\(last) \(story.log)")
-        try story.expectLines(["1", "2"])
+        try story.expectLines(["1", "2"], digests: digests)
         #expect(story.log.contains("from the partial segment"), "\(story.log)")
+        if isLong { #expect(story.log.contains("from \"pg_wal/understudy.ahead/0"), "\(story.log)") }
 
         let before = try story.run("recovery_target_time", ["2026-11-28 12:04:00+00": moment])
         #expect(before.status == 0, "\(before) \(story.log)")

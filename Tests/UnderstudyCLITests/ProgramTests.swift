@@ -136,7 +136,14 @@ struct ProgramTests {
         #expect(await run("understudy", "clone", "-D", "d").status == 1)
         #expect(
             await run("understudy", "clone", "-D", "\u{FFFD}")
-                == (1, "", "understudy: error: a command-line argument is not valid UTF-8\n"))
+                == (
+                    1, "",
+                    """
+                    understudy: error: command-line argument 3 is not valid UTF-8
+                    understudy: hint: Where a path has such bytes, make a symbolic link to it, and name that.
+
+                    """
+                ))
     }
 
     @Test(

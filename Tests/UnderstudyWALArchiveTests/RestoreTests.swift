@@ -11,24 +11,18 @@ import UnderstudyWAL
 /// Files of an archive on their way to a server.
 @Suite("A restore from an archive")
 struct RestoreTests {
-    let archive: TestArchive
-    /// A data directory with `pg_wal`.
-    let data: String
+    private let place: RestoreCase
+    private var archive: TestArchive { place.archive }
+    private var data: String { place.data }
 
-    init() throws {
-        archive = try TestArchive()
-        data = try TestDirectory.make("data")
-        try TestDirectory.make(at: "\(data)/pg_wal")
-        try TestDirectory.write("16\n", to: "\(data)/PG_VERSION")
-        try TestDirectory.write("", to: "\(data)/recovery.signal")
-    }
+    init() throws { place = try RestoreCase() }
 
     private static func write(_ bytes: [UInt8], to path: String) throws {
         try Data(bytes).write(to: URL(fileURLWithPath: path))
     }
 
     /// A segment of which the server has written some.
-    private static let beginning =
+    static let beginning =
         Array([UInt8].wal(of: segment(3))[..<409_600]) + [UInt8](repeating: 0, count: (1 << 20) - 409_600)
 
     static let suffixes = ["", ".gz", ".lz4", ".zst"]
@@ -36,18 +30,10 @@ struct RestoreTests {
     private func restore(
         _ name: String, from directories: [String]? = nil, diverged: Bool = false
     ) async throws -> WALRestore.Outcome {
-        let restore = WALRestore(from: directories ?? [archive.path], options: .init(servesDiverged: diverged))
-        let outcome = try await restore.restore(name, to: "\(data)/pg_wal/RECOVERYXLOG", dataDirectory: data)
-        if case .restored = outcome {
-            #expect(FileTree.names("\(data)/pg_wal") == ["RECOVERYXLOG"])
-        } else {
-            let known = ["RECOVERYXLOG", name]
-            #expect(FileTree.names("\(data)/pg_wal").allSatisfy(known.contains))
-        }
-        return outcome
+        try await place.restore(name, from: directories, diverged: diverged)
     }
 
-    private var restored: [UInt8] { get throws { try FileTree.bytes("\(data)/pg_wal/RECOVERYXLOG") } }
+    private var restored: [UInt8] { get throws { try place.restored } }
 
     private func doubt(_ outcome: WALRestore.Outcome) -> String? {
         if case .doubtful(let error) = outcome { error.message } else { nil }
@@ -191,10 +177,7 @@ struct RestoreTests {
         let other = try TestArchive()
         #expect(try await doubt(restore(file(3), from: [archive.path, other.path]))?.contains("holds no WAL") == true)
         #expect(try await doubt(restore("%f"))?.contains("no server asks") == true)
-        try FileManager.default.createDirectory(atPath: "\(data)/global", withIntermediateDirectories: true)
-        try Self.write(
-            FileTree.bytes(Recording.fixtures.appending(path: "pg_control/16.bin").path),
-            to: "\(data)/global/pg_control")
+        try place.putControlFile()
         #expect(try await doubt(restore(file(3)))?.contains("another database cluster") == true)
     }
 
@@ -282,9 +265,7 @@ struct RestoreTests {
         case .page: content[(1 << 19) + 8] ^= 1
         case .timeline: content[(1 << 19) + 4] = 9
         case .system:
-            content = .wal(of: segment(3), system: "7380000000000000002")
-            try FileManager.default.createDirectory(atPath: "\(data)/global", withIntermediateDirectories: true)
-            return try await otherSystem(content)
+            return try await otherSystem(.wal(of: segment(3), system: "7380000000000000002"))
         }
         try archive.putSegment(file(2))
         try archive.putSegment(file(3, suffix), bytes: content)
@@ -300,8 +281,7 @@ struct RestoreTests {
 
     /// The control file of the server tells its system.
     private func otherSystem(_ content: [UInt8]) async throws {
-        let control = try FileTree.bytes(Recording.fixtures.appending(path: "pg_control/16.bin").path)
-        try Self.write(control, to: "\(data)/global/pg_control")
+        try place.putControlFile()
         try archive.putSegment(file(3), bytes: content)
         #expect(try await doubt(restore(file(3)))?.contains("does not hold the WAL") == true)
     }
@@ -356,7 +336,7 @@ struct RestoreTests {
         let interrupt = Interrupt()
         defer { interrupt.raise() }
         let process = try OwnThread("ahead") {
-            try? WALReadAhead(restore).work(file(3), RestoreTarget(path), data, interrupt)
+            try? WALReadAhead(restore, idleLimit: .seconds(3600)).work(file(3), RestoreTarget(path), data, interrupt)
         }
         try eventually("4 and 5 are ready, not \(FileTree.names(directory))") { ready() == [file(4), file(5)] }
         // The archive is not needed for it any more.
@@ -395,5 +375,23 @@ struct RestoreTests {
         try Self.write([1, 2, 3], to: "\(directory)/\(file(4)).12.34")
         let outcome = try await restore.restore(file(4), to: "\(data)/pg_wal/RECOVERYXLOG", dataDirectory: data)
         #expect(outcome == .restored(from: "\(archive.path)/\(file(4))", isPartial: false))
+    }
+
+    @Test("unpacks nothing ahead any more where nothing is asked for, and leaves nothing")
+    func idleAhead() throws {
+        for number in 3...5 { try archive.putSegment(file(UInt64(number), ".zst")) }
+        let restore = WALRestore(from: [archive.path], options: .init(readAhead: 2))
+        let interrupt = Interrupt(), ended = Locked(false), data = data
+        let process = try OwnThread("ahead") {
+            try? WALReadAhead(restore, idleLimit: .zero).work(
+                file(3), RestoreTarget("\(data)/pg_wal/RECOVERYXLOG"), data, interrupt)
+            ended.withLock { $0 = true }
+        }
+        defer {
+            interrupt.raise()
+            process.join()
+        }
+        try eventually("the end") { ended.withLock { $0 } }
+        #expect(FileTree.names("\(data)/pg_wal") == [])
     }
 }

@@ -19,4 +19,7 @@ struct UsageError: Error, Equatable {
     static func tryHelp(_ command: String) -> String {
         "Try \"\(command) --help\" for more information."
     }
+
+    /// What to do about text that is not UTF-8.
+    static let useUTF8 = "Where a path has such bytes, make a symbolic link to it, and name that."
 }

@@ -49,8 +49,11 @@ public struct Program: Sendable {
         let personality = Personality(calledAs: calledAs)
         let console = console(personality)
         // What is not UTF-8 has been repaired, and would name another file than the one that was meant.
-        if words.contains(where: { $0.unicodeScalars.contains("\u{FFFD}") }) {
-            return refuse(UsageError("a command-line argument is not valid UTF-8"), console: console)
+        if let index = words.firstIndex(where: { $0.unicodeScalars.contains("\u{FFFD}") }) {
+            // It may hold a password.
+            return refuse(
+                UsageError("command-line argument \(index + 1) is not valid UTF-8", hint: UsageError.useUTF8),
+                console: console)
         }
         if let command = personality.command { return await command.run(self, words, personality) }
         return await understudy(words, console: console)

@@ -10,8 +10,11 @@ extension FileIOError {
         case EDQUOT: "The quota of the user that runs this is used up: have it raised, or choose another target."
         case EROFS:
             "The file system is mounted read-only, perhaps since an error: the kernel's log (dmesg) says so. Choose another target."
+        case EIO where isReading: "The disk or the way to it failed: see the kernel's log (dmesg)."
         case EIO:
             "The disk or the way to it failed: see the kernel's log (dmesg). Nothing that was written there can be relied on."
+        case EACCES where isReading, EPERM where isReading:
+            "The user that runs this may not open it, or not enter a directory above it: see whose they are (namei -l FILE)."
         case EACCES, EPERM: "The user that runs this needs write permission there."
         case EAGAIN where attempt == OwnThread.attempt:
             "Raise the limit on processes and threads of the user that runs this (ulimit -u) or of its container (pids.max), or that on its memory (ulimit -v)."
@@ -23,6 +26,11 @@ extension FileIOError {
         case EMFILE, ENFILE: "Raise the limit on open files (ulimit -n)."
         default: nil
         }
+    }
+
+    /// Whether something that exists was opened, read or looked at.
+    private var isReading: Bool {
+        ["could not open ", "could not read ", "could not stat "].contains { attempt.hasPrefix($0) }
     }
 
     /// Whether the process, its user or the machine ran out of a general resource: threads, descriptors, memory. The

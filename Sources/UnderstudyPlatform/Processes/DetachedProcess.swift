@@ -1,3 +1,4 @@
+import CUnderstudyLinux
 import Glibc
 
 /// This program once more, as a process that outlives this one.
@@ -18,9 +19,16 @@ package enum DetachedProcess {
     /// lead nowhere. Nobody waits for it.
     ///
     /// - Parameters:
+    ///   - title: Stands before the command line in lists of processes, in place of the program's name.
     ///   - arguments: The command line after the program's name.
     ///   - environment: Added to that of this process.
-    package static func start(_ arguments: [String], environment: [String: String]) throws(FileIOError) {
-        _ = try spawn(thisProgram, arguments, .own(with: environment), ownSession: true)
+    package static func start(
+        _ title: String, _ arguments: [String], environment: [String: String]
+    ) throws(FileIOError) {
+        _ = try spawn(thisProgram, as: title, arguments, .own(with: environment), ownSession: true)
     }
+
+    /// Gives the process that ``start(_:_:environment:)`` has started the short name that lists show, which is `exe` before.
+    /// On its first thread.
+    package static func takeName(_ name: String) { unsafe understudy_name_this_thread(name) }
 }

@@ -12,12 +12,13 @@ enum ChildEnvironment {
 /// here, and signals work in it as they do in one started from a shell.
 ///
 /// - Parameters:
+///   - name: The first word of its command line; nil for the path.
 ///   - output: Its standard output; what it writes is discarded if nil. `errors` likewise.
 ///   - ownGroup: Whether it leads a process group of its own, so that keys typed at the terminal do not end it.
 ///   - ownSession: Whether it leads a session of its own, and so outlives what this process belongs to.
 func spawn(
-    _ path: String, _ arguments: [String], _ environment: ChildEnvironment, output: CInt? = nil, errors: CInt? = nil,
-    ownGroup: Bool = false, ownSession: Bool = false
+    _ path: String, as name: String? = nil, _ arguments: [String], _ environment: ChildEnvironment,
+    output: CInt? = nil, errors: CInt? = nil, ownGroup: Bool = false, ownSession: Bool = false
 ) throws(FileIOError) -> pid_t {
     // The actions and attributes are initialised before use and destroyed at the end. The arrays of C strings end with nil,
     // and are freed after the call, which copies what it needs.
@@ -47,7 +48,7 @@ func spawn(
         posix_spawnattr_setpgroup(&attributes, 0), posix_spawnattr_setflags(&attributes, Int16(flags)),
     ]
     if let failure = failures.first(where: { $0 != 0 }) { throw FileIOError(attempt, path, number: failure) }
-    let words = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
+    let words = unsafe ([name ?? path] + arguments).map { unsafe strdup($0) } + [nil]
     let variables = unsafe strings(of: environment) + [nil]
     defer { unsafe (words + variables).forEach { unsafe free($0) } }
     var process: pid_t = 0

@@ -29,7 +29,7 @@ extension ArchivedContents {
     private func plainExtent(_ pages: WALPages) throws(WALDestinationError) -> Extent {
         func page(_ number: Int) throws(WALDestinationError) -> [UInt8] {
             try writing { () throws(FileIOError) in
-                try directory.read(name, from: Int64(number * pages.pageSize), atMost: pages.pageSize)
+                try directory.readLinked(name, from: Int64(number * pages.pageSize), atMost: pages.pageSize)
             }
         }
         // Pages are written without a gap, so bisection finds the first unwritten one.
@@ -74,7 +74,7 @@ extension ArchivedContents {
     func bytes(_ range: Range<Int>) throws(WALDestinationError) -> [UInt8] {
         guard let compressed else {
             return try writing { () throws(FileIOError) in
-                try directory.read(name, from: Int64(range.lowerBound), atMost: range.count)
+                try directory.readLinked(name, from: Int64(range.lowerBound), atMost: range.count)
             }
         }
         var bytes: [UInt8] = []

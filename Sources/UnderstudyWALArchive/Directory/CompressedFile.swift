@@ -103,29 +103,7 @@ struct CompressedFile {
     ///   - step: How many bytes of the file to read at once.
     ///   - take: Gets the decompressed bytes piece by piece, until it returns false.
     func decode(step: Int = 1 << 18, _ take: (RawSpan) -> Bool) throws(WALDestinationError) -> Ending {
-        var offset: UInt64 = 0
-        do throws(CompressionError) {
-            var decompressor = try Decompressor(method)
-            while true {
-                let bytes: [UInt8]
-                do throws(FileIOError) { bytes = try directory.read(name, from: Int64(offset), atMost: step) } catch {
-                    throw CompressionError(.library, error.description)
-                }
-                var rest = unsafe bytes.span.bytes
-                while let piece = try decompressor.nextPiece(of: &rest) {
-                    if !take(piece) { return .stopped }
-                }
-                if bytes.count < step {
-                    return decompressor.isAtEnd ? .whole : .cut(at: offset + UInt64(bytes.count))
-                }
-                offset += UInt64(step)
-            }
-        } catch  where error.code == .library || error.code == .memory {
-            throw WALDestinationError(
-                "could not read file \"\(directory.fullPath(name))\": \(error.message)", cause: error)
-        } catch {
-            return .damaged(from: offset, error)
-        }
+        try decode(step: step, bytewiseFrom: .max, take)
     }
 
     /// The offset of the byte at which the decompressor notices damage; the byte itself or one before it is wrong. Reads the
@@ -133,33 +111,53 @@ struct CompressedFile {
     ///
     /// - Parameter start: The offset of a piece in which it is noticed, as ``decode(step:_:)`` returns it.
     func placeOfDamage(from start: UInt64, step: Int = 1 << 18) throws(WALDestinationError) -> UInt64 {
-        var offset: UInt64 = 0
-        do throws(CompressionError) {
-            var decompressor = try Decompressor(method)
-            while true {
-                let bytes: [UInt8]
-                do throws(FileIOError) { bytes = try directory.read(name, from: Int64(offset), atMost: step) } catch {
-                    throw CompressionError(.library, error.description)
-                }
-                // Byte by byte, where it is.
-                let width = offset < start ? step : 1
-                var from = 0
-                while from < bytes.count {
-                    let end = min(bytes.count, from + width)
-                    var rest = unsafe bytes.span.bytes.extracting(from..<end)
-                    while let _ = try decompressor.nextPiece(of: &rest) {}
-                    from = end
-                    if width == 1 { offset += 1 }
-                }
-                if bytes.count < step { return offset }
-                if width != 1 { offset += UInt64(step) }
-            }
-        } catch  where error.code == .library || error.code == .memory {
-            throw WALDestinationError(
-                "could not read file \"\(directory.fullPath(name))\": \(error.message)", cause: error)
-        } catch {
-            return offset
+        switch try decode(step: step, bytewiseFrom: start, { _ in true }) {
+        case .damaged(let place, _): place
+        case .cut(let end): end
+        // It was mended meanwhile.
+        case .whole, .stopped: start
         }
+    }
+
+    /// - Parameter slow: The decompressor gets what stands from this offset of the file on byte by byte, so that damage has the
+    ///   offset of its byte.
+    private func decode(
+        step: Int, bytewiseFrom slow: UInt64, _ take: (RawSpan) -> Bool
+    ) throws(WALDestinationError) -> Ending {
+        let path = directory.fullPath(name)
+        let file = try writing { () throws(FileIOError) in try directory.openLinked(name) }
+        var decompressor: Decompressor
+        do throws(CompressionError) { decompressor = try Decompressor(method) } catch { throw failure(error) }
+        var offset: UInt64 = 0
+        while true {
+            let bytes = try writing { () throws(FileIOError) in
+                try file.read(from: Int64(offset), atMost: step, path: path)
+            }
+            let width = offset < slow ? step : 1
+            var from = 0
+            repeat {
+                let end = min(bytes.count, from + width)
+                // The bytes are borrowed within the round.
+                var rest = unsafe bytes.span.bytes.extracting(from..<end)
+                do throws(CompressionError) {
+                    while let piece = try decompressor.nextPiece(of: &rest) {
+                        if !take(piece) { return .stopped }
+                    }
+                } catch  where error.code == .library || error.code == .memory {
+                    throw failure(error)
+                } catch {
+                    return .damaged(from: offset + UInt64(from), error)
+                }
+                from = end
+            } while from < bytes.count
+            offset += UInt64(bytes.count)
+            if bytes.count < step { return decompressor.isAtEnd ? .whole : .cut(at: offset) }
+        }
+    }
+
+    /// Not of the file's content.
+    private func failure(_ error: CompressionError) -> WALDestinationError {
+        WALDestinationError("could not read file \"\(directory.fullPath(name))\": \(error.message)", cause: error)
     }
 }
 

@@ -28,7 +28,7 @@ struct HistoryFile {
     /// Its uncompressed content; nil if it cannot be read.
     func content() throws(FileIOError) -> [UInt8]? {
         guard let method = file.compression else {
-            return try directory.read(name, atMost: TimelineHistory.longestFile)
+            return try directory.readLinked(name, atMost: TimelineHistory.longestFile)
         }
         return try? CompressedFile(method, name, in: directory).prefix(TimelineHistory.longestFile)
     }

@@ -1,4 +1,3 @@
-import Glibc
 import UnderstudyCompression
 import UnderstudyPlatform
 import UnderstudyStreaming
@@ -14,28 +13,16 @@ struct RestoreCandidates {
     private static let methods: [Compression.Method?] = [nil] + Compression.Method.allCases
 
     /// Looks for the names that a file may have.
+    ///
+    /// - Throws: If something of such a name is no file that can be read.
     mutating func look(for name: String, in directory: ConfinedDirectory) throws(FileIOError) {
         for method in Self.methods {
             let whole = RelativePath(name + method.fileSuffix)
             let part = RelativePath(name + method.fileSuffix + ArchivedSegment.partialSuffix)
-            if try Self.isFile(whole, in: directory) { complete.append(StoredFile(whole, method, in: directory)) }
-            if WALSegmentName.isSegmentName(name), try Self.isFile(part, in: directory) {
+            if try directory.hasLinkedFile(whole) { complete.append(StoredFile(whole, method, in: directory)) }
+            if WALSegmentName.isSegmentName(name), try directory.hasLinkedFile(part) {
                 partial.append(StoredFile(part, method, in: directory))
             }
-        }
-    }
-
-    /// - Throws: If there is something else, which is not followed or waited for.
-    private static func isFile(_ name: RelativePath, in directory: ConfinedDirectory) throws(FileIOError) -> Bool {
-        let info: stat
-        do throws(FileIOError) { info = try directory.status(of: name) } catch  where error.number == ENOENT {
-            return false
-        }
-        switch info.st_mode & S_IFMT {
-        case S_IFREG: return true
-        case S_IFDIR: throw FileIOError("could not read file", directory.fullPath(name), number: EISDIR)
-        case S_IFLNK: throw FileIOError("could not read file", directory.fullPath(name), number: ELOOP)
-        default: throw FileIOError("could not read file", directory.fullPath(name), number: EINVAL)
         }
     }
 
@@ -48,7 +35,7 @@ struct RestoreCandidates {
         let directory = try archive.openDirectory(aside)
         var found: [String] = []
         try directory.forEachEntry { entry throws(FileIOError) in
-            if entry.kind == .file, "\(entry.name)".hasPrefix(name) { found.append("\(entry.name)") }
+            if entry.kind.mayBeFile, "\(entry.name)".hasPrefix(name) { found.append("\(entry.name)") }
             return true
         }
         for file in found.sorted(by: >) {

@@ -1,4 +1,3 @@
-import UnderstudyCompression
 import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyStreaming
@@ -10,8 +9,8 @@ struct RestoreLook {
     let servesDiverged: Bool
     let name: String
     let target: RestoreTarget
-    /// The server's system identifier; nil if it is not known.
-    let system: String?
+    /// Of the server; nil if it is not known.
+    let control: ControlFile?
     let recovery: WALRecovery
 
     /// Why the archive cannot tell, the most important first.
@@ -23,17 +22,18 @@ struct RestoreLook {
     private var looksLeft = 3
 
     init(
-        _ name: String, to target: RestoreTarget, from directories: [String], servesDiverged: Bool, system: String?,
-        recovery: WALRecovery
+        _ name: String, to target: RestoreTarget, from directories: [String], servesDiverged: Bool,
+        control: ControlFile?, recovery: WALRecovery
     ) {
         self.directories = directories
         self.servesDiverged = servesDiverged
         self.name = name
         self.target = target
-        self.system = system
+        self.control = control
         self.recovery = recovery
     }
 
+    private var system: String? { control.map { String($0.systemIdentifier) } }
     private var isSegment: Bool { WALSegmentName.isSegmentName(name) }
 
     mutating func outcome() -> WALRestore.Outcome {
@@ -60,19 +60,13 @@ struct RestoreLook {
                 let directory = try ConfinedDirectory(path: path)
                 archives.append(directory)
                 if servesDiverged { try candidates.lookAside(for: name, in: directory) }
-            } catch { doubts.append(Self.unreadable(error)) }
+            } catch { doubts.append(UnderstudyError(unreadable: error)) }
         }
         for directory in archives {
             do throws(FileIOError) { try candidates.look(for: name, in: directory) } catch {
-                doubts.append(Self.unreadable(error))
+                doubts.append(UnderstudyError(unreadable: error))
             }
         }
-    }
-
-    private static func unreadable(_ error: FileIOError) -> UnderstudyError {
-        var failure = UnderstudyError(error)
-        failure.hint = "Mount the file system that holds the archive, or correct the name of the directory."
-        return failure
     }
 
     // MARK: - What is not there
@@ -82,7 +76,7 @@ struct RestoreLook {
         var survey = RestoreSurvey(name)
         for directory in archives {
             do throws(FileIOError) { try survey.look(into: directory) } catch {
-                return .doubtful(Self.unreadable(error))
+                return .doubtful(UnderstudyError(unreadable: error))
             }
         }
         if survey.isThere, candidates.complete.isEmpty {
@@ -92,8 +86,9 @@ struct RestoreLook {
         }
         // A standby may have an archive that begins with its own WAL.
         if recovery != .standby, !survey.empty.isEmpty { return .doubtful(empty(survey.empty)) }
-        let evidence = RestoreEvidence(survey, system: system)
+        let evidence = RestoreEvidence(survey, control)
         if let foreign = evidence.foreign { return .doubtful(foreign) }
+        if let path = survey.unknown { return serverHasIt ? .absent : .doubtful(unknown(path)) }
         if !isSegment {
             // Timeline 1 has none, and servers ask for it all the same.
             let hasHistory = TimelineID(historyFileName: name) != TimelineID(rawValue: 1)
@@ -101,10 +96,11 @@ struct RestoreLook {
         }
         let parts = incomplete + candidates.partial
         let isBetween = survey.hasNewer && (survey.hasOlder || !parts.isEmpty)
-        if isBetween || evidence.needs(name) {
-            return serverHasIt ? .absent : .doubtful(gap(survey, isIncomplete: !parts.isEmpty))
+        return switch isBetween ? .yes : evidence.need(of: name) {
+        case .no: parts.isEmpty ? .absent : servePartial(parts)
+        case .yes: serverHasIt ? .absent : .doubtful(gap(survey, isIncomplete: !parts.isEmpty))
+        case .unknown(let doubt): serverHasIt ? .absent : .doubtful(doubt)
         }
-        return parts.isEmpty ? .absent : servePartial(parts)
     }
 
     private mutating func lookAgain() -> WALRestore.Outcome {
@@ -113,33 +109,9 @@ struct RestoreLook {
         return outcome()
     }
 
-    private func empty(_ paths: [String]) -> UnderstudyError {
-        UnderstudyError(
-            .wal, "archive \"\(paths.joined(separator: "\", \""))\" holds no WAL",
-            detail: "The file system that holds the archive may not be mounted.", hint: "Mount it.")
-    }
-
-    private var lostHistory: UnderstudyError {
-        UnderstudyError(
-            .wal, "history file \"\(name)\" is missing in the archive, which holds segments of that timeline",
-            hint: "Fetch the file from pg_wal of a server that is or was on that timeline.")
-    }
-
-    private func gap(_ survey: RestoreSurvey, isIncomplete: Bool) -> UnderstudyError {
-        UnderstudyError(
-            .wal,
-            isIncomplete
-                ? "segment \"\(name)\" is not complete in the archive, which holds newer ones of its timeline"
-                : "segment \"\(name)\" is missing in the archive, which holds WAL from behind it",
-            detail: survey.note.map { "The server had removed WAL before it was received: see the note \"\($0)\"." },
-            hint:
-                "Fetch the segment from another archive, or from pg_wal of the server. If it is lost, recovery cannot go further: set a recovery target before it, or take a base backup from behind it."
-        )
-    }
-
     /// Whether the server has the segment in its pg_wal, where it looks next.
     private var serverHasIt: Bool {
-        guard target.directory.exists(RelativePath(name)) else { return false }
+        guard isSegment, target.directory.exists(RelativePath(name)) else { return false }
         let own = StoredFile(RelativePath(name), nil, in: target.directory)
         return (try? RestoredSegment(name, own, system: system).isWhole()) == true
     }
@@ -152,12 +124,7 @@ struct RestoreLook {
     private func serve(_ file: StoredFile) throws(UnderstudyError) -> Bool {
         do throws(WALDestinationError) {
             if isSegment { return try RestoredSegment(name, file, system: system).put(to: target) }
-            let content = try wholeContent(of: file)
-            if let timeline = TimelineID(historyFileName: name) {
-                do throws(TimelineHistoryError) { _ = try TimelineHistory(parsing: content, of: timeline) } catch {
-                    throw WALDestinationError("file \"\(file.path)\" is damaged", detail: error.detail)
-                }
-            }
+            let content = try content(of: file)
             try target.put { output, path throws(WALDestinationError) in
                 try writing { () throws(FileIOError) in try unsafe output.write(content.span.bytes, at: 0, path: path) }
             }
@@ -165,14 +132,9 @@ struct RestoreLook {
         } catch { throw UnderstudyError(restoring: error) }
     }
 
-    private func wholeContent(of file: StoredFile) throws(WALDestinationError) -> [UInt8] {
-        var content: [UInt8] = []
-        let ending = try file.pages(of: 1 << 16) { page in
-            content += page
-            return content.count <= TimelineHistory.longestFile
-        }
-        guard ending == .whole else { throw WALDestinationError("file \"\(file.path)\" is damaged or incomplete") }
-        return content
+    private func content(of file: StoredFile) throws(WALDestinationError) -> [UInt8] {
+        if let timeline = TimelineID(historyFileName: name) { return try RestoredHistory(timeline, file).content }
+        return try file.content(atMost: TimelineHistory.longestFile)
     }
 
     /// Hands out the file that holds most of the last segment of a timeline.
@@ -187,14 +149,5 @@ struct RestoreLook {
             try RestoredSegment(name, best.file, system: system).putPadded(to: target)
             return .restored(from: best.file.path, isPartial: true)
         } catch { return .doubtful(UnderstudyError(restoring: error)) }
-    }
-}
-
-extension UnderstudyError {
-    /// - Parameter error: Of a file of the archive, or of the server's directory.
-    fileprivate init(restoring error: WALDestinationError) {
-        self.init(error)
-        // What is wrong with the content has no cause.
-        if error.cause == nil { code = .wal }
     }
 }

@@ -62,11 +62,11 @@ struct RestoredSegment {
     private static func damaged(
         _ file: StoredFile, _ detail: String, isMisnamed: Bool = false
     ) -> WALDestinationError {
-        WALDestinationError(
-            isMisnamed
-                ? "file \"\(file.path)\" does not hold the WAL that its name says" : "file \"\(file.path)\" is damaged",
-            detail: detail,
-            hint: "Put an intact copy of the segment in its place, from another archive or from pg_wal of the server.")
+        var error = file.damaged(detail)
+        if isMisnamed { error.message = "file \"\(file.path)\" does not hold the WAL that its name says" }
+        error.hint =
+            "Put an intact copy of the segment in its place, from another archive or from pg_wal of the server."
+        return error
     }
 
     private static func damaged(_ file: StoredFile, _ flaw: SegmentCheck.Flaw) -> WALDestinationError {

@@ -8,15 +8,18 @@ struct RestoringServer: Sendable {
     private let postmaster: [UInt8]?
     private let process: RunningProcess?
     private let wasInRecovery: Bool
+    /// nil if it cannot be read.
+    let control: ControlFile?
+
     /// The system identifier in the control file; nil if there is none.
-    let system: String?
+    var system: String? { control.map { String($0.systemIdentifier) } }
 
     init(_ dataDirectory: String) {
         self.dataDirectory = dataDirectory
         postmaster = Self.postmaster(dataDirectory)
         process = Self.process(postmaster)
         wasInRecovery = WALRecovery(dataDirectory: dataDirectory).isRecovery
-        system = Self.system(dataDirectory)
+        control = Self.control(dataDirectory)
     }
 
     /// The number of the server's process.
@@ -32,12 +35,11 @@ struct RestoringServer: Sendable {
     /// Whether a server runs in a data directory.
     static func isRunning(_ dataDirectory: String) -> Bool { process(postmaster(dataDirectory)) != nil }
 
-    private static func system(_ dataDirectory: String) -> String? {
+    private static func control(_ dataDirectory: String) -> ControlFile? {
         guard let directory = try? ConfinedDirectory(path: dataDirectory),
-            let bytes = try? directory.read("global/pg_control", atMost: 1 << 13),
-            let control = try? ControlFile(parsing: bytes)
+            let bytes = try? directory.read("global/pg_control", atMost: 1 << 13)
         else { return nil }
-        return String(control.systemIdentifier)
+        return try? ControlFile(parsing: bytes)
     }
 
     /// Whether the server's first process has ended, as after SIGKILL: those that are left wait for this one.

@@ -12,16 +12,21 @@ import UnderstudyWAL
 /// minute. It then removes what it has unpacked.
 public struct WALReadAhead: Sendable {
     public var restore: WALRestore
+    /// How long nothing may be asked for.
+    private let idleLimit: Duration
 
     /// - Parameter restore: With ``WALRestore/Options/readAhead`` above 0.
     public init(_ restore: WALRestore) {
+        self.init(restore, idleLimit: .seconds(60))
+    }
+
+    init(_ restore: WALRestore, idleLimit: Duration) {
         self.restore = restore
+        self.idleLimit = idleLimit
     }
 
     private static let pause = Duration.milliseconds(5)
     private static let longestPause = Duration.milliseconds(100)
-    /// How long nothing may be asked for.
-    private static let idleLimit = Duration.seconds(60)
     /// How often the server is looked at.
     private static let lookInterval = Duration.seconds(1)
 
@@ -92,7 +97,7 @@ public struct WALReadAhead: Sendable {
                 (last, since, pause) = (asked, now, Self.pause)
                 work.begin(after: last)
             }
-            if now - since > Self.idleLimit { return }
+            if now - since > idleLimit { return }
             if now - looked > Self.lookInterval {
                 looked = now
                 guard server.isInRecovery else { return }

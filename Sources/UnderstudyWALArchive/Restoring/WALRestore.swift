@@ -50,12 +50,12 @@ public struct WALRestore: Sendable {
         case restored(from: String, isPartial: Bool)
         /// The archive does not have it: its WAL ends before, or it has no such timeline.
         case absent
-        /// The archive cannot tell: a directory or file cannot be read, a file is damaged, a segment is missing before
-        /// newer ones, or there is no room for the file.
+        /// The archive cannot tell: a directory or file cannot be read, a file is damaged or has a suffix that is not
+        /// known, a segment is missing before newer ones, or there is no room for the file.
         case doubtful(UnderstudyError)
     }
 
-    /// The first that has a file counts.
+    /// The first that has a file counts. Symbolic links to files are followed.
     public var directories: [String]
     public var options: Options
     public var logger: Logger
@@ -105,8 +105,8 @@ public struct WALRestore: Sendable {
                     return .restored(from: ready, isPartial: false)
                 }
                 var look = RestoreLook(
-                    name, to: target, from: directories, servesDiverged: options.servesDiverged, system: server.system,
-                    recovery: recovery)
+                    name, to: target, from: directories, servesDiverged: options.servesDiverged,
+                    control: server.control, recovery: recovery)
                 outcome = look.outcome()
             } catch { outcome = .doubtful(UnderstudyError(error)) }
             guard case .doubtful(let doubt) = outcome else { return outcome }

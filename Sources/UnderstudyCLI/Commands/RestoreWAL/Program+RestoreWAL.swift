@@ -31,6 +31,7 @@ extension Program {
                 servesDiverged: plan.servesDiverged, retryTime: choice.retryTime, readAhead: plan.readAhead),
             logger: console.logger)
         if environment(Self.aheadVariable) != nil {
+            DetachedProcess.takeName(Personality.understudy.program)
             // Nobody reads what it says. Where the server is process 1, it looks at the exit status of all.
             try? await WALReadAhead(restore).run(after: plan.file, beside: plan.path)
             return ExitStatus.success
@@ -79,7 +80,9 @@ extension Program {
     private func readAhead(_ restore: WALRestore, _ plan: RestoreWALPlan, _ words: [String]) {
         guard !restore.isReadingAhead(of: plan.file, to: plan.path) else { return }
         // Without it, restoring only takes longer.
-        try? DetachedProcess.start([Command.restoreWAL.name] + words, environment: [Self.aheadVariable: "1"])
+        try? DetachedProcess.start(
+            "\(Personality.understudy.program) (reading ahead)", [Command.restoreWAL.name] + words,
+            environment: [Self.aheadVariable: "1"])
     }
 }
 

@@ -17,13 +17,15 @@ enum RestoreWALOptions {
         help: """
             if the archive cannot tell: stop the server, or keep it waiting
             (default: stop a recovery that ends by itself, and have a standby ask
-            again)
+            again). A server that was told to become a primary goes on after 5s:
+            stopped, it would come up on its old timeline
             """)
     static let retryTime = CommandOption(
         "retry-time", nil, "TIME",
         help: """
             how long to try again before that, in s unless a unit follows
-            (default: 30s; under a standby 1s; outside of a recovery not at all)
+            (default: 30s; under a standby 1s; while a server becomes a primary 5s;
+            outside of a recovery not at all)
             """)
     static let prefetch = CommandOption(
         "prefetch", nil, "N",
@@ -56,7 +58,7 @@ extension Command {
                     title: "What is said", options: [CommonOptions.verbose, CommonOptions.version, CommonOptions.help]),
             ],
             notes: """
-                The exit status is 0 if the file is in its place, 1 if the archive does not have it, and 200 if it cannot tell: a directory is not there, a file is damaged, a
+                The exit status is 0 if the file is in its place, 1 if the archive does not have it, and 200 if it cannot tell: a directory is not there, a file is damaged or has a suffix that is not known, a
                 segment is missing before newer ones, or there is no room.
                 """,
             examples: [
@@ -66,7 +68,9 @@ extension Command {
             statuses: [
                 ManualEntry("0", "The file is in its place, on stable storage."),
                 ManualEntry(
-                    "1", "The archive does not have it: a recovery ends there. Under a standby also if it cannot tell."),
+                    "1",
+                    "The archive does not have it: a recovery ends there. Under a standby, and in a server that was told to become a primary, also if it cannot tell."
+                ),
                 ManualEntry(
                     "200",
                     "It cannot tell, or the command line cannot be read: a server in recovery stops, and can be started again."

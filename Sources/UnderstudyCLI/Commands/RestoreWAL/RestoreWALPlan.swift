@@ -38,6 +38,10 @@ struct RestoreWALPlan: Sendable, Equatable {
     ) throws(UsageError) -> RestoreWALPlan {
         var directories = parsed.all(RestoreWALOptions.directory)
         if directories.isEmpty, let list = environment(variable) {
+            // What is not UTF-8 has been repaired, and would name another directory.
+            if list.unicodeScalars.contains("\u{FFFD}") {
+                throw UsageError("variable \(variable) is not valid UTF-8", hint: UsageError.useUTF8)
+            }
             directories = list.utf8.split(separator: UInt8(ascii: ":")).map { String(Substring($0)) }
         }
         guard !directories.isEmpty else {
