@@ -103,6 +103,8 @@ class Primary:
         )
 
     def stop(self):
+        if not os.path.exists(f"{self.data}/postmaster.pid"):
+            return
         subprocess.run(
             [f"{self.bin}/pg_ctl", "-D", self.data, "-m", "immediate", "-s", "-w", "stop"], **become_postgres()
         )
