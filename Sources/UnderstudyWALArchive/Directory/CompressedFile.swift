@@ -101,66 +101,62 @@ struct CompressedFile {
     ///
     /// - Parameters:
     ///   - step: How many bytes of the file to read at once.
+    ///   - place: From this offset of the file on it is decompressed byte by byte, so that damage is told to the byte.
     ///   - take: Gets the decompressed bytes piece by piece, until it returns false.
-    func decode(step: Int = 1 << 18, _ take: (RawSpan) -> Bool) throws(WALDestinationError) -> Ending {
-        var offset: UInt64 = 0
-        do throws(CompressionError) {
-            var decompressor = try Decompressor(method)
-            while true {
-                let bytes: [UInt8]
-                do throws(FileIOError) { bytes = try directory.read(name, from: Int64(offset), atMost: step) } catch {
-                    throw CompressionError(.library, error.description)
-                }
-                var rest = unsafe bytes.span.bytes
-                while let piece = try decompressor.nextPiece(of: &rest) {
-                    if !take(piece) { return .stopped }
-                }
-                if bytes.count < step {
-                    return decompressor.isAtEnd ? .whole : .cut(at: offset + UInt64(bytes.count))
-                }
-                offset += UInt64(step)
+    func decode(
+        step: Int = 1 << 18, bytewiseFrom place: UInt64 = .max, _ take: (RawSpan) -> Bool
+    ) throws(WALDestinationError) -> Ending {
+        var decompressor = try decompressor(), offset: UInt64 = 0
+        while true {
+            let bytes = try writing { () throws(FileIOError) in
+                try directory.read(name, from: Int64(offset), atMost: step)
             }
-        } catch  where error.code == .library || error.code == .memory {
-            throw WALDestinationError(
-                "could not read file \"\(directory.fullPath(name))\": \(error.message)", cause: error)
-        } catch {
-            return .damaged(from: offset, error)
+            var from = 0
+            repeat {
+                let end = offset + UInt64(from) < place ? bytes.count : from + 1
+                do throws(CompressionError) {
+                    var rest = unsafe bytes.span.bytes.extracting(from..<min(end, bytes.count))
+                    while let piece = try decompressor.nextPiece(of: &rest) {
+                        if !take(piece) { return .stopped }
+                    }
+                } catch  where error.isOfLibrary {
+                    throw failure(error)
+                } catch {
+                    return .damaged(from: offset + UInt64(from), error)
+                }
+                from = end
+            } while from < bytes.count
+            if bytes.count < step {
+                return decompressor.isAtEnd ? .whole : .cut(at: offset + UInt64(bytes.count))
+            }
+            offset += UInt64(step)
         }
+    }
+
+    private func decompressor() throws(WALDestinationError) -> Decompressor {
+        do throws(CompressionError) { return try Decompressor(method) } catch { throw failure(error) }
+    }
+
+    private func failure(_ error: CompressionError) -> WALDestinationError {
+        WALDestinationError("could not read file \"\(directory.fullPath(name))\": \(error.message)", cause: error)
     }
 
     /// The offset of the byte at which the decompressor notices damage; the byte itself or one before it is wrong. Reads the
     /// file again.
     ///
-    /// - Parameter start: The offset of a piece in which it is noticed, as ``decode(step:_:)`` returns it.
-    func placeOfDamage(from start: UInt64, step: Int = 1 << 18) throws(WALDestinationError) -> UInt64 {
-        var offset: UInt64 = 0
-        do throws(CompressionError) {
-            var decompressor = try Decompressor(method)
-            while true {
-                let bytes: [UInt8]
-                do throws(FileIOError) { bytes = try directory.read(name, from: Int64(offset), atMost: step) } catch {
-                    throw CompressionError(.library, error.description)
-                }
-                // Byte by byte, where it is.
-                let width = offset < start ? step : 1
-                var from = 0
-                while from < bytes.count {
-                    let end = min(bytes.count, from + width)
-                    var rest = unsafe bytes.span.bytes.extracting(from..<end)
-                    while let _ = try decompressor.nextPiece(of: &rest) {}
-                    from = end
-                    if width == 1 { offset += 1 }
-                }
-                if bytes.count < step { return offset }
-                if width != 1 { offset += UInt64(step) }
-            }
-        } catch  where error.code == .library || error.code == .memory {
-            throw WALDestinationError(
-                "could not read file \"\(directory.fullPath(name))\": \(error.message)", cause: error)
-        } catch {
-            return offset
+    /// - Parameter start: The offset of a piece in which it is noticed, as ``decode(step:bytewiseFrom:_:)`` returns it.
+    func placeOfDamage(from start: UInt64) throws(WALDestinationError) -> UInt64 {
+        switch try decode(bytewiseFrom: start, { _ in true }) {
+        case .damaged(let place, _), .cut(let place): place
+        // It was written anew meanwhile.
+        case .whole, .stopped: start
         }
     }
+}
+
+extension CompressionError {
+    /// Whether the library failed, or memory: the file is not at fault.
+    fileprivate var isOfLibrary: Bool { code == .library || code == .memory }
 }
 
 extension Compression {
