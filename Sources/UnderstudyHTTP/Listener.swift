@@ -79,12 +79,14 @@ final class Listener: Sendable {
     /// Returns when the port is free, unless it is called on the thread that answers.
     func stop() {
         let (loop, connections) = (loop, connections)
-        let closed = channel.close()
-        closed.whenComplete { _ in
+        // The future of the close cannot be waited for: the loop that would tell of it is shut down behind it.
+        let isClosed = Monitor(false)
+        channel.close().whenComplete { _ in
             connections.closeAll()
+            isClosed.update { $0 = true }
             loop.shutdownGracefully { _ in }
         }
-        if !loop.inEventLoop { try? closed.wait() }
+        if !loop.inEventLoop { _ = isClosed.wait { $0 ? true : nil } }
     }
 }
 
