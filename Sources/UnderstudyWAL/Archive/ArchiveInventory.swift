@@ -110,12 +110,12 @@ public struct ArchiveInventory: Hashable, Sendable {
     /// A file that could not be read, though it is looked at.
     public struct Unreadable: Hashable, Sendable {
         public var name: String
-        /// The end of a sentence that begins with the name.
-        public var message: String
+        /// Why: `Permission denied`.
+        public var reason: String
 
-        package init(name: String, message: String) {
+        package init(name: String, reason: String) {
             self.name = name
-            self.message = message
+            self.reason = reason
         }
     }
 

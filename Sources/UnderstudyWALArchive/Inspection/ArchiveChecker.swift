@@ -71,7 +71,7 @@ struct ArchiveChecker: Sendable {
         }
             + inventory.brokenLinks.map {
                 .init(file: $0.name, kind: .link, message: "is a symbolic link that leads nowhere: \($0.reason)")
-            } + inventory.unreadable.map { .init(file: $0.name, kind: .unreadable, message: $0.message) }
+            } + inventory.unreadable.map { .init(unreadable: $0.name, $0.reason) }
     }
 
     private func work(_ tasks: [Task], _ progress: Monitor<Progress>) {
@@ -124,7 +124,7 @@ struct ArchiveChecker: Sendable {
             var finding: ArchiveCheck.Finding?
             do throws(WALDestinationError) { finding = try check(named: file.name) } catch {
                 guard error.isOfFile else { throw UnderstudyError(error) }
-                finding = .init(file: file.name, kind: .unreadable, message: error.unreadableText)
+                finding = .init(unreadable: file.name, error.reasonOfFile)
             }
             guard finding != nil else { return nil }
             let now: ArchivedFile?
@@ -166,5 +166,11 @@ struct ArchiveChecker: Sendable {
         if let history = ArchivedHistory(fileName: name) { return try check.finding(history) }
         if BackupHistoryName.isFileName(name) { return try check.findingOfBackupHistory() }
         return nil
+    }
+}
+
+extension ArchiveCheck.Finding {
+    fileprivate init(unreadable name: String, _ reason: String) {
+        self.init(file: name, kind: .unreadable, message: "could not be read: \(reason)")
     }
 }

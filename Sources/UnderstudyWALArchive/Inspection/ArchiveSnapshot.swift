@@ -82,7 +82,7 @@ struct ArchiveSnapshot {
 
     /// What could not be read so far.
     private var unreadable: [ArchiveInventory.Unreadable] {
-        reader.failures.map { .init(name: $0.key, message: $0.value.unreadableText) }.sorted { $0.name < $1.name }
+        reader.failures.map { .init(name: $0.key, reason: $0.value.reasonOfFile) }.sorted { $0.name < $1.name }
     }
 
     func pruning(_ rules: ArchivePruning.Rules) throws(UnderstudyError) -> ArchivePruning {

@@ -41,10 +41,9 @@ extension WALDestinationError {
         return cause is CompressionError
     }
 
-    /// The end of a sentence that begins with the name of a file that could not be read.
-    var unreadableText: String {
-        let reason = file.map { FileIOError.text(of: $0.number) } ?? (cause as? CompressionError)?.message
-        return "could not be read: \(reason ?? message)"
+    /// Why a file could not be read, without its name.
+    var reasonOfFile: String {
+        file.map { FileIOError.text(of: $0.number) } ?? (cause as? CompressionError)?.message ?? message
     }
 }
 

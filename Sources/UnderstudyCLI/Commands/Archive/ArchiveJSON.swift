@@ -33,7 +33,7 @@ enum ArchiveJSON {
                 "failures",
                 .array(
                     inventory.unreadable.map {
-                        .object([("name", .string($0.name)), ("message", .string($0.message))])
+                        .object([("name", .string($0.name)), ("reason", .string($0.reason))])
                     })
             ),
             ("others", .array(inventory.others.map { .string($0.name) })),

@@ -45,7 +45,7 @@ extension ArchiveText {
         case .newest: "as the newest complete segment"
         case .partial: "as incomplete segments"
         case .young: "by their age"
-        case .opaque: "since nothing goes from a file on that is not readable here (\(suffixes(files)))"
+        case .opaque: "from the first file on that is not readable here (\(suffixes(files)))"
         case .brokenLink: "as links that lead nowhere"
         }
     }

@@ -13,7 +13,11 @@ enum ArchiveText {
         }
         var lines = ["segments of \(Quantity.bytes(size.bytes))"]
         if let identifier = inventory.systemIdentifier { lines[0] += ", system identifier \(identifier)" }
-        for timeline in inventory.timelines { lines += ["", title(timeline)] + table(timeline) }
+        for timeline in inventory.timelines {
+            let history = inventory.unreadable.first { ArchivedHistory(fileName: $0.name)?.timeline == timeline.id }
+            lines += ["", title(timeline) + (history == nil ? "" : ", whose history file could not be read")]
+            lines += table(timeline)
+        }
         lines += section("gaps", inventory.gaps.map(gap))
         lines += section("without a gap", inventory.stretches.map { "from \(at($0.start)) to \(at($0.end))" })
         lines += section("restorable", inventory.restorable.map(restorable))
@@ -40,7 +44,7 @@ enum ArchiveText {
     private static func notRead(_ inventory: ArchiveInventory) -> [String] {
         section("not readable here", groups(inventory.opaque).map { "\($0.suffix): \($0.text)" })
             + section("links that lead nowhere", inventory.brokenLinks.map { "\(name($0.name)): \($0.reason)" })
-            + section("not to be read", inventory.unreadable.map { "\(name($0.name)) \($0.message)" })
+            + section("could not be read", inventory.unreadable.map { "\(name($0.name)): \($0.reason)" })
     }
 
     /// The files of each suffix: how many, what they take, the first and the last.
