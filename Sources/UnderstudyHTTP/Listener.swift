@@ -76,12 +76,17 @@ final class Listener: Sendable {
 
     private static let sampleInterval = TimeAmount(ArchiverSite.sampleInterval)
 
+    /// Returns when the port is free, unless it is called on the thread that answers.
     func stop() {
         let (loop, connections) = (loop, connections)
+        // The future of the close cannot be waited for: the loop that would tell of it is shut down behind it.
+        let isClosed = Monitor(false)
         channel.close().whenComplete { _ in
             connections.closeAll()
+            isClosed.update { $0 = true }
             loop.shutdownGracefully { _ in }
         }
+        if !loop.inEventLoop { _ = isClosed.wait { $0 ? true : nil } }
     }
 }
 

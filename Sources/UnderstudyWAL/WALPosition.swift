@@ -20,4 +20,7 @@ public struct WALGap: Hashable, Sendable, Codable {
         self.start = start
         self.end = end
     }
+
+    /// Behind the name of a segment: the file in an archive that notes a gap.
+    package static let noteSuffix = ".missing"
 }

@@ -43,3 +43,20 @@ public struct WALSegmentSize: Hashable, Sendable {
         UInt64.max / bytes
     }
 }
+
+/// As its number of bytes.
+extension WALSegmentSize: Codable {
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let bytes = try container.decode(UInt64.self)
+        guard let size = WALSegmentSize(bytes: bytes) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "no size of segments: \(bytes)")
+        }
+        self = size
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(bytes)
+    }
+}

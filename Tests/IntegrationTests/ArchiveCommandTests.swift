@@ -111,6 +111,96 @@ import UnderstudyTestSupport
         try copy.stop()
     }
 
+    // MARK: - Over failovers
+
+    /// What `list` says, as a program reads it.
+    private func list(_ archive: WALArchive, _ arguments: [String] = []) throws -> [String: Any] {
+        let result = try run("list", archive, ["--json"] + arguments)
+        #expect(result.status == 0, "\(result)")
+        return try object(result)
+    }
+
+    private func expectSound(_ archive: WALArchive, stretches: Int = 1) throws {
+        let check = try run("check", archive)
+        #expect(check.status == 0 && check.output.hasSuffix(": all sound\n"), "\(check)")
+        let list = try list(archive)
+        #expect((list["gaps"] as? [Any])?.isEmpty == true, "\(list)")
+        #expect((list["stretches"] as? [Any])?.count == stretches, "\(list)")
+    }
+
+    @Test func `an archive over three timelines is sound before and after each removal`() throws {
+        let cluster = try Cluster.keepingWAL(.newest, ["restore_command = 'false'"])
+        let archive = try WALArchive(), backup = TestDirectory.freshPath("backup")
+        let program = try archive.receive(from: cluster, ["-Z", "zstd"])
+        try cluster.waitForStream(program)
+        for timeline in 1...3 {
+            for _ in 1...3 { try cluster.finishSegment() }
+            try cluster.sql("CREATE TABLE t\(timeline) ()")
+            if timeline == 3 { continue }
+            // A server that ends its recovery begins a new timeline.
+            try cluster.stop()
+            try TestDirectory.write("", to: "\(cluster.directory)/recovery.signal")
+            try cluster.start()
+            try eventually("the end of recovery") { try cluster.holds("SELECT NOT pg_is_in_recovery()") }
+        }
+        let result = try basebackup(cluster, to: backup, ["-X", "none"])
+        try #require(result.status == 0, "\(result)")
+        try archive.wait(for: try cluster.finishSegment(), program)
+        #expect(program.stop().status == 0)
+        let partials = archive.partials, histories = archive.names.filter { $0.contains(".history") }
+        #expect(histories.count == 2 && partials.count >= 2, "\(archive.names)")
+        try expectSound(archive)
+
+        // In the midst of each timeline, and at the backup.
+        let middles = ["00000001", "00000002"].compactMap { timeline in
+            archive.segments.filter { $0.hasPrefix(timeline) }.dropFirst().first.map {
+                ["--before", String($0.prefix(24))]
+            }
+        }
+        #expect(middles.count == 2, "\(archive.names)")
+        for rules in middles + [["--keep-from", backup]] {
+            let before = archive.names
+            let prune = try run("prune", archive, rules + ["--apply", "--json"])
+            #expect(prune.status == 0 && prune.errorOutput == "", "\(prune)")
+            #expect(before.count - archive.names.count == (try object(prune)["removedFiles"] as? Int), "\(prune)")
+            #expect(before != archive.names, "\(rules)")
+            // They stay, and are no beginning.
+            #expect(Set(archive.names).isSuperset(of: partials + histories), "\(archive.names)")
+            try expectSound(archive)
+        }
+        let restorable = try list(archive, ["--backup", backup])["restorable"] as? [[String: Any]]
+        #expect(restorable?.first?["restorable"] as? Bool == true && restorable?.first?["timeline"] as? Int == 3)
+        try cluster.stop()
+    }
+
+    // MARK: - Odd files
+
+    @Test func `odd names are shown on one line, and forms that are not read here stay until they are named`() throws {
+        let cluster = try Cluster.keepingWAL(.newest), archive = try WALArchive()
+        let program = try archive.receive(from: cluster)
+        try cluster.waitForStream(program)
+        try cluster.finishSegments(6)
+        try eventually("segments") { archive.segments.count >= 6 }
+        #expect(program.stop().status == 0)
+        let names = archive.segments
+        try Program.check("/usr/bin/xz", ["\(archive.path)/\(names[1])"])
+        try TestDirectory.write("", to: "\(archive.path)/two\nlines")
+        let list = try run("list", archive, ["-v"])
+        #expect(list.status == 0 && list.output.contains("\(names[1])  \(names[1])  1  "), "\(list)")
+        #expect(list.output.contains("not readable here: .xz\n") && !list.output.contains("gaps"), "\(list)")
+        #expect(list.output.contains(#"two\x0alines"#) && !list.output.contains("two\n"), "\(list)")
+        let check = try run("check", archive)
+        #expect(check.status == 1 && check.output.hasSuffix(": 1 not checked\n"), "\(check)")
+        #expect(check.output.hasPrefix("\(names[1]).xz: not checked: .xz is not read here\n"), "\(check)")
+        let kept = try run("prune", archive, ["--before", names[4], "--apply"])
+        #expect(kept.output.contains("removed 1 file,") && kept.output.contains("(--suffix=.xz lets it go)"), "\(kept)")
+        #expect(archive.names.filter { $0.hasPrefix(names[1]) } == ["\(names[1]).xz"])
+        let told = try run("prune", archive, ["--before", names[4], "--apply", "--suffix=.xz"])
+        #expect(told.output.contains("removed 3 files,"), "\(told)")
+        #expect(archive.segments == Array(names.dropFirst(4)))
+        try cluster.stop()
+    }
+
     /// One byte of the newest complete segment.
     private func damage(_ place: Place) throws {
         for (archive, suffix) in place.archives {

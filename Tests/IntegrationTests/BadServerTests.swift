@@ -116,11 +116,13 @@ import UnderstudyTestSupport
         #expect(!FileTree.exists(target))
     }
 
-    @Test(arguments: [["-F", "tar"], ["-z"], ["-Z", "gzip"], ["-t", "blackhole"], ["-i", "/m"], ["-D", "-"]])
+    @Test(arguments: [["-F", "tar"], ["-z"], ["-Z", "gzip"], ["-t", "blackhole"], ["-i", "/m"], []])
     func `what is not there yet is refused clearly`(arguments: [String]) throws {
         let target = TestDirectory.freshPath("target")
         let result = try UnderstudyProgram.run(
-            Command.basebackup.arguments("host=127.0.0.1 port=\(Port.free())", target) + arguments)
+            // Without an option: to standard output.
+            Command.basebackup.arguments("host=127.0.0.1 port=\(Port.free())", arguments.isEmpty ? "-" : target)
+                + arguments)
         #expect(result.status == 1, "\(result)")
         #expect(result.errorOutput.contains("error: "), "\(result)")
         #expect(!FileTree.exists(target))

@@ -18,8 +18,10 @@ import UnderstudyTestSupport
             words + ["-d", primary.connectionString(user: "r"), "-w"], environment: ["PGPASSWORD": password])
     }
 
-    private func backup(_ primary: Cluster, _ more: [String]) throws -> ProgramResult {
-        try run(["basebackup", "-D", TestDirectory.freshPath("backup"), "-c", "fast"] + more, primary)
+    private func backup(
+        _ primary: Cluster, to target: String = TestDirectory.freshPath("backup"), _ more: [String]
+    ) throws -> ProgramResult {
+        try run(["basebackup", "-D", target, "-c", "fast"] + more, primary)
     }
 
     @Test(arguments: PostgresInstallation.all)
@@ -128,9 +130,9 @@ import UnderstudyTestSupport
         try TestDirectory.make(at: path)
         try primary.sql("CREATE TABLESPACE space LOCATION '\(path)'")
         let target = TestDirectory.freshPath("backup"), place = TestDirectory.freshPath("place")
-        let refused = try backup(primary, ["-D", target, "-T", "\(path)=\(place)"])
+        let refused = try backup(primary, to: target, ["-T", "\(path)=\(place)"])
         expectRefused(refused, "has a path of \(path.utf8.count) bytes", "take a base backup in tar format")
         #expect(!FileTree.exists(target) && !FileTree.exists(place))
-        #expect(try backup(primary, ["-D", target, "-F", "t"]).status == 0)
+        #expect(try backup(primary, to: target, ["-F", "t"]).status == 0)
     }
 }

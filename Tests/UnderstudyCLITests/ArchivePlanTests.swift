@@ -1,4 +1,5 @@
 import Testing
+import Understudy
 import UnderstudyPlatform
 
 @testable import UnderstudyCLI
@@ -37,6 +38,12 @@ import UnderstudyPlatform
         ("archive prune -D d --older-than 14d", "--older-than needs a base backup to start from"),
         ("archive prune -D d --before x --older-than 14d", "--older-than needs a base backup to start from"),
         ("archive prune -D d -b b --older-than 14", "invalid value \"14\" for option --older-than"),
+        ("archive prune -D d -b b --suffix xz", "invalid value \"xz\" for option --suffix"),
+        ("archive prune -D d -b b --suffix .", "invalid value \".\" for option --suffix"),
+        ("archive list -D x -D y", "option --directory was given more than once: \"x\" and \"y\""),
+        ("archive check -D x -D y", "option --directory was given more than once: \"x\" and \"y\""),
+        ("archive prune -D x -b b --dir=y", "option --directory was given more than once: \"x\" and \"y\""),
+        ("archive prune -D d --before x --before y", "option --before was given more than once: \"x\" and \"y\""),
         ("archive prune -D d -b b --older-than 2weeks", "invalid value \"2weeks\" for option --older-than"),
     ])
     func `what cannot be meant is refused`(line: String, message: String) async {
@@ -57,7 +64,7 @@ import UnderstudyPlatform
 
     @Test func `options of a plan`() throws {
         let words =
-            "-D d -b b1 --keep-from b2 -b b3 --before 000000010000000000000003 --older-than 36h --apply --json -v"
+            "-D d -b b1 --keep-from b2 -b b3 -D d --suffix .xz --suffix=.zst.gpg --before 000000010000000000000003 --older-than 36h --apply --json -v"
         guard
             case .run(let plan) = try ArchivePrunePlan.read(
                 words.split(separator: " ").map(String.init), as: .understudy)
@@ -66,7 +73,26 @@ import UnderstudyPlatform
         #expect(
             plan
                 == ArchivePrunePlan(
-                    look: look, before: "000000010000000000000003", olderThan: .seconds(36 * 3600), applies: true))
+                    look: look, before: "000000010000000000000003", olderThan: .seconds(36 * 3600),
+                    suffixes: [".xz", ".zst.gpg"], applies: true))
+    }
+
+    @Test func `names of files are shown on one line, whatever is in them`() {
+        let name = "000000010000000000000003.x\nz\u{1B}", shown = #"000000010000000000000003.x\x0az\x1b"#
+        let file = ArchivedFile(name: name, bytes: 1, modified: 0, isLink: true)
+        var inventory = ArchiveInventory()
+        inventory.segmentSize = .default
+        inventory.files = [file]
+        inventory.others = [file]
+        inventory.unusable = [file]
+        inventory.opaque = [OpaqueFile(file)!]
+        let list = ArchiveText.list(WALArchive("/a\nb"), inventory, namesFiles: true)
+        #expect(list.ranges(of: shown).count == 4, "\(list)")
+        #expect(!list.contains("\u{1B}") && !list.contains("x\n"))
+        inventory.segmentSize = nil
+        #expect(
+            ArchiveText.list(WALArchive("/a\nb"), inventory, namesFiles: true).hasPrefix(
+                #""/a\x0ab" holds no WAL that"#))
     }
 
     @Test func `columns are aligned`() {

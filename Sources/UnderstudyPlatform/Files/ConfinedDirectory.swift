@@ -11,23 +11,31 @@ package final class ConfinedDirectory: Sendable {
     package let path: String
     private let descriptor: FileDescriptor
     private let owner: FileOwner?
+    /// Whether files are read through a symbolic link in their place, wherever it leads.
+    let readsThroughLinks: Bool
 
     /// Opens an existing directory.
     ///
     /// - Parameters:
     ///   - owner: The owner of everything created in it; nil for the process's own user.
     ///   - followsLink: Whether the last component may be a symbolic link; those above it always may.
-    package init(path: String, owner: FileOwner? = nil, followsLink: Bool = true) throws(FileIOError) {
+    ///   - readsThroughLinks: Whether ``read(_:from:atMost:)`` follows a link that lies in the directory in place of a file.
+    ///     Nothing is ever created, written or removed through one.
+    package init(
+        path: String, owner: FileOwner? = nil, followsLink: Bool = true, readsThroughLinks: Bool = false
+    ) throws(FileIOError) {
         let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (followsLink ? 0 : O_NOFOLLOW)
         let raw = try SystemCall.run { unsafe open(path, flags) }.orThrow("could not open directory", path)
         self.path = path
         self.owner = owner
+        self.readsThroughLinks = readsThroughLinks
         descriptor = FileDescriptor(owning: raw)
     }
 
     init(path: String, owner: FileOwner? = nil, taking descriptor: consuming FileDescriptor) {
         self.path = path
         self.owner = owner
+        readsThroughLinks = false
         self.descriptor = descriptor
     }
 
@@ -211,12 +219,14 @@ package final class ConfinedDirectory: Sendable {
         (try? status(of: relative)) != nil
     }
 
-    package func status(of relative: RelativePath) throws(FileIOError) -> stat {
+    /// - Parameter followsLink: Whether to tell of what a symbolic link in its place leads to.
+    package func status(of relative: RelativePath, followsLink: Bool = false) throws(FileIOError) -> stat {
         let place = try Place(relative, in: self)
         var info = stat()
         // fstatat fills the struct.
-        _ = try SystemCall.run { unsafe fstatat(place.directory, place.name.cString, &info, AT_SYMLINK_NOFOLLOW) }
-            .orThrow("could not stat file", fullPath(relative))
+        _ = try SystemCall.run {
+            unsafe fstatat(place.directory, place.name.cString, &info, followsLink ? 0 : AT_SYMLINK_NOFOLLOW)
+        }.orThrow("could not stat file", fullPath(relative))
         return info
     }
 
@@ -258,21 +268,5 @@ extension ConfinedDirectory {
         let size = try status(of: relative).st_size
         try unsafe file.write(bytes.span.bytes, at: Int64(size), path: path)
         try file.sync(path: path)
-    }
-}
-
-extension ConfinedDirectory {
-    /// The size in bytes and the permission bits of an entry; a symbolic link is not followed.
-    package func sizeAndMode(of relative: RelativePath) throws(FileIOError) -> (size: Int64, mode: UInt16) {
-        let info = try status(of: relative)
-        return (Int64(info.st_size), UInt16(truncatingIfNeeded: info.st_mode & 0o7777))
-    }
-
-    /// Reads bytes of a file, starting at an offset.
-    package func read(
-        _ relative: RelativePath, from offset: Int64 = 0, atMost limit: Int
-    ) throws(FileIOError) -> [UInt8] {
-        let path = fullPath(relative)
-        return try openFile(relative, flags: O_RDONLY).read(from: offset, atMost: limit, path: path)
     }
 }

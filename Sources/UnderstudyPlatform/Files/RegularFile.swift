@@ -13,12 +13,22 @@ package func bytesOfRegularFile(_ path: String, atMost limit: Int) throws(FileIO
         return nil
     }
     let file = FileDescriptor(owning: raw)
-    var info = stat()
-    // fstat fills the struct.
-    _ = try SystemCall.run { unsafe fstat(file.rawValue, &info) }.orThrow("could not stat file", path)
-    guard info.st_mode & S_IFMT == S_IFREG else {
-        throw FileIOError("could not read file", path, number: info.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
-    }
+    let info = try file.requireRegular(path: path)
     guard info.st_size <= limit else { throw FileIOError("could not read file", path, number: EFBIG) }
     return try file.read(atMost: limit, path: path)
+}
+
+extension FileDescriptor {
+    /// - Returns: The status of a regular file.
+    /// - Throws: If it is something else.
+    @discardableResult
+    func requireRegular(path: String) throws(FileIOError) -> stat {
+        var info = stat()
+        // fstat fills the struct.
+        _ = try SystemCall.run { unsafe fstat(rawValue, &info) }.orThrow("could not stat file", path)
+        guard info.st_mode & S_IFMT == S_IFREG else {
+            throw FileIOError("could not read file", path, number: info.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
+        }
+        return info
+    }
 }

@@ -11,6 +11,7 @@ extension ArchiveInventory {
         /// The gaps that were noted, by the name of the note.
         package var noted: [String: WALGap] = [:]
         package var setAside: [ArchivedFile] = []
+        package var brokenLinks: [BrokenLink] = []
 
         package init(files: [ArchivedFile], segmentSize: WALSegmentSize, systemIdentifier: String?) {
             self.files = files
@@ -23,26 +24,31 @@ extension ArchiveInventory {
     package init<Reader: ArchiveReader>(
         _ found: Findings, backups: [BackupWALRange], reading reader: inout Reader
     ) throws(Reader.Failure) {
-        let listing = ArchiveListing(
-            found.files.map { .init($0.name, size: $0.bytes) }, segmentSize: found.segmentSize)
+        let readable = ArchiveListing(found.files.map(ArchiveListing.File.init), segmentSize: found.segmentSize)
         let sizes = Dictionary(found.files.map { ($0.name, $0.bytes) }) { $1 }
         segmentSize = found.segmentSize
         systemIdentifier = found.systemIdentifier
         setAside = found.setAside
+        brokenLinks = found.brokenLinks
         files = found.files.sorted { $0.name < $1.name }
-        sort(found, listing)
+        sort(found, readable)
 
-        let chains = Chains(listing, found.histories)
+        let opaque = OpaqueSegments(self.opaque, beside: readable.segments, size: found.segmentSize)
+        let listing = ArchiveListing(
+            found.files.map(ArchiveListing.File.init) + opaque.names.map { .init($0) }, segmentSize: found.segmentSize)
+        var reading = OpaqueReader(base: reader, opaque: opaque)
+        defer { reader = reading.base }
+        let chains = Chains(listing, found.histories, self.opaque)
         guard let newest = chains.newest else { return }
         let main = chains.history(of: newest)
         for id in chains.timelines {
-            timelines.append(try timeline(id, chains, main, listing, sizes, &reader))
+            timelines.append(try timeline(id, chains, main, listing, sizes, &reading))
         }
-        let way = try Way(main, listing, &reader)
+        let way = try Way(main, listing, &reading)
         note(way, found.noted.values.filter { !listing.fills($0) })
         for backup in backups {
             let history = chains.history(for: backup.start)
-            let way = history == main ? way : try Way(history, listing, &reader)
+            let way = history == main ? way : try Way(history, listing, &reading)
             restorable.append(way.restorable(backup))
         }
     }
@@ -58,26 +64,29 @@ extension ArchiveInventory {
             } else if BackupHistoryName.isFileName(file.name) {
                 backupHistories.append(file)
             } else if ArchivedHistory(fileName: file.name) == nil {
-                others.append(file)
+                if let file = OpaqueFile(file), !file.isCompanion { opaque.append(file) } else { others.append(file) }
             }
         }
     }
 
-    private func timeline<Reader: ArchiveReader>(
+    private func timeline<Base: ArchiveReader>(
         _ id: TimelineID, _ chains: Chains, _ main: TimelineHistory, _ listing: ArchiveListing,
-        _ sizes: [String: UInt64], _ reader: inout Reader
-    ) throws(Reader.Failure) -> Timeline {
+        _ sizes: [String: UInt64], _ reader: inout OpaqueReader<Base>
+    ) throws(Base.Failure) -> Timeline {
+        let hasHistory = listing.history(of: id) != nil
+        let opaqueHistory = opaque.first { $0.kind == .history && $0.stem == id.historyFileName }?.file.name
         var timeline = Timeline(
-            id: id, beginning: chains.beginning(of: id), hasHistory: listing.history(of: id) != nil, ranges: [],
-            partials: [])
+            id: id, beginning: chains.beginning(of: id), hasHistory: hasHistory,
+            opaqueHistory: hasHistory ? nil : opaqueHistory, ranges: [], partials: [])
         for file in listing.segments.reversed() where file.segment.timeline == id {
-            let bytes = sizes[file.fileName] ?? 0
+            let opaque = reader.opaque[file]
+            let bytes = opaque?.file.bytes ?? sizes[file.fileName] ?? 0
             let isDiverged = [.diverged, .future].contains(file.relation(to: main))
             if file.isPartial {
                 timeline.partials.append(
                     Partial(file: file, bytes: bytes, end: try reader.end(of: file), isDiverged: isDiverged))
             } else {
-                timeline.add(file, bytes, isDiverged)
+                timeline.add(file, bytes, isDiverged, opaqueSuffix: opaque?.suffix)
             }
         }
         return timeline
@@ -101,20 +110,23 @@ extension ArchiveInventory {
 
 extension ArchiveInventory.Timeline {
     /// - Parameter file: A complete one; they come oldest first.
-    fileprivate mutating func add(_ file: ArchivedSegment, _ bytes: UInt64, _ isDiverged: Bool) {
+    fileprivate mutating func add(
+        _ file: ArchivedSegment, _ bytes: UInt64, _ isDiverged: Bool, opaqueSuffix: String?
+    ) {
         let index = ranges.count - 1
-        if index >= 0, ranges[index].isDiverged == isDiverged,
+        let methods: [Compression.Method?: Int] = opaqueSuffix == nil ? [file.compression: 1] : [:]
+        if index >= 0, ranges[index].isDiverged == isDiverged, ranges[index].opaqueSuffix == opaqueSuffix,
             file.segment.number <= ranges[index].last.number + 1
         {
             ranges[index].last = file.segment
             ranges[index].files += 1
             ranges[index].bytes += bytes
-            ranges[index].compressions[file.compression, default: 0] += 1
+            ranges[index].compressions.merge(methods, uniquingKeysWith: +)
         } else {
             ranges.append(
                 .init(
                     first: file.segment, last: file.segment, files: 1, bytes: bytes,
-                    compressions: [file.compression: 1], isDiverged: isDiverged))
+                    compressions: methods, opaqueSuffix: opaqueSuffix, isDiverged: isDiverged))
         }
     }
 }
@@ -127,9 +139,12 @@ private struct Chains {
 
     var newest: TimelineID? { timelines.last }
 
-    init(_ listing: ArchiveListing, _ histories: [TimelineHistory]) {
+    init(_ listing: ArchiveListing, _ histories: [TimelineHistory], _ opaque: [OpaqueFile]) {
         known = Dictionary(histories.map { ($0.timeline, $0) }) { $1 }
-        timelines = Set(listing.segments.map(\.segment.timeline) + listing.histories.map(\.timeline)).sorted()
+        timelines = Set(
+            listing.segments.map(\.segment.timeline) + listing.histories.map(\.timeline)
+                + opaque.compactMap { $0.kind == .history ? TimelineID(historyFileName: $0.stem) : nil }
+        ).sorted()
     }
 
     /// A timeline without a history file counts as one without ancestors, unless that of a younger one tells them.
@@ -164,10 +179,12 @@ private struct Way {
     /// From the first to the last byte on it; nil if there is none.
     let extent: Range<LSN>?
     let gaps: [WALGap]
+    /// What only files hold that are not read here.
+    private let opaque: [Range<LSN>]
 
-    init<Reader: ArchiveReader>(
-        _ history: TimelineHistory, _ listing: ArchiveListing, _ reader: inout Reader
-    ) throws(Reader.Failure) {
+    init<Base: ArchiveReader>(
+        _ history: TimelineHistory, _ listing: ArchiveListing, _ reader: inout OpaqueReader<Base>
+    ) throws(Base.Failure) {
         self.history = history
         // Files of other timelines would decide where the way ends.
         let names = listing.segments.filter { history.contains($0.segment.timeline) }.map(\.fileName)
@@ -178,6 +195,8 @@ private struct Way {
         let first = plan.past.map(\.file).filter { !$0.isPartial }.map(\.segment.startLSN).min()
         let before = all.filter { gap in first.map { gap.end.lsn <= $0 } ?? false }
         gaps = Array(all.dropFirst(before.count))
+        opaque = plan.past.filter { reader.opaque[$0.file] != nil && $0.file.segment.startLSN < $0.limit }
+            .map { $0.file.segment.startLSN..<$0.limit }
         extent = whole.map { max($0.lowerBound, before.last?.end.lsn ?? .invalid)..<$0.upperBound }
     }
 
@@ -204,6 +223,7 @@ private struct Way {
             result.missing = gap ?? WALGap(start: position(end), end: needed)
         } else {
             result.to = position(end)
+            result.needsOpaque = opaque.contains { $0.upperBound > start.lsn && $0.lowerBound < end }
         }
         return result
     }

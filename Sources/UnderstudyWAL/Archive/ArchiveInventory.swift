@@ -8,11 +8,14 @@ public struct ArchivedFile: Hashable, Sendable {
     public var bytes: UInt64
     /// When its content was last written: seconds since 1970-01-01 00:00:00 UTC.
     public var modified: Int64
+    /// Whether the name is that of a symbolic link to the file, which lies elsewhere.
+    public var isLink: Bool
 
-    public init(name: String, bytes: UInt64, modified: Int64) {
+    public init(name: String, bytes: UInt64, modified: Int64, isLink: Bool = false) {
         self.name = name
         self.bytes = bytes
         self.modified = modified
+        self.isLink = isLink
     }
 }
 
@@ -37,6 +40,9 @@ public struct ArchiveInventory: Hashable, Sendable {
         public var bytes: UInt64
         /// The number of files for each method; nil stands for plain ones.
         public var compressions: [Compression.Method?: Int]
+        /// The suffix of files that are not read here, such as `.xz`: that they hold their segments is known by their names
+        /// alone. Nil for files that are read.
+        public var opaqueSuffix: String?
         /// Whether they are not on the way to the newest timeline: a restore to that does not read them.
         public var isDiverged: Bool
 
@@ -62,6 +68,8 @@ public struct ArchiveInventory: Hashable, Sendable {
         public var beginning: WALPosition?
         /// Whether the archive has its history file.
         public var hasHistory: Bool
+        /// The history file in a form that is not read here, if there is no other.
+        public var opaqueHistory: String?
         /// Oldest first.
         public var ranges: [Range]
         /// Oldest first.
@@ -95,6 +103,32 @@ public struct ArchiveInventory: Hashable, Sendable {
         public var to: WALPosition?
         /// The WAL that is missing, if `to` is nil. Both ends are equal if the archive has nothing from there on.
         public var missing: WALGap?
+        /// Whether a restore up to `to` needs files that are not read here: see ``OpaqueFile``.
+        public var needsOpaque = false
+    }
+
+    /// A file that could not be read, though it is looked at.
+    public struct Unreadable: Hashable, Sendable {
+        public var name: String
+        /// Why: `Permission denied`.
+        public var reason: String
+
+        package init(name: String, reason: String) {
+            self.name = name
+            self.reason = reason
+        }
+    }
+
+    /// A symbolic link with a name of WAL that leads to no file.
+    public struct BrokenLink: Hashable, Sendable {
+        public var name: String
+        /// Why: `No such file or directory`.
+        public var reason: String
+
+        package init(name: String, reason: String) {
+            self.name = name
+            self.reason = reason
+        }
     }
 
     /// nil if the archive has no segments.
@@ -117,6 +151,13 @@ public struct ArchiveInventory: Hashable, Sendable {
     public var backupHistories: [ArchivedFile] = []
     /// Notes of gaps, and the position up to which the WAL that each speaks of is missing.
     public var noteFiles: [ArchivedFile: LSN] = [:]
+    /// Files in a form that is not read here. Those with names of complete segments count as such where nothing else holds
+    /// the segment: see ``Range/opaqueSuffix``.
+    public var opaque: [OpaqueFile] = []
+    /// Links that lead nowhere, by name. They count as missing.
+    public var brokenLinks: [BrokenLink] = []
+    /// Files that could not be read, by name. They count as what their names say.
+    public var unreadable: [Unreadable] = []
     /// Files with names that mean nothing here.
     public var others: [ArchivedFile] = []
     /// All files, by name; not those in `diverged`, and not those that an archiver is about to write.

@@ -24,6 +24,10 @@ public struct ArchiveListing: Sendable {
             self.name = name
             self.size = size
         }
+
+        init(_ file: ArchivedFile) {
+            self.init(file.name, size: file.bytes)
+        }
     }
 
     public let segmentSize: WALSegmentSize

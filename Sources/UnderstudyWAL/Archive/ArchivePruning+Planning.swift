@@ -12,33 +12,53 @@ extension ArchivePruning {
         limit = .invalid
         guard let size = inventory.segmentSize else {
             try Self.requireLimit(rules)
+            try leaveAll(inventory.opaque, rules)
             return
         }
-        let segments = Segments(inventory, size)
+        let segments = Segments(inventory, size, suffixes: rules.suffixes)
         (limit, decidedBy) = try Self.limit(rules, size, newest: segments.newest)
         let restorable = inventory.restorable.filter { rules.backups.contains($0.backup) }
         notRestorable = restorable.filter { $0.to == nil }
 
         let oldEnough = rules.newerThan.map { now - $0.components.seconds }
-        let end = segments.endOfOld(before: limit.segmentNumber(size), modifiedBefore: oldEnough)
-        for (segment, file) in segments.all {
+        let young = segments.firstYoung(modifiedSince: oldEnough), unknown = segments.firstUnknown
+        let end = min(limit.segmentNumber(size), young ?? .max, unknown ?? .max)
+        for entry in segments.all {
+            let (file, segment) = (entry.file, entry.segment)
             if segment.segment.startLSN >= limit {
                 kept += 1
                 keptBytes += file.bytes
             } else if segment.isPartial {
                 spared.append(Spared(file: file, reason: .partial))
             } else if segment.segment.number >= end {
-                spared.append(Spared(file: file, reason: .young))
-            } else if segment.segment.number == segments.newestComplete {
+                let isOpaque = entry.isUnknown || segment.segment.number < young ?? .max
+                spared.append(Spared(file: file, reason: isOpaque ? .opaque : .young))
+            } else if segments.newestComplete.contains(segment.segment.number) {
                 spared.append(Spared(file: file, reason: .newest))
             } else {
                 removed.append(file)
             }
         }
+        for link in inventory.brokenLinks {
+            let file = ArchivedFile(name: link.name, bytes: 0, modified: 0, isLink: true)
+            if let segment = Segments.segment(link.name, size), segment.startLSN < limit {
+                spared.append(Spared(file: file, reason: .brokenLink))
+            }
+        }
         try checkStarts(inventory)
         noteGaps(inventory, segments, size)
         // Behind the segments: as long as one of those is there, so is what is said of it.
-        removed += inventory.notes(before: LSN(rawValue: end * size.bytes), size)
+        removed += inventory.notes(before: LSN(rawValue: end * size.bytes), size, suffixes: rules.suffixes)
+    }
+
+    /// Without a segment that is read here, it is not known what numbers their names stand for.
+    private mutating func leaveAll(_ files: [OpaqueFile], _ rules: Rules) throws(ArchivePruningError) {
+        spared = files.filter { $0.kind == .segment }.map { Spared(file: $0.file, reason: .opaque) }
+        guard spared.contains(where: { rules.suffixes.contains(OpaqueFile($0.file)?.suffix ?? "") }) else { return }
+        throw ArchivePruningError(
+            message: "the size of the archive's segments is not known",
+            detail: "None of its files is in a form that is read here, and no backup that is kept tells the size.",
+            hint: "Name a base backup with its backup_label, or let pg_archivecleanup -x remove them.")
     }
 
     // MARK: - The limit
@@ -59,8 +79,7 @@ extension ArchivePruning {
             return (oldest?.start.lsn.segmentStart(size) ?? .invalid, oldest)
         }
         guard
-            let first = ArchivedSegment(fileName: name, size: size)?.segment
-                ?? BackupHistoryName(name, size: size)?.segment
+            let first = Segments.segment(name, size) ?? BackupHistoryName(name, size: size)?.segment
         else {
             throw ArchivePruningError(
                 message: "\"\(name)\" is no name of a segment",
@@ -109,35 +128,60 @@ extension ArchivePruning {
 
 /// The segment files of an archive, oldest first.
 private struct Segments {
-    let all: [(segment: ArchivedSegment, file: ArchivedFile)]
-    let newest: UInt64?
-    let newestComplete: UInt64?
-
-    init(_ inventory: ArchiveInventory, _ size: WALSegmentSize) {
-        all = inventory.files.compactMap { file in
-            ArchivedSegment(fileName: file.name, size: size).map { ($0, file) }
-        }.sorted { $1.0.isNewer(than: $0.0) }
-        newest = all.last?.segment.segment.number
-        let unusable = Set(inventory.unusable.map(\.name))
-        newestComplete =
-            all.last { !$0.segment.isPartial && !unusable.contains($0.file.name) }?.segment.segment.number
+    struct Entry {
+        let segment: ArchivedSegment
+        let file: ArchivedFile
+        /// Whether it is in a form that is neither read here nor named by the rules.
+        let isUnknown: Bool
     }
 
-    /// The number of the first segment that is not old enough to go, or `limit`. What follows a young one stays, too, so that
-    /// there is no hole.
-    func endOfOld(before limit: UInt64, modifiedBefore time: Int64?) -> UInt64 {
-        guard let time else { return limit }
-        let young = all.first { !$0.segment.isPartial && $0.file.modified >= time }?.segment.segment.number
-        return min(limit, young ?? limit)
+    let all: [Entry]
+    /// The numbers of the newest complete one, and of the newest of those that are read.
+    let newestComplete: Set<UInt64>
+
+    var newest: UInt64? { all.last?.segment.segment.number }
+
+    init(_ inventory: ArchiveInventory, _ size: WALSegmentSize, suffixes: Set<String>) {
+        all = inventory.files.compactMap { file in
+            if let segment = ArchivedSegment(fileName: file.name, size: size) {
+                return Entry(segment: segment, file: file, isUnknown: false)
+            }
+            guard let opaque = OpaqueFile(file), let segment = opaque.segment(size) else { return nil }
+            let isNamed = suffixes.contains(opaque.suffix)
+            if opaque.isCompanion, !isNamed { return nil }
+            return Entry(segment: segment, file: file, isUnknown: !isNamed)
+        }.sorted { $1.segment.isNewer(than: $0.segment) }
+        let unusable = Set(inventory.unusable.map(\.name))
+        let complete = all.filter { !$0.segment.isPartial && !$0.isUnknown && !unusable.contains($0.file.name) }
+        let readable = complete.last { OpaqueFile($0.file) == nil }
+        newestComplete = Set([readable, complete.last].compactMap { $0?.segment.segment.number })
+    }
+
+    /// The number of the first segment that was written since `time`. What follows a young one stays, too, so that there is no
+    /// hole.
+    func firstYoung(modifiedSince time: Int64?) -> UInt64? {
+        guard let time else { return nil }
+        return all.first { !$0.segment.isPartial && $0.file.modified >= time }?.segment.segment.number
+    }
+
+    /// The number of the first segment in a form that is not known, behind which nothing goes for the same reason.
+    var firstUnknown: UInt64? { all.first { $0.isUnknown && !$0.segment.isPartial }?.segment.segment.number }
+
+    /// Of a name in whatever form.
+    static func segment(_ name: String, _ size: WALSegmentSize) -> WALSegmentName? {
+        (ArchivedSegment(fileName: name, size: size) ?? OpaqueFile(named: name)?.segment(size))?.segment
     }
 }
 
 extension ArchiveInventory {
     /// Backup history files, and notes of gaps, that speak of WAL before a limit alone.
-    fileprivate func notes(before limit: LSN, _ size: WALSegmentSize) -> [ArchivedFile] {
-        let backups = backupHistories.filter { file in
-            BackupHistoryName(file.name, size: size).map { $0.start.lsn < limit } ?? false
+    fileprivate func notes(before limit: LSN, _ size: WALSegmentSize, suffixes: Set<String>) -> [ArchivedFile] {
+        let named = files.compactMap(OpaqueFile.init).filter {
+            $0.kind == .backupHistory && suffixes.contains($0.suffix)
         }
+        let backups = (backupHistories.map { ($0.name, $0) } + named.map { ($0.stem, $0.file) }).filter { name, _ in
+            BackupHistoryName(name, size: size).map { $0.start.lsn < limit } ?? false
+        }.map(\.1)
         return backups + noteFiles.filter { $0.value <= limit }.map(\.key).sorted { $0.name < $1.name }
     }
 }

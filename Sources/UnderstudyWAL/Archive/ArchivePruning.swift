@@ -3,7 +3,8 @@
 ///
 /// All complete segments before one limit go, whatever their timeline, as with pg_archivecleanup: what a kept backup can
 /// reach lies behind its start. History files, partial segments, the newest complete segment and what lies in `diverged`
-/// stay in any case.
+/// stay in any case. A file in a form that is not read here stays, and so does all that follows it, unless its suffix is
+/// named. Of a symbolic link the link goes, and what it leads to stays.
 ///
 /// ```swift
 /// let archive = WALArchive("/srv/wal")
@@ -23,12 +24,18 @@ public struct ArchivePruning: Hashable, Sendable {
         /// kept.
         public var newerThan: Duration?
 
+        /// Suffixes of names, each with its dot: `.xz`. Segments and backup history files with such a name count as if they
+        /// could be read here.
+        public var suffixes: Set<String>
+
         public init(
-            keeping backups: [BackupWALRange] = [], first: String? = nil, newerThan: Duration? = nil
+            keeping backups: [BackupWALRange] = [], first: String? = nil, newerThan: Duration? = nil,
+            suffixes: Set<String> = []
         ) {
             self.backups = backups
             self.first = first
             self.newerThan = newerThan
+            self.suffixes = suffixes
         }
     }
 
@@ -43,6 +50,11 @@ public struct ArchivePruning: Hashable, Sendable {
             case partial
             /// It, or one before it, is not old enough.
             case young
+            /// It, or one before it, is in a form that is not read here, and the rules do not name its suffix: see
+            /// ``OpaqueFile``.
+            case opaque
+            /// A symbolic link that leads nowhere: what it stood for is not known.
+            case brokenLink
         }
 
         public var file: ArchivedFile
@@ -68,21 +80,28 @@ public struct ArchivePruning: Hashable, Sendable {
     public internal(set) var notRestorable: [ArchiveInventory.Restorable] = []
     let segmentSize: WALSegmentSize?
 
-    /// The size of what goes, in bytes, as it is stored.
-    public var bytes: UInt64 { removed.reduce(0) { $0 + $1.bytes } }
+    /// The size of what goes, in bytes, as it is stored; what links lead to does not go.
+    public var bytes: UInt64 { removed.reduce(0) { $0 + ($1.isLink ? 0 : $1.bytes) } }
+    /// How many of the files that go are symbolic links.
+    public var links: Int { removed.count { $0.isLink } }
 
     /// The files that may go still, by what the archive holds by now: an archiver may have set newer ones aside meanwhile.
     ///
     /// - Parameter names: All that are there now.
     package func stillRemovable(beside names: some Sequence<String>) -> [ArchivedFile] {
         guard let segmentSize else { return [] }
-        let number = { (name: String) in
+        let readable = { (name: String) in
             ArchivedSegment(fileName: name, size: segmentSize).flatMap { $0.isPartial ? nil : $0.segment.number }
         }
-        let newest = names.lazy.compactMap(number).max()
+        let opaque = { (name: String) in
+            OpaqueFile(named: name)?.segment(segmentSize)
+                .flatMap { $0.isPartial ? nil : $0.segment.number }
+        }
+        let newest = names.lazy.compactMap(readable).max()
+        let newestOfAll = max(newest ?? 0, names.lazy.compactMap(opaque).max() ?? 0)
         return removed.filter { file in
-            guard let segment = number(file.name) else { return true }
-            return newest.map { segment < $0 } ?? false
+            if let segment = readable(file.name) { return newest.map { segment < $0 } ?? false }
+            return opaque(file.name).map { $0 < newestOfAll } ?? true
         }
     }
 }

@@ -11,6 +11,8 @@ package struct BackupLabel: Hashable, Sendable {
     package var end: WALPosition?
     /// What the user called it.
     package var label: String?
+    /// nil if the lines of an odd label do not tell it.
+    package var segmentSize: WALSegmentSize?
 
     /// Why a file is none.
     package struct Flaw: Error, Hashable {
@@ -32,6 +34,7 @@ package struct BackupLabel: Hashable, Sendable {
             throw Flaw(detail: "Its line \"START WAL LOCATION\" names no position of a timeline.")
         }
         self.start = start
+        segmentSize = Self.segmentSize(field, start)
         if let field = fields["STOP WAL LOCATION"] {
             guard let end = Self.position(field, timeline: fields["STOP TIMELINE"]), end.lsn >= start.lsn else {
                 throw Flaw(detail: "Its line \"STOP WAL LOCATION\" names no position after the start.")
@@ -39,6 +42,16 @@ package struct BackupLabel: Hashable, Sendable {
             self.end = end
         }
         label = fields["LABEL"].map(String.init)
+    }
+
+    /// The only size at which the file that a line names holds its position.
+    private static func segmentSize(_ text: Substring, _ position: WALPosition) -> WALSegmentSize? {
+        let name = text.split { " ()".contains($0) }.last
+        let fitting = (20...30).compactMap { WALSegmentSize(bytes: 1 << $0) }.filter { size in
+            WALSegmentName(containing: position.lsn, timeline: position.timeline, size: size)?.description
+                == name.map(String.init)
+        }
+        return fitting.count == 1 ? fitting[0] : nil
     }
 
     /// `0/2000028 (file 000000010000000000000002)`; servers from 11 name the timeline on a line of its own, too.
@@ -63,6 +76,9 @@ package struct BackupHistoryName: Hashable, Sendable {
     package let start: WALPosition
     /// Of the whole file.
     package let fileName: String
+
+    /// Of a name without the suffix of a compressed file.
+    package static let length = 40
 
     /// Nil if the name is not that of such a file.
     package init?(_ fileName: String, size: WALSegmentSize) {

@@ -21,14 +21,19 @@ public struct BackupWALRange: Hashable, Sendable, Codable {
     public var label: String?
     /// Of its cluster; nil if that was not found.
     public var systemIdentifier: String?
+    /// Of its cluster's WAL; nil if that was not found.
+    public var segmentSize: WALSegmentSize?
 
     public init(
-        name: String, start: WALPosition, end: WALPosition? = nil, label: String? = nil, systemIdentifier: String? = nil
+        name: String, start: WALPosition, end: WALPosition? = nil, label: String? = nil,
+        systemIdentifier: String? = nil,
+        segmentSize: WALSegmentSize? = nil
     ) {
         self.name = name
         self.start = start
         self.end = end
         self.label = label
         self.systemIdentifier = systemIdentifier
+        self.segmentSize = segmentSize
     }
 }

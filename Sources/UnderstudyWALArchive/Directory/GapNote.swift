@@ -7,7 +7,7 @@ public import UnderstudyWAL
 ///
 /// Lines of text: `#` begins a comment; `start` and `end` are followed by a position and a timeline.
 enum GapNote {
-    static let suffix = ".missing"
+    static let suffix = WALGap.noteSuffix
 
     /// The recorded gaps that were not filled since, oldest first.
     static func read(

@@ -19,6 +19,15 @@ public struct ArchiveCheck: Hashable, Sendable {
             case history
             /// The first segment of a timeline that is missing, or differs from its parent's before the switch.
             case join
+            /// A file in a form that is not read here: see ``OpaqueFile``. It was not checked.
+            case opaque
+            /// A file that could not be read, and so was not checked.
+            case unreadable
+            /// A symbolic link that leads to no file.
+            case link
+
+            /// Whether the file was not checked, and may be sound.
+            public var isUnchecked: Bool { self == .opaque || self == .unreadable }
         }
 
         /// The name of the file.
@@ -35,7 +44,7 @@ public struct ArchiveCheck: Hashable, Sendable {
         public var message: String
     }
 
-    /// All that were read, by name.
+    /// All that were checked, by name.
     public var files: [ArchivedFile]
     /// By the names of the files, at most one for each.
     public var findings: [Finding]
@@ -45,7 +54,7 @@ public struct ArchiveCheck: Hashable, Sendable {
     /// What was read, in bytes, as it is stored.
     public var bytes: UInt64 { files.reduce(0) { $0 + $1.bytes } }
 
-    /// Whether every file is what it should be, and no WAL is missing but what the server had removed, of which the archiver
+    /// Whether every file was checked and is what it should be, and no WAL is missing but what the server had removed, of which the archiver
     /// left a note.
     public var isSound: Bool { findings.isEmpty && gaps.allSatisfy(\.isNoted) }
 }

@@ -10,14 +10,14 @@ struct ArchivePruner {
     private let interrupt: Interrupt
 
     init(_ path: String, _ interrupt: Interrupt) throws(UnderstudyError) {
-        directory = try ArchiveSnapshot.open(path)
+        directory = try ArchiveSnapshot.open(path).directory
         self.interrupt = interrupt
     }
 
     func remove(_ plan: ArchivePruning) throws(UnderstudyError) -> ArchivePruning.Outcome {
         var outcome = ArchivePruning.Outcome()
         do throws(FileIOError) {
-            let names = Set(try directory.archivedFiles().map(\.name))
+            let names = Set(try directory.archiveEntries().files.map(\.name))
             let removable = plan.stillRemovable(beside: names)
             let stays = Set(plan.removed).subtracting(removable)
             outcome.changed = plan.removed.filter(stays.contains).map(\.name)
@@ -47,7 +47,8 @@ struct ArchivePruner {
             return
         }
         outcome.removed += 1
-        outcome.bytes += file.bytes
+        outcome.bytes += file.isLink ? 0 : file.bytes
+        outcome.links += file.isLink ? 1 : 0
     }
 
     private func sync(_ outcome: ArchivePruning.Outcome) throws(FileIOError) {

@@ -7,24 +7,31 @@ import UnderstudyWAL
 
 /// The files of an archive at one moment, and what some of them tell about all.
 struct ArchiveSnapshot {
-    let directory: ConfinedDirectory
+    /// The directory, and what could not be read in it so far.
+    let reader: InspectedFiles
     /// But for those that an archiver is about to write.
     let files: [ArchivedFile]
-    /// nil if there are no segments.
+    let brokenLinks: [ArchiveInventory.BrokenLink]
+    /// nil if there are no segments that are read here.
     let segmentSize: WALSegmentSize?
     /// The first page of a segment, as most of the newest have it; nil if none was ever written.
     let origin: WALPageHeader?
     let interrupt: Interrupt?
 
     init(_ path: String, _ interrupt: Interrupt? = nil) throws(UnderstudyError) {
-        directory = try Self.open(path)
+        reader = try Self.open(path)
         self.interrupt = interrupt
-        do throws(FileIOError) { files = try directory.archivedFiles() } catch { throw UnderstudyError(error) }
-        (segmentSize, origin) = try SegmentOrigin(directory, files.map(\.name)).find()
+        do throws(FileIOError) {
+            let entries = try reader.directory.archiveEntries()
+            (files, brokenLinks) = (entries.files, entries.brokenLinks)
+        } catch { throw UnderstudyError(error) }
+        (segmentSize, origin) = try SegmentOrigin(reader, files.map(\.name)).find()
     }
 
-    static func open(_ path: String) throws(UnderstudyError) -> ConfinedDirectory {
-        do throws(FileIOError) { return try ConfinedDirectory(path: path) } catch {
+    var directory: ConfinedDirectory { reader.directory }
+
+    static func open(_ path: String) throws(UnderstudyError) -> InspectedFiles {
+        do throws(FileIOError) { return try InspectedFiles(path) } catch {
             throw UnderstudyError(error, else: .target)
         }
     }
@@ -38,29 +45,53 @@ struct ArchiveSnapshot {
     func inventory(
         backups: [BackupWALRange], histories: [TimelineHistory]
     ) throws(UnderstudyError) -> ArchiveInventory {
-        guard let segmentSize else {
+        guard let size = segmentSize ?? size(of: backups) else {
             var empty = ArchiveInventory()
             empty.files = files
+            empty.opaque = files.compactMap { OpaqueFile($0) }.filter { !$0.isCompanion }
+            empty.brokenLinks = brokenLinks
             empty.setAside = try setAside()
+            empty.unreadable = unreadable
             return empty
         }
         try checkCluster(of: backups)
         var found = ArchiveInventory.Findings(
-            files: files, segmentSize: segmentSize, systemIdentifier: origin?.systemIdentifier)
+            files: files, segmentSize: size, systemIdentifier: origin?.systemIdentifier)
         found.histories = histories
         found.setAside = try setAside()
+        found.brokenLinks = brokenLinks
         do throws(WALDestinationError) {
-            found.noted = try GapNote.all(files.map(\.name), in: directory)
-            var reader = InspectionReader(directory: directory)
-            return try ArchiveInventory(found, backups: try ended(backups, segmentSize), reading: &reader)
+            for name in files.map(\.name) {
+                found.noted[name] = try reader.reading(name) { () throws(WALDestinationError) in
+                    try GapNote.all([name], in: directory)[name]
+                }
+            }
+            var contents = InspectionReader(files: reader)
+            var inventory = try ArchiveInventory(found, backups: try ended(backups, size), reading: &contents)
+            inventory.unreadable = unreadable
+            return inventory
         } catch { throw UnderstudyError(error) }
+    }
+
+    /// Where no segment is in a form that is read here.
+    private func size(of backups: [BackupWALRange]) -> WALSegmentSize? {
+        guard files.contains(where: { OpaqueFile($0)?.kind == .segment }) else { return nil }
+        let sizes = Set(backups.compactMap(\.segmentSize))
+        return sizes.count == 1 ? sizes.first : nil
+    }
+
+    /// What could not be read so far.
+    private var unreadable: [ArchiveInventory.Unreadable] {
+        reader.failures.map { .init(name: $0.key, reason: $0.value.reasonOfFile) }.sorted { $0.name < $1.name }
     }
 
     func pruning(_ rules: ArchivePruning.Rules) throws(UnderstudyError) -> ArchivePruning {
         let inventory = try inventory(backups: rules.backups)
+        // What it holds may decide about what can go.
+        if let failure = reader.failures.min(by: { $0.key < $1.key })?.value { throw UnderstudyError(failure) }
         var rules = rules
         // With the ends that were found for them.
-        if segmentSize != nil { rules.backups = inventory.restorable.map(\.backup) }
+        if inventory.segmentSize != nil { rules.backups = inventory.restorable.map(\.backup) }
         var time = timespec()
         // clock_gettime fills the struct.
         _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
@@ -84,11 +115,11 @@ struct ArchiveSnapshot {
         var read: [ReadHistory] = []
         for file in files.compactMap({ ArchivedHistory(fileName: $0.name) }) {
             let content: [UInt8]?
-            do throws(FileIOError) { content = try HistoryFile(file, in: directory).content() } catch {
-                // An archiver may have set it aside meanwhile.
-                if error.number == ENOENT { continue }
-                throw UnderstudyError(error)
-            }
+            do throws(WALDestinationError) {
+                content = try reader.reading(file.fileName) { () throws(WALDestinationError) in
+                    try directory.content(of: file.fileName)
+                }
+            } catch { throw UnderstudyError(error) }
             if let content, let history = try? TimelineHistory(parsing: content, of: file.timeline) {
                 read.append(ReadHistory(file: file, history: history))
             }
@@ -129,13 +160,14 @@ struct ArchiveSnapshot {
 
     /// What a backup history file of the archive says.
     static func backup(historyFile name: String, in path: String) throws(UnderstudyError) -> BackupWALRange {
-        let directory = try open(path), bytes: [UInt8]
+        let directory = try open(path).directory, bytes: [UInt8]
         do throws(WALDestinationError) { bytes = try directory.content(of: name) } catch {
             throw UnderstudyError(error)
         }
         do throws(BackupLabel.Flaw) {
             let label = try BackupLabel(parsing: bytes)
-            return BackupWALRange(name: name, start: label.start, end: label.end, label: label.label)
+            return BackupWALRange(
+                name: name, start: label.start, end: label.end, label: label.label, segmentSize: label.segmentSize)
         } catch {
             throw UnderstudyError(
                 .target, "\"\(directory.fullPath(RelativePath(name)))\" is no backup history file", detail: error.detail
@@ -146,51 +178,15 @@ struct ArchiveSnapshot {
     private func setAside() throws(UnderstudyError) -> [ArchivedFile] {
         let name = RelativePath(ConfinedDirectory.asideName)
         guard directory.exists(name) else { return [] }
-        do throws(FileIOError) { return try directory.openDirectory(name).archivedFiles() } catch {
-            throw UnderstudyError(error)
-        }
+        do throws(WALDestinationError) {
+            return try reader.reading("\(name)") { () throws(WALDestinationError) in
+                try writing { () throws(FileIOError) in try directory.openDirectory(name).archiveEntries().files }
+            } ?? []
+        } catch { throw UnderstudyError(error) }
     }
 }
 
 extension ConfinedDirectory {
-    /// The regular files, without those that an archiver is about to write, by name.
-    func archivedFiles() throws(FileIOError) -> [ArchivedFile] {
-        var names = try archivedNames()
-        // A file that is renamed meanwhile may be passed over, which would look like a gap.
-        for _ in 1..<Self.mostLooks {
-            let again = try archivedNames()
-            if again == names { break }
-            names = again
-        }
-        var files: [ArchivedFile] = []
-        for name in names.sorted() {
-            if let file = try archivedFile(name) { files.append(file) }
-        }
-        return files
-    }
-
-    private static let mostLooks = 10
-
-    private func archivedNames() throws(FileIOError) -> Set<String> {
-        var names: Set<String> = []
-        try forEachEntry { entry throws(FileIOError) in
-            let name = "\(entry.name)"
-            if entry.kind == .file, !name.hasPrefix(".understudy"), !name.hasSuffix(".tmp") { names.insert(name) }
-            return true
-        }
-        return names
-    }
-
-    /// nil if it is gone.
-    func archivedFile(_ name: String) throws(FileIOError) -> ArchivedFile? {
-        do throws(FileIOError) {
-            let info = try status(of: RelativePath(name))
-            return ArchivedFile(name: name, bytes: UInt64(info.st_size), modified: Int64(info.st_mtim.tv_sec))
-        } catch  where error.number == ENOENT {
-            return nil
-        }
-    }
-
     /// A small file, decompressed as its name says and as far as that goes.
     func content(of name: String) throws(WALDestinationError) -> [UInt8] {
         let limit = TimelineHistory.longestFile

@@ -127,7 +127,7 @@ struct ArchivedFileCheck {
 }
 
 extension ArchiveCheck.Finding {
-    fileprivate init(file: String, kind: Kind, offset: UInt64? = nil, message: String) {
+    init(file: String, kind: Kind, offset: UInt64? = nil, message: String) {
         self.init(file: file, kind: kind, offset: offset, contentOffset: nil, lsn: nil, message: message)
     }
 }

@@ -3,6 +3,7 @@ import UnderstudyBackupFormat
 import UnderstudyCompression
 import UnderstudyCore
 import UnderstudyPlatform
+import UnderstudyStreaming
 import UnderstudyWAL
 
 /// Finds out what WAL base backups need, from the files in them that say so: backup_label and the backup manifest, also of
@@ -29,7 +30,7 @@ struct BackupReader {
         for entry in entries {
             // A link may lead to a backup.
             let isDirectory = entry.kind == .directory || entry.kind == .symbolicLink
-            let place = isDirectory ? try? ConfinedDirectory(path: "\(path)/\(entry.name)") : nil
+            let place = isDirectory ? try? open("\(path)/\(entry.name)") : nil
             if let place, let range = try range(place) {
                 ranges.append(range)
             } else if (try? place?.isEmpty()) != true {
@@ -55,7 +56,7 @@ struct BackupReader {
     }
 
     private func open(_ path: String) throws(UnderstudyError) -> ConfinedDirectory {
-        do throws(FileIOError) { return try ConfinedDirectory(path: path) } catch {
+        do throws(FileIOError) { return try ConfinedDirectory(path: path, readsThroughLinks: true) } catch {
             throw UnderstudyError(error, else: .target)
         }
     }
@@ -78,7 +79,8 @@ struct BackupReader {
         }
         return BackupWALRange(
             name: directory.path, start: start, end: manifest?.end, label: label?.label,
-            systemIdentifier: manifest?.systemIdentifier.map { String($0) } ?? own)
+            systemIdentifier: manifest?.systemIdentifier.map { String($0) } ?? own,
+            segmentSize: control?.file.walSegmentSize ?? label?.segmentSize)
     }
 
     private func unclear(_ directory: ConfinedDirectory, _ detail: String) -> UnderstudyError {
@@ -140,17 +142,21 @@ struct BackupReader {
         guard directory.exists(name) else { return nil }
         var sink = RangeSink()
         let identifier: UInt64?
+        var unreadable: FileIOError?
         do throws(BackupFormatError) {
-            var reader = try ManifestReader()
-            try pieces(name, in: directory) { piece throws(BackupFormatError) in
-                try reader.consume(piece, into: &sink)
-                return true
-            }
+            var reader = try ManifestReader(), failure: BackupFormatError?
+            do throws(FileIOError) {
+                try pieces(name, in: directory) { piece in
+                    do throws(BackupFormatError) { try reader.consume(piece, into: &sink) } catch { failure = error }
+                    return failure == nil
+                }
+            } catch { unreadable = error }
+            if let failure { throw failure }
             try reader.finish()
             identifier = reader.systemIdentifier
         } catch {
-            throw unclear(
-                directory, "Its backup_manifest cannot be read: \(error.message). \(error.detail ?? "")")
+            if let unreadable { throw UnderstudyError(unreadable) }
+            throw unclear(directory, "Its backup_manifest cannot be read: \(error.message). \(error.detail ?? "")")
         }
         let ranges = sink.ranges.compactMap(\.positions)
         guard ranges.count == sink.ranges.count, let first = ranges.min(by: { $0.start.lsn < $1.start.lsn }),
@@ -161,18 +167,14 @@ struct BackupReader {
 
     /// Reads a file piece by piece, until `take` returns false.
     private func pieces(
-        _ name: RelativePath, in directory: ConfinedDirectory,
-        _ take: (RawSpan) throws(BackupFormatError) -> Bool
-    ) throws(BackupFormatError) {
+        _ name: RelativePath, in directory: ConfinedDirectory, _ take: (RawSpan) -> Bool
+    ) throws(FileIOError) {
         let step = 1 << 18
         var offset: Int64 = 0
         while true {
-            let bytes: [UInt8]
-            do throws(FileIOError) { bytes = try directory.read(name, from: offset, atMost: step) } catch {
-                throw BackupFormatError(.truncated, error.description)
-            }
+            let bytes = try directory.read(name, from: offset, atMost: step)
             // The bytes are borrowed for the call.
-            guard try take(unsafe bytes.span.bytes), bytes.count == step else { return }
+            guard take(unsafe bytes.span.bytes), bytes.count == step else { return }
             offset += Int64(step)
         }
     }
@@ -194,18 +196,18 @@ struct BackupReader {
             searched += piece.byteCount
             return failure == nil && !sink.isDone && searched < Self.mostSearched
         }
-        do {
+        var damage: String?
+        do throws(WALDestinationError) {
             if let method {
-                _ = try CompressedFile(method, name, in: directory).decode(take)
+                let ending = try CompressedFile(method, name, in: directory).decode(take)
+                if case .damaged(_, let error) = ending { damage = error.message }
             } else {
-                try pieces(name, in: directory) { take($0) }
+                try writing { () throws(FileIOError) in try pieces(name, in: directory, take) }
             }
-        } catch {
-            throw unclear(directory, "Its \(name) cannot be read: \(error).")
-        }
+        } catch { throw UnderstudyError(error) }
         if sink.isDone { return sink.content }
-        throw unclear(
-            directory, "Its \(name) cannot be read up to a backup_label. \(failure.map { "\($0.message)." } ?? "")")
+        let reason = failure?.message ?? damage ?? "it ends before one"
+        throw unclear(directory, "Its \(name) cannot be read up to a backup_label: \(reason).")
     }
 
     private struct LabelSink: TarSink {

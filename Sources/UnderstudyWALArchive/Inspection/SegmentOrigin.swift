@@ -6,7 +6,7 @@ import UnderstudyWAL
 
 /// Finds out from the segments themselves which cluster they are of, and what size they have.
 struct SegmentOrigin {
-    private let directory: ConfinedDirectory
+    private let files: InspectedFiles
     /// Newest first.
     private let names: [String]
 
@@ -15,8 +15,8 @@ struct SegmentOrigin {
     /// Each name of a segment is one at this size.
     private static let smallest = WALSegmentSize(bytes: 1 << 20)!
 
-    init(_ directory: ConfinedDirectory, _ names: [String]) {
-        self.directory = directory
+    init(_ files: InspectedFiles, _ names: [String]) {
+        self.files = files
         self.names = names.filter(ArchivedSegment.isFileName).sorted {
             ($0.dropFirst(8).prefix(16), $0.prefix(8)) > ($1.dropFirst(8).prefix(16), $1.prefix(8))
         }
@@ -29,28 +29,41 @@ struct SegmentOrigin {
         for name in names where headers.count < Self.votes {
             guard let file = ArchivedSegment(fileName: name, size: Self.smallest) else { continue }
             do throws(WALDestinationError) {
-                let contents = ArchivedContents(file, in: directory)
-                if let header = try contents.header(), WALSegmentSize(bytes: header.segmentSize) != nil {
-                    headers.append(header)
-                } else if file.isPartial, try !contents.hasContent(from: file.segment.startLSN) {
-                    if file.compression == nil, let stored = try? directory.archivedFile(name) {
-                        sizes.insert(stored.bytes)
-                    }
-                } else {
-                    unreadable.note("\"\(name)\"")
+                switch try files.reading(name, { () throws(WALDestinationError) in try beginning(file) }) {
+                case .header(let header): headers.append(header)
+                case .unwritten(let size): if let size { sizes.insert(size) }
+                case .other: unreadable.note("\"\(name)\"")
+                case nil: break
                 }
-            } catch {
-                // It may have been renamed or removed meanwhile.
-                if !directory.exists(RelativePath(name)) { continue }
-                throw UnderstudyError(error)
-            }
+            } catch { throw UnderstudyError(error) }
         }
         if let header = Self.majority(headers) { return (WALSegmentSize(bytes: header.segmentSize), header) }
-        guard unreadable.count > 0 else { return (sizes.count == 1 ? WALSegmentSize(bytes: sizes.first!) : nil, nil) }
+        if unreadable.count == 0 {
+            if sizes.count == 1 { return (WALSegmentSize(bytes: sizes.first!), nil) }
+            guard let failure = files.failures.min(by: { $0.key < $1.key })?.value else { return (nil, nil) }
+            throw UnderstudyError(failure)
+        }
         throw UnderstudyError(
-            .wal, "no segment in \"\(directory.path)\" can be read",
+            .wal, "no segment in \"\(files.directory.path)\" can be read",
             detail: "The first page of a segment tells whose it is. None of these has one: \(unreadable.list).",
             hint: "Check that they are segments of WAL, compressed as their names say.")
+    }
+
+    private enum Beginning {
+        case header(WALPageHeader)
+        /// Nothing was written yet; the size of a file that is not compressed.
+        case unwritten(UInt64?)
+        case other
+    }
+
+    private func beginning(_ file: ArchivedSegment) throws(WALDestinationError) -> Beginning {
+        let contents = ArchivedContents(file, in: files.directory)
+        if let header = try contents.header(), WALSegmentSize(bytes: header.segmentSize) != nil {
+            return .header(header)
+        }
+        guard file.isPartial, try !contents.hasContent(from: file.segment.startLSN) else { return .other }
+        let stored = file.compression == nil ? try? files.directory.archivedFile(file.fileName) : nil
+        return .unwritten(stored?.bytes)
     }
 
     private static func majority(_ headers: [WALPageHeader]) -> WALPageHeader? {
@@ -69,7 +82,7 @@ struct SegmentOrigin {
 struct InspectionReader: ArchiveReader {
     typealias Failure = WALDestinationError
 
-    let directory: ConfinedDirectory
+    let files: InspectedFiles
 
     func verdict(on file: ArchivedSegment) -> ArchivedSegment.Verdict { .sound }
 
@@ -79,21 +92,21 @@ struct InspectionReader: ArchiveReader {
     }
 
     func hasContent(_ file: ArchivedSegment, from position: LSN) throws(WALDestinationError) -> Bool {
-        try read(file) { contents throws(WALDestinationError) in try contents.hasContent(from: position) } ?? false
+        try read(file) { contents throws(WALDestinationError) in try contents.hasContent(from: position) }
+            ?? !file.isPartial
     }
 
     func end(of file: ArchivedSegment) throws(WALDestinationError) -> LSN? {
-        try read(file) { contents throws(WALDestinationError) in try contents.end() }
+        let end = try read(file) { contents throws(WALDestinationError) in .some(try contents.end()) }
+        return end ?? (file.isPartial ? nil : file.segment.endLSN)
     }
 
-    /// nil for one that is gone: an archiver may have finished it, or set it aside.
+    /// nil for one that is gone, or cannot be read: then its name is believed.
     private func read<Value>(
         _ file: ArchivedSegment, _ body: (ArchivedContents) throws(WALDestinationError) -> Value?
     ) throws(WALDestinationError) -> Value? {
-        let contents = ArchivedContents(file, in: directory)
-        do throws(WALDestinationError) { return try body(contents) } catch {
-            if !directory.exists(contents.name) { return nil }
-            throw error
+        try files.reading(file.fileName) { () throws(WALDestinationError) in
+            try body(ArchivedContents(file, in: files.directory))
         }
     }
 }

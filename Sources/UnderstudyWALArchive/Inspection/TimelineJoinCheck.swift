@@ -108,6 +108,8 @@ struct TimelineJoinCheck {
             }
             return nil
         } catch {
+            // It is reported as one that cannot be read.
+            if error.isOfFile { return nil }
             // It may have been finished or set aside meanwhile.
             if ![file, parent].allSatisfy({ directory.exists(RelativePath($0.fileName)) }) { return nil }
             throw UnderstudyError(error)

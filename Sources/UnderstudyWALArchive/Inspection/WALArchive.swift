@@ -6,7 +6,7 @@ public import UnderstudyWAL
 /// An archive of WAL in a directory, to be looked at: what it holds, whether that is sound, and what can go.
 ///
 /// Any archive with the names of pg_receivewal will do: ``WALDirectory``'s, that tool's, and one that an archive_command
-/// fills by copying, compressed or not. Nothing is locked, and an archiver may write into it meanwhile.
+/// fills by copying, compressed or not; files may be symbolic links. Nothing is locked, and an archiver may write into it meanwhile.
 ///
 /// ```swift
 /// let archive = WALArchive("/srv/wal")
@@ -25,8 +25,9 @@ public struct WALArchive: Sendable {
     /// read; no other is.
     ///
     /// - Parameter backups: Base backups of which to say how far they can be restored with this archive.
-    /// - Throws: If the directory or a file in it cannot be read, if no segment shows what size segments have, or if a backup
-    ///   is of another cluster. An archive without segments is no error.
+    /// - Returns: Also what could not be read: see ``ArchiveInventory/unreadable``.
+    /// - Throws: If the directory cannot be read, if no segment shows what size segments have, or if a backup is of another
+    ///   cluster. An archive without segments is no error.
     public func inventory(backups: [BackupWALRange] = []) async throws(UnderstudyError) -> ArchiveInventory {
         try await onThread { interrupt throws(UnderstudyError) in
             try ArchiveSnapshot(path, interrupt).inventory(backups: backups)
@@ -38,7 +39,8 @@ public struct WALArchive: Sendable {
     /// Of each segment file it checks the size, the container of a compressed one, and each page's header (magic number,
     /// flags, address, timeline, and in the first one cluster and segment size). Of history files it checks that they can be
     /// read and agree with each other, and where a timeline begins, that its first segment holds what its parent's does up to
-    /// there. What is between the headers of pages is compared with nothing. Files in `diverged` are not looked at.
+    /// there. What is between the headers of pages is compared with nothing. Files in `diverged` are not looked at. A symbolic
+    /// link counts as what it leads to. What could not be read is a finding, and the others are checked.
     ///
     /// - Throws: As ``inventory(backups:)``, and if the archive has no segments.
     public func check() async throws(UnderstudyError) -> ArchiveCheck {
@@ -50,7 +52,8 @@ public struct WALArchive: Sendable {
 
     /// Plans what can go. Nothing is removed.
     ///
-    /// - Throws: As ``inventory(backups:)``, and if the rules contradict each other or the archive.
+    /// - Throws: As ``inventory(backups:)``, if a file that was looked at cannot be read, and if the rules contradict each other
+    ///   or the archive.
     public func pruning(_ rules: ArchivePruning.Rules) async throws(UnderstudyError) -> ArchivePruning {
         try await onThread { interrupt throws(UnderstudyError) in
             try ArchiveSnapshot(path, interrupt).pruning(rules)
@@ -101,8 +104,10 @@ extension ArchivePruning {
     public struct Outcome: Hashable, Sendable {
         /// The files that were removed.
         public internal(set) var removed = 0
-        /// Their size in bytes, as they were stored.
+        /// Their size in bytes, as they were stored; what links lead to is still there.
         public internal(set) var bytes: UInt64 = 0
+        /// How many of them were symbolic links.
+        public internal(set) var links = 0
         /// Files that stay though the plan has them, because they or the archive have changed.
         public internal(set) var changed: [String] = []
     }

@@ -123,7 +123,9 @@ import UnderstudyWAL
         let named = try await look.backups(at: history)
         #expect(
             named == [
-                BackupWALRange(name: history, start: position(1, 0x100028), end: position(1, 0x200100), label: "mine")
+                BackupWALRange(
+                    name: history, start: position(1, 0x100028), end: position(1, 0x200100), label: "mine",
+                    segmentSize: TestArchive.size)
             ])
         // Of another cluster.
         backup.systemIdentifier = "1"

@@ -19,6 +19,23 @@ enum ArchiveJSON {
             ("wrongSize", files(inventory.unusable)),
             ("setAside", files(inventory.setAside)),
             ("backupHistories", .array(inventory.backupHistories.map { .string($0.name) })),
+            (
+                "notReadable",
+                .array(
+                    inventory.opaque.map { .object(file($0.file) + [("suffix", .string($0.suffix))]) })
+            ),
+            (
+                "brokenLinks",
+                .array(
+                    inventory.brokenLinks.map { .object([("name", .string($0.name)), ("reason", .string($0.reason))]) })
+            ),
+            (
+                "failures",
+                .array(
+                    inventory.unreadable.map {
+                        .object([("name", .string($0.name)), ("reason", .string($0.reason))])
+                    })
+            ),
             ("others", .array(inventory.others.map { .string($0.name) })),
         ]
         if namesFiles { members.append(("files", files(inventory.files))) }
@@ -50,6 +67,7 @@ enum ArchiveJSON {
             ("removableBytes", .unsigned(plan.bytes)),
             ("removedFiles", .integer(Int64(outcome?.removed ?? 0))),
             ("removedBytes", .unsigned(outcome?.bytes ?? 0)),
+            ("links", .integer(Int64(outcome?.links ?? plan.links))),
             ("keptFiles", .integer(Int64(plan.kept))),
             ("keptBytes", .unsigned(plan.keptBytes)),
             (
@@ -81,6 +99,7 @@ enum ArchiveJSON {
             ("timeline", .unsigned(UInt64(timeline.id.rawValue))),
             ("beginning", at(timeline.beginning)),
             ("hasHistory", .bool(timeline.hasHistory)),
+            ("notReadableHistory", .optional(timeline.opaqueHistory)),
             ("ranges", .array(timeline.ranges.map(range))),
             ("partials", .array(timeline.partials.map(partial))),
         ])
@@ -100,6 +119,7 @@ enum ArchiveJSON {
                         range.compressions[method].map { (method?.rawValue ?? "none", .integer(Int64($0))) }
                     })
             ),
+            ("notReadable", .optional(range.opaqueSuffix)),
             ("diverged", .bool(range.isDiverged)),
         ])
     }
@@ -126,6 +146,7 @@ enum ArchiveJSON {
             ("restorable", .bool(found.to != nil)),
             ("timeline", .unsigned(UInt64(found.timeline.rawValue))),
             ("from", at(found.from)), ("to", at(found.to)), ("missing", missing),
+            ("needsNotReadable", .bool(found.needsOpaque)),
         ])
     }
 
@@ -138,12 +159,13 @@ enum ArchiveJSON {
     }
 
     private static func files(_ files: [ArchivedFile]) -> JSONValue {
-        .array(
-            files.map { file in
-                .object([
-                    ("name", .string(file.name)), ("bytes", .unsigned(file.bytes)),
-                    ("modified", .string(UTCTime(Int(file.modified)).timestamp)),
-                ])
-            })
+        .array(files.map { .object(file($0)) })
+    }
+
+    private static func file(_ file: ArchivedFile) -> [(String, JSONValue)] {
+        [
+            ("name", .string(file.name)), ("bytes", .unsigned(file.bytes)),
+            ("modified", .string(UTCTime(Int(file.modified)).timestamp)), ("link", .bool(file.isLink)),
+        ]
     }
 }

@@ -9,21 +9,21 @@ enum ArchiveOptions {
         help: """
             say how far this base backup can be restored, or each
             one in this directory; may be repeated
-            """)
+            """, repeats: true)
 
     static let keptBackup = CommandOption(
         "backup", "b", "DIRECTORY",
         help: """
             keep what this base backup needs, or each one in this
             directory; may be repeated
-            """)
+            """, repeats: true)
     static let keepFrom = CommandOption(
         "keep-from", nil, "BACKUP",
         help: """
             keep what this base backup needs, and all that follows:
             a directory, or the name of a file
-            SEGMENT.OFFSET.backup of the archive
-            """)
+            SEGMENT.OFFSET.backup of the archive; may be repeated
+            """, repeats: true)
     static let before = CommandOption(
         "before", nil, "SEGMENT", help: "remove what is older than this segment, and no more")
     static let olderThan = CommandOption(
@@ -31,6 +31,13 @@ enum ArchiveOptions {
         help: """
             of that, remove only what was written so long ago, such
             as 14d, and nothing behind the first file that was not
+            """)
+    static let suffix = CommandOption(
+        "suffix", nil, ".SUFFIX",
+        help: """
+            of files that are not readable here, such as .xz or
+            .zst.gpg, remove those, too, whose names end so; may be
+            repeated
             """)
     static let apply = CommandOption("apply", help: "remove it; without this nothing is removed")
 }
@@ -74,7 +81,7 @@ extension Command {
                         ArchiveOptions.json, ArchiveOptions.verbose, CommonOptions.version, CommonOptions.help,
                     ]),
             ],
-            notes: "The exit status is 0, whatever is missing, unless something cannot be read.",
+            notes: "The exit status is 0, whatever is missing, unless a file that is looked at cannot be read.",
             examples: ["COMMAND -D /srv/wal", "COMMAND -D /srv/wal --backup /srv/backups --json"]),
         run: { program, words, personality in await program.archiveList(words, as: personality) })
 
@@ -99,13 +106,15 @@ extension Command {
                     ]),
             ],
             notes: """
-                The exit status is 1 if a file is bad or WAL is missing, unless the archiver left a note of that. The
-                records between the headers are not read.
+                The exit status is 1 if a file is bad or could not be checked, or WAL is missing, unless the archiver left a
+                note of that. The records between the headers are not read.
                 """,
             examples: ["COMMAND -D /srv/wal", "COMMAND -D /srv/wal --json"],
             statuses: [
-                ManualEntry("0", "All files are sound, and no WAL is missing but for what a note tells of."),
-                ManualEntry("1", "A file is bad, WAL is missing, or the archive cannot be read."),
+                ManualEntry(
+                    "0", "All files were checked and are sound, and no WAL is missing but for what a note tells of."),
+                ManualEntry(
+                    "1", "A file is bad or could not be checked, WAL is missing, or the archive cannot be read."),
             ]),
         run: { program, words, personality in await program.archiveCheck(words, as: personality) })
 
@@ -113,7 +122,8 @@ extension Command {
         name: "archive prune", summary: "remove what no base backup needs",
         options: [
             CommonOptions.help, CommonOptions.version, ArchiveOptions.directory, ArchiveOptions.keptBackup,
-            ArchiveOptions.keepFrom, ArchiveOptions.before, ArchiveOptions.olderThan, ArchiveOptions.apply,
+            ArchiveOptions.keepFrom, ArchiveOptions.before, ArchiveOptions.olderThan, ArchiveOptions.suffix,
+            ArchiveOptions.apply,
             ArchiveOptions.json, ArchiveOptions.verbose,
         ],
         help: Help(
@@ -130,7 +140,7 @@ extension Command {
                     title: "What is kept",
                     options: [
                         ArchiveOptions.directory, ArchiveOptions.keptBackup, ArchiveOptions.keepFrom,
-                        ArchiveOptions.before, ArchiveOptions.olderThan,
+                        ArchiveOptions.before, ArchiveOptions.olderThan, ArchiveOptions.suffix,
                     ]),
                 .init(
                     title: "What is done and said",
@@ -141,7 +151,8 @@ extension Command {
             ],
             notes: """
                 History files, incomplete segments, the newest complete segment and what lies in diverged/ stay in any case.
-                Files go oldest first.
+                Files go oldest first, and nothing goes from the first one on that is not readable here, unless --suffix
+                names its form. Of a symbolic link, the link goes and its file stays.
                 """,
             examples: [
                 "COMMAND -D /srv/wal --backup /srv/backups --apply",

@@ -21,10 +21,12 @@ struct ArchiveLook: Sendable, Equatable {
 
 /// What a command line of `archive prune` asks for.
 struct ArchivePrunePlan: Sendable, Equatable {
+    /// Its backups are directories of base backups, and names of backup history files.
     var look: ArchiveLook
-    /// Directories of base backups, and names of backup history files.
     var before: String?
     var olderThan: Duration?
+    /// Of files that are not read here, and go all the same.
+    var suffixes: [String] = []
     var applies: Bool
 
     static func read(
@@ -38,7 +40,8 @@ struct ArchivePrunePlan: Sendable, Equatable {
                 writesJSON: parsed.has(ArchiveOptions.json), verbose: parsed.has(ArchiveOptions.verbose))
             let plan = ArchivePrunePlan(
                 look: look, before: parsed[ArchiveOptions.before],
-                olderThan: try parsed[ArchiveOptions.olderThan].map(age), applies: parsed.has(ArchiveOptions.apply))
+                olderThan: try parsed[ArchiveOptions.olderThan].map(age),
+                suffixes: try parsed.all(ArchiveOptions.suffix).map(suffix), applies: parsed.has(ArchiveOptions.apply))
             if look.backups.isEmpty, plan.before == nil {
                 throw UsageError(
                     plan.olderThan == nil
@@ -53,6 +56,15 @@ struct ArchivePrunePlan: Sendable, Equatable {
             }
             return plan
         }
+    }
+
+    private static func suffix(_ text: String) throws(UsageError) -> String {
+        guard text.first == ".", text.count > 1 else {
+            throw UsageError(
+                "invalid value \"\(text)\" for option --\(ArchiveOptions.suffix.name)",
+                hint: "Give what follows a segment's name, with its dot, such as .xz.")
+        }
+        return text
     }
 
     /// Without a unit it would be seconds, which nobody means here.

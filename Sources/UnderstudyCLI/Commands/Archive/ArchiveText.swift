@@ -7,33 +7,70 @@ enum ArchiveText {
 
     static func list(_ archive: WALArchive, _ inventory: ArchiveInventory, namesFiles: Bool) -> String {
         guard let size = inventory.segmentSize else {
-            return "\"\(archive.path)\" holds no WAL"
+            let isEmpty = inventory.opaque.isEmpty && inventory.brokenLinks.isEmpty
+            let lines = ["\"\(name(archive.path))\" holds no WAL\(isEmpty ? "" : " that is readable here")"]
+            return (lines + notRead(inventory)).joined(separator: "\n")
         }
         var lines = ["segments of \(Quantity.bytes(size.bytes))"]
         if let identifier = inventory.systemIdentifier { lines[0] += ", system identifier \(identifier)" }
-        for timeline in inventory.timelines { lines += ["", title(timeline)] + table(timeline) }
+        for timeline in inventory.timelines {
+            let history = inventory.unreadable.first { ArchivedHistory(fileName: $0.name)?.timeline == timeline.id }
+            lines += ["", title(timeline) + (history == nil ? "" : ", whose history file could not be read")]
+            lines += table(timeline)
+        }
         lines += section("gaps", inventory.gaps.map(gap))
         lines += section("without a gap", inventory.stretches.map { "from \(at($0.start)) to \(at($0.end))" })
         lines += section("restorable", inventory.restorable.map(restorable))
         lines += section(
             "files of a wrong size, which count as missing",
-            inventory.unusable.map { "\($0.name), \(Quantity.bytes($0.bytes))" })
+            inventory.unusable.map { "\(name($0.name)), \(Quantity.bytes($0.bytes))" })
+        lines += notRead(inventory)
         lines += section("diverged", diverged(inventory))
         lines += section(
             "other files",
-            inventory.others.isEmpty ? [] : [TruncatedList(inventory.others.map { PrintedText.line($0.name) }).list])
+            inventory.others.isEmpty ? [] : [TruncatedList(inventory.others.map { name($0.name) }).list])
         if namesFiles { lines += section("files", files(inventory.files)) }
         return lines.joined(separator: "\n")
     }
+
+    /// As all names of files are shown: what outside has chosen may hold line ends and control characters.
+    static func name(_ name: String) -> String { PrintedText.line(name) }
 
     private static func section(_ title: String, _ lines: [String]) -> [String] {
         lines.isEmpty ? [] : ["", title] + lines.map { "  \($0)" }
     }
 
+    /// What is there, and was not read.
+    private static func notRead(_ inventory: ArchiveInventory) -> [String] {
+        section("not readable here", groups(inventory.opaque).map { "\($0.suffix): \($0.text)" })
+            + section("links that lead nowhere", inventory.brokenLinks.map { "\(name($0.name)): \($0.reason)" })
+            + section("could not be read", inventory.unreadable.map { "\(name($0.name)): \($0.reason)" })
+    }
+
+    /// The files of each suffix: how many, what they take, the first and the last.
+    private static func groups(_ files: [OpaqueFile]) -> [(suffix: String, text: String)] {
+        Dictionary(grouping: files, by: \.suffix).sorted { $0.key < $1.key }.map { suffix, files in
+            let bytes = files.reduce(0) { $0 + $1.file.bytes }
+            return (
+                name(suffix), "\(count(files.count, "file")), \(Quantity.bytes(bytes)), \(span(files.map(\.file.name)))"
+            )
+        }
+    }
+
+    /// The first and the last of names.
+    static func span(_ names: [String]) -> String {
+        guard let first = names.min(), let last = names.max() else { return "" }
+        return first == last ? name(first) : "\(name(first)) to \(name(last))"
+    }
+
     private static func title(_ timeline: ArchiveInventory.Timeline) -> String {
         var title = "timeline \(timeline.id)"
         if let beginning = timeline.beginning { title += ", from timeline \(beginning.timeline) at \(beginning.lsn)" }
-        if timeline.id.rawValue > 1, !timeline.hasHistory { title += ", whose history file is missing" }
+        if let history = timeline.opaqueHistory {
+            title += ", whose history file \(name(history)) is not readable here"
+        } else if timeline.id.rawValue > 1, !timeline.hasHistory {
+            title += ", whose history file is missing"
+        }
         return title
     }
 
@@ -42,7 +79,8 @@ enum ArchiveText {
         for range in timeline.ranges {
             table.add([
                 "\(range.first)", "\(range.last)", "\(range.segments)", Quantity.bytes(range.bytes),
-                methods(range.compressions) + (range.isDiverged ? ", diverged" : ""),
+                (range.opaqueSuffix.map { "not readable here: \(name($0))" } ?? methods(range.compressions))
+                    + (range.isDiverged ? ", diverged" : ""),
             ])
         }
         for partial in timeline.partials {
@@ -83,10 +121,11 @@ enum ArchiveText {
     }
 
     static func restorable(_ found: ArchiveInventory.Restorable) -> String {
-        let name = PrintedText.line(found.backup.name)
-        guard let to = found.to else { return "\(name): not with this archive, which lacks WAL \(missing(found))" }
+        let backup = name(found.backup.name)
+        guard let to = found.to else { return "\(backup): not with this archive, which lacks WAL \(missing(found))" }
         let from = found.from.map { "from \(at($0))" } ?? "from its end, which is not known,"
-        return "\(name): \(from) to \(at(to))"
+        return
+            "\(backup): \(from) to \(at(to))\(found.needsOpaque ? ", partly from files that are not readable here" : "")"
     }
 
     private static func missing(_ found: ArchiveInventory.Restorable) -> String {
@@ -98,7 +137,8 @@ enum ArchiveText {
     private static func files(_ files: [ArchivedFile]) -> [String] {
         var table = TextTable(numbers: [1], indent: "")
         for file in files {
-            table.add([file.name, Quantity.bytes(file.bytes), UTCTime(Int(file.modified)).text])
+            let isLink = file.isLink ? ["a link"] : []
+            table.add([name(file.name), Quantity.bytes(file.bytes), UTCTime(Int(file.modified)).text] + isLink)
         }
         return table.lines
     }
@@ -110,20 +150,27 @@ enum ArchiveText {
     // MARK: - check
 
     static func check(_ check: ArchiveCheck, namesFiles: Bool) -> String {
-        var lines: [String] = []
-        let bad = Dictionary(check.findings.map { ($0.file, $0) }) { first, _ in first }
-        if namesFiles { lines += check.files.filter { bad[$0.name] == nil }.map { "\($0.name): sound" } }
-        lines += check.findings.map(finding)
+        var lines = namesFiles ? check.files.map(\.name).filter(sound(check)).map { "\(name($0)): sound" } : []
+        // Of a form that is not read here there may be thousands.
+        let opaque = check.findings.filter { $0.kind == .opaque && !namesFiles }
+        lines += check.findings.filter { $0.kind != .opaque || namesFiles }.map(finding)
+        lines += Dictionary(grouping: opaque, by: \.message).sorted { $0.key < $1.key }.map { message, findings in
+            findings.count == 1
+                ? finding(findings[0])
+                : "\(span(findings.map(\.file))), \(count(findings.count, "file")): \(name(message))"
+        }
         lines += check.gaps.map { "WAL is missing \(gap($0))" }
+        let unchecked = check.findings.count { $0.kind.isUnchecked }, bad = check.findings.count - unchecked
+        var verdict = bad > 0 ? ["\(bad) bad"] : unchecked == 0 ? ["all sound"] : []
+        if unchecked > 0 { verdict.append("\(unchecked) not checked") }
+        if !check.gaps.isEmpty { verdict.append(count(check.gaps.count, "gap")) }
         let what = "\(count(check.files.count, "file")), \(Quantity.bytes(check.bytes))"
-        let verdict =
-            switch (check.findings.count, check.gaps.count) {
-            case (0, 0): "all sound"
-            case (0, let gaps): "all sound, \(count(gaps, "gap"))"
-            case (let bad, 0): "\(bad) bad"
-            case (let bad, let gaps): "\(bad) bad, \(count(gaps, "gap"))"
-            }
-        return (lines + ["checked \(what): \(verdict)"]).joined(separator: "\n")
+        return (lines + ["checked \(what): \(verdict.joined(separator: ", "))"]).joined(separator: "\n")
+    }
+
+    private static func sound(_ check: ArchiveCheck) -> (String) -> Bool {
+        let bad = Set(check.findings.map(\.file))
+        return { !bad.contains($0) }
     }
 
     private static func finding(_ finding: ArchiveCheck.Finding) -> String {
@@ -132,6 +179,6 @@ enum ArchiveText {
         if let offset = finding.contentOffset, offset != finding.offset { place.append("byte \(offset) of its WAL") }
         if !place.isEmpty, let lsn = finding.lsn { place[place.count - 1] += " (\(lsn))" }
         let at = place.isEmpty ? "" : ", at " + place.joined(separator: ", ")
-        return "\(finding.file): \(finding.message)\(at)"
+        return "\(name(finding.file)): \(name(finding.message))\(at)"
     }
 }

@@ -33,7 +33,7 @@ extension Program {
                 } else {
                     console.output(ArchiveText.list(archive, inventory, namesFiles: look.verbose))
                 }
-                return ExitStatus.success
+                return inventory.unreadable.isEmpty ? ExitStatus.success : ExitStatus.failure
             }
         }
     }
@@ -59,12 +59,12 @@ extension Program {
             await report(plan.look, personality) { archive, console throws(UnderstudyError) in
                 let rules = ArchivePruning.Rules(
                     keeping: try await archive.backups(in: plan.look.backups), first: plan.before,
-                    newerThan: plan.olderThan)
+                    newerThan: plan.olderThan, suffixes: Set(plan.suffixes))
                 let pruning = try await archive.pruning(rules)
                 for warning in ArchiveText.warnings(pruning) { console.warning(warning) }
                 let outcome = plan.applies ? try await archive.prune(pruning) : nil
                 for name in outcome?.changed ?? [] {
-                    console.warning("file \"\(name)\" has changed meanwhile, and stays")
+                    console.warning("file \"\(ArchiveText.name(name))\" has changed meanwhile, and stays")
                 }
                 if plan.look.writesJSON {
                     console.object(ArchiveJSON.prune(archive, pruning, outcome, namesFiles: plan.look.verbose))
