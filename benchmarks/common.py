@@ -33,12 +33,8 @@ def newest_postgres():
 
 def build():
     # The Swift libraries may lie where the user postgres cannot read: put them in.
-    options = ["-c", "release", "--traits", "HTTP", "--static-swift-stdlib", "-Xlinker", "-s", "--product", "understudy"]
-    subprocess.run(["swift", "build", "--quiet", *options], cwd=root, check=True, stdout=sys.stderr)
-    answer = subprocess.run(
-        ["swift", "build", *options, "--show-bin-path"], cwd=root, check=True, capture_output=True, text=True
-    )
-    return os.path.join(answer.stdout.strip(), "understudy")
+    answer = subprocess.run([root / "scripts/build-release"], check=True, stdout=subprocess.PIPE, text=True)
+    return answer.stdout.strip()
 
 
 def become_postgres():

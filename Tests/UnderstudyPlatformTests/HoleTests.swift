@@ -28,9 +28,10 @@ struct HoleTests {
             return parts.reduce(into: []) { bytes, part in
                 switch part {
                 case .data(let count):
-                    let end = bytes.count + count
-                    while bytes.count < end { bytes += data.suffix(end - bytes.count) }
-                case .zeros(let count): bytes += [UInt8](repeating: 0, count: count)
+                    let rest = count % data.count
+                    bytes += data.repeated(upTo: count - rest)
+                    bytes += data.suffix(rest)
+                case .zeros(let count): bytes += .zeros(count)
                 }
             }
         }

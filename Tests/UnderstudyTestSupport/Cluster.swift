@@ -138,36 +138,6 @@ extension Cluster {
     }
 }
 
-// MARK: - SQL
-
-extension Cluster {
-    /// Runs SQL through psql; the rows, columns separated by `|`, without the newline at the end.
-    @discardableResult
-    package func sql(_ text: String, database: String = "postgres") throws -> String {
-        let result = try Program.run(
-            installation.program("psql"),
-            [
-                "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", socketDirectory, "-p", String(port), "-U",
-                "postgres", "-d", database, "-f", "-",
-            ], input: text)
-        guard result.status == 0 else { throw SupportError("\(text)\n\(result)\nlog: \(logTail)") }
-        return result.line
-    }
-
-    /// Whether a query answers `t`.
-    package func holds(_ query: String) throws -> Bool {
-        try sql(query) == "t"
-    }
-
-    /// Waits until a standby has replayed all that this primary has written.
-    package func waitForReplay(on standby: Cluster) throws {
-        let position = try sql("SELECT pg_current_wal_insert_lsn()")
-        try eventually("replay of \(position); log of the standby:\n\(standby.logTail)") {
-            try standby.holds("SELECT coalesce(pg_last_wal_replay_lsn() >= '\(position)', false)")
-        }
-    }
-}
-
 // MARK: - Files
 
 extension Cluster {

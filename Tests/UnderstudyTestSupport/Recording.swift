@@ -15,8 +15,17 @@ package struct Recording: Sendable {
     package init(_ version: String) throws {
         self.version = version
         folder = Self.folder.appending(path: version)
-        meta = try JSONDecoder().decode(Meta.self, from: Data(contentsOf: folder.appending(path: "meta.json")))
+        let file = folder.appending(path: "meta.json")
+        meta = try Self.read.withLock { read in
+            if let meta = read[version] { return meta }
+            let meta = try JSONDecoder().decode(Meta.self, from: Data(contentsOf: file))
+            read[version] = meta
+            return meta
+        }
     }
+
+    /// What was read, by version.
+    private static let read = Locked<[String: Meta]>([:])
 
     /// The folder `fixtures` at the top of the repository.
     package static let fixtures = URL(filePath: #filePath)

@@ -70,7 +70,7 @@ import UnderstudyTestSupport
                 let found = try ComparedRun(ours, words, in: place, number: number)
                 let compared = found.withoutOwnLines(comparedWith: expected)
                 #expect(compared == expected, "pg_basebackup \(line)")
-                try dropSlots()
+                if line.contains("made") { try dropSlots() }
             }
         }
 

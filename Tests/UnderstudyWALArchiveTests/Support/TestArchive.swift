@@ -125,13 +125,12 @@ extension [UInt8] {
     /// fails: a megabyte of bytes tells nothing.
     func isHeld(in other: [UInt8]?) -> Bool {
         guard let other, other.count >= count else { return false }
-        return Data(other.prefix(count)) == Data(self)
-            && (other.count == count || other.raw.extracting(count...).isZero)
+        return other.hasSamePrefix(as: self, count) && other.isZero(from: count)
     }
 
     /// As `==`, but fast without optimisation.
     func isSame(as other: [UInt8]?) -> Bool {
-        other.map { Data(self) == Data($0) } ?? false
+        other.map { same(self, $0) } ?? false
     }
 }
 
