@@ -9,6 +9,7 @@ func fuzzCopy(_ input: [UInt8]) {
     let header = Array("PGCOPY\n".utf8) + [0xFF] + Array("\r\n".utf8) + [UInt8](repeating: 0, count: 9)
     let isHeaded = cut.control & 1 == 1
     if isHeaded { cut.bytes = header + cut.bytes }
+    guard !cut.bytes.isEmpty else { return }
     let columns = Int(cut.control >> 1) % 6
     var reader = BinaryCopyReader(columns: columns)
     var written: [UInt8] = []
@@ -41,11 +42,11 @@ private func write(_ field: RawSpan?, to bytes: inout [UInt8]) {
 private func check(_ row: borrowing BinaryCopyRow) {
     var field: [UInt8] = []
     write(row.bytes(0), to: &field)
-    if case let value?? = try? row.int32(0) {
+    if let value = try? row.int32(0) {
         precondition(
             field.dropFirst(4).elementsEqual(bigEndian(UInt64(truncatingIfNeeded: value), 4)), "another number")
     }
-    if case let value?? = try? row.int64(0) {
+    if let value = try? row.int64(0) {
         precondition(field.dropFirst(4).elementsEqual(bigEndian(UInt64(bitPattern: value), 8)), "another number")
     }
 }
