@@ -5,7 +5,8 @@
 import Glibc
 
 enum FuzzTarget: String, CaseIterable {
-    case tar, manifest, messages, rows, notices, history, control, wal, texts, marks, pidfiles, archived, compressed
+    case tar, manifest, messages, rows, copy, notices, history, control, wal, texts, marks, pidfiles, archived,
+        compressed
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -13,6 +14,7 @@ enum FuzzTarget: String, CaseIterable {
         case .manifest: fuzzManifest(bytes)
         case .messages: fuzzMessages(bytes)
         case .rows: fuzzRows(bytes)
+        case .copy: fuzzCopy(bytes)
         case .notices: fuzzNotices(bytes)
         case .history: fuzzHistory(bytes)
         case .control: fuzzControl(bytes)

@@ -15,7 +15,7 @@ struct MemberRules: Sendable {
         case data, tablespace
     }
 
-    private typealias Name = ArraySlice<UInt8>
+    private typealias Name = ExcludedNames.Name
 
     private let version: ServerVersion
     /// Whether the server was asked to include the WAL.
@@ -23,37 +23,14 @@ struct MemberRules: Sendable {
     /// Whether the server was asked for a tablespace_map, in place of links.
     private let hasTablespaceMap: Bool
     private let walName: [UInt8]
-    /// `PG_15_`, before the catalog version.
-    private let tablespacePrefix: [UInt8]
-    /// Left out at any depth, with everything below them.
-    private let names: [[UInt8]]
-    private let prefixes: [[UInt8]]
-    /// Like `names`, but only at the top of the data directory.
-    private let namesAtTop: [[UInt8]]
-    /// Directories that are sent without their contents.
-    private let emptied: [[UInt8]]
-    private let emptiesEverywhere: Bool
+    private let names: ExcludedNames
 
     init(version: ServerVersion, includesWAL: Bool, hasTablespaceMap: Bool = false) {
-        func from(_ number: Int, _ names: String...) -> [[UInt8]] {
-            version.number >= number ? names.map { Array($0.utf8) } : []
-        }
         self.version = version
         self.includesWAL = includesWAL
         self.hasTablespaceMap = hasTablespaceMap
         walName = Array(version.walDirectoryName.utf8)
-        tablespacePrefix = Array("PG_\(version.major)_".utf8)
-        names =
-            from(90300, "backup_label") + from(90500, "tablespace_map")
-            + from(100_000, "postmaster.pid", "postmaster.opts", "postgresql.auto.conf.tmp", "current_logfiles.tmp")
-            + from(110_000, "pg_internal.init") + from(130_000, "backup_manifest") + from(170_000, ".DS_Store")
-        // The first releases of 11 and 12 send pg_internal.init.NUMBER.
-        prefixes = from(90300, "pgsql_tmp") + from(130_000, "pg_internal.init")
-        namesAtTop = from(90300, "postmaster.pid", "postmaster.opts")
-        emptied =
-            from(90400, "pg_replslot", "pg_stat_tmp")
-            + from(100_000, "pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots", "pg_subtrans")
-        emptiesEverywhere = version.number >= 100_000
+        names = ExcludedNames(version: version)
     }
 
     /// Why no server of this version sends the member, as a sentence; nil if a server may send it.
@@ -62,10 +39,10 @@ struct MemberRules: Sendable {
         let server = "A server of version \(version.major)"
         for (depth, name) in parts.enumerated() {
             let isAtTop = depth == 0 && archive == .data
-            if isLeftOut(name, isAtTop: isAtTop), !isOwnLabel(parts, kind, archive) {
+            if names.neverSend(name, isAtTop: isAtTop), !isOwnLabel(parts, kind, archive) {
                 return "\(server) leaves \"\(MemberPath.escaped(name))\" out of a base backup."
             }
-            if depth + 1 < parts.count, isAtTop || emptiesEverywhere, Self.has(emptied, name) {
+            if depth + 1 < parts.count, names.empty(name, isAtTop: isAtTop) {
                 return "\(server) sends directory \"\(MemberPath.escaped(name))\" without its contents."
             }
         }
@@ -75,24 +52,13 @@ struct MemberRules: Sendable {
         case .tablespace:
             guard !isOfVersionDirectory(parts, kind) else { return nil }
             return
-                "\(server) sends of a tablespace only directory \"\(String(decoding: tablespacePrefix, as: UTF8.self))CATALOGVERSION\"."
+                "\(server) sends of a tablespace only directory \"\(String(decoding: names.tablespacePrefix, as: UTF8.self))CATALOGVERSION\"."
         case .data:
             guard parts[0].elementsEqual(walName), !isOfWALDirectory(parts.dropFirst(), kind) else { return nil }
             return includesWAL
                 ? "\(server) sends of its WAL directory only segments, histories and their status files."
                 : "\(server) sends its WAL directory without files unless it is asked for them."
         }
-    }
-
-    private static func has(_ names: [[UInt8]], _ name: Name) -> Bool {
-        names.contains { $0.elementsEqual(name) }
-    }
-
-    private func isLeftOut(_ name: Name, isAtTop: Bool) -> Bool {
-        // Most names are numbers; none of the listed names begins with a digit.
-        if let first = name.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) { return false }
-        return Self.has(names, name) || prefixes.contains { name.starts(with: $0) }
-            || isAtTop && Self.has(namesAtTop, name)
     }
 
     /// Whether it is the backup_label or the tablespace_map that the server writes for this backup.
@@ -107,19 +73,20 @@ struct MemberRules: Sendable {
         if isKnownFile(parts, in: archive) || isNumberedFile(parts, in: archive) {
             return kind == .file ? nil : "A server has a file there."
         }
-        guard archive == .data, parts.count == 1, Self.has(Self.directoriesAtTop, parts[0]), kind != .directory else {
+        guard archive == .data, parts.count == 1, ExcludedNames.has(Self.directoriesAtTop, parts[0]), kind != .directory
+        else {
             return nil
         }
         return "A server has a directory there."
     }
 
     private func isKnownFile(_ parts: [Name], in archive: Archive) -> Bool {
-        if archive == .data, parts.count == 1 { return Self.has(Self.filesAtTop, parts[0]) }
+        if archive == .data, parts.count == 1 { return ExcludedNames.has(Self.filesAtTop, parts[0]) }
         if archive == .data, parts.count == 2, parts[0].elementsEqual("global".utf8) {
-            return Self.has(Self.globalFiles, parts[1])
+            return ExcludedNames.has(Self.globalFiles, parts[1])
         }
         let isOfDatabase = archive == .tablespace || parts[0].elementsEqual("base".utf8)
-        return parts.count == 3 && isOfDatabase && Self.has(Self.databaseFiles, parts[2])
+        return parts.count == 3 && isOfDatabase && ExcludedNames.has(Self.databaseFiles, parts[2])
     }
 
     /// Whether the name begins with a digit, in a directory of relations or transaction status: on every server, a
@@ -130,7 +97,7 @@ struct MemberRules: Sendable {
         }
         if archive == .tablespace { return parts.count == 3 }
         return switch parts.count {
-        case 2: Self.has(Self.numberedFilesIn, parts[0])
+        case 2: ExcludedNames.has(Self.numberedFilesIn, parts[0])
         case 3: parts[0].elementsEqual("base".utf8) || parts[0].elementsEqual("pg_multixact".utf8)
         default: false
         }
@@ -156,29 +123,17 @@ struct MemberRules: Sendable {
 
     /// Whether it is a file of a temporary table, as `base/5/t3_16384_fsm.1`: left out from 11 on.
     private func isTemporaryRelation(_ parts: [Name], in archive: Archive) -> Bool {
-        guard version.number >= 110_000, parts.count == 3, parts[2].first == UInt8(ascii: "t"),
-            archive == .tablespace || parts[0].elementsEqual("base".utf8), Self.isNumber(parts[1])
+        guard names.leavesOutRelations, parts.count == 3, parts[2].first == UInt8(ascii: "t"),
+            archive == .tablespace || parts[0].elementsEqual("base".utf8), ExcludedNames.isNumber(parts[1])
         else { return false }
-        let segments = parts[2].dropFirst().split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        let words = segments[0].split(separator: UInt8(ascii: "_"), omittingEmptySubsequences: false)
-        guard segments.count == 1 || segments.count == 2 && Self.isNumber(segments[1]), (2...3).contains(words.count),
-            Self.isNumber(words[0]), Self.isNumber(words[1])
-        else { return false }
-        return words.count == 2 || ["fsm", "vm", "init"].contains { words[2].elementsEqual($0.utf8) }
-    }
-
-    private static func isNumber(_ name: Name) -> Bool {
-        !name.isEmpty && name.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        return RelationFileName(parsing: parts[2])?.session != nil
     }
 
     // MARK: - Directories with rules of their own
 
     /// Whether it is `PG_15_202209061`, or in it. For the catalog version see ``versionDirectory(of:)``.
     private func isOfVersionDirectory(_ parts: [Name], _ kind: TarEntry.Kind) -> Bool {
-        guard parts[0].starts(with: tablespacePrefix), Self.isNumber(parts[0].dropFirst(tablespacePrefix.count)) else {
-            return false
-        }
-        return parts.count > 1 || kind == .directory
+        names.isVersionDirectory(parts[0]) && (parts.count > 1 || kind == .directory)
     }
 
     /// The first name in a tablespace member's path: an archive has only one.
@@ -192,9 +147,8 @@ struct MemberRules: Sendable {
         let isStatus = first.elementsEqual("archive_status".utf8)
         switch (kind, parts.count) {
         case (.directory, 1):
-            if isStatus { return true }
             if version >= .firstUnknown { return true }
-            return version.number >= 170_000 && first.elementsEqual("summaries".utf8)
+            return names.directoriesOfWAL.contains { first.elementsEqual($0.utf8) }
         case (.file, 1): return includesWAL && Self.isWALName(name)
         case (.file, 2): return includesWAL && isStatus && name.hasSuffix(".done") && Self.isWALName(name.dropLast(5))
         default: return false

@@ -35,6 +35,13 @@ package struct FileChecksum: Hashable, Sendable, CustomStringConvertible {
         self.bytes = bytes
     }
 
+    /// The manifest has the bytes in the server's memory order; on a little-endian machine the least significant one comes
+    /// first. CRC-32C checksums from big-endian servers cannot be verified.
+    package init(crc32c value: UInt32) {
+        algorithm = .crc32c
+        bytes = (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+
     /// The checksum in hexadecimal, as in the manifest.
     package var description: String {
         Hexadecimal.string(bytes)

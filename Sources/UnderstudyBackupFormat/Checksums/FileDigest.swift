@@ -32,15 +32,8 @@ package struct FileDigest: ~Copyable, Sendable {
     /// The checksum of all bytes since `init` or `reset`; nil without an algorithm. Call only `reset` afterwards.
     package mutating func finish() throws(BackupFormatError) -> FileChecksum? {
         guard let algorithm else { return nil }
-        let bytes: [UInt8]?
-        if algorithm == .crc32c {
-            // The manifest has the bytes in the server's memory order; on a little-endian machine the least significant
-            // one comes first. CRC-32C checksums from big-endian servers cannot be verified.
-            bytes = (0..<4).map { UInt8(truncatingIfNeeded: crc.value >> (8 * $0)) }
-        } else {
-            bytes = sha?.finish()
-        }
-        guard let bytes, let checksum = FileChecksum(algorithm, bytes) else {
+        if algorithm == .crc32c { return FileChecksum(crc32c: crc.value) }
+        guard let bytes = sha?.finish(), let checksum = FileChecksum(algorithm, bytes) else {
             throw BackupFormatError(
                 .digest, "could not compute \(algorithm.rawValue) checksum", detail: "The library libcrypto failed.")
         }
