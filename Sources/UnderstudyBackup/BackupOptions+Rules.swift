@@ -49,6 +49,7 @@ enum BackupOptionRules {
                 hint: "Choose from 32 to 1048576 kilobytes per second.")
         }
         if let flaw = NameLimits.flaw(ofLabel: options.label) { throw flaw }
+        try checkConnections(options)
         if options.wal != .stream {
             switch options.slot {
             case .none, .temporary: break
@@ -60,10 +61,33 @@ enum BackupOptionRules {
         }
     }
 
+    /// What BASE_BACKUP alone can do.
+    private static func checkConnections(_ options: BaseBackup.Options) throws(UnderstudyError) {
+        guard options.connections.isParallel else { return }
+        guard (1...64).contains(options.connections.count) else {
+            throw UnderstudyError(
+                .options, "number of connections \(options.connections.count) is out of range",
+                hint: "Choose from 1 to 64.")
+        }
+        var flaw: String?
+        if options.wal == .fetch { flaw = "WAL is fetched by BASE_BACKUP alone: it can be streamed, or left out" }
+        if options.incrementalManifest != nil { flaw = "an incremental backup comes over one connection" }
+        if case .server = options.compression { flaw = "the server compresses what comes over one connection" }
+        if let flaw {
+            throw UnderstudyError(.options, flaw, hint: "Leave the number of connections out, or change that.")
+        }
+    }
+
     /// For a server of this version.
     static func check(
         _ options: BaseBackup.Options, _ place: BackupPlace?, against version: ServerVersion
     ) throws(UnderstudyError) {
+        if options.connections.isParallel, !version.hasConcurrentBackups {
+            throw UnderstudyError(
+                .server, "server version \(version) cannot be copied over several connections",
+                detail: "Its low-level backups exclude each other, and leave traces when they are broken off.",
+                hint: "Use one connection; servers from 9.6 allow more.")
+        }
         // The stock tool's words.
         if options.incrementalManifest != nil, !version.hasIncrementalBackup {
             throw UnderstudyError(
@@ -104,6 +128,11 @@ enum BackupOptionRules {
 
     /// For a target that consists of archives.
     static func checkArchives(_ options: BaseBackup.Options) throws(UnderstudyError) {
+        guard !options.connections.isParallel else {
+            throw UnderstudyError(
+                .options, "only the plain format comes over several connections",
+                hint: "Leave the number of connections out for archives, which come one file after another.")
+        }
         guard options.walDirectory == nil else {
             throw UnderstudyError(
                 .options, "a WAL directory of its own is of the plain format", hint: "Leave it out for archives.")

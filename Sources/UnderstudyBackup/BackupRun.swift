@@ -116,7 +116,7 @@ package final class BackupRun: @unchecked Sendable {
             server: server, slotName: slot?.permanent, slotWasMade: slot?.made != nil,
             settings: session.settingsForStandby, password: session.password)
         if target.takesEditsFirst { try addFiles(facts) }
-        let verification = makeVerification(server)
+        let verification = makeVerification(server, source)
         try copy(from: source, to: target, verification)
         let end = try end(source, after: start)
         if target.placeOnServer == nil { try verification.checkControlFile() }
@@ -125,13 +125,13 @@ package final class BackupRun: @unchecked Sendable {
         meter.enter(.finishingWAL)
         try finishWAL(at: end.position.lsn)
         try slot?.checkHeld(session)
-        try checkTimeline(session, from: start.position, to: end.position)
-        let verifiedFiles = try verification.finish(from: start.position, to: end.position)
+        let ranges = try checkTimeline(session, from: start.position, to: end.position)
+        let verifiedFiles = try verification.finish(from: start.position, to: end.position, ranges)
         meter.enter(.configuring)
         if !target.takesEditsFirst { try addFiles(facts) }
         try checkInterrupt()
         meter.enter(.syncing)
-        try target.makeDurable(hasManifest: verifiedFiles != nil)
+        try target.makeDurable(hasManifest: verification.hasManifest)
         // The backup is complete and stays; the run fails nevertheless.
         if let damage = end.damage { throw damage }
         try checkInterrupt()
@@ -158,14 +158,14 @@ package final class BackupRun: @unchecked Sendable {
             tablespaces: start.archives.count)
     }
 
-    private func makeVerification(_ server: ServerFacts) -> BackupVerification {
+    private func makeVerification(_ server: ServerFacts, _ source: any BackupSource) -> BackupVerification {
         let target = target
         let hasManifest = options.manifest && server.version.hasManifest && target.placeOnServer == nil
         return BackupVerification(
             .init(
                 version: server.version, systemIdentifier: server.identity.systemIdentifier,
                 algorithm: hasManifest ? ChecksumAlgorithm(rawValue: options.manifestChecksum.rawValue) : nil),
-            expectsManifest: hasManifest
+            !hasManifest ? .none : source.sendsManifest ? .sent : .made(encodesAll: options.manifestForceEncode)
         ) { () throws(UnderstudyError) in try target.makeManifestOutput() }
     }
 

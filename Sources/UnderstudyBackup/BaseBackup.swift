@@ -81,6 +81,29 @@ extension BaseBackup {
         case anywhere
     }
 
+    /// How many connections the base data comes over.
+    public struct Connections: Sendable, Equatable, Codable {
+        /// How many copy.
+        let count: Int
+        /// Whether they are ordinary connections.
+        let isParallel: Bool
+
+        /// The replication connection: BASE_BACKUP.
+        public static let one = Connections(count: 1, isParallel: false)
+
+        /// So many ordinary connections beside the one that holds the backup; fewer where the server has no more.
+        ///
+        /// Files are read with SQL functions (servers from 9.6), which before 11 only a superuser may call. From 11 a role
+        /// needs EXECUTE on `pg_backup_start` and `pg_backup_stop` (before 15 `pg_start_backup` and `pg_stop_backup`),
+        /// `pg_ls_dir(text, boolean, boolean)`, `pg_stat_file(text, boolean)` and
+        /// `pg_read_binary_file(text, bigint, bigint, boolean)`, and may log in to a database.
+        ///
+        /// - Parameter count: From 1 to 64.
+        public static func parallel(_ count: Int) -> Connections {
+            Connections(count: count, isParallel: true)
+        }
+    }
+
     /// How files are put on stable storage.
     @nonexhaustive
     public enum SyncMethod: String, Sendable, CaseIterable, Codable {
@@ -112,6 +135,8 @@ extension BaseBackup {
         public var slot: ReplicationSlot
         /// What the name of a temporary slot begins with; the connection's number on the server follows: `understudy_1234`.
         public var temporarySlotPrefix: String
+        /// How many connections the base data comes over.
+        public var connections: Connections
         /// The most that the server sends: 32 kB/s to 1 GB/s, and nil for no limit.
         public var maxRate: TransferRate?
         public var tablespaceMappings: [TablespaceMapping]
@@ -169,7 +194,7 @@ extension BaseBackup {
         public init(
             label: String = "understudy base backup", wal: WALMethod = .stream, checkpoint: Checkpoint = .spread,
             slot: ReplicationSlot = .temporary, temporarySlotPrefix: String = "understudy",
-            maxRate: TransferRate? = nil,
+            connections: Connections = .one, maxRate: TransferRate? = nil,
             tablespaceMappings: [TablespaceMapping] = [], unmappedTablespaces: UnmappedTablespaces = .guarded,
             takesTargetMode: Bool = true, walDirectory: String? = nil, verifyServerChecksums: Bool = true,
             manifest: Bool = true, manifestChecksum: ManifestChecksum = .crc32c, manifestForceEncode: Bool = false,
@@ -185,6 +210,7 @@ extension BaseBackup {
             self.checkpoint = checkpoint
             self.slot = slot
             self.temporarySlotPrefix = temporarySlotPrefix
+            self.connections = connections
             self.maxRate = maxRate
             self.tablespaceMappings = tablespaceMappings
             self.unmappedTablespaces = unmappedTablespaces

@@ -1,6 +1,6 @@
 extension RawSpan {
     /// A copy of the bytes.
-    var array: [UInt8] {
+    package var array: [UInt8] {
         // The buffer is read only while the closure runs.
         unsafe withUnsafeBytes { buffer in
             unsafe [UInt8](buffer)
@@ -8,7 +8,7 @@ extension RawSpan {
     }
 
     /// Appends a copy of the bytes to `array`.
-    func append(to array: inout [UInt8]) {
+    package func append(to array: inout [UInt8]) {
         // The buffer is read only while the closure runs.
         unsafe withUnsafeBytes { buffer in
             unsafe array.append(contentsOf: buffer)

@@ -44,6 +44,11 @@ package struct BackupPosition: Sendable, Equatable {
     package var lsn: LSN
     package var timeline: TimelineID
 
+    package init(lsn: LSN, timeline: TimelineID) {
+        self.lsn = lsn
+        self.timeline = timeline
+    }
+
     package init(_ result: ResultSet) throws(ProtocolError) {
         let row = try result.onlyRow(atLeast: 2, of: "BASE_BACKUP")
         lsn = try decodeLSN(row[0], of: "BASE_BACKUP")

@@ -60,6 +60,18 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     /// stream instead of one per archive.
     package var hasOptionLists: Bool { from(150_000) }
 
+    // MARK: - The low-level backup interface
+
+    /// Whether a backup lasts as long as its connection, and others may run beside it.
+    package var hasConcurrentBackups: Bool { from(90600) }
+    /// Whether the functions that read the server's files can be granted to roles that are no superusers.
+    package var grantsFileFunctions: Bool { from(110_000) }
+
+    /// Whether max_connections counts WAL senders, too.
+    package var countsSendersAmongConnections: Bool { !from(120_000) }
+    /// Whether the server has stats_temp_directory.
+    package var keepsStatisticsInFiles: Bool { !from(150_000) }
+
     // MARK: - The rest
 
     /// Whether synchronous_commit may be remote_apply.

@@ -26,6 +26,21 @@ import UnderstudyTestSupport
         #expect(try verify(target, of: cluster).status == 0)
     }
 
+    @Test func `pages that come over several connections are verified here`() throws {
+        let cluster = try damaged(.newest)
+        let target = TestDirectory.freshPath("target")
+        let arguments = Command.basebackup.arguments(cluster.connectionString(), target) + ["--jobs", "2"]
+        let result = try UnderstudyProgram.run(arguments)
+        let path = try cluster.sql("SELECT pg_relation_filepath('t')")
+        expectRefused(result, "server has 1 damaged page", "\"\(path)\" (page 1)")
+        #expect(FileTree.exists("\(target)/global/pg_control"), "\(result)")
+        try cluster.expectReleased()
+        TestDirectory.removeTree(target)
+        let unverified = try UnderstudyProgram.run(arguments + ["--no-verify-checksums"])
+        #expect(unverified.status == 0, "\(unverified)")
+        #expect(try verify(target, of: cluster).status == 0)
+    }
+
     /// A cluster with one byte of a table's second page changed behind its back.
     private func damaged(_ installation: PostgresInstallation) throws -> Cluster {
         let cluster = try Cluster(installation)

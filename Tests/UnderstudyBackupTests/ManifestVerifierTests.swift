@@ -28,7 +28,7 @@ struct ManifestVerifierTests {
     }
 
     private func arrive(_ name: String, _ content: [UInt8]) throws {
-        ledger.record(try MemberPath(name), size: UInt64(content.count), checksum: try checksum(content))
+        ledger.record(try MemberPath(name), size: UInt64(content.count), modified: 0, checksum: try checksum(content))
     }
 
     private struct Entry {

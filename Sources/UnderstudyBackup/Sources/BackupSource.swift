@@ -13,6 +13,9 @@ package protocol BackupSource: AnyObject {
     /// last of the data directory.
     var keepsServerOrder: Bool { get }
 
+    /// Whether the source sends a manifest if one is asked for. If not, it is made here.
+    var sendsManifest: Bool { get }
+
     /// Begins the backup on the server.
     func start() throws(UnderstudyError) -> BackupStart
 
@@ -23,6 +26,10 @@ package protocol BackupSource: AnyObject {
 
     /// Ends the backup on the server.
     func end() throws(UnderstudyError) -> BackupEnd
+}
+
+extension BackupSource {
+    package var sendsManifest: Bool { true }
 }
 
 /// The server's answer to the beginning of a backup.
@@ -76,6 +83,6 @@ package struct SourceContext {
 
     /// The source for these options.
     package static func chooseSource(_ context: SourceContext) -> any BackupSource {
-        BaseBackupSource(context)
+        context.options.connections.isParallel ? ParallelSource(context) : BaseBackupSource(context)
     }
 }

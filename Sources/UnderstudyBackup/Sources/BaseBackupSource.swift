@@ -29,7 +29,7 @@ final class BaseBackupSource: BackupSource {
         }
         logger.info("initiating base backup, waiting for checkpoint to complete")
         context.meter.enter(.checkpoint)
-        expectSilence()
+        context.expectSilence(of: session)
         var command = options.command
         command.tablespaceMap = context.wantsTablespaceMap
         command.target = context.placeOnServer.map { ($0.name, $0.detail) }
@@ -72,13 +72,13 @@ final class BaseBackupSource: BackupSource {
 
     func copy(into sink: some BackupSink, verification: BackupVerification) throws(UnderstudyError) {
         // Without WAL in the backup, the server may wait for its archive before the copy ends.
-        if options.wal != .none { expectNoSilence() }
+        if options.wal != .none { context.expectNoSilence(of: session) }
         session.standstillLimit = options.stallTimeout.map { $0 * Session.answerTimeFactor }
         if context.placeOnServer != nil {
             var watcher = CopyWatcher(session: session, meter: context.meter)
             try watcher.watch()
             session.standstillLimit = nil
-            return expectSilence()
+            return context.expectSilence(of: session)
         }
         var reader = CopyReader(
             session: session, archives: started?.archives ?? [], compressed: options.compression.methodOnServer,
@@ -86,7 +86,7 @@ final class BaseBackupSource: BackupSource {
             feeder: try sink.makeFeeder(), verification: verification, meter: context.meter)
         try reader.read()
         session.standstillLimit = nil
-        expectSilence()
+        context.expectSilence(of: session)
     }
 
     /// Reads the stop position. A server that found damaged pages sends it too, followed by an error.

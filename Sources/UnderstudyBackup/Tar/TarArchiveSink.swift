@@ -194,7 +194,7 @@ struct TarFeeder: MemberFeeder {
         try filler.open(
             FileToWrite(
                 manifestPath: isSent ? manifestPrefix.map { $0.appending(entry.path) } ?? entry.path : nil,
-                size: entry.size,
+                size: entry.size, modificationTime: entry.modificationTime,
                 place: .init(archive: output, header: header, appended: appended)))
     }
 

@@ -37,7 +37,7 @@ struct TarOutput: MemberOutput, ~Copyable {
         self.open = open
     }
 
-    mutating func open(_ place: Place, size: UInt64) throws(FileIOError) {
+    mutating func open(_ place: Place, size: UInt64, piece: FilePiece?) throws(FileIOError) {
         try begin(place.archive)
         self.place = place
         self.size = size

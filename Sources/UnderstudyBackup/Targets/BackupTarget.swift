@@ -98,6 +98,9 @@ package protocol BackupSink: Sendable {
     /// Whether all members must come through one feeder, in the server's order.
     var needsServerOrder: Bool { get }
 
+    /// Whether pieces of a file may come in any order, through several feeders.
+    var takesPieces: Bool { get }
+
     /// A way in. Each is used by one thread; several may be used at once.
     func makeFeeder() throws(UnderstudyError) -> Feeder
 
@@ -114,6 +117,10 @@ package protocol MemberFeeder: TarSink where Failure == UnderstudyError {
     /// archives.
     mutating func keep(_ compressed: RawSpan) throws(UnderstudyError)
 
+    /// Begins a piece of a file, in place of ``TarSink/begin(_:)``: what comes until the end is the piece's content. Only
+    /// for sinks that take pieces.
+    mutating func begin(_ entry: TarEntry, _ piece: FilePiece) throws(UnderstudyError)
+
     /// Waits until everything that this feeder was given is written.
     mutating func drain() throws(UnderstudyError)
 }
@@ -124,6 +131,14 @@ extension MemberFeeder {
     }
 
     package mutating func keep(_ compressed: RawSpan) {}
+
+    package mutating func begin(_ entry: TarEntry, _ piece: FilePiece) {
+        preconditionFailure("a piece of a file came to a sink that takes none")
+    }
+}
+
+extension BackupSink {
+    package var takesPieces: Bool { false }
 }
 
 /// Where the manifest of a backup is written.

@@ -59,7 +59,7 @@ struct DirectoryFeeder: MemberFeeder {
         switch entry.kind {
         case .file:
             isFile = true
-            try filler.open(file(entry))
+            try filler.open(file(entry, piece: nil))
         case .directory:
             do throws(FileIOError) { try makeDirectory(entry) } catch { throw UnderstudyError(error) }
         case .symbolicLink:
@@ -75,6 +75,13 @@ struct DirectoryFeeder: MemberFeeder {
             } catch { throw UnderstudyError(error) }
             notes.noteLink(place.oid)
         }
+    }
+
+    mutating func begin(_ entry: TarEntry, _ piece: FilePiece) throws(UnderstudyError) {
+        isFile = true
+        try memberCheck.check(entry)
+        if root.manifestPrefix == nil { try checkLink(entry) }
+        try filler.open(file(entry, piece: piece))
     }
 
     mutating func content(_ bytes: RawSpan) throws(UnderstudyError) {
@@ -112,7 +119,9 @@ struct DirectoryFeeder: MemberFeeder {
         try root.directory.makeDirectory(relative, mode: entry.mode & layout.directoryMode)
     }
 
-    private mutating func file(_ entry: TarEntry) throws(UnderstudyError) -> FileToWrite<DirectoryOutput.Place> {
+    private mutating func file(
+        _ entry: TarEntry, piece: FilePiece?
+    ) throws(UnderstudyError) -> FileToWrite<DirectoryOutput.Place> {
         let (root, relative) = route(entry.path)
         guard let relative else {
             throw UnderstudyError(.protocolViolation, "server sent a file in place of directory \"\(entry.path)\"")
@@ -120,11 +129,12 @@ struct DirectoryFeeder: MemberFeeder {
         let path = root.manifestPrefix.map { $0.appending(entry.path) } ?? entry.path
         if entry.mode & 0o100 != 0 { notes.noteExecutable("\"\(path)\"") }
         return FileToWrite(
-            manifestPath: path, size: entry.size,
+            manifestPath: path, size: entry.size, modificationTime: entry.modificationTime,
             // Set-user-ID bits and permissions for others do not belong in a data directory.
             place: .init(
                 directory: root.directory, relative: relative, mode: entry.mode & layout.directoryMode & 0o666,
-                sync: root.syncsEachFile, leavesHoles: layout.leavesHoles && !isOfWALDirectory(entry.path)))
+                sync: root.syncsEachFile, leavesHoles: layout.leavesHoles && !isOfWALDirectory(entry.path)),
+            piece: piece)
     }
 
     /// The root and the path in it; nil for the root itself.

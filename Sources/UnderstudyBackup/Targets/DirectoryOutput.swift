@@ -14,19 +14,27 @@ struct DirectoryOutput: MemberOutput, ~Copyable {
     }
 
     private var file: OutputFile?
+    private var piece: OpenPiece?
     private var sync = false
 
-    mutating func open(_ place: Place, size: UInt64) throws(FileIOError) {
-        file = try OutputFile(
-            in: place.directory, place.relative, mode: place.mode, size: size, leavesHoles: place.leavesHoles)
+    mutating func open(_ place: Place, size: UInt64, piece: FilePiece?) throws(FileIOError) {
         sync = place.sync
+        if let piece {
+            self.piece = try OpenPiece(piece, place, size: size)
+        } else {
+            file = try OutputFile(
+                in: place.directory, place.relative, mode: place.mode, size: size, leavesHoles: place.leavesHoles)
+        }
     }
 
     mutating func write(_ bytes: RawSpan) throws(FileIOError) {
+        try piece?.write(bytes)
         try file?.write(bytes)
     }
 
     mutating func close() throws(FileIOError) {
+        try piece?.finish(sync: sync)
+        piece = nil
         try file.take()?.finish(sync: sync)
     }
 

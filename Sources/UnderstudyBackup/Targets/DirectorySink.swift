@@ -100,6 +100,7 @@ package final class DirectorySink: BackupSink {
     }
 
     package var needsServerOrder: Bool { false }
+    package var takesPieces: Bool { true }
 
     /// Why a writer failed, if one did.
     var failure: UnderstudyError? { pool.failure }

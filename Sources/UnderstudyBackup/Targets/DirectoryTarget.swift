@@ -114,9 +114,10 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
 
     package func makeSink(_ observer: MemberObserver) throws(UnderstudyError) -> DirectorySink {
         let directories = prepared.directories, server = prepared.server, interrupt = interrupt
-        let pool = WritePool(observer: observer, makeOutput: { DirectoryOutput() }, interrupt: interrupt) {
-            interrupt.raise()
-        }
+        let pool = WritePool(
+            observer: observer, feeders: options.connections.count, makeOutput: { DirectoryOutput() },
+            interrupt: interrupt
+        ) { interrupt.raise() }
         let archives = prepared.archives.compactMap { placed in placed.announced.oid.map { ($0, placed.root) } }
         let sink = try DirectorySink(
             DirectoryLayout(

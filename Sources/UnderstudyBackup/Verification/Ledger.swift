@@ -5,10 +5,19 @@ import UnderstudyPlatform
 /// The sizes and checksums of the files that arrived, shared by the writers and the verifier.
 final class Ledger: Sendable {
     private let arrivals = Monitor(ArrivalLedger())
+    /// Where they are listed at once, if the manifest is made here.
+    private let manifest: OwnManifest?
     private let controlFile = Atomic(false)
 
-    func record(_ path: MemberPath, size: UInt64, checksum: FileChecksum?) {
+    init(_ manifest: OwnManifest? = nil) {
+        self.manifest = manifest
+    }
+
+    func record(
+        _ path: MemberPath, size: UInt64, modified: Int64, checksum: FileChecksum?
+    ) {
         if path.bytes.elementsEqual(HeldMember.path.utf8) { controlFile.store(true, ordering: .relaxed) }
+        if let manifest { return manifest.add(path, size: size, modified: modified, checksum: checksum) }
         arrivals.change { $0.record(path: path, size: size, checksum: checksum) }
     }
 

@@ -30,8 +30,16 @@ struct MemberDigest: ~Copyable {
         digest.update(bytes)
     }
 
-    /// Records the file. Without a checksum, it will not match the manifest.
-    mutating func end(_ path: MemberPath, size: UInt64) {
-        ledger.record(path, size: size, checksum: try? digest.finish())
+    /// Records the file, or notes the piece and records the file with its last one. Without a checksum, it will not match
+    /// the manifest.
+    mutating func end(
+        _ path: MemberPath, _ size: UInt64, modified: Int64, piece: FilePiece?
+    ) {
+        var checksum = try? digest.finish()
+        if let piece {
+            guard let whole = piece.file.add(checksum, of: piece) else { return }
+            checksum = whole
+        }
+        ledger.record(path, size: size, modified: modified, checksum: checksum)
     }
 }

@@ -4,21 +4,23 @@ import UnderstudyPlatform
 /// Fills batches for the writers on the network thread: content is copied once, into their blocks.
 struct BatchFiller<Output: MemberOutput & ~Copyable> {
     private let pool: WritePool<Output>
+    private let feeder: Int
     private var batch: WriteBatch<Output.Place>?
 
     init(pool: WritePool<Output>) {
         self.pool = pool
+        feeder = pool.addFeeder()
     }
 
     /// Begins a file. A large one begins a new batch, so that its pieces stay aligned for direct writes.
     mutating func open(_ file: FileToWrite<Output.Place>) throws(UnderstudyError) {
         if let batch,
-            file.size >= OutputFile.directThreshold || file.size > UInt64(batch.block.room)
+            file.count >= OutputFile.directThreshold || file.count > UInt64(batch.block.room) || file.piece != nil
                 || batch.commands.count >= WriteBatch<Output.Place>.mostCommands
         {
             submit(batch)
         }
-        if batch == nil { batch = try pool.newBatch(isLarge: file.size >= OutputFile.directThreshold) }
+        if batch == nil { batch = try pool.newBatch(of: feeder, isLarge: file.count >= OutputFile.directThreshold) }
         batch!.commands.append(.open(file))
     }
 
@@ -42,7 +44,7 @@ struct BatchFiller<Output: MemberOutput & ~Copyable> {
     mutating func keep(_ bytes: RawSpan, in place: Output.Place) throws(UnderstudyError) {
         var rest = bytes
         while rest.byteCount > 0 {
-            if batch == nil { batch = try pool.newBatch(isLarge: false) }
+            if batch == nil { batch = try pool.newBatch(of: feeder, isLarge: false) }
             if batch!.block.room == 0 { try goOn() }
             let start = batch!.block.count
             let count = batch!.block.append(rest)
@@ -65,7 +67,7 @@ struct BatchFiller<Output: MemberOutput & ~Copyable> {
     private mutating func goOn() throws(UnderstudyError) {
         let full = batch!
         submit(full)
-        batch = try pool.nextBatch(for: full.writer)
+        batch = try pool.nextBatch(after: full)
     }
 
     private mutating func submit(_ full: WriteBatch<Output.Place>) {

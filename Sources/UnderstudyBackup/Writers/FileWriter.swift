@@ -7,7 +7,8 @@ protocol MemberOutput: ~Copyable, SendableMetatype {
     /// What the output must know about a file besides its size.
     associatedtype Place: Sendable
 
-    mutating func open(_ place: Place, size: UInt64) throws(FileIOError)
+    /// - Parameter piece: What comes of it; nil for all. Only outputs whose sinks take pieces are given any.
+    mutating func open(_ place: Place, size: UInt64, piece: FilePiece?) throws(FileIOError)
     mutating func write(_ bytes: RawSpan) throws(FileIOError)
     /// Ends the open file.
     mutating func close() throws(FileIOError)
@@ -22,8 +23,8 @@ extension MemberOutput where Self: ~Copyable {
     mutating func keep(_ bytes: RawSpan, in place: Place) {}
 }
 
-/// One writer: passes files through both stages.
-struct FileWriter<Output: MemberOutput & ~Copyable>: ~Copyable {
+/// Passes the files of one feeder through both stages. Used by one thread.
+final class FileWriter<Output: MemberOutput & ~Copyable> {
     private var digest: MemberDigest
     private var output: Output
     private let interrupt: Interrupt?
@@ -35,7 +36,7 @@ struct FileWriter<Output: MemberOutput & ~Copyable>: ~Copyable {
         self.interrupt = interrupt
     }
 
-    mutating func perform(_ batch: WriteBatch<Output.Place>) throws(UnderstudyError) {
+    func perform(_ batch: WriteBatch<Output.Place>) throws(UnderstudyError) {
         do throws(FileIOError) {
             // A batch may have a thousand files, and syncing each may take a while.
             try checkInterrupt()
@@ -43,7 +44,7 @@ struct FileWriter<Output: MemberOutput & ~Copyable>: ~Copyable {
                 switch command {
                 case .open(let file):
                     try checkInterrupt()
-                    try output.open(file.place, size: file.size)
+                    try output.open(file.place, size: file.size, piece: file.piece)
                     self.file = file
                     digest.begin()
                 case .data(let range):
@@ -54,14 +55,14 @@ struct FileWriter<Output: MemberOutput & ~Copyable>: ~Copyable {
                     try checkInterrupt()
                     try output.close()
                     guard let file = file.take(), let path = file.manifestPath else { continue }
-                    digest.end(path, size: file.size)
+                    digest.end(path, file.size, modified: file.modificationTime, piece: file.piece)
                 case .kept(let range, let place): try output.keep(batch.block.bytes.extracting(range), in: place)
                 }
             }
         } catch { throw UnderstudyError(error) }
     }
 
-    mutating func finish() throws(UnderstudyError) {
+    func finish() throws(UnderstudyError) {
         do throws(FileIOError) { try output.finish() } catch { throw UnderstudyError(error) }
     }
 

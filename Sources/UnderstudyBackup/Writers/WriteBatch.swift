@@ -16,8 +16,15 @@ struct FileToWrite<Place: Sendable>: Sendable {
     /// Its path in the backup manifest, relative to the data directory; nil for what no manifest lists.
     var manifestPath: MemberPath?
     var size: UInt64
+    /// When it was last written on the server, in seconds since 1970-01-01 00:00:00 UTC.
+    var modificationTime: Int64 = 0
     /// Where the output puts it.
     var place: Place
+    /// The piece of it that comes; nil for all of it.
+    var piece: FilePiece? = nil
+
+    /// How many bytes come.
+    var count: UInt64 { piece?.count ?? size }
 }
 
 /// A block and the commands for its bytes. Many small files share a block; a large file continues in the next.
@@ -25,6 +32,8 @@ struct WriteBatch<Place: Sendable>: Sendable {
     var block: Block
     var commands: [WriteCommand<Place>] = []
     var writer: Int
+    /// The feeder that filled it: its files do not mix with those of others.
+    var feeder: Int
 
     /// Empty files take no space in the block: this bounds the list.
     static var mostCommands: Int { 1024 }

@@ -4,7 +4,7 @@ import UnderstudyPlatform
 
 /// The writer threads of the base data: they compute the checksums of files and pass them to their outputs.
 ///
-/// All batches of one file go to the same writer. After a failure, writers only return the blocks of batches.
+/// All batches of one file go to the same writer, which keeps the files of feeders apart. After a failure, writers only return the blocks of batches.
 final class WritePool<Output: MemberOutput & ~Copyable>: Sendable {
     typealias Batch = WriteBatch<Output.Place>
 
@@ -17,6 +17,7 @@ final class WritePool<Output: MemberOutput & ~Copyable>: Sendable {
 
     private struct State {
         var lanes: [Lane]
+        var feeders = 0
         var isClosed = false
         var failure: UnderstudyError?
     }
@@ -28,24 +29,25 @@ final class WritePool<Output: MemberOutput & ~Copyable>: Sendable {
     private let interrupt: Interrupt?
     private let onFailure: @Sendable () -> Void
 
-    /// 24 MiB: two blocks for each writer, and the rest to fill meanwhile.
-    private let blockCount = 12
+    /// 24 MiB: two blocks for each writer, and the rest to fill meanwhile; 4 MiB more for each further feeder.
+    private static func blockCount(feeders: Int) -> Int { 12 + 2 * (feeders - 1) }
     private let blockSize = 2 << 20
     private let writerCount: Int
 
     /// - Parameters:
     ///   - observer: Sees every file on its way to the output.
     ///   - writers: One keeps the order of files; with two, large ones overtake others.
+    ///   - feeders: How many fill blocks at once.
     ///   - makeOutput: The output of one writer, made on its thread.
     ///   - interrupt: Checked before each file.
     init(
-        observer: MemberObserver, writers: Int = 2, makeOutput: @escaping @Sendable () -> Output,
+        observer: MemberObserver, writers: Int = 2, feeders: Int = 1, makeOutput: @escaping @Sendable () -> Output,
         interrupt: Interrupt? = nil,
         onFailure: @escaping @Sendable () -> Void
     ) {
         writerCount = writers
         state = Monitor(State(lanes: Array(repeating: Lane(), count: writers)))
-        blocks = BlockPool(blocks: blockCount, blockSize: blockSize)
+        blocks = BlockPool(blocks: Self.blockCount(feeders: feeders), blockSize: blockSize)
         self.observer = observer
         self.makeOutput = makeOutput
         self.interrupt = interrupt
@@ -66,13 +68,21 @@ final class WritePool<Output: MemberOutput & ~Copyable>: Sendable {
         return writers
     }
 
-    // MARK: - For the network thread
+    // MARK: - For the network threads
+
+    /// A number for one more feeder, from 0.
+    func addFeeder() -> Int {
+        state.change { state in
+            defer { state.feeders += 1 }
+            return state.feeders
+        }
+    }
 
     /// Waits for a free block, and returns an empty batch with it.
     ///
     /// A large file goes to the writer with the least work. Small files all go to one writer: two that create files in
     /// the same directory mostly wait for each other.
-    func newBatch(isLarge: Bool) throws(UnderstudyError) -> Batch {
+    func newBatch(of feeder: Int, isLarge: Bool) throws(UnderstudyError) -> Batch {
         while true {
             try throwFailure()
             // Writers return blocks even after a failure, so only the disk can cause a wait.
@@ -81,19 +91,19 @@ final class WritePool<Output: MemberOutput & ~Copyable>: Sendable {
                 throw UnderstudyError(error)
             }
             if let block = taken {
-                guard isLarge else { return Batch(block: block, writer: 0) }
+                guard isLarge else { return Batch(block: block, writer: 0, feeder: feeder) }
                 let writer = state.read { state in
                     state.lanes.indices.min { state.lanes[$0].load < state.lanes[$1].load } ?? 0
                 }
-                return Batch(block: block, writer: writer)
+                return Batch(block: block, writer: writer, feeder: feeder)
             }
         }
     }
 
-    /// A batch for the writer of the open file.
-    func nextBatch(for writer: Int) throws(UnderstudyError) -> Batch {
-        var batch = try newBatch(isLarge: true)
-        batch.writer = writer
+    /// A batch that goes on with the open file of a full one.
+    func nextBatch(after full: Batch) throws(UnderstudyError) -> Batch {
+        var batch = try newBatch(of: full.feeder, isLarge: true)
+        batch.writer = full.writer
         return batch
     }
 
@@ -125,20 +135,24 @@ final class WritePool<Output: MemberOutput & ~Copyable>: Sendable {
 
     private func run(_ lane: Int) {
         do throws(BackupFormatError) {
-            var writer = FileWriter(
-                digest: try observer.makeDigest(), output: makeOutput(), interrupt: interrupt)
+            var writers = [0: try makeWriter()]
             while let batch = next(lane) {
-                if state.read({ $0.failure == nil }) {
-                    do throws(UnderstudyError) { try writer.perform(batch) } catch { fail(error) }
-                }
-                blocks.give(back: batch.block)
+                defer { blocks.give(back: batch.block) }
+                guard state.read({ $0.failure == nil }) else { continue }
+                let writer = if let known = writers[batch.feeder] { known } else { try makeWriter() }
+                writers[batch.feeder] = writer
+                do throws(UnderstudyError) { try writer.perform(batch) } catch { fail(error) }
             }
             guard state.read({ $0.failure == nil }) else { return }
-            do throws(UnderstudyError) { try writer.finish() } catch { fail(error) }
+            do throws(UnderstudyError) { for (_, writer) in writers { try writer.finish() } } catch { fail(error) }
         } catch {
             fail(UnderstudyError(error))
             while let batch = next(lane) { blocks.give(back: batch.block) }
         }
+    }
+
+    private func makeWriter() throws(BackupFormatError) -> FileWriter<Output> {
+        FileWriter(digest: try observer.makeDigest(), output: makeOutput(), interrupt: interrupt)
     }
 
     private func fail(_ error: UnderstudyError) {

@@ -42,6 +42,13 @@ package struct FileChecksum: Hashable, Sendable, CustomStringConvertible {
         bytes = (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
     }
 
+    /// The checksum of these bytes with others behind them; nil for algorithms with which that cannot be told.
+    package func followed(by second: FileChecksum, byteCount: UInt64) -> FileChecksum? {
+        guard algorithm == .crc32c, second.algorithm == .crc32c else { return nil }
+        func value(_ bytes: [UInt8]) -> UInt32 { bytes.reversed().reduce(0) { $0 << 8 | UInt32($1) } }
+        return FileChecksum(crc32c: CRC32C.combine(value(bytes), value(second.bytes), byteCount: byteCount))
+    }
+
     /// The checksum in hexadecimal, as in the manifest.
     package var description: String {
         Hexadecimal.string(bytes)

@@ -10,6 +10,13 @@ enum CommonOptions {
     static let username = CommandOption("username", "U", "NAME", stock: .all, help: "the role, which needs REPLICATION")
     static let noPassword = CommandOption("no-password", "w", stock: .all, help: "never ask for a password")
     static let password = CommandOption("password", "W", stock: .all, help: "ask for a password before connecting")
+    static let jobs = CommandOption(
+        "jobs", "j", "NUMBER", isLinked: false,
+        help: """
+            copy over so many ordinary connections beside those
+            for replication, by SQL functions (plain format,
+            servers from 9.6)
+            """)
     static let maxRate = CommandOption(
         "max-rate", "r", "RATE", stock: .since(90400),
         help: """

@@ -3,7 +3,7 @@ import Glibc
 extension RawSpan {
     /// How many bytes at the beginning are zeros, in whole pages of ``Block/alignment``; the rest of the span after its
     /// last whole page counts as one, too. Reads no further than the first page with something else.
-    var leadingZeros: Int {
+    package var leadingZeros: Int {
         var count = 0
         while count < byteCount, isZero(in: count..<min(byteCount, count + Block.alignment)) {
             count = min(byteCount, count + Block.alignment)

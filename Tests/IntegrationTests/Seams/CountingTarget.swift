@@ -67,7 +67,7 @@ final class CountingTarget: BackupTarget {
 struct CountingOutput: MemberOutput {
     let counts: Monitor<CountingTarget.Counts>
 
-    func open(_ place: Bool, size: UInt64) {
+    func open(_ place: Bool, size: UInt64, piece: FilePiece?) {
         counts.change { $0.files += 1 }
     }
 

@@ -88,6 +88,13 @@ final class Unpacking {
         try reader.finish()
     }
 
+    /// One more way in, beside that of ``unpack(_:tablespace:piece:)``, into the data directory.
+    func makeFeeder() throws -> some MemberFeeder {
+        var feeder = try sink.makeFeeder()
+        try feeder.beginArchive(AnnouncedArchive(oid: nil, location: nil, size: nil))
+        return feeder
+    }
+
     /// Waits until everything is written, or says what has failed.
     func drain() throws {
         try feeder.drain()

@@ -42,6 +42,7 @@ struct BasebackupInterpreter {
         options.unmappedTablespaces = personality == .understudy ? .guarded : .anywhere
         options.takesTargetMode = false
         options.walDirectory = parsed[BasebackupOptions.waldir]
+        options.connections = try parsed.connections()
         options.verifyServerChecksums = !parsed.has(BasebackupOptions.noVerifyChecksums)
         options.manifest = !parsed.has(BasebackupOptions.noManifest)
         if let name = parsed[BasebackupOptions.manifestChecksums] {

@@ -136,7 +136,7 @@ extension Command {
         options: [
             CommonOptions.help, CommonOptions.version, BasebackupOptions.pgdata, BasebackupOptions.format,
             BasebackupOptions.incremental, BasebackupOptions.checkpoint, BasebackupOptions.createSlot,
-            CommonOptions.maxRate, BasebackupOptions.writeRecoveryConf, BasebackupOptions.slot,
+            CommonOptions.maxRate, CommonOptions.jobs, BasebackupOptions.writeRecoveryConf, BasebackupOptions.slot,
             BasebackupOptions.target, BasebackupOptions.tablespaceMapping, BasebackupOptions.walMethod,
             BasebackupOptions.gzip, BasebackupOptions.compress, BasebackupOptions.label, BasebackupOptions.noClean,
             BasebackupOptions.forceClean, BasebackupOptions.stallTimeout, BasebackupOptions.spoolDirectory,
@@ -165,7 +165,8 @@ extension Command {
                 .init(
                     title: "How it is taken",
                     options: [
-                        BasebackupOptions.checkpoint, CommonOptions.maxRate, BasebackupOptions.slot,
+                        BasebackupOptions.checkpoint, CommonOptions.jobs, CommonOptions.maxRate,
+                        BasebackupOptions.slot,
                         BasebackupOptions.createSlot, BasebackupOptions.noSlot, BasebackupOptions.noClean,
                         BasebackupOptions.forceClean, BasebackupOptions.stallTimeout,
                         BasebackupOptions.spoolDirectory, BasebackupOptions.noSync,

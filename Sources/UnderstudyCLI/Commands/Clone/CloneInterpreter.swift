@@ -65,6 +65,7 @@ struct CloneInterpreter {
         var options = StandbyClone.Options().backup
         if let label = parsed[CloneOptions.label] { options.label = label }
         options.checkpoint = try parsed[CloneOptions.checkpoint].map(CheckpointArgument.parse) ?? .spread
+        options.connections = try parsed.connections()
         options.maxRate = try parsed[CloneOptions.maxRate].map(RateArgument.parse)
         for text in parsed.all(CloneOptions.tablespaceMapping) {
             options.tablespaceMappings.append(try TablespaceArgument.parse(text))

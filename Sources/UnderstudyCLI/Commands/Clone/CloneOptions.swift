@@ -131,8 +131,9 @@ extension Command {
             CloneOptions.configFile, CloneOptions.generateConfig, CloneOptions.archive, CloneOptions.restoreCommand,
             CloneOptions.set,
             CloneOptions.start, CloneOptions.binDir,
-            CloneOptions.log, CloneOptions.wait, CloneOptions.checkpoint, CloneOptions.maxRate, CloneOptions.label,
-            CloneOptions.noClean, CloneOptions.forceClean, CloneOptions.stallTimeout, CloneOptions.noSync,
+            CloneOptions.log, CloneOptions.wait, CloneOptions.checkpoint, CommonOptions.jobs, CloneOptions.maxRate,
+            CloneOptions.label, CloneOptions.noClean, CloneOptions.forceClean, CloneOptions.stallTimeout,
+            CloneOptions.noSync,
             CloneOptions.noVerifyChecksums, CloneOptions.progress, CommonOptions.verbose,
         ],
         help: Help(
@@ -168,7 +169,8 @@ extension Command {
                 .init(
                     title: "How the backup is taken",
                     options: [
-                        CloneOptions.checkpoint, CloneOptions.maxRate, CloneOptions.label, CloneOptions.noClean,
+                        CloneOptions.checkpoint, CommonOptions.jobs, CloneOptions.maxRate, CloneOptions.label,
+                        CloneOptions.noClean,
                         CloneOptions.forceClean, CloneOptions.stallTimeout, CloneOptions.noSync,
                         CloneOptions.noVerifyChecksums,
                     ]),

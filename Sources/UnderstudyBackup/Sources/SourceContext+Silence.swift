@@ -1,13 +1,13 @@
 import UnderstudyConnection
 
 /// Distinguishes a server that has a reason to be silent from one that is gone.
-extension BaseBackupSource {
+extension SourceContext {
     /// For phases in which the server may have a reason to be silent: a checkpoint, or waiting for WAL to be archived.
-    func expectSilence() {
-        guard let limit = context.options.stallTimeout else { return context.session.silenceLimit = nil }
-        // The session must not hold the source, which holds the session.
-        let parameters = context.parameters, interrupt = context.interrupt
-        context.session.silenceLimit = SilenceLimit(
+    func expectSilence(of session: Session) {
+        guard let limit = options.stallTimeout else { return session.silenceLimit = nil }
+        // The session must not hold the context, which may hold the session.
+        let parameters = parameters, interrupt = interrupt
+        session.silenceLimit = SilenceLimit(
             limit: limit,
             .inquiry { () throws(ConnectionError) in
                 do throws(ConnectionError) {
@@ -28,7 +28,7 @@ extension BaseBackupSource {
             })
     }
 
-    func expectNoSilence() {
-        context.session.silenceLimit = context.options.stallTimeout.map { SilenceLimit(limit: $0, .failure) }
+    func expectNoSilence(of session: Session) {
+        session.silenceLimit = options.stallTimeout.map { SilenceLimit(limit: $0, .failure) }
     }
 }

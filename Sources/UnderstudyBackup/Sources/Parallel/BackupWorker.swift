@@ -1,0 +1,81 @@
+import Logging
+import UnderstudyBackupFormat
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+
+/// What the connections that copy have in common.
+struct BackupWork: Sendable {
+    let queue: BackupQueue
+    let connections: ParallelConnections
+    let archives: [AnnouncedArchive]
+    let sql: BackupSQL
+    let pages: PageCheck?
+    let pacer: RatePacer?
+    let meter: ProgressMeter
+    let logger: Logger
+    let interrupt: Interrupt
+}
+
+/// One of the connections that copy: takes units from the queue until there is none.
+struct BackupWorker<Feeder: MemberFeeder>: ~Copyable {
+    private let work: BackupWork
+    private var session: Session
+    private var feeder: Feeder
+    /// The archive that the feeder was told.
+    private var archive: Int?
+    /// Connections that broke since a query was complete.
+    private var losses = 0
+
+    /// - Parameter session: Of this thread now.
+    init(_ work: BackupWork, _ session: Session, feeder: consuming Feeder) {
+        self.work = work
+        self.session = session
+        self.feeder = feeder
+    }
+
+    /// How long to wait before the next connection, in turn: as long as a server may need that is short of connections, and
+    /// no longer than a backup can be held up for a piece.
+    private static var pauses: [Duration] {
+        [.zero, .milliseconds(200), .seconds(1), .seconds(3), .seconds(5), .seconds(10)]
+    }
+
+    mutating func run() throws(UnderstudyError) {
+        while let unit = try work.queue.next() { try copy(unit) }
+        try feeder.drain()
+    }
+
+    private mutating func copy(_ unit: BackupUnit) throws(UnderstudyError) {
+        if archive != unit.archive {
+            try feeder.beginArchive(work.archives[unit.archive])
+            archive = unit.archive
+        }
+        var transfer = UnitTransfer<Feeder>(unit, meter: work.meter, pages: work.pages)
+        while !transfer.isComplete {
+            do throws(UnderstudyError) {
+                try transfer.run(session, work.sql, into: &feeder, pacer: work.pacer)
+                losses = 0
+            } catch  where error.code == .connection {
+                try connectAgain(after: error)
+            }
+        }
+    }
+
+    private mutating func connectAgain(after error: UnderstudyError) throws(UnderstudyError) {
+        var last = error
+        while losses < Self.pauses.count {
+            let pause = Self.pauses[losses]
+            losses += 1
+            work.logger.warning("connection was lost, and another one copies the rest of its piece: \(last.message)")
+            if Interrupt.wait(socket: -1, events: 0, interrupts: [work.interrupt], timeout: pause) != .timedOut {
+                break
+            }
+            do throws(UnderstudyError) {
+                session = try work.connections.open().session
+                return
+            } catch  where error.code == .connection { last = error }
+        }
+        throw last
+    }
+}

@@ -1,0 +1,202 @@
+import Logging
+import UnderstudyBackupFormat
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+import UnderstudyWAL
+
+/// A base backup over several ordinary connections: the low-level backup interface of SQL, and files read in pieces.
+///
+/// One connection holds the backup, which lasts as long as it does, and copies nothing.
+final class ParallelSource: BackupSource {
+    let context: SourceContext
+    let sql: BackupSQL
+    private var holder: Session?
+    private var facts: BackupSessionFacts?
+    private var sessions: [Session] = []
+    private var table = FileTable()
+    private var archives: [AnnouncedArchive] = []
+    private var stopped: BackupPosition?
+    private var pages: PageCheck?
+
+    init(_ context: SourceContext) {
+        self.context = context
+        sql = BackupSQL(context.server.version)
+    }
+
+    var keepsServerOrder: Bool { false }
+    var sendsManifest: Bool { false }
+
+    var options: BaseBackup.Options { context.options }
+
+    // MARK: - Start
+
+    func start() throws(UnderstudyError) -> BackupStart {
+        let connections = ParallelConnections(context)
+        let (holder, facts) = try connections.open()
+        self.holder = holder
+        self.facts = facts
+        try connections.checkPrivileges(holder, facts)
+        try openSessions(ParallelConnections(context, sameAs: facts))
+        context.logger.info("initiating base backup, waiting for checkpoint to complete")
+        context.meter.enter(.checkpoint)
+        context.expectSilence(of: holder)
+        let lsn = try holder.ask(sql.start(label: options.label, fast: options.checkpoint == .fast))
+        let position = BackupPosition(lsn: lsn, timeline: try context.session.ask(.identifySystem).timeline)
+        context.logger.info("checkpoint completed")
+        if options.wal != .none {
+            context.logger.info("write-ahead log start point: \(position.lsn) on timeline \(position.timeline)")
+        }
+        try listFiles()
+        pages = try makePageCheck(readControlFile(holder).control, holder, start: position.lsn)
+        return BackupStart(position: position, archives: archives)
+    }
+
+    /// Opens the connections that copy: fewer where the server has no more.
+    private func openSessions(_ connections: ParallelConnections) throws(UnderstudyError) {
+        let wanted = options.connections.count
+        while sessions.count < wanted {
+            do throws(UnderstudyError) { sessions.append(try connections.open().session) } catch {
+                guard error.isShortageOfConnections, !sessions.isEmpty else { throw error }
+                // The WAL stream needs one, too.
+                if context.server.version.countsSendersAmongConnections, sessions.count > 1 { sessions.removeLast() }
+                context.logger.warning(
+                    "\(sessions.count) of \(wanted) connections copy: the server has no more",
+                    metadata: ["detail": "\(error.message)"])
+                return
+            }
+        }
+    }
+
+    private func listFiles() throws(UnderstudyError) {
+        let session = sessions[0]
+        archives = try session.ask(sql.tablespaces)
+        let exclusions = BackupExclusions(version: sql.version, statisticsDirectory: try statisticsDirectory(session))
+        var listing = FileListing(session, sql, exclusions: exclusions)
+        for index in archives.indices { archives[index].size = try listing.list(archives[index], index: index) }
+        table = listing.table
+    }
+
+    /// Where servers before 15 keep what they count, if that is in the data directory and the role may know it. What is
+    /// there is of no use to a copy, and changes all the time.
+    private func statisticsDirectory(_ session: Session) throws(UnderstudyError) -> MemberPath? {
+        guard sql.version.keepsStatisticsInFiles, facts?.isSuperuser == true else { return nil }
+        let places = try session.ask(sql.statisticsPlaces)
+        return BackupExclusions.directory(ofSetting: places.setting, in: places.dataDirectory)
+    }
+
+    // MARK: - Copy
+
+    func copy(into sink: some BackupSink, verification: BackupVerification) throws(UnderstudyError) {
+        let holder = holder!
+        context.expectNoSilence(of: holder)
+        for session in sessions { session.standstillLimit = options.stallTimeout.map { $0 * Session.answerTimeFactor } }
+        var feeder = try sink.makeFeeder()
+        try feedDirectories(into: &feeder)
+        try copyFiles(into: sink, holder)
+        try feedControlFile(into: &feeder)
+        try feedEnd(into: &feeder, holder)
+        try feeder.drain()
+        for _ in archives { context.meter.tablespaceDone() }
+    }
+
+    private func feedDirectories(into feeder: inout some MemberFeeder) throws(UnderstudyError) {
+        var current: Int?
+        for directory in table.directories {
+            if directory.archive != current {
+                current = directory.archive
+                try feeder.beginArchive(archives[directory.archive])
+            }
+            guard !directory.member.isEmpty else { continue }
+            try feeder.begin(
+                TarEntry(
+                    path: try FileTable.path(directory.member), kind: .directory, mode: context.server.directoryMode,
+                    modificationTime: Self.now))
+            try feeder.end()
+            if directory.path == FileListing.tablespaces { try feedLinks(into: &feeder) }
+        }
+    }
+
+    /// The links to tablespaces outside of the data directory.
+    private func feedLinks(into feeder: inout some MemberFeeder) throws(UnderstudyError) {
+        guard !context.wantsTablespaceMap else { return }
+        for archive in archives {
+            guard let oid = archive.oid, let location = archive.location, location.isAbsolutePath else { continue }
+            try feeder.begin(
+                TarEntry(
+                    path: try FileTable.path(Array("\(FileListing.tablespaces)/\(oid)".utf8)),
+                    kind: .symbolicLink(target: Array(location.utf8)), mode: 0o777, modificationTime: Self.now))
+            try feeder.end()
+        }
+    }
+
+    /// Copies all files but pg_control, on a thread for each connection.
+    private func copyFiles(into sink: some BackupSink, _ holder: Session) throws(UnderstudyError) {
+        let cuts = sink.takesPieces && [.crc32c, .none].contains(options.manifestChecksum)
+        let queue = BackupQueue(
+            table, leavingOut: { table.serverPath($0) == HeldMember.path }, cutsFiles: cuts,
+            fileMode: context.server.fileMode)
+        let work = BackupWork(
+            queue: queue, connections: ParallelConnections(context, sameAs: facts), archives: archives, sql: sql,
+            pages: pages, pacer: options.maxRate.map { RatePacer($0, interrupt: context.interrupt) },
+            meter: context.meter, logger: context.logger, interrupt: context.interrupt)
+        let crew = BackupCrew(work)
+        do throws(UnderstudyError) {
+            for session in sessions {
+                try crew.start { () throws(UnderstudyError) in
+                    session.takeTurn()
+                    var worker = BackupWorker(work, session, feeder: try sink.makeFeeder())
+                    try worker.run()
+                }
+            }
+            try crew.wait { () throws(UnderstudyError) in
+                _ = try whileHeld { () throws(UnderstudyError) in try holder.ask(sql.identity) }
+            }
+        } catch {
+            crew.stop()
+            throw error
+        }
+    }
+
+    /// The file that makes the copy a data directory comes last. A server writes it in place, so it is read until it is
+    /// whole.
+    private func feedControlFile(into feeder: inout some MemberFeeder) throws(UnderstudyError) {
+        let bytes = try whileHeld { () throws(UnderstudyError) in try readControlFile(holder!).bytes }
+        let path = try FileTable.path(Array(HeldMember.path.utf8))
+        try feeder.beginArchive(archives.first { $0.oid == nil }!)
+        try feeder.begin(entry(path, bytes.count))
+        try feeder.content(bytes.rawSpan)
+        try feeder.end()
+        context.meter.count(bytes: bytes.count)
+    }
+
+    // MARK: - End
+
+    /// Ends the backup on the server, and feeds what it says then.
+    private func feedEnd(into feeder: inout some MemberFeeder, _ holder: Session) throws(UnderstudyError) {
+        context.expectSilence(of: holder)
+        let stopped = try whileHeld { () throws(UnderstudyError) in
+            try holder.ask(sql.stop(waits: options.wal == .none))
+        }
+        self.stopped = BackupPosition(lsn: stopped.lsn, timeline: try context.session.ask(.identifySystem).timeline)
+        var files = [("backup_label", stopped.label)]
+        if context.wantsTablespaceMap, !stopped.tablespaceMap.isEmpty {
+            files.append(("tablespace_map", stopped.tablespaceMap))
+        }
+        for (name, content) in files {
+            let bytes = Array(content.utf8)
+            try feeder.begin(entry(try FileTable.path(Array(name.utf8)), bytes.count))
+            try feeder.content(bytes.rawSpan)
+            try feeder.end()
+        }
+    }
+
+    func end() throws(UnderstudyError) -> BackupEnd {
+        guard let end = stopped else { throw UnderstudyError(.protocolViolation, "server did not end the backup") }
+        if options.wal != .none { context.logger.info("write-ahead log end point: \(end.lsn)") }
+        holder = nil
+        sessions = []
+        return BackupEnd(position: end, damage: pages?.failure)
+    }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import Testing
+import UnderstudyTestSupport
+
+/// Base backups over several ordinary connections.
+@Suite(.disabled(if: isStock)) struct ParallelBackupTests {
+    private static let jobs = ["--jobs", "3"]
+
+    /// A cluster with a file that is cut into pieces, a tablespace, and what a backup leaves out.
+    private func makeCluster(_ installation: PostgresInstallation, _ settings: [String] = []) throws -> Cluster {
+        var options = Cluster.Options()
+        options.settings = settings
+        let cluster = try Cluster(installation, options)
+        let place = try cluster.makeTablespace("space")
+        try cluster.sql(
+            """
+            CREATE TABLE large AS SELECT i, repeat('x', 900) FROM generate_series(1, 40000) i;
+            CREATE TABLE elsewhere TABLESPACE space AS SELECT i FROM generate_series(1, 1000) i;
+            CREATE UNLOGGED TABLE unlogged AS SELECT 1
+            """)
+        _ = place
+        return cluster
+    }
+
+    private func map(_ cluster: Cluster) throws -> [String] {
+        let old = try cluster.sql("SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'space'")
+        return ["-T", "\(old)=\(TestDirectory.freshPath("space"))"]
+    }
+
+    @Test(arguments: PostgresInstallation.all.filter { $0.major >= 13 })
+    func `a copy is what the stock tool verifies, and a server that starts`(
+        installation: PostgresInstallation
+    ) throws {
+        let cluster = try makeCluster(installation)
+        let target = TestDirectory.freshPath("backup")
+        let result = try basebackup(cluster, to: target, Self.jobs + map(cluster) + ["-v"])
+        #expect(result.status == 0, "\(result)")
+        #expect(!result.errorOutput.contains("warning"), "\(result)")
+        let verdict = try verify(target, of: cluster)
+        #expect(verdict.status == 0, "\(verdict)")
+        #expect(FileTree.names("\(target)/pg_wal").contains("archive_status"))
+        let copy = try Cluster(copy: target, of: cluster)
+        try copy.start()
+        #expect(try cluster.differences(from: copy) == [])
+        #expect(try copy.sql("SELECT count(*) FROM unlogged") == "0")
+    }
+
+    @Test(arguments: ["SHA256", "NONE"])
+    func `the manifest has the checksums that are asked for`(algorithm: String) throws {
+        let cluster = try makeCluster(.newest)
+        let target = TestDirectory.freshPath("backup")
+        let result = try basebackup(
+            cluster, to: target,
+            Self.jobs + map(cluster) + ["--manifest-checksums", algorithm, "--manifest-force-encode"])
+        #expect(result.status == 0, "\(result)")
+        let verdict = try verify(target, of: cluster)
+        #expect(verdict.status == 0, "\(verdict)")
+        let manifest = try FileTree.text("\(target)/backup_manifest")
+        #expect(manifest.contains("\"Checksum-Algorithm\": \"SHA256\"") == (algorithm == "SHA256"))
+        #expect(!manifest.contains("\"Path\""))
+    }
+
+    @Test func `under a load of changes a standby comes of it that has all`() throws {
+        let primary = try makeCluster(.newest)
+        let shell = try Program(
+            primary.installation.program("psql"),
+            [
+                "-X", "-q", "-h", primary.socketDirectory, "-p", String(primary.port), "-U", "postgres", "-d",
+                "postgres",
+            ], input: Self.load)
+        let target = TestDirectory.freshPath("standby")
+        let result = try clone(primary, to: target, Self.jobs + map(primary) + ["--slot", "standby1"])
+        shell.send(9)
+        _ = shell.wait()
+        #expect(result.output.contains("cloned"), "\(result)")
+        let standby = try Cluster(copy: target, of: primary)
+        try standby.start()
+        try primary.waitForReplay(on: standby)
+        #expect(try primary.differences(from: standby) == [])
+        try standby.stop()
+        try Program.check(primary.installation.program("pg_checksums"), ["--check", "-D", target])
+    }
+
+    /// What makes, removes and moves files, again and again.
+    private static let load = """
+        SELECT 'CREATE DATABASE copied' || i || ' STRATEGY ' || CASE WHEN i % 2 = 0 THEN 'file_copy' ELSE 'wal_log' END,
+            'DROP DATABASE copied' || i,
+            'CREATE TABLE grown AS SELECT n, repeat(''y'', 900) FROM generate_series(1, 20000) n',
+            'CREATE UNLOGGED TABLE IF NOT EXISTS lost AS SELECT 1', 'CREATE TEMPORARY TABLE fleeting' || i || ' AS SELECT 1',
+            'DELETE FROM grown WHERE n > 100', 'VACUUM grown', 'VACUUM FULL large', 'UPDATE elsewhere SET i = i + 1',
+            'CHECKPOINT', 'DROP TABLE grown, lost'
+        FROM generate_series(1, 1000) i \\gexec
+        """
+
+    // MARK: - Privileges and connections
+
+    @Test func `a role without privileges is told which, and has them as soon as it is given them`() throws {
+        let cluster = try makeCluster(.newest)
+        try cluster.makeReplicationRole("\"plain role\"")
+        let target = TestDirectory.freshPath("backup")
+        let arguments = try ["-U", "plain role"] + Self.jobs + map(cluster)
+        let refused = try basebackup(cluster, to: target, arguments)
+        expectRefused(
+            refused, "lacks privileges", "GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text, boolean, boolean)")
+        #expect(!FileTree.exists(target))
+        let hint = try #require(refused.errorOutput.split(separator: "\n").first { $0.contains("GRANT") })
+        let grants = hint.drop { $0 != "G" }
+        try cluster.sql(String(grants))
+        let result = try basebackup(cluster, to: target, arguments)
+        #expect(result.status == 0, "\(result)")
+    }
+
+    @Test func `where the server has no more connections, fewer copy`() throws {
+        let cluster = try makeCluster(.newest, ["max_connections = 6", "superuser_reserved_connections = 0"])
+        let target = TestDirectory.freshPath("backup")
+        let result = try basebackup(cluster, to: target, ["--jobs", "20"] + map(cluster))
+        #expect(result.status == 0, "\(result)")
+        #expect(result.errorOutput.contains("of 20 connections copy"), "\(result)")
+    }
+
+    @Test func `a connection that breaks costs a piece, and that which holds the backup ends it`() throws {
+        let cluster = try makeCluster(.newest)
+        func end(_ condition: String) throws {
+            try eventually("connections that copy") {
+                try cluster.holds(
+                    "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE application_name = 'understudy' AND backend_type = 'client backend' AND \(condition)"
+                )
+            }
+        }
+        let target = TestDirectory.freshPath("backup")
+        let first = try startBasebackup(cluster, to: target, Self.jobs + map(cluster) + ["-r", "20M"])
+        try end("query LIKE '%pg_read_binary_file%' AND state = 'active'")
+        let result = first.wait()
+        #expect(result.status == 0, "\(result)")
+        #expect(result.errorOutput.contains("another one copies the rest of its piece"), "\(result)")
+        #expect(try verify(target, of: cluster).status == 0)
+
+        let second = TestDirectory.freshPath("backup")
+        let held = try startBasebackup(cluster, to: second, Self.jobs + map(cluster) + ["-r", "20M"])
+        try eventually("the copy") {
+            try cluster.holds(
+                "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'COPY%pg_read_binary_file%VALUES%base/%'")
+        }
+        try end("(query LIKE '%segment_size%' OR query LIKE '%pg_postmaster_start_time%')")
+        let void = held.wait()
+        expectRefused(void, "holds the backup")
+        #expect(!FileTree.exists(second))
+        try cluster.expectReleased()
+    }
+
+    @Test(arguments: [["-F", "t"], ["-X", "fetch"], ["-Z", "server-gzip"], ["--jobs", "0"], ["--jobs", "65"]])
+    func `what comes over one connection alone is refused before anything is made`(arguments: [String]) throws {
+        let target = TestDirectory.freshPath("backup")
+        let result = try UnderstudyProgram.run(
+            ["basebackup", "-h", "127.0.0.1", "-p", "1", "-D", target] + Self.jobs + arguments)
+        #expect(result.status == 1, "\(result)")
+        #expect(!result.errorOutput.contains("connection to server"), "\(result)")
+        #expect(!FileTree.exists(target))
+    }
+}
