@@ -82,7 +82,13 @@ public final class ArchiverEndpoint: Service {
     public func start() async throws(UnderstudyError) {
         guard address == nil else { return }
         let (listener, bound) = try await Listener.start(on: wanted, site)
-        state.change { $0 = State(address: bound, listener: listener) }
+        let isFirst = state.change { state in
+            guard state.listener == nil else { return false }
+            state = State(address: bound, listener: listener)
+            return true
+        }
+        // Another call was faster.
+        guard isFirst else { return listener.stop() }
         logger.info("listening on http://\(bound)/")
     }
 

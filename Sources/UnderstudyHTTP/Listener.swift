@@ -76,12 +76,15 @@ final class Listener: Sendable {
 
     private static let sampleInterval = TimeAmount(ArchiverSite.sampleInterval)
 
+    /// Returns when the port is free, unless it is called on the thread that answers.
     func stop() {
         let (loop, connections) = (loop, connections)
-        channel.close().whenComplete { _ in
+        let closed = channel.close()
+        closed.whenComplete { _ in
             connections.closeAll()
             loop.shutdownGracefully { _ in }
         }
+        if !loop.inEventLoop { try? closed.wait() }
     }
 }
 

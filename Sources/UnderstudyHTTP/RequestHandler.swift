@@ -128,8 +128,8 @@ final class RequestHandler: ChannelInboundHandler {
     }
 }
 
-/// Closes a connection that sends more than a request may have before the end of its header: the decoder bounds the header's
-/// fields, but not the target.
+/// Closes a connection that sends a longer line than a request may have: the decoder bounds the header's fields, but not the
+/// target.
 private final class TargetLimit: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -142,13 +142,14 @@ private final class TargetLimit: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data).readableBytesView
         // All lines of a request are short; a body may be one long line, and none is wanted.
-        if let end = bytes.lastIndex(of: UInt8(ascii: "\n")) {
-            line = bytes.distance(from: end, to: bytes.endIndex)
-        } else {
-            line += bytes.count
+        var rest = unwrapInboundIn(data).readableBytesView[...]
+        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            if line + rest.distance(from: rest.startIndex, to: end) > most { return context.close(promise: nil) }
+            line = 0
+            rest = rest[rest.index(after: end)...]
         }
+        line += rest.count
         if line > most { return context.close(promise: nil) }
         context.fireChannelRead(data)
     }

@@ -2,7 +2,7 @@
 ///
 /// Source: RFC 3986 and RFC 9112, section 3.2.
 struct Query: Equatable {
-    /// Without the query; not decoded.
+    /// Without the query; not decoded. `/` where the target has none.
     var path: String
     private var parameters: [(name: String, value: String)] = []
 
@@ -15,7 +15,7 @@ struct Query: Equatable {
         }
         rest = rest.prefix { $0 != "#" }
         let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        path = String(parts[0])
+        path = parts[0].isEmpty ? "/" : String(parts[0])
         guard parts.count == 2 else { return }
         for pair in parts[1].split(separator: "&") {
             let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -42,7 +42,10 @@ struct Query: Equatable {
             case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
             case UInt8(ascii: "%"):
                 let digits = rest.prefix(2)
-                guard digits.count == 2, let value = UInt8(String(Substring(digits)), radix: 16) else { return nil }
+                // A number may have a sign, a byte has none.
+                guard digits.count == 2, digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
+                    let value = UInt8(String(Substring(digits)), radix: 16)
+                else { return nil }
                 bytes.append(value)
                 rest = rest.dropFirst(2)
             default: bytes.append(byte)

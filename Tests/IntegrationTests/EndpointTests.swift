@@ -67,7 +67,8 @@ import UnderstudyTestSupport
         try await withEndpoint { port in
             let line = String(repeating: "x", count: 40_000)
             for start in [
-                "GET /\(line)", "GET / HTTP/1.1\r\nA: \(line)",
+                "GET /\(line)", "GET /\(line.prefix(20_000)) HTTP/1.1\r\nHost: a\r\n\r\n",
+                "GET / HTTP/1.1\r\nA: \(line)",
                 "GET / HTTP/1.1\r\n" + String(repeating: "A: b\r\n", count: 10_000),
             ] {
                 let exchange = try HTTPExchange(port: port)
@@ -110,17 +111,7 @@ import UnderstudyTestSupport
         #expect(try HTTPExchange.get("/metrics", port: address.port).status == 404)
         first.stop()
         #expect(first.address == nil)
-        // Closing takes a moment.
-        var tries = 0
-        while true {
-            do {
-                try await second.start()
-                break
-            } catch {
-                tries += 1
-                try #require(tries < 2000)
-            }
-        }
+        try await second.start()
         #expect(try HTTPExchange.get("/healthz", port: address.port).status == 200)
         second.stop()
         let unknown = ArchiverEndpoint(ListenAddress(host: "no-such-host.invalid", port: 0), archivers: [archiver])

@@ -67,7 +67,12 @@ import UnderstudyTestSupport
         // A second time, over a program that runs.
         let program = "\(prefix)/bin/understudy"
         let running = try Program(program, ["help"], environment: environment, asCaller: true)
-        #expect(try install(place + ["--program", UnderstudyProgram.path]).status == 0)
+        // From where the caller stands, places are meant from there.
+        let relative = ["--destdir", ".", "--prefix=/opt/under study", "--program", UnderstudyProgram.path]
+        let second = try Program.run(
+            "/bin/sh", ["-c", "cd '\(destination)' && exec \"$@\"", "sh", "\(Self.source)/scripts/install"] + relative,
+            environment: environment, asCaller: true)
+        #expect(second.status == 0 && second.output == "installed into \(destination)/opt/under study\n", "\(second)")
         #expect(running.wait().status == 0)
         #expect(try install(place + ["--uninstall"]).status == 0)
         #expect(files(prefix) == ["bin/other"])

@@ -1,3 +1,4 @@
+import Metrics
 import Testing
 import Understudy
 import UnderstudyPlatform
@@ -69,12 +70,35 @@ struct HookTests {
                 pg_basebackup: detail: 2 files wait for it already.
 
                 """)
-        try hook.start()
+        try hook.start(for: "a")
         hook.end()
         #expect(
             recorder.errors.contains(
                 "was not run for 3 files, from \"000000010000000000000003\" to \"000000010000000000000005\"\n"))
         #expect(!recorder.errors.contains("failed"))
+    }
+
+    @Test("segments that it was not told of in time are named, and counted with those for which there was no room")
+    func missed() throws {
+        let recorder = Recorder(), metrics = PrometheusMetrics(help: HookMetrics.help)
+        try withMetricsFactory(metrics) {
+            let hook = SegmentHook(try .parse("exit 3"), of: Self.archive, console: recorder.console(), limit: 1)
+            for number in 1...3 as ClosedRange<UInt64> { hook.missed(segment(number)) }
+            #expect(recorder.errors == "")
+            try hook.start(for: "here")
+            hook.missed(segment(4))
+            hook.finished(segment(5))
+            hook.end()
+        }
+        #expect(
+            recorder.errors.contains(
+                "was not run for 4 files, from \"000000010000000000000001\" to \"000000010000000000000004\"\n"))
+        #expect(recorder.errors.contains("failed for \"000000010000000000000005\": exit status 3"))
+        let text = metrics.text
+        #expect(text.contains("# HELP understudy_hook_failures_total "), "\(text)")
+        #expect(text.contains("understudy_hook_failures_total{archiver=\"here\"} 1\n"), "\(text)")
+        // Those before the start are counted by nobody: there are none.
+        #expect(text.contains("understudy_hook_skipped_files_total{archiver=\"here\"} 1\n"), "\(text)")
     }
 
     @Test("at the end, who does not end in time is ended, and what waited is told")
@@ -83,7 +107,7 @@ struct HookTests {
         let hook = SegmentHook(
             try .parse("trap '' TERM; sleep 1000"), of: Self.archive, console: recorder.console(),
             patience: .milliseconds(1))
-        try hook.start()
+        try hook.start(for: "a")
         for number in 1...3 as ClosedRange<UInt64> { hook.finished(segment(number)) }
         hook.end()
         // The first one may not even have begun.

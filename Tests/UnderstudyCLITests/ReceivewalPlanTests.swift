@@ -54,6 +54,25 @@ struct ReceivewalPlanTests {
         #expect(plan.connection.password == .never)
     }
 
+    @Test(
+        "two names for one thing are refused, but not through a link, where the last one counts",
+        arguments: [
+            ("directory", "-D d -D e"), ("on-segment", "-D d --on-segment x --on-segment y"),
+            ("listen", "-D d --listen 1 --listen 2"), ("host", "-D d -h a -h b"), ("slot", "-D d -S a --slot b"),
+            ("metrics-file", "-D d --metrics-file a --metrics-file b"),
+        ])
+    func twice(option: String, line: String) throws {
+        let error = #expect(throws: UsageError.self) { try plan(line) }
+        #expect(error?.message.hasPrefix("option --\(option) was given more than once: ") == true)
+        let last = try plan(line, as: .receiveWAL)
+        if option == "directory" { #expect(last.action == directory("e")) }
+    }
+
+    @Test("a setting may be given again, and so may the same name")
+    func again() throws {
+        #expect(try plan("-D d -D d -Z gzip -Z none -r 1M -r 2M").action == directory("d"))
+    }
+
     @Test("each option arrives in the library's options")
     func everyOption() throws {
         let plan = try plan(

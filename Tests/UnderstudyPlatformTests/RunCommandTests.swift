@@ -69,4 +69,22 @@ import UnderstudyTestSupport
         #expect(end.wasStopped)
         #expect([.signalled(SIGTERM), .signalled(SIGKILL)].contains(end.status), "\(end)")
     }
+
+    @Test("what it has started gets SIGKILL where the program has obeyed the first signal, and its children do not")
+    func deafChildren() throws {
+        let lock = "\(try TestDirectory.make("group"))/lock"
+        // Held for as long as one of them lives.
+        let isHeld = { @Sendable () throws -> Bool in
+            try Program.run("/usr/bin/flock", ["--nonblock", lock, "true"], asCaller: true).status != 0
+        }
+        let interrupt = Interrupt()
+        let watcher = try OwnThread("watcher") {
+            do { try eventually("the lock") { try isHeld() } } catch { Issue.record(error) }
+            interrupt.raise()
+        }
+        let end = try run("(trap '' TERM; exec flock '\(lock)' sleep 1000) & wait", interrupt)
+        watcher.join()
+        #expect(end.wasStopped && end.status == .signalled(SIGTERM), "\(end)")
+        try eventually("the end of all that it has started") { try !isHeld() }
+    }
 }

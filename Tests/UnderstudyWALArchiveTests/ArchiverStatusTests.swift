@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyPlatform
 import UnderstudyWAL
 
 @testable import UnderstudyWALArchive
@@ -21,5 +22,19 @@ struct ArchiverStatusTests {
         #expect(state.status.lagBytes == 0)
         #expect(state.status.server == start.lsn && state.status.reconnects == 2)
         #expect(state.status.timeline == start.timeline && state.status.connectedSince != nil)
+    }
+
+    @Test("events that a listener was too slow for are handed back, oldest first")
+    func missedEvents() async {
+        let state = ArchiverState(isSynchronous: false), missed = Monitor<[WALSegment]>([])
+        let events = state.listen { event in
+            if case .segmentFinished(let segment) = event { missed.change { $0.append(segment) } }
+        }
+        for number in 1...UInt64(WALArchiver.bufferedEvents + 2) { state.tell(.segmentFinished(segment(number))) }
+        state.end()
+        #expect(missed.read { $0 } == [segment(1), segment(2)])
+        var heard: [WALSegment] = []
+        for await case .segmentFinished(let segment) in events { heard.append(segment) }
+        #expect(heard.count == WALArchiver.bufferedEvents && heard.first == segment(3))
     }
 }

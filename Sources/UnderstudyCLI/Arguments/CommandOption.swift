@@ -38,14 +38,17 @@ struct CommandOption: Sendable {
     var isLinked: Bool
     /// What stands beside it in the help text, however it is broken into lines.
     var help: String
+    /// Whether all values count that it is given.
+    var repeats: Bool
     /// Values that a shell offers, where the word that stands for the value does not list all.
     var suggestions: [String]
 
     init(
         _ name: String, _ short: Unicode.Scalar? = nil, _ value: String? = nil, aliases: [String] = [],
         stock: StockVersions? = nil, isLinked: Bool = true, help: String, ownValue: OwnValue? = nil,
-        suggestions: [String] = []
+        suggestions: [String] = [], repeats: Bool = false
     ) {
+        self.repeats = repeats
         self.suggestions = suggestions
         self.name = name
         self.short = short
@@ -56,6 +59,19 @@ struct CommandOption: Sendable {
         self.isLinked = isLinked
         self.help = help
     }
+
+    /// Whether its value names something: a place, a server, a command. Who names two of these means both, or has overlooked
+    /// one. Of two settings, such as a rate, the later one counts, as with all programs.
+    var namesSomething: Bool {
+        guard case .required(let word) = value else { return false }
+        return Self.namingWords.contains(word)
+    }
+
+    private static let namingWords: Set = [
+        "BACKUP", "COMMAND", "CONNSTR", "DIRECTORY", "FILE", "HOST", "HOSTNAME", "MANIFEST", "NAME", "PORT", "ROLE",
+        "SEGMENT",
+        "TARGET[:DETAIL]", "USER", "[ADDRESS:]PORT",
+    ]
 
     func isKnown(to personality: Personality) -> Bool { isLinked || personality == .understudy }
 

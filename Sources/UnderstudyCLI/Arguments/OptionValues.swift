@@ -26,6 +26,19 @@ struct OptionValues: Sendable {
         given.filter { $0.name == option.name }.compactMap(\.value)
     }
 
+    /// Refuses two values of an option that names one thing: the stock tools take the last one without a word, and so do the
+    /// links that stand for them.
+    func requireSingle(_ options: [CommandOption]) throws(UsageError) {
+        for option in options where option.namesSomething && !option.repeats {
+            var values: [String] = []
+            for value in all(option) where !values.contains(value) { values.append(value) }
+            guard values.count > 1 else { continue }
+            throw UsageError(
+                "option --\(option.name) was given more than once: \"\(values[0])\" and \"\(values[1])\"",
+                hint: "Give it once, or run the command once for each.")
+        }
+    }
+
     /// Which of the options came last; nil for none.
     func last(of options: CommandOption...) -> CommandOption? {
         let name = given.last { given in options.contains { $0.name == given.name } }?.name

@@ -16,11 +16,14 @@ enum Request<Plan: Sendable>: Sendable {
         } catch {
             throw UsageError(error, see: personality.line(of: command))
         }
+        let values = OptionValues(normalised.options)
         // The first of the two ends the reading, as it does with the stock tools.
-        return switch normalised.options.first(where: { $0 == "--help" || $0 == "--version" }) {
-        case "--help": .help
-        case "--version": .version
-        default: .run(try plan(OptionValues(normalised.options), normalised.operands))
+        switch normalised.options.first(where: { $0 == "--help" || $0 == "--version" }) {
+        case "--help": return .help
+        case "--version": return .version
+        default:
+            if personality == .understudy { try values.requireSingle(command.options) }
+            return .run(try plan(values, normalised.operands))
         }
     }
 }

@@ -12,7 +12,7 @@ enum ValueKind: Equatable, Sendable {
         }
         self =
             switch word {
-            case "DIRECTORY": .directory
+            case "BACKUP", "DIRECTORY": .directory
             case "FILE", "MANIFEST", "PATH": .file
             case "USER": .user
             case "HOST", "HOSTNAME": .host

@@ -106,7 +106,7 @@ struct ZshCompletions {
             let flags = option.short.map { [ShellText.word("*-\($0)") + ShellText.word(summary)] } ?? []
             return (flags + [ShellText.word("*--\(option.name)=-\(summary):\(behind)")]).joined(separator: " ")
         }
-        // May be given again: some options may be repeated, and of others the last counts.
+        // May be given again: some options may be repeated, and of settings the last counts.
         let names =
             (option.short.map { ["*-\($0)+"] } ?? []) + ["*--\(option.name)="] + option.aliases.map { "!*--\($0)=" }
         return names.map { ShellText.word("\($0)\(summary)\(behind)") }.joined(separator: " ")

@@ -29,7 +29,7 @@ struct HookQueue: Sendable {
     enum Outcome: Equatable {
         /// It waits; with those that were skipped before it.
         case queued(after: Skipped?)
-        /// The first one for which there is no room.
+        /// The first one that is skipped.
         case full
         /// A further one.
         case stillFull
@@ -41,6 +41,13 @@ struct HookQueue: Sendable {
             defer { skipped = nil }
             return .queued(after: skipped)
         }
+        return skip(name)
+    }
+
+    /// Notes a file for which the command is not run, whether there is room or not.
+    ///
+    /// - Returns: `full` for the first one.
+    mutating func skip(_ name: String) -> Outcome {
         guard var skipped else {
             skipped = Skipped(name)
             return .full

@@ -10,10 +10,12 @@ struct ReceiverService: Sendable {
     ///
     /// - Parameter executor: Where events are taken up; nil for Swift's own threads.
     func run(_ reporter: ReceiveProgressReporter, on executor: (any TaskExecutor)?) async throws(UnderstudyError) {
-        try hook?.start()
+        try hook?.start(for: archiver.name)
         // Not a child of this task, so that it also hears what is finished after the run was cancelled.
         let listening = hook.map { hook in
-            let events = archiver.events()
+            let events = archiver.events { event in
+                if case .segmentFinished(let segment) = event { hook.missed(segment) }
+            }
             return Task(executorPreference: executor) {
                 for await event in events {
                     if case .segmentFinished(let segment) = event { hook.finished(segment) }

@@ -1,4 +1,5 @@
 import Glibc
+import Metrics
 import Understudy
 import UnderstudyPlatform
 
@@ -11,6 +12,8 @@ final class SegmentHook: Sendable {
         var isClosed = false
         /// The timelines whose history file was queued.
         var histories: Set<TimelineID> = []
+        /// Made when it starts.
+        var metrics: HookMetrics?
     }
 
     private let command: HookCommand
@@ -41,7 +44,10 @@ final class SegmentHook: Sendable {
         self.console = console
     }
 
-    func start() throws(UnderstudyError) {
+    /// - Parameter archiver: The name that tells its metrics from those of others.
+    func start(for archiver: String) throws(UnderstudyError) {
+        let metrics = HookMetrics(archiver)
+        state.change { $0.metrics = metrics }
         // A child whose end is ignored leaves no exit status.
         _ = signal(SIGCHLD, SIG_DFL)
         do throws(FileIOError) {
@@ -61,14 +67,30 @@ final class SegmentHook: Sendable {
             append(history)
             state.change { _ = $0.histories.insert(segment.timeline) }
         }
-        append(segment.name + (method?.fileSuffix ?? ""))
+        append(name(of: segment))
+    }
+
+    /// A segment of which the hook was not told in time, since more events came at once than are kept. Waits for nothing; it is
+    /// told with those that are skipped.
+    func missed(_ segment: WALSegment) {
+        state.change { state in
+            _ = state.queue.skip(name(of: segment))
+            state.metrics?.skipped.increment()
+        }
+    }
+
+    private func name(of segment: WALSegment) -> String {
+        segment.name + (archive.compression.method?.fileSuffix ?? "")
     }
 
     private func append(_ name: String) {
-        switch state.update({ $0.queue.append(name) }) {
-        case .queued(nil), .stillFull: break
+        let (outcome, metrics) = state.update { ($0.queue.append(name), $0.metrics) }
+        switch outcome {
+        case .queued(nil): break
         case .queued(.some(let skipped)): tell(skipped)
+        case .stillFull: metrics?.skipped.increment()
         case .full:
+            metrics?.skipped.increment()
             let waiting = state.read { $0.queue.limit }
             console.warning(
                 "command of --on-segment is behind: it will not be run for \"\(name)\" and those that follow",
@@ -81,7 +103,10 @@ final class SegmentHook: Sendable {
     func end() {
         state.update { $0.isClosed = true }
         let hasEnded = state.wait(timeout: patience) { $0.queue.waiting.isEmpty && !$0.isRunning ? true : nil }
-        let rest = state.update { $0.queue.takeRest() }
+        let rest = state.update { state in
+            state.metrics?.skipped.increment(by: state.queue.waiting.count)
+            return state.queue.takeRest()
+        }
         if hasEnded == nil { interrupt.raise() }
         thread.read { $0 }?.join()
         for skipped in rest { tell(skipped) }
@@ -128,6 +153,7 @@ final class SegmentHook: Sendable {
     }
 
     private func tell(_ failure: HookFailure, _ name: String, _ path: String) {
+        state.read { $0.metrics }?.failures.increment()
         console.warning(
             "command of --on-segment failed for \"\(name)\": \(failure.message)",
             detail: failure.lastLine.map { "Its last words were: \($0)" },

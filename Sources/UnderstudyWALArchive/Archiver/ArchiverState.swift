@@ -21,8 +21,14 @@ final class ArchiverState: Sendable {
         /// Whether the stream is to end because of that.
         var endsWithSlot = false
         var isOver = false
-        var listeners: [Int: AsyncStream<WALArchiver.Event>.Continuation] = [:]
+        var listeners: [Int: Listener] = [:]
         var listenerCount = 0
+    }
+
+    struct Listener: Sendable {
+        var continuation: AsyncStream<WALArchiver.Event>.Continuation
+        /// Gets an event that the listener misses, on the thread that tells a newer one.
+        var missed: @Sendable (WALArchiver.Event) -> Void
     }
 
     private let values: Monitor<Values>
@@ -179,13 +185,17 @@ final class ArchiverState: Sendable {
     }
 
     /// A sequence of the events from now on; a listener that does not keep up misses the oldest.
-    func listen() -> AsyncStream<WALArchiver.Event> {
+    ///
+    /// - Parameter missed: Gets those. It must not wait for anything.
+    func listen(
+        missed: @escaping @Sendable (WALArchiver.Event) -> Void = { _ in }
+    ) -> AsyncStream<WALArchiver.Event> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: WALArchiver.Event.self, bufferingPolicy: .bufferingNewest(WALArchiver.bufferedEvents))
         let number = values.update { values -> Int? in
             if values.isOver { return nil }
             values.listenerCount += 1
-            values.listeners[values.listenerCount] = continuation
+            values.listeners[values.listenerCount] = Listener(continuation: continuation, missed: missed)
             return values.listenerCount
         }
         guard let number else {
@@ -199,7 +209,9 @@ final class ArchiverState: Sendable {
     }
 
     func tell(_ event: WALArchiver.Event) {
-        for listener in values.read({ Array($0.listeners.values) }) { listener.yield(event) }
+        for listener in values.read({ Array($0.listeners.values) }) {
+            if case .dropped(let oldest) = listener.continuation.yield(event) { listener.missed(oldest) }
+        }
     }
 
     /// - Parameter error: Why it ends, unless that is in order.
@@ -211,6 +223,6 @@ final class ArchiverState: Sendable {
             defer { values.listeners = [:] }
             return Array(values.listeners.values)
         }
-        for listener in listeners { listener.finish() }
+        for listener in listeners { listener.continuation.finish() }
     }
 }

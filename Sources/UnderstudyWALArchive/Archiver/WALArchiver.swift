@@ -253,4 +253,11 @@ extension WALArchiver {
 
     /// A new sequence of the events from now on. It ends when ``run()`` returns.
     public func events() -> AsyncStream<Event> { state.listen() }
+
+    /// The same.
+    ///
+    /// - Parameter missed: Gets each event that is dropped, on a thread that receives WAL: it must not wait for anything.
+    package func events(missed: @escaping @Sendable (Event) -> Void) -> AsyncStream<Event> {
+        state.listen(missed: missed)
+    }
 }

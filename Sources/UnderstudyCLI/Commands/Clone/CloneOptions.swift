@@ -60,7 +60,7 @@ enum CloneOptions {
         help: """
             have restore-wal hand the standby WAL of this archive that the primary has
             removed; may be repeated
-            """)
+            """, repeats: true)
     static let set = CommandOption(
         "set", nil, "NAME=VALUE", help: "one more setting of the standby; may be repeated, and is quoted here")
     static let configFile = CommandOption(

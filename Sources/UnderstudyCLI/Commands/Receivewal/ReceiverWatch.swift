@@ -19,7 +19,7 @@ struct ReceiverWatch: Sendable {
         during operation: nonisolated(nonsending) () async throws(UnderstudyError) -> Void
     ) async throws(UnderstudyError) {
         guard plan != ReceivewalPlan.Watch() else { return try await operation() }
-        let metrics = PrometheusMetrics()
+        let metrics = PrometheusMetrics(help: HookMetrics.help)
         #if HTTP
         let archiver = archiver
         let endpoint = plan.listen.map { address in

@@ -5,7 +5,7 @@ enum RestoreWALOptions {
         help: """
             a WAL archive; may be repeated: the first that has the file counts
             (default: those in $UNDERSTUDY_ARCHIVE, with colons between them)
-            """)
+            """, repeats: true)
     static let diverged = CommandOption(
         "diverged",
         help: """
