@@ -26,6 +26,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -291,4 +292,70 @@ void understudy_put_back(int place, int set_aside, int other_end, int is_its_pla
     if (is_its_place) dup3(set_aside, place, O_CLOEXEC);
     close(set_aside);
     close(other_end);
+}
+
+static int replace_file(int dir, const char *temporary, const char *name, const char *bytes, size_t count, unsigned mode,
+                        volatile int *stage) {
+    *stage = understudy_REMOVING;
+    if (unlinkat(dir, temporary, 0) != 0 && errno != ENOENT) return errno;
+    *stage = understudy_CREATING;
+    int file = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (file < 0) return errno;
+    int failure = fchmod(file, mode) == 0 ? 0 : errno;
+    if (!failure) *stage = understudy_WRITING;
+    while (!failure && count > 0) {
+        ssize_t written = write(file, bytes, count);
+        if (written >= 0) {
+            bytes += written;
+            count -= (size_t)written;
+        } else if (errno != EINTR) {
+            failure = errno;
+        }
+    }
+    if (close(file) != 0 && !failure) failure = errno;
+    if (!failure) {
+        *stage = understudy_LOOKING;
+        struct stat info;
+        if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
+            if (!S_ISREG(info.st_mode)) failure = EEXIST;
+        } else if (errno != ENOENT) {
+            failure = errno;
+        }
+    }
+    if (!failure) {
+        *stage = understudy_RENAMING;
+        if (renameat(dir, temporary, dir, name) != 0) failure = errno;
+    }
+    if (failure) unlinkat(dir, temporary, 0);
+    return failure;
+}
+
+int understudy_replace_apart(int dir, const char *temporary, const char *name, const void *bytes, size_t count,
+                             unsigned mode, int *reached) {
+    volatile int stage = understudy_STARTING, failure = EINTR;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    // Memory is shared until the child ends, descriptors are not.
+    pid_t child = vfork();
+    if (child == 0) {
+        // Nobody waits for these, should it never end.
+        if (dir > 0) syscall(SYS_close_range, 0, dir - 1, 0);
+        syscall(SYS_close_range, dir + 1, ~0u, 0);
+        failure = replace_file(dir, temporary, name, bytes, count, mode, &stage);
+        _exit(failure);
+    }
+    int start_failure = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (child < 0) {
+        *reached = understudy_STARTING;
+        return start_failure;
+    }
+    int status = 0;
+    pid_t waited;
+    while ((waited = waitpid(child, &status, 0)) < 0 && errno == EINTR) {}
+    *reached = stage;
+    // Under a sanitizer, which makes vfork a fork, only the exit status tells.
+    if (waited == child && WIFEXITED(status)) return WEXITSTATUS(status);
+    return failure;
 }

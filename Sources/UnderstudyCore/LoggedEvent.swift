@@ -14,6 +14,10 @@ package enum LoggedEvent: String, Sendable, CaseIterable {
     case streamingAgain = "streaming-again"
     case stalled
     case recovered
+    case storageWaits = "storage-waits"
+    case storageAnswers = "storage-answers"
+    case receiptWaits = "receipt-waits"
+    case receiptGoesOn = "receipt-goes-on"
     case lagging
     case replayAwaited = "replay-awaited"
     case diverged

@@ -27,10 +27,15 @@ final class RequestHandler: ChannelInboundHandler {
     private static let mostHeaderBytes = 16 << 10
     private static let mostHeaders = 100
     private static let mostBodyBytes = 64 << 10
+    /// Their answers take less than a refusal would, and somebody restarts what does not give them.
+    private static let unlimited: Set<Substring> = ["/healthz", "/readyz"]
 
-    private init(_ site: ArchiverSite, _ connections: Connections) {
+    private let lines: RequestLines
+
+    private init(_ site: ArchiverSite, _ connections: Connections, _ lines: RequestLines) {
         self.site = site
         self.connections = connections
+        self.lines = lines
     }
 
     /// Makes a new connection answer. Call it on the connection's event loop.
@@ -40,9 +45,10 @@ final class RequestHandler: ChannelInboundHandler {
         limits.maxHeaderListSize = mostHeaderBytes
         limits.maxHeaderFieldCount = mostHeaders
         let decoder = HTTPRequestDecoder(limitConfiguration: limits)
+        let lines = RequestLines(most: mostHeaderBytes)
         try channel.pipeline.syncOperations.addHandlers([
-            TargetLimit(most: mostHeaderBytes), HTTPResponseEncoder(), ByteToMessageHandler(decoder),
-            HTTPServerPipelineHandler(), HTTPServerProtocolErrorHandler(), RequestHandler(site, connections),
+            lines, HTTPResponseEncoder(), ByteToMessageHandler(decoder),
+            HTTPServerPipelineHandler(), HTTPServerProtocolErrorHandler(), RequestHandler(site, connections, lines),
         ])
     }
 
@@ -65,23 +71,30 @@ final class RequestHandler: ChannelInboundHandler {
             self.head = head
             bodyCount = 0
             setDeadline(Self.requestTime, context)
+            // Who waits for leave to send content gets the answer instead, which needs none.
+            guard head.headers["expect"].contains(where: { $0.lowercased() == "100-continue" }), !isSending else {
+                return
+            }
+            self.head = nil
+            answer(head, context, staysOpen: false)
         case .body(let bytes):
             bodyCount += bytes.readableBytes
             if bodyCount > Self.mostBodyBytes { context.close(promise: nil) }
         case .end:
+            lines.endRequest()
             guard let head else { return }
             self.head = nil
             if isSending { waiting = head } else { answer(head, context) }
         }
     }
 
-    private func answer(_ request: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        guard connections.mayAnswer() else {
+    private func answer(_ request: HTTPRequestHead, _ context: ChannelHandlerContext, staysOpen: Bool = true) {
+        guard Self.unlimited.contains(request.uri.prefix { $0 != "?" }) || connections.mayAnswer() else {
             return send(Self.text(.tooManyRequests), to: request, staysOpen: false, context)
         }
         let isKnown = request.method == .GET || request.method == .HEAD
         let answer = isKnown ? site.answer(request.uri) : Self.text(.methodNotAllowed)
-        send(answer, to: request, staysOpen: request.isKeepAlive, context)
+        send(answer, to: request, staysOpen: staysOpen && request.isKeepAlive, context)
     }
 
     private static func text(_ status: HTTPResponseStatus) -> ArchiverSite.Answer {
@@ -120,38 +133,13 @@ final class RequestHandler: ChannelInboundHandler {
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: sent)
     }
 
-    /// Closes the connection after this time, in place of an earlier deadline.
+    /// Closes the connection after this time, in place of an earlier deadline. Who has begun a request is told.
     private func setDeadline(_ time: TimeAmount, _ context: ChannelHandlerContext) {
         deadline?.cancel()
-        let channel = context.channel
-        deadline = context.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
-    }
-}
-
-/// Closes a connection that sends a longer line than a request may have: the decoder bounds the header's fields, but not the
-/// target.
-private final class TargetLimit: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-
-    private let most: Int
-    private var line = 0
-
-    init(most: Int) {
-        self.most = most
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        // All lines of a request are short; a body may be one long line, and none is wanted.
-        var rest = unwrapInboundIn(data).readableBytesView[...]
-        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-            if line + rest.distance(from: rest.startIndex, to: end) > most { return context.close(promise: nil) }
-            line = 0
-            rest = rest[rest.index(after: end)...]
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        deadline = context.eventLoop.scheduleTask(in: time) {
+            bound.value.0.lines.close(isTold: !bound.value.0.isSending)
         }
-        line += rest.count
-        if line > most { return context.close(promise: nil) }
-        context.fireChannelRead(data)
     }
 }
 #endif

@@ -70,6 +70,15 @@ package final class ArchiverSite: Sendable {
     package func answer(_ target: String) -> Answer {
         let query = Query(target)
         switch query.path {
+        case "/", "/archiver", "/readyz", "/status":
+            // Not for all of them: who asks wrongly about one would take the answer for its own.
+            if !query.isSound { return .text(400, "The query is no percent-encoded UTF-8.") }
+            if let name = query["name"], !archivers().contains(where: { $0.name == name }) {
+                return .text(404, "There is no archiver of that name.")
+            }
+        default: break
+        }
+        switch query.path {
         case "/": return page(query)
         case "/archiver": return page(query)
         case "/page.css": return Answer(status: 200, type: "text/css; charset=utf-8", body: PageFiles.style)
@@ -95,6 +104,7 @@ package final class ArchiverSite: Sendable {
         let views = archivers().filter { name == nil || $0.name == name }.map { archiver in
             ArchiverView(
                 name: archiver.name, status: archiver.status, maxLag: archiver.options.maxLag,
+                maxSilence: archiver.options.stallTimeout.map { $0 / 2 + WALArchiver.Status.longestWait },
                 history: histories[ObjectIdentifier(archiver)] ?? LagHistory(), now: now, time: time, words: words)
         }
         return (views, time)
@@ -102,14 +112,12 @@ package final class ArchiverSite: Sendable {
 
     private func page(_ query: Query) -> Answer {
         let (views, time) = views(query)
-        if query["name"] != nil, views.isEmpty { return .text(404, "There is no archiver of that name.") }
         if views.count == 1 { return .page(StatusPage.of(views[0])) }
         return .page(StatusPage.list(views, at: time))
     }
 
     private func readiness(_ query: Query) -> Answer {
         let (views, _) = views(query)
-        if query["name"] != nil, views.isEmpty { return .text(404, "There is no archiver of that name.") }
         let reasons = views.compactMap { view in view.unreadiness.map { "\(view.name) \($0)" } }
         return reasons.isEmpty ? .text(200, "ready") : .text(503, reasons.joined(separator: "\n"))
     }

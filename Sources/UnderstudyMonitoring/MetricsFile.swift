@@ -17,13 +17,17 @@ import UnderstudyPlatform
 /// Source: node_exporter, "Textfile Collector".
 public final class MetricsFile: Service {
     private let path: String
-    private let metrics: PrometheusMetrics
     private let interval: Duration
     private let logger: Logger
+    private let longestWait: Duration
+    private let longestEnd: Duration
+    private let replace: @Sendable () throws(FileIOError) -> Void
 
     private struct State {
         var isStopping = false
         var isOver = true
+        /// Of the write that was under way.
+        var outcome: Result<Void, FileIOError>?
     }
 
     private let state = Monitor(State())
@@ -31,18 +35,36 @@ public final class MetricsFile: Service {
     /// - Parameters:
     ///   - path: A file in a directory that exists; it is replaced. A collector reads names that end in `.prom`.
     ///   - interval: How often it is written; also at the beginning and at the end.
-    public init(
+    public convenience init(
         _ path: String, metrics: PrometheusMetrics, interval: Duration = .seconds(15), logger: Logger = .silent
     ) {
+        self.init(path, interval: interval, logger: logger) { () throws(FileIOError) in
+            // The collector is another user.
+            try ConfinedDirectory(path: path.parentPath).replaceApart(
+                RelativePath(path.lastPathComponent), by: Array(metrics.text.utf8),
+                temporary: RelativePath(".\(path.lastPathComponent).new"), mode: 0o644)
+        }
+    }
+
+    /// - Parameters:
+    ///   - longestWait: A write that takes longer is told.
+    ///   - longestEnd: How long to wait for one after a stop.
+    ///   - replace: Replaces the file.
+    init(
+        _ path: String, interval: Duration, longestWait: Duration = .seconds(10), longestEnd: Duration = .seconds(3),
+        logger: Logger, replace: @escaping @Sendable () throws(FileIOError) -> Void
+    ) {
         self.path = path
-        self.metrics = metrics
         self.interval = interval
+        self.longestWait = longestWait
+        self.longestEnd = longestEnd
         self.logger = logger
+        self.replace = replace
     }
 
     /// Writes the file until the service is shut down gracefully or the task is cancelled, and a last time then.
     ///
-    /// Throws an ``UnderstudyError`` only if there is no thread for it.
+    /// Throws what ``start()`` throws.
     public func run() async throws {
         try start()
         try? await gracefulShutdown()
@@ -50,7 +72,11 @@ public final class MetricsFile: Service {
     }
 
     /// Begins to write, on a thread of its own.
+    ///
+    /// Throws an error with the code ``UnderstudyError/Code/options`` if what has the file's name is no regular file, and another
+    /// one if there is no thread for it.
     public func start() throws(UnderstudyError) {
+        try checkTarget()
         state.change { $0 = State(isOver: false) }
         do throws(FileIOError) {
             _ = try OwnThread("metrics file") { [self] in
@@ -63,13 +89,23 @@ public final class MetricsFile: Service {
         }
     }
 
-    /// Writes a last time, and returns when that is done. It does not wait for long if the file system does not answer.
+    /// Writes a last time, and returns when that is done, or after some seconds if the file system does not answer.
     public func stop() {
         state.update { $0.isStopping = true }
-        _ = state.wait(timeout: Self.longestEnd) { $0.isOver ? true : nil }
+        // The write that is under way, and the last one.
+        _ = state.wait(timeout: longestEnd * 2 + .seconds(1)) { $0.isOver ? true : nil }
     }
 
-    private static let longestEnd = Duration.seconds(3)
+    /// It would be replaced by a file: a device node or a pipe would be gone, and whoever uses it would not know.
+    private func checkTarget() throws(UnderstudyError) {
+        // A directory that is not there may come.
+        guard let kind = try? ConfinedDirectory(path: path.parentPath).kind(of: RelativePath(path.lastPathComponent)),
+            kind != .file
+        else { return }
+        throw UnderstudyError(
+            .options, "could not use \"\(path)\" as metrics file: it is \(kind.words)",
+            hint: "Name a file that does not exist yet, or one that was written as metrics file before.")
+    }
 
     // MARK: - On the thread
 
@@ -77,37 +113,66 @@ public final class MetricsFile: Service {
         var hasWarned = false
         var isLast = false
         while true {
-            do throws(FileIOError) {
-                try replaceFile()
-                hasWarned = false
-            } catch {
-                if !hasWarned {
-                    logger.warning(
-                        "\(error)",
-                        metadata: ["detail": "The metrics file stays as it is until it can be written again."])
-                }
+            guard let result = writeOnce() else { return }
+            if case .failure(let error) = result {
+                if !hasWarned { warn("\(error)") }
                 hasWarned = true
+            } else {
+                hasWarned = false
             }
             if isLast { return }
             isLast = state.wait(timeout: interval) { $0.isStopping ? true : nil } ?? false
         }
     }
 
-    /// Replaces the file by a new one that every user may read: the collector is another.
-    private func replaceFile() throws(FileIOError) {
-        let directory = try ConfinedDirectory(path: path.parentPath)
-        let name = path.lastPathComponent
-        let temporary = RelativePath(".\(name).new"), fullPath = directory.fullPath(temporary)
-        // Left by a run that was killed.
-        if directory.exists(temporary) { try directory.remove(temporary) }
-        let file = try directory.createFile(temporary, mode: 0o644)
+    private enum Step {
+        case done(Result<Void, FileIOError>)
+        case stopping
+    }
+
+    /// Has another thread write, and says so if that takes long.
+    ///
+    /// - Returns: nil if it takes too long for one who is to stop.
+    private func writeOnce() -> Result<Void, FileIOError>? {
         do throws(FileIOError) {
-            try unsafe file.write(Array(metrics.text.utf8).span.bytes, at: 0, path: fullPath)
-            try file.close(path: fullPath)
-            try directory.rename(temporary, to: RelativePath(name))
-        } catch {
-            try? directory.remove(temporary)
-            throw error
+            _ = try OwnThread("metrics write") { [self] in
+                let outcome = Result { () throws(FileIOError) in try replace() }
+                state.update { $0.outcome = outcome }
+            }
+        } catch { return .failure(error) }
+        var hasTold = false
+        while true {
+            let stops = state.read { $0.isStopping }
+            let step = state.wait(timeout: stops ? longestEnd : hasTold ? nil : longestWait) { state -> Step? in
+                if let outcome = state.outcome.take() { return .done(outcome) }
+                return state.isStopping && !stops ? .stopping : nil
+            }
+            switch step {
+            case .done(let outcome):
+                if hasTold { logger.notice("metrics file \"\(path)\" could be written at last") }
+                return outcome
+            case .stopping: continue
+            case nil:
+                warn("the file system of metrics file \"\(path)\" does not answer")
+                if stops { return nil }
+                hasTold = true
+            }
+        }
+    }
+
+    private func warn(_ message: String) {
+        logger.warning(
+            "\(message)", metadata: ["detail": "The metrics file stays as it is until it can be written again."])
+    }
+}
+
+extension ConfinedDirectory.Entry.Kind {
+    fileprivate var words: String {
+        switch self {
+        case .file: "a file"
+        case .directory: "a directory"
+        case .symbolicLink: "a symbolic link"
+        case .other: "neither a file nor a directory"
         }
     }
 }

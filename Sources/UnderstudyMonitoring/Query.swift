@@ -5,6 +5,8 @@ struct Query: Equatable {
     /// Without the query; not decoded. `/` where the target has none.
     var path: String
     private var parameters: [(name: String, value: String)] = []
+    /// False if what stands behind a percent sign is no byte, or the bytes are no UTF-8.
+    private(set) var isSound = true
 
     /// - Parameter target: `/path?name=value`, or the same with a scheme and a host before it.
     init(_ target: String) {
@@ -20,6 +22,7 @@ struct Query: Equatable {
         for pair in parts[1].split(separator: "&") {
             let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = Self.decoded(sides[0]), let value = Self.decoded(sides.count == 2 ? sides[1] : "") else {
+                isSound = false
                 continue
             }
             parameters.append((name, value))

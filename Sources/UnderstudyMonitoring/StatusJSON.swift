@@ -22,8 +22,10 @@ enum StatusJSON {
         ]
         let figures: [(String, JSONValue)] = [
             ("serverLSN", .optional(status.server)), ("lagBytes", .optional(view.lag?.bytes)),
-            ("lagSeconds", view.lag.map { .number(Quantity.seconds($0.time)) } ?? .null),
-            ("maxLagBytes", .optional(view.maxLag)), ("segment", .optional(status.segment)),
+            ("lagSeconds", seconds(view.lag?.time)),
+            ("storageWaitSeconds", seconds(status.storageWait)), ("receiptWaitSeconds", seconds(status.receiptWait)),
+            ("silenceSeconds", seconds(status.silence)), ("maxLagBytes", .optional(view.maxLag)),
+            ("segment", .optional(status.segment)),
             ("connectedSince", .optional(status.connectedSince.map { view.time(of: $0).timestamp })),
         ]
         return .object(
@@ -31,6 +33,10 @@ enum StatusJSON {
                 ("slot", status.slot.map(slot) ?? .null), ("holdings", status.holdings.map(holdings) ?? .null),
                 ("lastError", error(view) ?? .null),
             ])
+    }
+
+    private static func seconds(_ time: Duration?) -> JSONValue {
+        time.map { .number(Quantity.seconds($0)) } ?? .null
     }
 
     private static func error(_ view: ArchiverView) -> JSONValue? {

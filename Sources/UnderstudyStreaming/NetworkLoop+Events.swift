@@ -12,6 +12,7 @@ extension NetworkLoop {
         do throws(ProtocolError) { message = try WALMessage(bytes) } catch {
             throw ReceiveError(.protocolViolation, error.message)
         }
+        heard?()
         switch message {
         case .data(let start, let serverEnd, let content):
             serverPosition = max(serverPosition, serverEnd)

@@ -40,6 +40,8 @@ package struct NetworkLoop {
     var timed: (end: LSN, at: Duration)?
     /// Compares the first page of each segment with the segment's name; nil to skip the check.
     package var pageCheck: FirstPageCheck?
+    /// Called for each message of the server.
+    package var heard: (() -> Void)?
 
     /// - Parameters:
     ///   - bytesPerSecond: The rate limit; nil for none.

@@ -18,12 +18,15 @@ extension WALWriter {
                 let outcome = try sequence.perform(job, isBeforeSync: !isLast && jobs[index + 1].isSync)
                 if case .write(let piece) = job { blocks.give(back: piece.block) }
                 let mustBeRead = state.change { [sequence] state in
+                    state.busySince = isLast && state.jobs.isEmpty ? nil : .now
                     if isLast { putBack(sequence, &state) }
                     return state.report.note(outcome)
                 }
                 mustRead = mustRead || mustBeRead
             } catch {
                 state.update { [sequence] state in
+                    // It has answered.
+                    state.busySince = error.isTemporary ? .now : nil
                     if error.isTemporary {
                         state.report.stall = error
                         state.jobs.insert(contentsOf: jobs[index...], at: 0)
@@ -102,6 +105,7 @@ extension WALWriter {
                 if case .sync = job, Self.isSyncedLater(state.jobs) { continue }
                 return .perform(job, sequence)
             }
+            state.busySince = state.busySince ?? .now
             return .end(sequence)
         }
     }
@@ -112,7 +116,10 @@ extension WALWriter {
             state.change { $0.report.finished += sequence.finished }
             progress.raise()
         } catch { fail(error) }
-        state.change { $0.hasEnded = true }
+        state.change { state in
+            state.hasEnded = true
+            state.busySince = nil
+        }
     }
 
     private func fail(_ error: WALDestinationError) {

@@ -20,6 +20,8 @@ package final class WALWriter: PooledWork {
         var isClosed = false
         /// Whether nothing is done any more.
         var hasEnded = false
+        /// When the oldest job that is not done was queued, or the one before it was done; nil if all are done.
+        var busySince: ContinuousClock.Instant?
         var report = Report()
 
         /// Whether a thread of the pool has something to do.
@@ -135,6 +137,7 @@ package final class WALWriter: PooledWork {
     private func queue(_ jobs: [WriteSequence.Job]) {
         state.change { state in
             state.jobs += jobs
+            state.busySince = state.busySince ?? .now
             scheduleIfDue(&state)
         }
     }
@@ -151,6 +154,7 @@ package final class WALWriter: PooledWork {
         let idle = state.change { state -> WriteSequence? in
             let size = (state.sequence?.unsynced ?? 0) + (piece?.block.count ?? 0)
             guard state.jobs.isEmpty, state.report.failure == nil, size <= Self.blockSize else { return nil }
+            state.busySince = .now
             return state.sequence.take()
         }
         guard var sequence = idle else {
@@ -168,6 +172,7 @@ package final class WALWriter: PooledWork {
             // One that is still queued will have the result, too.
             guard !state.isClosed, state.jobs.last?.isSync != true else { return }
             state.jobs.append(.sync)
+            state.busySince = state.busySince ?? .now
             scheduleIfDue(&state)
         }
     }
@@ -200,6 +205,10 @@ package final class WALWriter: PooledWork {
             scheduleIfDue(&state)
         }
     }
+
+    /// Since when the destination has been busy with one thing: the oldest write or sync that is not done, or has waited for its
+    /// turn since the one before it was done. Nil if all are done. On any thread.
+    package var busySince: ContinuousClock.Instant? { state.read { $0.busySince } }
 
     /// What has happened so far; `finished` covers the time since the last call.
     package func report() -> Report {

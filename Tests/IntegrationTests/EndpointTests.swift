@@ -49,6 +49,18 @@ import UnderstudyTestSupport
         }
     }
 
+    @Test func `who waits for leave to send content is answered at once`() async throws {
+        try await withEndpoint { port in
+            for (method, status) in [("POST", "405 Method Not Allowed"), ("GET", "200 OK")] {
+                let exchange = try HTTPExchange(port: port)
+                exchange.send(
+                    "\(method) /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+                let said = exchange.rest()
+                #expect(said.hasPrefix("HTTP/1.1 \(status)\r\n") && said.contains("Connection: close"), "\(said)")
+            }
+        }
+    }
+
     @Test func `one connection has many answers, also to requests that come at once`() async throws {
         try await withEndpoint { port in
             let exchange = try HTTPExchange(port: port)
@@ -91,9 +103,15 @@ import UnderstudyTestSupport
             try eventually("an answer beside it") { try HTTPExchange.get("/healthz", port: port).status == 200 }
             // A flood is stopped, and is nobody else's trouble for longer than a second.
             let flood = try HTTPExchange(port: port)
-            flood.send(String(repeating: "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", count: 4_000))
+            flood.send(String(repeating: "GET /status HTTP/1.1\r\nHost: a\r\n\r\n", count: 4_000))
             #expect(flood.rest().contains("HTTP/1.1 429 Too Many Requests"))
-            try eventually("an answer after it") { try HTTPExchange.get("/healthz", port: port).status == 200 }
+            // Whoever restarts what does not answer is answered also then, and in its own flood.
+            #expect(try HTTPExchange.get("/healthz?x", port: port).status == 200)
+            #expect(try HTTPExchange.get("/readyz", port: port).status == 503)
+            let probes = try HTTPExchange(port: port)
+            probes.send(String(repeating: "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", count: 1_000))
+            for _ in 0..<1_000 { #expect(probes.answer()?.status == 200) }
+            try eventually("an answer after it") { try HTTPExchange.get("/status", port: port).status == 200 }
             _ = greedy
         }
     }

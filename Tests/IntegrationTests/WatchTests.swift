@@ -10,6 +10,7 @@ import UnderstudyTestSupport
         "connected", "stalled", "received_lsn", "flush_lsn", "server_lsn", "lag_bytes", "timeline",
         "received_bytes_total",
         "segments_finished_total", "disconnections_total", "gaps_total", "sync_seconds", "acknowledgement_seconds",
+        "archive_gaps", "storage_wait_seconds", "receipt_wait_seconds", "silence_seconds",
     ].map { "understudy_wal_\($0)" }
 
     private func value(_ metric: String, in text: String) -> Double? {
@@ -49,13 +50,33 @@ import UnderstudyTestSupport
 
     @Test func `a metrics file that cannot be written is one warning, and WAL goes on`() throws {
         let cluster = try Cluster.keepingWAL(.newest)
-        let archive = try WALArchive()
-        let program = try archive.receive(from: cluster, ["--metrics-file", "\(archive.path)/none/a.prom"])
+        let archive = try WALArchive(), place = try TestDirectory.make("metrics")
+        let program = try archive.receive(from: cluster, ["--metrics-file", "\(place)/none/a.prom"])
         try cluster.waitForStream(program)
         try program.waitToSay("none\": No such file or directory")
         let result = program.stop()
         #expect(result.status == 0)
         #expect(result.errorOutput.components(separatedBy: "No such file or directory").count == 2, "\(result)")
+    }
+
+    @Test func `a metrics file in the archive, or in place of a pipe, is refused before anything begins`() throws {
+        let archive = try TestDirectory.make("archive"), place = try TestDirectory.make("metrics")
+        try TestDirectory.make(at: "\(archive)/diverged")
+        try FileManager.default.createSymbolicLink(atPath: "\(place)/link", withDestinationPath: "\(archive)/diverged")
+        for file in [
+            "\(archive)/000000010000000000000003", "\(archive)/none/a.prom", "\(place)/link/a.prom",
+            "\(place)/../\(archive.split(separator: "/").last ?? "")/a.prom",
+        ] {
+            let result = try UnderstudyProgram.run(["receivewal", "-D", archive, "-h", place, "--metrics-file", file])
+            #expect(result.status == 1)
+            #expect(result.errorOutput.contains("error: metrics file \"\(file)\" is in the archive"), "\(result)")
+        }
+        // Never a device of the machine: a program that is broken replaces it.
+        #expect(unsafe mkfifo("\(place)/pipe", 0o600) == 0)
+        let result = try UnderstudyProgram.run(
+            ["receivewal", "-D", archive, "-h", place, "--metrics-file", "\(place)/pipe"])
+        #expect(result.status == 1 && result.errorOutput.contains("neither a file nor a directory"), "\(result)")
+        #expect(FileTree.names(archive) == ["diverged"])
     }
 
     #if HTTP
@@ -148,6 +169,37 @@ import UnderstudyTestSupport
         for word in text.split(whereSeparator: { !$0.isLetter && $0 != "_" }) where word.hasPrefix("understudy_wal_") {
             #expect(known.contains(String(word)), "\(word)")
         }
+    }
+
+    /// The rules of the guide, played with the values of some quarters of an hour.
+    @Test(.enabled(if: Promtool.path != nil)) func `rules fire neither after an idle time nor too late`() throws {
+        let guide = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("docs/guide/watch.md")
+        let blocks = try String(contentsOf: guide, encoding: .utf8).components(separatedBy: "```yaml\n").dropFirst()
+        let rules = try #require(blocks.first { $0.hasPrefix("groups:") }).components(separatedBy: "\n```")[0]
+        let place = try TestDirectory.make("rules", mode: 0o755)
+        try TestDirectory.write(rules, to: "\(place)/rules", mode: 0o644)
+        func series(_ name: String, _ values: String) -> String {
+            "      - series: 'understudy_wal_\(name){archiver=\"a\"}'\n        values: '\(values)'\n"
+        }
+        func wanted(_ minute: Int, _ alert: String, _ count: Int) -> String {
+            "      - {eval_time: \(minute)m, expr: 'count(ALERTS{alertname=\"\(alert)\",alertstate=\"firing\"}) or vector(0)', "
+                + "exp_samples: [{labels: '{}', value: \(count)}]}\n"
+        }
+        // Nothing to acknowledge for half an hour, then WAL that is not.
+        let input =
+            series("lag_bytes", "0x30 100x60") + series("flush_lsn", "5000x90") + series("archive_gaps", "1x90")
+            + series("storage_wait_seconds", "0x30 60+60x60") + series("receipt_wait_seconds", "0x30 60+60x60")
+        let tests =
+            wanted(31, "NothingAcknowledged", 0) + wanted(40, "NothingAcknowledged", 0)
+            + wanted(60, "NothingAcknowledged", 1) + wanted(0, "ArchiveHasGap", 1)
+            + wanted(30, "StorageDoesNotAnswer", 0) + wanted(33, "StorageDoesNotAnswer", 1)
+            + wanted(30, "ServerSendsNothing", 0) + wanted(33, "ServerSendsNothing", 1)
+        let head = "rule_files: [rules]\nevaluation_interval: 1m\ntests:\n  - interval: 1m\n"
+        try TestDirectory.write(
+            "\(head)    input_series:\n\(input)    promql_expr_test:\n\(tests)", to: "\(place)/test", mode: 0o644)
+        let result = try Program.run(try #require(Promtool.path), ["test", "rules", "\(place)/test"])
+        #expect(result.status == 0, "\(result)")
     }
 
     @Test(arguments: ["nonsense", "127.0.0.1", "::1:9187", ":70000"])

@@ -35,10 +35,10 @@ struct ServiceReportTests {
     func waiting() {
         var report = ServiceReport(watchdog: nil)
         var waiting = status(.waiting)
-        waiting.lastError = UnderstudyError(.connection, "no server\nthere")
+        waiting.lastError = UnderstudyError(.connection, "no server\n\tthere \u{1}")
         #expect(
             report.update(waiting, pulse: 0, at: .zero)
-                == "READY=1\nSTATUS=waiting: received 0/3000000: no server\\x0athere")
+                == "READY=1\nSTATUS=waiting: received 0/3000000: no server there \\x01")
     }
 
     @Test("a sign of life comes at half of the time, where both threads show one")

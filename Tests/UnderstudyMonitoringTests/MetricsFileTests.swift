@@ -1,7 +1,10 @@
 import Foundation
+import Glibc
 import Logging
 import Metrics
 import Testing
+import UnderstudyCore
+import UnderstudyPlatform
 import UnderstudyTestSupport
 
 @testable import UnderstudyMonitoring
@@ -52,8 +55,56 @@ struct MetricsFileTests {
         file.stop()
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "# TYPE g gauge\ng 4\n")
         #expect(FileTree.names(directory) == ["a.prom"])
+        #expect(FileTree.snapshot(directory).contains { $0.hasPrefix("a.prom 100644 ") })
         #expect(
             lines.withLock { $0.first }?.hasPrefix("warning: could not open directory \"\(directory)\": No such file")
                 == true)
+    }
+
+    @Test("that does not return is warned about, and holds up no end")
+    func hanging() throws {
+        let lines = Locked<[String]>([]), isHeld = Monitor(true)
+        let logger = Logger(label: "test") { _ in Handler(lines: lines) }
+        let file = MetricsFile(
+            "/a.prom", interval: .milliseconds(1), longestWait: .milliseconds(1), longestEnd: .milliseconds(1),
+            logger: logger
+        ) { () throws(FileIOError) in isHeld.wait { $0 ? nil : () } }
+        try file.start()
+        let warning = "warning: the file system of metrics file \"/a.prom\" does not answer"
+        try eventually("a warning") { lines.withLock { $0.first } == warning }
+        isHeld.update { $0 = false }
+        try eventually("its end") { lines.withLock { $0.count } == 2 }
+        isHeld.update { $0 = true }
+        try eventually("another warning") { lines.withLock { $0.count } == 3 }
+        file.stop()
+        #expect(lines.withLock { $0.count { $0 == warning } } == 3)
+        isHeld.update { $0 = false }
+    }
+
+    @Test("takes the place of nothing but a file, also if that comes later")
+    func otherKinds() throws {
+        let place = try TestDirectory.make("metrics"), metrics = PrometheusMetrics()
+        try FileManager.default.createSymbolicLink(atPath: "\(place)/link", withDestinationPath: "\(place)/target")
+        try TestDirectory.make(at: "\(place)/directory")
+        try TestDirectory.write("old", to: "\(place)/file", mode: 0o600)
+        #expect(unsafe mkfifo("\(place)/pipe", 0o600) == 0)
+        for (path, kind) in [
+            ("\(place)/link", "a symbolic link"), ("\(place)/directory", "a directory"),
+            ("\(place)/pipe", "neither a file nor a directory"),
+        ] {
+            let error = #expect(throws: UnderstudyError.self) { try MetricsFile(path, metrics: metrics).start() }
+            #expect(error?.code == .options && error?.message.hasSuffix("as metrics file: it is \(kind)") == true)
+        }
+        let lines = Locked<[String]>([]), logger = Logger(label: "test") { _ in Handler(lines: lines) }
+        let file = MetricsFile("\(place)/file", metrics: metrics, interval: .milliseconds(1), logger: logger)
+        try file.start()
+        try eventually("the file") { (try? String(contentsOfFile: "\(place)/file", encoding: .utf8)) == "" }
+        // In its place at once: it may be written just now.
+        #expect(unsafe rename("\(place)/pipe", "\(place)/file") == 0)
+        try eventually("a warning, or it was too late") {
+            lines.withLock { !$0.isEmpty } || FileTree.snapshot(place).contains { $0.hasPrefix("file 100644 ") }
+        }
+        file.stop()
+        #expect(FileTree.names(place).sorted() == ["directory", "file", "link"])
     }
 }

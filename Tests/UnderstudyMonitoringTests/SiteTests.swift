@@ -59,6 +59,16 @@ struct SiteTests {
         for target in ["/healthz", "/healthz?x", "http://h:1/healthz", "/healthz#y", "/healthz?name=%zz"] {
             #expect(site.answer(target).status == 200, "\(target)")
         }
+        // What is asked about one is never answered for all.
+        for path in ["/", "/archiver", "/status", "/readyz"] {
+            for name in ["%ff%00%zz", "%ff", "%zz"] {
+                #expect(site.answer("\(path)?name=\(name)").status == 400, "\(path) \(name)")
+            }
+            for name in ["c", "a%00", ""] {
+                #expect(site.answer("\(path)?name=\(name)").status == 404, "\(path) \(name)")
+            }
+            #expect(site.answer("\(path)?name=a").status == (path == "/readyz" ? 503 : 200), "\(path)")
+        }
         #expect(Query("/a?x=1&name=b%20c+d&name=e")["name"] == "b c d")
         #expect(Query("http://h?name=e") == Query("/?name=e"))
         #expect(Query("/?name=%+5")["name"] == nil && Query("/?name=%2")["name"] == nil)

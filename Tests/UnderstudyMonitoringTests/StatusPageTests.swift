@@ -126,7 +126,9 @@ struct StatusPageTests {
         // Every property of the status is there, under its own name or another.
         let others = [
             "received": "receivedLSN", "synced": "flushedLSN", "acknowledged": "acknowledgedLSN", "server": "serverLSN",
-            "lag": "lagSeconds", "lastErrorAt": "lastError",
+            "lag": "lagSeconds", "lastErrorAt": "lastError", "storageWait": "storageWaitSeconds",
+            "receiptWait": "receiptWaitSeconds",
+            "silence": "silenceSeconds",
         ]
         for child in Mirror(reflecting: view.status).children {
             let name = try #require(child.label)
@@ -143,6 +145,18 @@ struct StatusPageTests {
         view.maxLag = view.status.lagBytes - 1
         #expect(view.unreadiness == "lags by 1.1 MB, more than 1.1 MB")
         view.maxLag = nil
+        view.maxSilence = .seconds(160)
+        (view.status.storageWait, view.status.receiptWait, view.status.silence) =
+            (.seconds(10), .seconds(10), .seconds(160))
+        #expect(view.unreadiness == nil)
+        view.status.silence = .seconds(161)
+        #expect(view.unreadiness == "has heard nothing from the server for 2:41")
+        view.status.receiptWait = .seconds(11)
+        #expect(view.unreadiness == "has received nothing for 0:11, though the server has WAL up to 0/3100000")
+        view.status.storageWait = .seconds(12)
+        #expect(
+            view.unreadiness == "has waited 0:12 for the archive's storage: a write or sync does not return")
+        (view.status.storageWait, view.status.receiptWait, view.status.silence) = (nil, nil, nil)
         for phase in WALArchiver.Status.Phase.allCases {
             view.status.phase = phase
             #expect((view.unreadiness == nil) == [.streaming, .catchingUp].contains(phase), "\(phase)")

@@ -1,5 +1,6 @@
 import Testing
 import UnderstudyPlatform
+import UnderstudyTestSupport
 import UnderstudyWAL
 
 @testable import UnderstudyStreaming
@@ -118,5 +119,26 @@ struct WALWriterTroubleTests {
         let first = try #require(wanted.firstIndex { $0.kind == kind })
         let calls = rig.destination.calls
         #expect(calls[...first] == wanted[...first] && calls[first...].allSatisfy { $0 == wanted[first] })
+    }
+
+    @Test(
+        "tells since when its destination does not return, and only then",
+        arguments: [TestDestination.Kind.write, .sync])
+    func hanging(_ kind: TestDestination.Kind) throws {
+        let rig = WriterRig()
+        #expect(rig.writer.busySince == nil)
+        rig.destination.hold(kind)
+        try rig.write([1], segment: 3, at: 0)
+        rig.writer.sync()
+        let thread = try rig.writer.start()
+        try rig.destination.wait(for: kind)
+        let since = try #require(rig.writer.busySince)
+        #expect(since <= .now && rig.writer.busySince == since)
+        rig.destination.release()
+        _ = try rig.report { $0.settled != nil }
+        try eventually("nothing to do") { rig.writer.busySince == nil }
+        rig.writer.close()
+        thread.join()
+        #expect(rig.writer.busySince == nil)
     }
 }

@@ -1,5 +1,6 @@
 import Testing
 import UnderstudyPlatform
+import UnderstudyStreaming
 import UnderstudyWAL
 
 @testable import UnderstudyWALArchive
@@ -36,5 +37,39 @@ struct ArchiverStatusTests {
         var heard: [WALSegment] = []
         for await case .segmentFinished(let segment) in events { heard.append(segment) }
         #expect(heard.count == WALArchiver.bufferedEvents && heard.first == segment(3))
+    }
+
+    @Test("tells how long nothing has come though the server has more, since the last piece")
+    func receiptWait() throws {
+        let start = WALPosition(timeline: TimelineID(rawValue: 1), lsn: try #require(LSN("0/3000000")))
+        let state = ArchiverState(isSynchronous: false)
+        #expect(state.beginStreaming(WALWriter(destination: WALDirectory("/nowhere")), from: start.lsn, reserved: nil))
+        state.change { $0.beginStream(at: start, serverAt: start.lsn, isAgain: false) }
+        #expect(state.status.receiptWait == nil && state.status.silence != nil && state.status.storageWait == nil)
+        state.change { $0.server = LSN("0/3000010")! }
+        let first = try #require(state.status.receiptWait)
+        #expect(try #require(state.status.receiptWait) > first)
+        let before = try #require(state.status.receiptWait), began = ContinuousClock.now
+        state.change { $0.received = LSN("0/3000008")! }
+        #expect(try #require(state.status.receiptWait) < before + (ContinuousClock.now - began))
+        state.change { $0.phase = .stalled }
+        #expect(state.status.receiptWait == nil)
+        state.change { $0.phase = .streaming }
+        #expect(state.status.receiptWait != nil)
+        state.change { $0.received = LSN("0/3000010")! }
+        #expect(state.status.receiptWait == nil)
+        state.endStreaming()
+        state.change { $0.phase = .waiting }
+        #expect(state.status.receiptWait == nil && state.status.silence == nil)
+    }
+
+    @Test("a wait is told once when it is too long, and once when it is over")
+    func waits() {
+        var warning = WaitWarning()
+        let limit = Duration.seconds(10)
+        #expect(warning.note(nil, limit: limit) == nil && warning.note(.seconds(10), limit: limit) == nil)
+        #expect(warning.note(.seconds(11), limit: limit) == .tooLong(.seconds(11)))
+        #expect(warning.note(.seconds(16), limit: limit) == nil)
+        #expect(warning.note(.seconds(1), limit: limit) == .over && warning.note(nil, limit: limit) == nil)
     }
 }

@@ -74,6 +74,23 @@ int understudy_pidfd_open(int process);
 /// has those that are not closed on exec. Returns an error number.
 int understudy_close_from(void *actions, int first);
 
+/// How far understudy_replace_apart came.
+enum {
+    understudy_STARTING,
+    understudy_REMOVING,
+    understudy_CREATING,
+    understudy_WRITING,
+    understudy_LOOKING,
+    understudy_RENAMING,
+};
+
+/// Writes a file under a temporary name and renames it, in a child: vfork(2). A thread that waits for a file system which does not
+/// answer may not be killable, and its process cannot end; the caller of this is. Nothing is synced.
+///
+/// Returns an error number, EEXIST if what has the name is no regular file; `reached` tells at which step.
+int understudy_replace_apart(int dir, const char *temporary, const char *name, const void *bytes, size_t count,
+                             unsigned mode, int *reached);
+
 /// environ(7).
 char **understudy_environment(void);
 

@@ -32,6 +32,11 @@ enum PrintedText {
         escaped(text.unicodeScalars[...], lineEnds: true)
     }
 
+    /// Text on a single line, with a space for each line end or tab and the spaces beside it.
+    static func words(_ text: String) -> String {
+        text.unicodeScalars.split { $0.properties.isWhitespace }.map { String($0) }.joined(separator: " ")
+    }
+
     /// Lines that this program has laid out itself, without indentation.
     static func lines(_ text: String) -> String {
         text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map(escaped).joined(

@@ -63,7 +63,7 @@ struct ServiceReport: Sendable {
         if let told, told.phase == status.phase, time - told.at < Self.interval { return nil }
         var line = ReceiveProgressText.plainLine(status, bytesPerSecond: nil)
         if [.waiting, .stalled].contains(status.phase), let error = status.lastError { line += ": \(error.message)" }
-        line = String(PrintedText.line(line).prefix(Self.limit))
+        line = String(PrintedText.line(PrintedText.words(line)).prefix(Self.limit))
         guard status.phase != .stopped, line != told?.line else { return nil }
         told = (status.phase, line, time)
         return line

@@ -143,15 +143,19 @@ extension ConfinedDirectory {
         case Int(DT_REG): return .file
         case Int(DT_DIR): return .directory
         case Int(DT_LNK): return .symbolicLink
-        case Int(DT_UNKNOWN):
-            // Some file systems do not report the type here, only with stat.
-            switch try status(of: name).st_mode & S_IFMT {
-            case S_IFREG: return .file
-            case S_IFDIR: return .directory
-            case S_IFLNK: return .symbolicLink
-            default: return .other
-            }
+        // Some file systems do not report the type here, only with stat.
+        case Int(DT_UNKNOWN): return try kind(of: name)
         default: return .other
+        }
+    }
+
+    /// What has this name; a link is not followed.
+    package func kind(of name: RelativePath) throws(FileIOError) -> Entry.Kind {
+        switch try status(of: name).st_mode & S_IFMT {
+        case S_IFREG: .file
+        case S_IFDIR: .directory
+        case S_IFLNK: .symbolicLink
+        default: .other
         }
     }
 }

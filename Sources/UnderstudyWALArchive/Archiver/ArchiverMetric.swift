@@ -11,6 +11,10 @@ package enum ArchiverMetric: String, CaseIterable, Sendable {
     case finishedSegments = "understudy_wal_segments_finished_total"
     case disconnections = "understudy_wal_disconnections_total"
     case gaps = "understudy_wal_gaps_total"
+    case archiveGaps = "understudy_wal_archive_gaps"
+    case storageWait = "understudy_wal_storage_wait_seconds"
+    case receiptWait = "understudy_wal_receipt_wait_seconds"
+    case silence = "understudy_wal_silence_seconds"
     case syncTime = "understudy_wal_sync_seconds"
     case acknowledgementTime = "understudy_wal_acknowledgement_seconds"
 
@@ -28,6 +32,11 @@ package enum ArchiverMetric: String, CaseIterable, Sendable {
         case .finishedSegments: "Segments completed and put on stable storage."
         case .disconnections: "Streams that ended though nobody asked for it."
         case .gaps: "Ranges of WAL that the server had removed before they were received."
+        case .archiveGaps: "Ranges of WAL that are missing in the archive, as last looked at."
+        case .storageWait:
+            "For how long the archive's storage has not done what it was asked last; 0 if it has done all."
+        case .receiptWait: "For how long nothing has come, though the server has more WAL; 0 if it has not."
+        case .silence: "How long ago the server's last message came."
         case .syncTime: "How long it took to put received WAL on stable storage."
         case .acknowledgementTime:
             "The time from the receipt of a piece of WAL to its acknowledgement; one piece at a time is timed."

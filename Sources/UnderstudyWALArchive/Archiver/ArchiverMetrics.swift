@@ -4,7 +4,7 @@ import UnderstudyStreaming
 import UnderstudyWAL
 
 /// Records the metrics of an archiver for swift-metrics: made once for a run, so that counts go on over all its
-/// connections. Used only by the archiver's thread, but for ``noteSync``.
+/// connections. Used only by the archiver's thread, but for ``noteSync``. What its status says is ``StatusGauges``'s.
 final class ArchiverMetrics {
     /// Tells the archivers of one process apart.
     static let dimension = "archiver"
@@ -12,7 +12,7 @@ final class ArchiverMetrics {
     private let receivedBytes, finishedSegments, disconnections, gaps: Counter
     private let connected, stalled: Gauge
     private let syncTime, acknowledgementTime: Timer
-    private var receivedLSN, flushLSN, serverLSN, lagBytes, timeline: LateGauge
+    private var receivedLSN, flushLSN, timeline: LateGauge
     /// How far the stream has come; nil without one.
     private var received: WALPosition?
 
@@ -39,8 +39,6 @@ final class ArchiverMetrics {
         stalled = gauge(.stalled)
         receivedLSN = late(.receivedLSN)
         flushLSN = late(.flushLSN)
-        serverLSN = late(.serverLSN)
-        lagBytes = late(.lagBytes)
         timeline = late(.timeline)
         connected.record(0)
         stalled.record(0)
@@ -53,11 +51,8 @@ final class ArchiverMetrics {
 
     func note(_ positions: StreamPositions) {
         note(received: WALPosition(timeline: positions.timeline, lsn: positions.received))
-        serverLSN.record(positions.server)
-        // The server may have been told nothing on this connection.
-        guard positions.acknowledged > .invalid else { return }
+        // If the server was told nothing on this connection, the gauge stays.
         flushLSN.record(positions.acknowledged)
-        lagBytes.record(positions.acknowledged.distance(to: positions.server) ?? 0)
     }
 
     private func note(received position: WALPosition) {
@@ -89,26 +84,4 @@ final class ArchiverMetrics {
     func noteGap() { gaps.increment() }
     func noteFinishedSegment() { finishedSegments.increment() }
     func note(isStalled: Bool) { stalled.record(isStalled ? 1 : 0) }
-}
-
-/// A gauge that is made with its first value: a backend may report 0 for one that has none yet.
-private struct LateGauge {
-    let make: () -> Gauge
-    private var gauge: Gauge?
-
-    init(make: @escaping () -> Gauge) {
-        self.make = make
-    }
-
-    /// Records a position, if it is known.
-    mutating func record(_ position: LSN) {
-        if position != .invalid { record(position.rawValue) }
-    }
-
-    mutating func record(_ value: UInt64) {
-        let gauge = gauge ?? make()
-        self.gauge = gauge
-        // A gauge traps on values that do not fit Int64, and a server may report any position.
-        gauge.record(Int64(clamping: value))
-    }
 }

@@ -86,7 +86,7 @@ extension ArchiverRun {
                 "\(more) more gaps are noted in the archive", metadata: .event(.gap, ["count": .number(more)]))
         }
         for gap in holdings.missing.prefix(TruncatedList.shown) {
-            say(gap, history, "is not in complete segments of \(place)", "A restore ends there.")
+            say(gap, history, WALArchiver.flaw(of: place), WALArchiver.missingDetail)
         }
         if holdings.missing.count > TruncatedList.shown {
             let more = holdings.missing.count - TruncatedList.shown
@@ -95,23 +95,10 @@ extension ArchiverRun {
         }
     }
 
-    private var place: String {
-        (archiver.destination as? WALDirectory).map { "\"\($0.path)\"" } ?? "the archive"
-    }
+    private var place: String { archiver.place }
 
     private mutating func say(_ gap: WALGap, _ history: TimelineHistory?, _ flaw: String, _ detail: String) {
-        guard slotTracker.isNew(gap) else { return }
-        let range = MissingWAL(from: gap.start, to: gap.end, history: history)
-        logger.warning(
-            "\(range) \(flaw)",
-            metadata: .event(
-                .gap,
-                [
-                    "startLSN": .position(gap.start.lsn), "endLSN": .position(gap.end.lsn),
-                    "timeline": .number(gap.end.timeline), "detail": "\(detail)",
-                    "hint":
-                        "If the segments are still in the server's pg_wal or in another archive of this cluster, copy them into \(place). If they are not, a restore cannot pass through the gap: take a new base backup, which begins behind it.",
-                ]))
+        if slotTracker.isNew(gap) { archiver.warn(of: gap, history, flaw, detail) }
     }
 }
 

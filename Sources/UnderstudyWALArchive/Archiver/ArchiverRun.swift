@@ -39,6 +39,7 @@ struct ArchiverRun {
         self.archiver = archiver
         parameters = try ConnectionParameters(reading: archiver.source)
         metrics = ArchiverMetrics(archiver.name, factory: factory)
+        archiver.state.show(in: StatusGauges(archiver.name, factory: factory))
     }
 
     mutating func run() throws(UnderstudyError) {
@@ -173,13 +174,13 @@ struct ArchiverRun {
         if let past = try pastOf(start, session, server, history) { writer.putHistory(start.timeline, past) }
         let writing: WALWriter.Running
         do throws(FileIOError) { writing = try writer.start() } catch { throw UnderstudyError(error) }
-        guard state.beginStreaming() else {
+        guard state.beginStreaming(writer, from: start.lsn, reserved: slot.restart?.lsn) else {
             writer.close()
             writing.join()
             return true
         }
         let observer = StreamObserver(
-            archiver, metrics, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize,
+            archiver, metrics, start: start, segmentSize: server.segmentSize,
             from: lastTimeline, furthest: furthest, held: archiveEnd, isKnownAsDisconnected: isKnownAsDisconnected)
         let watch = ServerWatch(
             parameters.pinned(to: session), server: "\(session.host):\(session.port)", version: server.version,
@@ -187,7 +188,11 @@ struct ArchiverRun {
             applicationName: session.applicationName ?? Self.applicationName, slot: archiver.slot.name,
             confirmsSlot: slot.restart == nil, archiver: archiver)
         watch.start()
+        let waits = StreamWatch(archiver)
+        let holdings = HoldingsWatch(archiver, server, .of(server.identity, history))
         observer.connected(session, start, serverAt: server.identity.position)
+        waits.start()
+        holdings?.start()
         var isDone = false
         var failure: UnderstudyError?
         do throws(ReceiveError) {
@@ -205,6 +210,7 @@ struct ArchiverRun {
                     return requests
                 },
                 observe: { event in observer.handle(event) })
+            loop.heard = { state.hear() }
             loop.pageCheck = FirstPageCheck(systemIdentifier: server.identity.systemIdentifier)
             isDone = try loop.run(slot: slot.name)
         } catch {
@@ -221,7 +227,9 @@ struct ArchiverRun {
         writer.close()
         writing.join()
         watch.stop()
+        holdings?.stop()
         state.endStreaming()
+        waits.stop()
         if watch.hasSeenSlotHold { slotTracker.noteHeld(session, server) }
         if let (invalidation, endsStream) = state.takeSlotInvalidation() {
             slotTracker.note(invalidation)

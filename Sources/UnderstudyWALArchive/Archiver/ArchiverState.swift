@@ -10,6 +10,17 @@ final class ArchiverState: Sendable {
     struct Values: Sendable {
         var status = WALArchiver.Status()
         var behindSince: ContinuousClock.Instant?
+        /// Where the stream began.
+        var start = LSN.invalid
+        /// From where on the slot kept WAL when the stream began; invalid if it is not known.
+        var reserved = LSN.invalid
+        /// Since when nothing has come, though the server has more; nil if it has not.
+        var waitsSince: ContinuousClock.Instant?
+        /// How far the stream had come then.
+        var waitsAt = LSN.invalid
+        /// Writes what is received; nil without a stream.
+        var writer: WALWriter?
+        var gauges: StatusGauges?
         var hasBegun = false
         var stopIsAsked = false
         var isStreaming = false
@@ -42,11 +53,17 @@ final class ArchiverState: Sendable {
     /// How often the network thread has asked for its requests.
     private let beats = Atomic<UInt64>(0)
 
+    private let clock = ContinuousClock()
+    private let born: ContinuousClock.Instant
+    /// When the server's last message came: nanoseconds after ``born``.
+    private let heardAt = Atomic<Int64>(0)
+
     /// To ordinary connections.
     let access: QueryAccess
 
     init(isSynchronous: Bool, access: QueryAccess = QueryAccess()) {
         self.access = access
+        born = clock.now
         values = Monitor(Values(isSynchronous: isSynchronous))
     }
 
@@ -124,11 +141,18 @@ final class ArchiverState: Sendable {
         }
     }
 
+    /// - Parameters:
+    ///   - writer: Writes what is received.
+    ///   - start: Where the stream begins.
+    ///   - reserved: From where on the slot keeps WAL; nil if it is not known.
     /// - Returns: False if a stop was requested before.
-    func beginStreaming() -> Bool {
-        values.update { values in
+    func beginStreaming(_ writer: WALWriter, from start: LSN, reserved: LSN?) -> Bool {
+        hear()
+        return values.update { values in
             if values.stopIsAsked { return false }
             values.isStreaming = true
+            values.writer = writer
+            (values.start, values.reserved) = (start, reserved ?? .invalid)
             return true
         }
     }
@@ -136,6 +160,8 @@ final class ArchiverState: Sendable {
     func endStreaming() {
         values.update { values in
             values.isStreaming = false
+            values.writer = nil
+            values.waitsSince = nil
             values.status.connectedSince = nil
             values.status.segment = nil
         }
@@ -159,29 +185,53 @@ final class ArchiverState: Sendable {
         return beats.load(ordering: .relaxed)
     }
 
+    /// The server has sent a message. Called by the network thread.
+    func hear() { heardAt.store((clock.now - born).nanoseconds, ordering: .relaxed) }
+
     // MARK: - Status and events
 
     var status: WALArchiver.Status {
-        values.read { values in
+        let now = clock.now
+        let (found, writer) = values.read { values in
             var status = values.status
-            status.lag = values.behindSince.map { ContinuousClock.now - $0 } ?? .zero
-            return status
+            status.lag = values.behindSince.map { now - $0 } ?? .zero
+            status.receiptWait = values.waitsSince.map { now - $0 }
+            return (status, values.writer)
         }
+        var status = found
+        status.storageWait = writer?.busySince.map { now - $0 }
+        if status.connectedSince != nil { status.silence = silence(now) }
+        return status
     }
 
-    func change(_ body: (inout WALArchiver.Status) -> Void) {
-        values.change { values in
+    private func silence(_ now: ContinuousClock.Instant) -> Duration {
+        max(.zero, now - born - .nanoseconds(heardAt.load(ordering: .relaxed)))
+    }
+
+    /// Changes the status, and records what follows from it.
+    ///
+    /// - Returns: ``WALArchiver/Status/lagBytes``.
+    @discardableResult
+    func change(_ body: (inout WALArchiver.Status) -> Void) -> UInt64 {
+        let (lag, gauges) = values.change { values in
             body(&values.status)
-            // Before the first acknowledgement, the position at the start counts as safe.
-            let status = values.status
-            let safe = status.acknowledged == .invalid ? status.received : status.acknowledged
-            values.status.lagBytes = safe.distance(to: status.server) ?? 0
-            if values.status.lagBytes == 0 {
-                values.behindSince = nil
-            } else {
-                values.behindSince = values.behindSince ?? .now
-            }
+            values.noteConsequences()
+            return (values.status.lagBytes, values.gauges)
         }
+        gauges?.record { values.read { $0.figures } }
+        return lag
+    }
+
+    /// From now on, the gauges show what the status says.
+    func show(in gauges: StatusGauges) {
+        values.change { $0.gauges = gauges }
+        sampleWaits()
+    }
+
+    /// Records how long the archiver has waited for others, which grows though nothing happens.
+    func sampleWaits() {
+        let status = status
+        values.read { $0.gauges }?.record(waits: status)
     }
 
     /// A sequence of the events from now on; a listener that does not keep up misses the oldest.

@@ -10,8 +10,6 @@ final class StreamObserver {
     private let archiver: WALArchiver
     private let segmentSize: WALSegmentSize
     private let start: WALPosition
-    /// The slot's position when the stream began; invalid if it is not known.
-    private let reserved: LSN
     private(set) var timeline: TimelineID
     private let metrics: ArchiverMetrics
     private var lag: LagWarning
@@ -35,8 +33,8 @@ final class StreamObserver {
     private var logger: Logger { archiver.logger }
 
     init(
-        _ archiver: WALArchiver, _ metrics: ArchiverMetrics, start: WALPosition, reserved: LSN?,
-        segmentSize: WALSegmentSize, from before: TimelineID?, furthest: WALPosition?, held: WALPosition?,
+        _ archiver: WALArchiver, _ metrics: ArchiverMetrics, start: WALPosition, segmentSize: WALSegmentSize,
+        from before: TimelineID?, furthest: WALPosition?, held: WALPosition?,
         isKnownAsDisconnected: Bool
     ) {
         self.held = held
@@ -45,7 +43,6 @@ final class StreamObserver {
         isAgain = before != nil
         self.archiver = archiver
         self.metrics = metrics
-        self.reserved = reserved ?? .invalid
         self.segmentSize = segmentSize
         self.start = start
         timeline = start.timeline
@@ -164,11 +161,12 @@ final class StreamObserver {
         if synced.isBeyond(self.synced) { self.synced = synced }
         metrics.note(positions)
         let segmentSize = segmentSize
-        state.change { status in
+        let behind = state.change { status in
             status.received = positions.received
             status.synced = positions.synced
             status.acknowledged = positions.acknowledged
-            status.server = max(positions.server, positions.received)
+            // SQL may have told more than the stream has.
+            status.server = max(status.server, positions.server, positions.received)
             status.timeline = positions.timeline
             status.holdings?.advance(to: synced)
             // Making its name takes longer than all the rest, and this is done for every commit.
@@ -184,10 +182,7 @@ final class StreamObserver {
         }
         // What the archive holds already says nothing of a lag.
         if let held, !synced.isBeyond(held), synced != held { return }
-        // Until something is acknowledged, the slot keeps WAL from its first position on.
-        let kept = max(positions.acknowledged, reserved)
-        let bytes = kept == .invalid ? 0 : kept.distance(to: positions.server) ?? 0
-        if let warning = lag.note(bytes) { archiver.warn(lagging: warning) }
+        if let warning = lag.note(behind) { archiver.warn(lagging: warning) }
     }
 
     /// Logs that a segment stays partial. There is none at a segment's start, or if nothing was written.

@@ -193,10 +193,18 @@ extension WALArchiver {
         public var acknowledged = LSN.invalid
         /// The end of the server's own WAL, as last reported.
         public var server = LSN.invalid
-        /// How many bytes of the server's WAL are not acknowledged.
+        /// How many bytes of the server's WAL are not acknowledged: until something was, from where on its slot kept WAL, or else
+        /// from where the stream began.
         public var lagBytes: UInt64 = 0
         /// How long there have been such bytes without a break.
         public var lag = Duration.zero
+        /// For how long the destination has not done what it was asked last, a write or a sync; nil if it has done all.
+        public var storageWait: Duration?
+        /// For how long nothing has come, though the server has more WAL; nil if it has not, as far as is known.
+        public var receiptWait: Duration?
+        /// How long ago the server's last message came; nil without a connection. A quiet server says something every
+        /// half of its `wal_sender_timeout`.
+        public var silence: Duration?
         public var timeline = TimelineID(rawValue: 0)
         /// The name of the segment that is being received.
         public var segment: String?

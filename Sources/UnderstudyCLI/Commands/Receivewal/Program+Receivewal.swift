@@ -17,7 +17,10 @@ extension Program {
             console.object(ReceiveProgressJSON.failed(error, status.read { $0() }))
         }
         if case .receive(let directory) = plan.action {
-            do throws(UsageError) { try checkDirectory(directory.path) } catch {
+            do throws(UsageError) {
+                try checkDirectory(directory.path)
+                if let file = plan.watch.metricsFile { try ReceiverWatch.checkFile(file, outside: directory.path) }
+            } catch {
                 let status = fail(error, console: console)
                 failed(UnderstudyError(.target, error.message, hint: error.hint))
                 return status

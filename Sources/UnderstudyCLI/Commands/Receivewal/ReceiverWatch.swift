@@ -1,6 +1,7 @@
 import Logging
 import Metrics
 import Understudy
+import UnderstudyPlatform
 
 /// Shows an archiver to others while it works: over HTTP, and in a file with its metrics.
 struct ReceiverWatch: Sendable {
@@ -33,6 +34,25 @@ struct ReceiverWatch: Sendable {
         try file?.start()
         defer { file?.stop() }
         try await withMetricsFactory(metrics, operation)
+    }
+
+    /// In the archive the file could take the place of a segment, and whoever restores or prunes would meet it.
+    static func checkFile(_ path: String, outside directory: String) throws(UsageError) {
+        guard let archive = try? ConfinedDirectory(path: directory).identity() else { return }
+        var place = path.parentPath
+        // A directory that is not there yet would be below one that is.
+        while (try? ConfinedDirectory(path: place)) == nil, place != place.parentPath, place != "." {
+            place = place.parentPath
+        }
+        var before: FileIdentity?
+        while let found = try? ConfinedDirectory(path: place).identity(), found != before {
+            if found == archive {
+                throw UsageError(
+                    "metrics file \"\(path)\" is in the archive \"\(directory)\"",
+                    hint: "Name a file outside of it, in the directory that node_exporter reads.")
+            }
+            (before, place) = (found, "\(place)/..")
+        }
     }
 
     /// Whether the program was built with what `--listen` needs.
