@@ -13,7 +13,8 @@ enum ValueKind: Equatable, Sendable {
         self =
             switch word {
             case "DIRECTORY": .directory
-            case "FILE", "MANIFEST", "PATH": .file
+            // A backup is a directory, or the file in an archive that tells of it.
+            case "FILE", "MANIFEST", "PATH", "BACKUP": .file
             case "USER": .user
             case "HOST", "HOSTNAME": .host
             default: .other
