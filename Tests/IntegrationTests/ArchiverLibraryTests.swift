@@ -79,7 +79,8 @@ struct ArchiverLibraryTests {
         try cluster.sql("SELECT pg_create_physical_replication_slot('other')")
         for slot in ["archive", "other"] {
             let archiver = WALArchiver(
-                source: ConnectionString(cluster.connectionString()), slot: .createIfMissing(slot), destination: Broken()
+                source: ConnectionString(cluster.connectionString()), slot: .createIfMissing(slot),
+                destination: Broken()
             )
             let error = await #expect(throws: UnderstudyError.self) { try await archiver.run() }
             #expect(error?.message == "the store is broken")

@@ -54,7 +54,8 @@ struct FleetTests {
         var open: Set<Substring> = [], most = 0, count = 0
         for line in cluster.logText.split(separator: "\n") {
             let process = line.prefix { $0 != " " }
-            if line.contains("connection authorized: "), line.contains("database=postgres application_name=understudy") {
+            if line.contains("connection authorized: "), line.contains("database=postgres application_name=understudy")
+            {
                 open.insert(process)
                 count += 1
             } else if line.contains("disconnection: ") {
@@ -71,14 +72,18 @@ struct FleetTests {
         let parent = try TestDirectory.make("fleet", mode: 0o755), port = try Port.free()
         let names = (0..<40).map { "a\($0)" }
         let fleet = try fleet(
-            names.flatMap { ["host=127.0.0.1 port=\(port)", "\(parent)/\($0)"] },
-            limits: ["--nofile=64", "--nproc=30"], user: 909_998)
+            names.flatMap { ["host=127.0.0.1 port=\(port) user=r", "\(parent)/\($0)"] },
+            limits: ["--nofile=64", "--nproc=30:500"], user: 909_998)
         try eventually("a shortage: \(fleet.errorOutput)") {
             guard fleet.isRunning else { throw SupportError("ended too early: \(fleet.wait())") }
             return fleet.errorOutput.contains("could not start thread")
         }
         try Program.check(
-            "/usr/bin/prlimit", ["--pid=\(fleet.processID)", "--nproc=500:500"], asCaller: true)
+            "/usr/bin/setpriv",
+            [
+                "--reuid=909998", "--regid=909998", "--clear-groups", "--", "/usr/bin/prlimit",
+                "--pid=\(fleet.processID)", "--nproc=400:500",
+            ], asCaller: true)
         try eventually("an attempt of each: \(fleet.errorOutput)") {
             names.allSatisfy { lines(fleet, of: $0, with: "Connection refused") > 0 }
         }
@@ -94,7 +99,8 @@ struct FleetTests {
             (["host=a", "/x/a", "host=b", "/y/a"], 1, "group has an archiver \"a\" already"),
         ] as [([String], Int32, String)] {
             let result = try Program.run(
-                UnderstudyProgram.other("UnderstudyFleetExample"), arguments, environment: UnderstudyProgram.environment)
+                UnderstudyProgram.other("UnderstudyFleetExample"), arguments, environment: UnderstudyProgram.environment
+            )
             #expect(result.status == status && (result.output + result.errorOutput).contains(text), "\(result)")
         }
     }

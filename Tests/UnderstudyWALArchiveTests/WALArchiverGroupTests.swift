@@ -87,7 +87,8 @@ struct WALArchiverGroupTests {
         let group = WALArchiverGroup()
         let archiver = WALArchiver(
             source: "host=127.0.0.1 port=\(try Port.free())", destination: .directory("/nonexistent"),
-            options: .init(name: "lonely", reconnects: false), logger: Logger(label: "group") { _ in Lines(texts: lines) })
+            options: .init(name: "lonely", reconnects: false),
+            logger: Logger(label: "group") { _ in Lines(texts: lines) })
         let events = archiver.events()
         try group.add(archiver)
         let running = Task { try await group.run() }

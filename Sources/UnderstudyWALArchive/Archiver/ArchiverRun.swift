@@ -188,7 +188,8 @@ struct ArchiverRun {
         }
         let observer = StreamObserver(
             archiver, metrics, start: start, reserved: slot.restart?.lsn, segmentSize: server.segmentSize,
-            from: lastTimeline, furthest: furthest, held: archiveEnd, isKnownAsDisconnected: pauses.isKnownAsDisconnected)
+            from: lastTimeline, furthest: furthest, held: archiveEnd,
+            isKnownAsDisconnected: pauses.isKnownAsDisconnected)
         let watch = ServerWatch(
             parameters.pinned(to: session), server: "\(session.host):\(session.port)", version: server.version,
             senderPID: session.backendProcessID,
