@@ -60,7 +60,7 @@ struct ShortageTests {
         interrupt.raise()
         interrupt.open()
         #expect(interrupt.rawDescriptor >= 0)
-        #expect(Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: nil) == .interrupted(0))
+        #expect(Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: .zero) == .interrupted(0))
     }
 
     @Test("one without a descriptor wakes who waits without a limit, and so does one with it beside it")
