@@ -61,6 +61,20 @@ package struct ConnectionParameters: Sendable, Equatable {
         return settings
     }
 
+    /// The application_name that libpq gives the server by these parameters and the environment: PQconndefaults. nil if there is
+    /// none; a service file that the parameters themselves name is not read.
+    package var applicationName: String? {
+        if let name = self["application_name"], !name.isEmpty { return name }
+        var defaults: [Setting] = []
+        if let options = unsafe PQconndefaults() {
+            // A list of its own, which PQconninfoFree frees.
+            defer { unsafe PQconninfoFree(options) }
+            defaults = unsafe Self.settings(of: options)
+        }
+        let name = defaults.first { $0.keyword == "application_name" }?.value ?? self["fallback_application_name"]
+        return name.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     package subscript(keyword: String) -> String? {
         get { settings.first { $0.keyword == keyword }?.value }
         set {

@@ -25,8 +25,8 @@ package import UnderstudyProtocol
     private let user = Atomic<UInt>(UInt(pthread_self()))
     /// The positions last reported to the server.
     var told = ReportedPositions()
-    let interrupt: Interrupt
-    let ownInterrupts: [Interrupt]
+    private(set) var interrupt: Interrupt
+    private(set) var ownInterrupts: [Interrupt]
     let notices: NoticeReceiver
     /// The settings in effect before any host was removed: the complete original request.
     package internal(set) var givenSettings: [ConnectionParameters.Setting] = []
@@ -78,6 +78,12 @@ package import UnderstudyProtocol
     /// Makes this thread the user of the session. The previous user must have finished with it.
     package func takeTurn() {
         user.store(UInt(pthread_self()), ordering: .releasing)
+    }
+
+    /// Has another interrupt end the waits of its user from now on.
+    package func obey(_ interrupt: Interrupt) {
+        self.interrupt = interrupt
+        ownInterrupts = [interrupt]
     }
 
     /// Lends the session to this thread while its user waits.

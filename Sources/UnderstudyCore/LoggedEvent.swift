@@ -9,6 +9,8 @@ package enum LoggedEvent: String, Sendable, CaseIterable {
     case timelineSwitched = "timeline-switched"
     case partialKept = "partial-kept"
     case disconnected
+    /// An archiver of a group has ended.
+    case failed
     case waiting
     case stillDisconnected = "still-disconnected"
     case streamingAgain = "streaming-again"
@@ -28,6 +30,7 @@ package enum LoggedEvent: String, Sendable, CaseIterable {
     case slotCreated = "slot-created"
     case slotDropped = "slot-dropped"
     case slotExists = "slot-exists"
+    case slotUnused = "slot-unused"
     case slotInvalidated = "slot-invalidated"
     case slotEmpty = "slot-empty"
     case slotUncertain = "slot-uncertain"

@@ -28,6 +28,20 @@ extension Session {
         }
     }
 
+    /// Drops a slot, and retries: the server may need a moment to notice that the stream that used it has ended.
+    ///
+    /// - Parameter end: No attempt begins after it, and none takes longer.
+    package func dropSlotOnceFree(_ name: String, until end: ContinuousClock.Instant) throws(ConnectionError) {
+        for attempt in 1...50 {
+            do throws(ConnectionError) {
+                try dropSlot(name, until: end)
+                return
+            } catch  where error.sqlState == "55006" && attempt < 50 && ContinuousClock().now < end {
+                pause(.milliseconds(100))
+            }
+        }
+    }
+
     /// Drops a slot; an error names it.
     package func removeSlot(_ name: String) throws(UnderstudyError) {
         do throws(ConnectionError) { try dropSlot(name) } catch {

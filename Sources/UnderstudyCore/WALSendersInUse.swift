@@ -20,10 +20,15 @@ package enum WALSendersInUse {
     ) -> UnderstudyError {
         var failure = UnderstudyError(error)
         guard error.sqlState == "53300", KnownText.maxWALSenders.stands(in: error.message),
-            let session = try? OrdinaryConnection.open(parameters, interrupt, access),
-            let rows = try? session.runForRows(query(except: own)).rows
+            let (rows, version) = try? OrdinaryConnection.share(
+                parameters, interrupt, access,
+                { session throws(UnderstudyError) in
+                    do throws(ConnectionError) {
+                        return (try session.runForRows(query(except: own)).rows, session.serverVersion)
+                    } catch { throw UnderstudyError(error) }
+                })
         else { return failure }
-        let raise = raise(error, session.serverVersion)
+        let raise = raise(error, version)
         // The server hides the state of WAL senders from a role that may not read all statistics.
         failure.hint =
             rows.contains(where: { $0.count < 2 || $0[1] == nil })

@@ -25,6 +25,10 @@ final class Listener: Sendable {
     static func start(
         on address: ListenAddress, _ site: ArchiverSite
     ) async throws(UnderstudyError) -> (Listener, ListenAddress) {
+        // SwiftNIO ends the process if it gets none for its own use.
+        do throws(FileIOError) { try DescriptorReserve(descriptors, for: "\(address)").release() } catch {
+            throw UnderstudyError(error)
+        }
         let result: Result<(Listener, ListenAddress), UnderstudyError> = await withCheckedContinuation { waiting in
             do throws(FileIOError) {
                 _ = try OwnThread("http") { run(address, site) { waiting.resume(returning: $0) } }
@@ -74,6 +78,8 @@ final class Listener: Sendable {
         }
     }
 
+    /// What an event loop and a socket take, some connections, and what others may open at the same moment.
+    private static let descriptors = 16
     private static let sampleInterval = TimeAmount(ArchiverSite.sampleInterval)
 
     /// Returns when the port is free, unless it is called on the thread that answers.

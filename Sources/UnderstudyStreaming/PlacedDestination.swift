@@ -5,4 +5,8 @@ package import UnderstudyPlatform
 package protocol PlacedDestination: WALDestination {
     /// The threads for its place; nil before it was opened.
     var lane: HelperLane? { get }
+
+    /// Makes sure that it can be opened: it exists, nobody else uses it until it is closed, and it has a thread. Nothing is
+    /// written.
+    func reserve() throws(WALDestinationError)
 }

@@ -61,6 +61,33 @@ struct ArchiverLibraryTests {
             try cluster.holds("SELECT restart_lsn >= '\(end)' FROM pg_replication_slots WHERE slot_name = 'archive'"))
     }
 
+    @Test("a slot that an archiver has made goes with it, if nothing was streamed")
+    func unusedSlot() async throws {
+        /// Cannot be opened.
+        struct Broken: WALDestination {
+            func open(_ origin: WALOrigin) throws(WALDestinationError) -> WALHoldings {
+                throw WALDestinationError("the store is broken")
+            }
+            func begin(_ segment: WALSegment) {}
+            func write(_ bytes: RawSpan, at offset: Int) {}
+            func sync() -> LSN? { nil }
+            func finish(_ segment: WALSegment) {}
+            func suspend() {}
+            func putHistory(_ timeline: TimelineID, _ content: [UInt8]) {}
+        }
+        let cluster = try Cluster(.newest)
+        try cluster.sql("SELECT pg_create_physical_replication_slot('other')")
+        for slot in ["archive", "other"] {
+            let archiver = WALArchiver(
+                source: ConnectionString(cluster.connectionString()), slot: .createIfMissing(slot),
+                destination: Broken()
+            )
+            let error = await #expect(throws: UnderstudyError.self) { try await archiver.run() }
+            #expect(error?.message == "the store is broken")
+        }
+        #expect(try cluster.sql("SELECT string_agg(slot_name, ' ') FROM pg_replication_slots") == "other")
+    }
+
     @Test("acknowledges what a destination has stored later, while the server is quiet")
     func late() async throws {
         let cluster = try Cluster(.newest)

@@ -48,7 +48,8 @@ import UnderstudyTestSupport
                         "share/bash-completion/completions/understudy", "share/zsh/site-functions/_understudy",
                         "share/fish/vendor_completions.d/understudy.fish",
                         "lib/systemd/system/understudy-receivewal@.service", "share/doc/understudy/CHANGELOG.md",
-                        "share/doc/understudy/LICENSE", "share/doc/understudy/examples/Containerfile",
+                        "share/doc/understudy/LICENSE", "share/doc/understudy/installed",
+                        "share/doc/understudy/examples/Containerfile",
                         "share/doc/understudy/examples/receivewal.conf",
                     ]))
         let environment = UnderstudyProgram.environment
@@ -60,9 +61,16 @@ import UnderstudyTestSupport
                 == UnderstudyProgram.run(
                     ["help", "--man", "clone"], environment: ["SOURCE_DATE_EPOCH": try sourceDate()]
                 ).output)
-        #expect(
-            try FileTree.text("\(prefix)/lib/systemd/system/understudy-receivewal@.service").contains(
-                "\nExecStart=\"/opt/under study/bin/understudy\" receivewal "))
+        let unit = try FileTree.text("\(prefix)/lib/systemd/system/understudy-receivewal@.service")
+        #expect(unit.contains("\nExecStart=\"/opt/under study/bin/understudy\" receivewal "))
+        // Its hook is not signalled beside it.
+        #expect(unit.contains("\nKillMode=mixed\n") && unit.contains("\nTimeoutStopSec=90s\n"))
+
+        // What an earlier version had, and this one has not.
+        let old = "share/doc/understudy/more/old.md", list = "\(prefix)/share/doc/understudy/installed"
+        try TestDirectory.make(at: "\(prefix)/share/doc/understudy/more")
+        try TestDirectory.write("", to: "\(prefix)/\(old)")
+        try TestDirectory.write(FileTree.text(list) + "\(old)\nshare/doc/understudy/more/\n", to: list)
 
         // A second time, over a program that runs.
         let program = "\(prefix)/bin/understudy"
@@ -74,9 +82,11 @@ import UnderstudyTestSupport
             environment: environment, asCaller: true)
         #expect(second.status == 0 && second.output == "installed into \(destination)/opt/under study\n", "\(second)")
         #expect(running.wait().status == 0)
+        #expect(!FileTree.exists("\(prefix)/\(old)"))
         #expect(try install(place + ["--uninstall"]).status == 0)
         #expect(files(prefix) == ["bin/other"])
-        #expect(!FileTree.exists("\(prefix)/share/doc/understudy") && !FileTree.exists("\(prefix)/lib/understudy"))
+        // Nor directories that it has made.
+        #expect(FileTree.names(prefix) == ["bin"])
         #expect(try install(place + ["--uninstall"]).errorOutput.contains("there is no program"))
     }
 
@@ -84,12 +94,25 @@ import UnderstudyTestSupport
         try Program.run("/usr/bin/git", ["-C", Self.source, "log", "-1", "--format=%ct"], asCaller: true).line
     }
 
-    @Test(arguments: [["--prefix", "usr"], ["--nope"], ["--prefix"], ["--program", "/nonexistent", "--prefix", "/x"]])
+    @Test(arguments: [
+        ["--prefix", "usr"], ["--nope"], ["--prefix"], ["--program", "/nonexistent", "--prefix", "/x"],
+        ["--prefix", "/a\"b"], ["--prefix", "/a$b"],
+    ])
     func `what cannot be meant is refused, and nothing is written`(arguments: [String]) throws {
         let destination = try TestDirectory.make("destination")
         let result = try install(["--destdir", destination] + arguments)
         #expect(result.status == 1 && result.errorOutput != "", "\(result)")
         #expect(FileTree.names(destination) == [])
+    }
+
+    @Test func `a package without the notices of what it holds is refused`() throws {
+        let tree = try TestDirectory.make("tree")
+        try TestDirectory.make(at: "\(tree)/scripts")
+        try TestDirectory.write(
+            FileTree.text("\(Self.source)/scripts/package"), to: "\(tree)/scripts/package", mode: 0o755)
+        let result = try Program.run("\(tree)/scripts/package", ["--program", UnderstudyProgram.path], asCaller: true)
+        #expect(result.status == 1 && result.errorOutput.contains("notices"), "\(result)")
+        #expect(FileTree.names(tree) == ["scripts"])
     }
 
     /// The unit as it is installed, with the program where it says.

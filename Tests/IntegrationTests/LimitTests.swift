@@ -70,6 +70,18 @@ struct LimitTests {
         #expect(successes.last == 7)
     }
 
+    #if HTTP
+    @Test func `without descriptors nothing listens, and that is an error`() throws {
+        for number in [6, 8, 10, 14] {
+            let result = try Program.run(
+                "/usr/bin/prlimit",
+                ["--nofile=\(number)", UnderstudyProgram.path, "receivewal", "-D", parent, "-w", "-n", "--listen=0"],
+                environment: UnderstudyProgram.environment, bound: .seconds(60))
+            #expect(result.status == 1 && result.errorOutput.contains("Too many open files"), "\(number) \(result)")
+        }
+    }
+    #endif
+
     @Test(
         .disabled(
             if: ProcessInfo.processInfo.environment["UNDERSTUDY_SANITIZER"] != nil,

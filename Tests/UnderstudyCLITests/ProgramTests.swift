@@ -73,6 +73,7 @@ struct ProgramTests {
     func help() async {
         #expect(await run("understudy", "--help") == (0, UnderstudyHelp.text, ""))
         #expect(await run("understudy", "help") == (0, UnderstudyHelp.text, ""))
+        #expect(await run("understudy", "help", "archive", "list").output.hasPrefix("understudy archive list says"))
         #expect(await run("understudy", "help", "clone") == (0, Command.clone.helpText(as: .understudy), ""))
         #expect(await run("understudy", "clone", "--help") == (0, Command.clone.helpText(as: .understudy), ""))
         #expect(await run("understudy", "basebackup", "-?") == (0, Command.basebackup.helpText(as: .understudy), ""))
@@ -133,6 +134,13 @@ struct ProgramTests {
         #expect(
             await run("understudy", "-v", "clone")
                 == (1, "", "understudy: error: unrecognized option \"-v\" before the command\n" + pointer))
+        for (words, message) in [
+            (["help", "archive", "list", "x"], "too many command-line arguments (first is \"x\")"),
+            (["help", "clone", "archive"], "too many command-line arguments (first is \"archive\")"),
+            (["help", "archive", "lost"], "unrecognized command \"archive lost\""),
+        ] {
+            #expect(await run(["understudy"] + words) == (1, "", "understudy: error: \(message)\n" + pointer))
+        }
         #expect(await run("understudy", "clone", "-D", "d").status == 1)
         #expect(
             await run("understudy", "clone", "-D", "\u{FFFD}")

@@ -53,6 +53,16 @@ struct ShortageTests {
         #expect(Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: .milliseconds(1)) == .timedOut)
     }
 
+    @Test("an interrupt that is raised before it is opened is raised then, too")
+    func opened() {
+        let interrupt = Interrupt.closed()
+        #expect(interrupt.rawDescriptor == -1)
+        interrupt.raise()
+        interrupt.open()
+        #expect(interrupt.rawDescriptor >= 0)
+        #expect(Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: .zero) == .interrupted(0))
+    }
+
     @Test("one without a descriptor wakes who waits without a limit, and so does one with it beside it")
     func wakes() throws {
         let other = Interrupt(), socket = Interrupt()

@@ -1,3 +1,5 @@
+import Glibc
+import Logging
 import Testing
 import UnderstudyCore
 import UnderstudyPlatform
@@ -79,6 +81,42 @@ struct WALArchiverGroupTests {
         try await running.value
     }
 
+    @Test("logs at once which archiver has ended, and why")
+    func failure() async throws {
+        let lines = Monitor<[String]>([])
+        let group = WALArchiverGroup()
+        let archiver = WALArchiver(
+            source: "host=127.0.0.1 port=\(try Port.free())", destination: .directory("/nonexistent"),
+            options: .init(name: "lonely", reconnects: false),
+            logger: Logger(label: "group") { _ in Lines(texts: lines) })
+        let events = archiver.events()
+        try group.add(archiver)
+        let running = Task { try await group.run() }
+        var last: WALArchiver.Event?
+        for await event in events { last = event }
+        try await soon("a line") {
+            lines.read { $0.contains { $0.hasPrefix("failed lonely: archiver has ended: ") } }
+        }
+        let error = try #require(group.members.first?.error)
+        #expect(last == .failed(error))
+        running.cancel()
+        try await running.value
+    }
+
+    @Test("is named as the server is told")
+    func namedByEnvironment() async {
+        // In a process of its own, which has another environment.
+        await #expect(processExitsWith: .success) {
+            unsafe setenv("PGAPPNAME", "envname", 1)
+            func name(_ source: ConnectionString) -> String {
+                WALArchiver(source: source, destination: .directory("/nonexistent")).name
+            }
+            try #require(name("host=a") == "envname")
+            try #require(name("host=a fallback_application_name=other") == "envname")
+            try #require(name("host=a application_name=given") == "given")
+        }
+    }
+
     @Test("refuses a second archiver of the same name, by which metrics are told apart")
     func names() throws {
         let group = WALArchiverGroup()
@@ -94,6 +132,24 @@ struct WALArchiverGroupTests {
         let error = #expect(throws: UnderstudyError.self) { try group.add(make("host=b application_name=s")) }
         #expect(error?.message == "group has an archiver \"s\" already")
         #expect(group.members.count == 4)
+    }
+}
+
+/// Keeps the event, archiver and words of each log line.
+private struct Lines: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+    let texts: Monitor<[String]>
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let facts = metadata.merging(event.metadata ?? [:]) { $1 }
+        func text(_ key: String) -> String { facts[key]?.description ?? "-" }
+        texts.change { $0.append("\(text("event")) \(text("archiver")): \(event.message)") }
     }
 }
 

@@ -40,7 +40,7 @@ extension BackupSlot {
                 let session = try Session.connect(
                     parameters, kind: .replication, applicationName: "understudy", interrupt: interrupt,
                     silenceLimit: .seconds(20))
-                try Self.drop(made, session, until: deadline)
+                try session.dropSlotOnceFree(made, until: deadline)
                 logger.info("dropped replication slot \"\(made)\"")
                 return true
             } catch {

@@ -199,18 +199,4 @@ struct BackupSlot {
             .slot, "replication slot \"\(permanent)\" lost its WAL during the backup",
             hint: "Raise max_slot_wal_keep_size on the primary, or use a new slot, which holds WAL from now on only.")
     }
-
-    /// Drops a slot, and retries: the server may need a moment to notice that the stream that used it has ended.
-    ///
-    /// - Parameter end: No attempt begins after it, and none takes longer.
-    static func drop(_ name: String, _ session: Session, until end: ContinuousClock.Instant) throws(ConnectionError) {
-        for attempt in 1...50 {
-            do throws(ConnectionError) {
-                try session.dropSlot(name, until: end)
-                return
-            } catch  where error.sqlState == "55006" && attempt < 50 && ContinuousClock().now < end {
-                session.pause(.milliseconds(100))
-            }
-        }
-    }
 }

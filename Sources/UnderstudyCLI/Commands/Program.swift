@@ -94,13 +94,16 @@ public struct Program: Sendable {
             return ExitStatus.success
         }
         if word.hasPrefix("-") { return installationText(words, console: console) }
-        guard let command = Command.named(word) else { return refuse(word, console: console) }
-        if words.count > 1, !command.subcommands.isEmpty {
-            guard let subcommand = command.subcommand(words[1]) else {
-                return refuse("\(word) \(words[1])", console: console)
+        guard var command = Command.named(word) else { return refuse(word, console: console) }
+        var rest = words.dropFirst()
+        if !command.subcommands.isEmpty, let next = rest.popFirst() {
+            guard let subcommand = command.subcommand(next) else {
+                return refuse("\(word) \(next)", console: console)
             }
-            console.output(subcommand.helpText(as: .understudy))
-            return ExitStatus.success
+            command = subcommand
+        }
+        if let extra = rest.first {
+            return refuse(misuse("too many command-line arguments (first is \"\(extra)\")"), console: console)
         }
         console.output(command.helpText(as: .understudy))
         return ExitStatus.success

@@ -23,7 +23,7 @@ struct CompletedCommand: Sendable {
         words = ["help"]
         summary = "show the help of a command"
         self.options = options.map(CompletedOption.init)
-        operands = commands.flatMap { [$0.name] + $0.subcommands.map(\.word) }
+        operands = commands.map(\.name)
         subcommands = []
     }
 

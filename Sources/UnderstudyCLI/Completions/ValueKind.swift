@@ -12,8 +12,9 @@ enum ValueKind: Equatable, Sendable {
         }
         self =
             switch word {
-            case "BACKUP", "DIRECTORY": .directory
-            case "FILE", "MANIFEST", "PATH": .file
+            case "DIRECTORY": .directory
+            // A backup is a directory, or the file in an archive that tells of it.
+            case "FILE", "MANIFEST", "PATH", "BACKUP": .file
             case "USER": .user
             case "HOST", "HOSTNAME": .host
             default: .other

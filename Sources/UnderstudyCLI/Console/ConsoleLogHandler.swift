@@ -57,8 +57,8 @@ extension Logger.MetadataValue {
 }
 
 extension MessageFacts {
-    /// What has a place of its own in every message.
-    private static let known: Set = ["event", "detail", "hint", "sqlstate", "message", "source", "words"]
+    /// What has a place of its own in every message; and the name of the archiver: the program has one.
+    private static let known: Set = ["archiver", "event", "detail", "hint", "sqlstate", "message", "source", "words"]
 
     init(_ metadata: Logger.Metadata) {
         let facts = metadata.filter { !Self.known.contains($0.key) }.sorted { $0.key < $1.key }

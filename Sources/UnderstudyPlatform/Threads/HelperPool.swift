@@ -55,9 +55,9 @@ package final class HelperPool: Sendable {
                 switch place {
                 case .fileSystem, .process:
                     makeLane("wal helper", limit: threadsPerFileSystem, idleTime: idleTime, keepsThread: true)
-                // Polls are rare, and there may be as many servers as archivers: their threads do not stay.
+                // Polls are rare, one after the other, and there may be as many servers as archivers: threads do not stay.
                 case .server:
-                    makeLane("wal watch", limit: 2, idleTime: min(idleTime, .milliseconds(100)), keepsThread: false)
+                    makeLane("wal watch", limit: 1, idleTime: min(idleTime, .milliseconds(100)), keepsThread: false)
                 }
             lanes[place] = WeakLane(lane: lane)
             return lane

@@ -7,8 +7,8 @@ import Synchronization
 /// If the process cannot open more descriptors, a flag takes its place, and waiting threads check it repeatedly. So a
 /// stop request always works.
 package final class Interrupt: Sendable {
-    /// For poll(2): readable once raised; -1 if there is no descriptor.
-    package let rawDescriptor: CInt
+    /// See ``rawDescriptor``.
+    private let descriptor: Atomic<CInt>
     /// Whether it is raised, for threads that do not wait. Replaces the descriptor if there is none.
     private let flag = Atomic(false)
     /// How often a waiting thread checks the flag.
@@ -18,14 +18,30 @@ package final class Interrupt: Sendable {
         self.init(descriptor: understudy_eventfd())
     }
 
+    /// One without a descriptor until ``open()``: for what may exist long before anybody waits.
+    package static func closed() -> Interrupt { Interrupt(descriptor: -1) }
+
+    /// Opens the descriptor, if there is one to be had. No thread may wait for this interrupt meanwhile.
+    package func open() {
+        guard !hasDescriptor else { return }
+        let opened = understudy_eventfd()
+        guard opened >= 0 else { return }
+        descriptor.store(opened, ordering: .sequentiallyConsistent)
+        // Whoever has raised it before has found no descriptor.
+        if isRaised { raise() }
+    }
+
     /// - Parameter descriptor: An eventfd, which this object now owns; negative for none.
     init(descriptor: CInt) {
-        rawDescriptor = max(-1, descriptor)
+        self.descriptor = Atomic(max(-1, descriptor))
     }
 
     deinit {
         if hasDescriptor { close(rawDescriptor) }
     }
+
+    /// For poll(2): readable once raised; -1 if there is no descriptor.
+    package var rawDescriptor: CInt { descriptor.load(ordering: .sequentiallyConsistent) }
 
     private var hasDescriptor: Bool { rawDescriptor >= 0 }
 

@@ -17,13 +17,9 @@ struct ArchiverRun {
     private var systemIdentifier: String?
     private var segmentSize: WALSegmentSize?
     private var hasStreamed = false
-    private var backoff = Backoff()
+    private var pauses = RetryPauses()
     /// How far WAL was synced, over all connections.
     private var furthest: WALPosition?
-    private var random = SystemRandomNumberGenerator()
-    private var repeatedErrors = RepeatedErrorFilter()
-    /// Whether an error was logged that ended the connection, and not that the stream goes on.
-    private var isKnownAsDisconnected = false
     private var lastTimeline: TimelineID?
     /// The end of the archive when the connection was made.
     private var archiveEnd: WALPosition?
@@ -43,6 +39,13 @@ struct ArchiverRun {
     }
 
     mutating func run() throws(UnderstudyError) {
+        do throws(UnderstudyError) { try streamToEnd() } catch {
+            if !hasStreamed { dropUnusedSlot() }
+            throw error
+        }
+    }
+
+    private mutating func streamToEnd() throws(UnderstudyError) {
         while !state.stopIsAsked {
             do throws(UnderstudyError) {
                 if try streamOnce() { return }
@@ -64,6 +67,11 @@ struct ArchiverRun {
         let server = try ServerFacts(session, logger: logger)
         try checkSystem(server)
         try slotTracker.checkName(session, logger)
+        // Nothing is made on the server for an archive that cannot be written.
+        let placed = archiver.destination as? any PlacedDestination
+        var isOpen = false
+        defer { if isOpen || placed != nil { archiver.destination.close() } }
+        do throws(WALDestinationError) { try placed?.reserve() } catch { throw UnderstudyError(error) }
         var slot = try ArchiverSlot(
             archiver.slot, session, server, parameters: parameters, recreates: options.recreatesSlot,
             tracker: &slotTracker,
@@ -71,7 +79,7 @@ struct ArchiverRun {
         state.note(slot)
         let history = try readHistory(session, server)
         let holdings = try open(server, history, slot)
-        defer { archiver.destination.close() }
+        isOpen = true
         note(holdings, .of(server.identity, history))
         try ArchiveEnd(holdings, of: archiver.destination, session, server, logger: logger).check()
         archiveEnd = holdings.end
@@ -181,7 +189,8 @@ struct ArchiverRun {
         }
         let observer = StreamObserver(
             archiver, metrics, start: start, segmentSize: server.segmentSize,
-            from: lastTimeline, furthest: furthest, held: archiveEnd, isKnownAsDisconnected: isKnownAsDisconnected)
+            from: lastTimeline, furthest: furthest, held: archiveEnd,
+            isKnownAsDisconnected: pauses.isKnownAsDisconnected)
         let watch = ServerWatch(
             parameters.pinned(to: session), server: "\(session.host):\(session.port)", version: server.version,
             senderPID: session.backendProcessID,
@@ -239,16 +248,11 @@ struct ArchiverRun {
         for segment in report.finished { observer.handle(.segmentFinished(segment)) }
         observer.ended(inOrder: isDone || state.stopIsAsked)
         hasStreamed = hasStreamed || observer.hasBegun
-        if observer.hasToldAgain {
-            isKnownAsDisconnected = false
-            // So the next error is logged, too, whatever it is.
-            repeatedErrors.reset()
-        }
+        if observer.hasToldAgain { pauses.noteStreamingAgain() }
         // Receiving the same bytes again and again is not progress.
         if observer.synced.isBeyond(furthest ?? start) {
             furthest = observer.synced
-            backoff.reset()
-            repeatedErrors.reset()
+            pauses.noteProgress()
         }
         lastTimeline = observer.timeline
         // Whatever happened to the connection, a failed sync must be reported. A lack of room is temporary, and what
@@ -324,30 +328,10 @@ struct ArchiverRun {
 
     private mutating func pauseBeforeNext(_ error: UnderstudyError) throws(UnderstudyError) {
         guard options.reconnects, hasStreamed || options.retriesFirstConnection || systemIdentifier != nil,
-            !Retry.isPermanent(error), hasStreamed || Retry.mayPass(error)
+            !Retry.isPermanent(error), hasStreamed || Retry.mayPass(error),
+            // A run that lacks something from the beginning is for the user to see.
+            error.code != .resources || hasStreamed || options.retriesFirstConnection
         else { throw error }
-        let pause = backoff.pause(using: &random)
-        state.change { status in
-            status.phase = .waiting
-            status.note(error)
-        }
-        state.tell(.disconnected(error, retryAfter: pause))
-        switch repeatedErrors.telling(error) {
-        case .new:
-            isKnownAsDisconnected = true
-            logger.error("\(error.message)", metadata: .event(.disconnected, error.metadata))
-            logger.notice("\(Self.waiting(pause))", metadata: .event(.waiting, ["seconds": .number(pause)]))
-        case .reminder(let time):
-            logger.notice(
-                "no progress for \(time.components.seconds / 60) minutes, still trying: \(error.message)",
-                metadata: .event(.stillDisconnected, isOwn: true, ["seconds": .number(time)]))
-        case .nothing:
-            logger.info("\(Self.waiting(pause))", metadata: .event(.waiting, ["seconds": .number(pause)]))
-        }
-        state.pause(pause)
-    }
-
-    private static func waiting(_ pause: Duration) -> String {
-        "disconnected; waiting \(pause.secondsText) seconds to try again"
+        state.pause(pauses.begin(after: error, of: archiver))
     }
 }

@@ -33,7 +33,7 @@ struct ArchiverSlot {
         }
         guard let name = slot.name else { return }
         // It is created once; later connections find it.
-        let slot = slot == .create(name) && tracker.hasCreated ? .existing(name) : slot
+        let slot = slot == .create(name) && tracker.createdOn != nil ? .existing(name) : slot
         let isWanted = slot == .create(name) || slot == .createIfMissing(name)
         try server.version.requireSlots()
         try session.checkSlotName(name)
@@ -49,7 +49,7 @@ struct ArchiverSlot {
         if found == nil, isWanted {
             do throws(UnderstudyError) {
                 try session.makeSlot(name, temporary: false, reserveWAL: true)
-                tracker.hasCreated = true
+                tracker.createdOn = parameters.pinned(to: session)
                 logger.info(
                     "created replication slot \"\(name)\"", metadata: .event(.slotCreated, ["slot": "\(name)"]))
             } catch  where error.sqlState == "42710" && !reading.isKnown && slot != .create(name) {

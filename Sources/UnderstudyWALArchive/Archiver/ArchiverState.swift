@@ -34,21 +34,29 @@ final class ArchiverState: Sendable {
         var isOver = false
         var listeners: [Int: Listener] = [:]
         var listenerCount = 0
+        /// A task that pauses before it tries again to get a thread.
+        var pausing: CheckedContinuation<Void, Never>?
     }
 
     struct Listener: Sendable {
         var continuation: AsyncStream<WALArchiver.Event>.Continuation
         /// Gets an event that the listener misses, on the thread that tells a newer one.
         var missed: @Sendable (WALArchiver.Event) -> Void
+
+        func tell(_ event: WALArchiver.Event) {
+            if case .dropped(let oldest) = continuation.yield(event) { missed(oldest) }
+        }
     }
 
     private let values: Monitor<Values>
     /// Interrupts every wait of a session.
-    let interrupt = Interrupt()
+    let interrupt = Interrupt.closed()
     /// Raised when ``requests`` has changed.
-    let requestsChanged = Interrupt()
+    let requestsChanged = Interrupt.closed()
     /// Short enough that a signal is obeyed within 10 s, whatever the server does.
     private static let stopLimit = Duration.seconds(8)
+
+    private static let spareDescriptors = 16
 
     /// How often the network thread has asked for its requests.
     private let beats = Atomic<UInt64>(0)
@@ -69,10 +77,18 @@ final class ArchiverState: Sendable {
 
     /// - Returns: False for all calls but the first.
     func begin() -> Bool {
-        values.update { values in
+        let isFirst = values.update { values in
             defer { values.hasBegun = true }
             return !values.hasBegun
         }
+        guard isFirst else { return false }
+        // Not before, since a program may have many archivers that do not run yet; and not where connections and files need
+        // what is left. Without a descriptor a thread that waits looks at a flag instead.
+        guard let reserve = try? DescriptorReserve(Self.spareDescriptors, for: "archiver") else { return true }
+        reserve.release()
+        interrupt.open()
+        requestsChanged.open()
+        return true
     }
 
     // MARK: - Requests
@@ -85,6 +101,7 @@ final class ArchiverState: Sendable {
         }
         requestsChanged.raise()
         if !isStreaming { interrupt.raise() }
+        endPause()
         guard isFirst else { return }
         // A server that no longer answers must not block us: everything is synced by then.
         Timers.shared.after(Self.stopLimit) { [self] in
@@ -170,6 +187,23 @@ final class ArchiverState: Sendable {
     /// Waits before the next attempt; a stop ends the wait.
     func pause(_ time: Duration) {
         _ = values.wait(timeout: time) { $0.stopIsAsked ? true : nil }
+    }
+
+    /// The same for a task that has no thread.
+    func pauseTask(_ time: Duration) async {
+        await withCheckedContinuation { continuation in
+            let isOver = values.update { values in
+                guard !values.stopIsAsked else { return true }
+                values.pausing = continuation
+                return false
+            }
+            if isOver { return continuation.resume() }
+            Timers.shared.after(time) { [self] in endPause() }
+        }
+    }
+
+    private func endPause() {
+        values.update { $0.pausing.take() }?.resume()
     }
 
     // MARK: - Signs of life
@@ -259,9 +293,7 @@ final class ArchiverState: Sendable {
     }
 
     func tell(_ event: WALArchiver.Event) {
-        for listener in values.read({ Array($0.listeners.values) }) {
-            if case .dropped(let oldest) = listener.continuation.yield(event) { listener.missed(oldest) }
-        }
+        for listener in values.read({ Array($0.listeners.values) }) { listener.tell(event) }
     }
 
     /// - Parameter error: Why it ends, unless that is in order.
@@ -273,6 +305,9 @@ final class ArchiverState: Sendable {
             defer { values.listeners = [:] }
             return Array(values.listeners.values)
         }
-        for listener in listeners { listener.continuation.finish() }
+        for listener in listeners {
+            if let error { listener.tell(.failed(error)) }
+            listener.continuation.finish()
+        }
     }
 }

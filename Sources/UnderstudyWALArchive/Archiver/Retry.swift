@@ -9,8 +9,10 @@ enum Retry {
     }
 
     /// Whether another attempt may help even if none has succeeded before: the server is starting or not reachable yet,
-    /// lags behind the archive (``RefusedStart``), or another client still uses the slot or the last WAL sender.
+    /// lags behind the archive (``RefusedStart``), another client still uses the slot, the last WAL sender or the last slot,
+    /// or this process is short of threads or descriptors.
     static func mayPass(_ error: UnderstudyError) -> Bool {
-        error.code == .connection || ["53300", "55006", "57P03"].contains(error.sqlState)
+        error.code == .connection || error.code == .resources
+            || ["53300", "53400", "55006", "57P03"].contains(error.sqlState)
     }
 }

@@ -6,8 +6,8 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyWAL
 
-/// Polls what only SQL can answer: whether commits wait for us, and the state of the slot. Uses an ordinary connection, if
-/// one is allowed, and a thread of the process's pool for each poll; nothing depends on it.
+/// Polls what only SQL can answer: whether commits wait for us, and the state of the slot. Uses the ordinary connection that
+/// all watches of the server share, if one is allowed, and a thread of the process's pool for each poll; nothing depends on it.
 final class ServerWatch: PooledWork {
     private let parameters: ConnectionParameters
     private let query: WatchQuery
@@ -19,7 +19,7 @@ final class ServerWatch: PooledWork {
     private let confirmsSlot: Bool
 
     private enum Phase {
-        case polling(Session?, SlotWarnings)
+        case polling(SlotWarnings)
         /// Waits for the first acknowledgement, then reads the slot over a replication connection.
         case confirmingSlot(String)
         case over
@@ -27,7 +27,7 @@ final class ServerWatch: PooledWork {
 
     private struct State {
         /// nil while a thread polls.
-        var phase: Phase? = .polling(nil, SlotWarnings())
+        var phase: Phase? = .polling(SlotWarnings())
         var isStopped = false
         var hasSeenSlotHold = false
     }
@@ -35,9 +35,10 @@ final class ServerWatch: PooledWork {
     private let state = Monitor(State())
 
     private static let interval = Duration.seconds(5)
+    private static let beginning = ContinuousClock.now
 
     /// - Parameters:
-    ///   - server: Host and port: all watches of one server share its threads.
+    ///   - server: Host and port: all watches of one server share a thread.
     ///   - confirmsSlot: Whether the slot is not known to hold WAL yet.
     init(
         _ parameters: ConnectionParameters, server: String, version: ServerVersion, senderPID: Int,
@@ -59,18 +60,19 @@ final class ServerWatch: PooledWork {
     }
 
     private func startLater() {
-        Timers.shared.after(Self.interval) { [weak self] in self?.start() }
+        // All at the same times, so that one connection serves them and is closed until the next.
+        let elapsed = ContinuousClock.now - Self.beginning
+        let next = Self.interval * (Int(elapsed / Self.interval) + 1)
+        Timers.shared.after(next - elapsed) { [weak self] in self?.start() }
     }
 
     /// Ends a poll that is under way, and waits for that.
     func stop() {
         interrupt.raise()
-        let last = state.wait { state -> Phase? in
+        _ = state.wait { state -> Phase? in
             state.isStopped = true
             return state.phase.take()
         }
-        // The connection is closed here.
-        _ = consume last
         state.change { $0.phase = .over }
         member.leave(waits: true)
     }
@@ -89,16 +91,16 @@ final class ServerWatch: PooledWork {
 
     private func poll(_ phase: Phase) -> Phase {
         switch phase {
-        case .polling(let session, var warnings):
-            do {
-                let session = try session ?? OrdinaryConnection.open(parameters, interrupt, archiver.state.access)
-                session.takeTurn()
-                note(try OrdinaryConnection.ask(query, session), &warnings)
-                return .polling(session, warnings)
+        case .polling(var warnings):
+            do throws(UnderstudyError) {
+                note(try OrdinaryConnection.ask(query, parameters, interrupt, archiver.state.access), &warnings)
+                return .polling(warnings)
             } catch {
                 if !interrupt.isRaised {
                     archiver.logger.debug("the server does not tell the state of WAL senders and slots: \(error)")
                 }
+                // A server without a free connection may have one the next time.
+                if archiver.state.access.mayAsk, Retry.mayPass(error) { return .polling(warnings) }
                 guard confirmsSlot, let slot = query.slot, query.version.readsSlots else { return .over }
                 return .confirmingSlot(slot)
             }

@@ -25,8 +25,8 @@ struct SlotTracker {
     private var hasSaidUncertain = false
     private var hasCheckedName = false
     private var saidGaps: Set<WALGap> = []
-    /// Whether the slot was created for this run.
-    var hasCreated = false
+    /// The server on which the slot was created for this run; nil if it was not.
+    var createdOn: ConnectionParameters?
     /// An invalidation that showed after the slot was last read, when a stream ended or was refused.
     private(set) var noticed: SlotInvalidation?
 

@@ -26,8 +26,9 @@ public import UnderstudyWAL
 public final class WALArchiver: Service {
     /// What may be set; each has a default that suits most servers.
     public struct Options: Sendable, Equatable, Codable {
-        /// The value of the dimension `archiver` of all metrics, which tells the archivers of one process apart. If nil,
-        /// the name of the slot; without a slot, the `application_name` of the connection string, or `understudy`.
+        /// The value of the dimension `archiver` of all metrics and of the metadata `archiver` of all log lines, which tells
+        /// the archivers of one process apart. If nil, the name of the slot; without a slot, the `application_name` of the
+        /// connection string, of libpq's environment (`PGAPPNAME`), or `understudy`.
         public var name: String?
         /// Where to begin (rounded down to a segment's start), unless the destination already goes further.
         public var startLSN: LSN?
@@ -55,7 +56,8 @@ public final class WALArchiver: Service {
         public var stallTimeout: Duration?
         /// Whether to reconnect after a connection is lost. Otherwise ``run()`` throws.
         public var reconnects: Bool
-        /// Whether to retry the very first connection, too.
+        /// Whether to retry the very first connection, too, and to wait where this process is short of threads or
+        /// descriptors.
         public var retriesFirstConnection: Bool
 
         /// Each parameter is the property of its name.
@@ -97,7 +99,7 @@ public final class WALArchiver: Service {
     ///   - logger: Gets events in the words of pg_receivewal at level `info`, and temporary problems at levels
     ///     `warning` and `error`. The metadata `event` names what happened (`connected`, `segment-finished`, `disconnected`),
     ///     and facts are metadata, too (`segment`, `timeline`, `startLSN`): the guide's page on services lists both, and they
-    ///     do not change.
+    ///     do not change. Each line has the metadata `archiver`: ``name``.
     public init(
         source: ConnectionString, slot: ReplicationSlot = .none, destination: some WALDestination,
         options: Options = .init(),
@@ -107,10 +109,12 @@ public final class WALArchiver: Service {
         self.slot = slot
         self.destination = destination
         self.options = options
-        self.logger = logger
         name =
-            options.name ?? slot.name ?? (try? ConnectionParameters(reading: source))?["application_name"]
+            options.name ?? slot.name ?? (try? ConnectionParameters(reading: source))?.applicationName
             ?? ArchiverRun.applicationName
+        var logger = logger
+        logger[metadataKey: "archiver"] = "\(name)"
+        self.logger = logger
         state = ArchiverState(
             isSynchronous: options.synchronous, access: QueryAccess(isAllowed: options.opensOrdinaryConnections))
     }
@@ -129,25 +133,21 @@ public final class WALArchiver: Service {
         let state = state
         // On this task, which may have a factory of its own.
         let factory = MetricsSystem.factory
-        var thread: OwnThread?
         let result: Result<Void, UnderstudyError> = await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
-                await withCheckedContinuation { continuation in
-                    do throws(FileIOError) {
-                        // A stop must be bounded whatever there is no room for then.
-                        try Timers.shared.start()
-                        thread = try OwnThread("wal archiver") {
-                            let result = Result { () throws(UnderstudyError) in
-                                var run = try ArchiverRun(archiving, metrics: factory)
-                                try run.run()
-                            }
-                            if case .failure(let error) = result { state.end(error) } else { state.end() }
-                            continuation.resume(returning: result)
-                        }
-                    } catch {
+                var pauses = RetryPauses()
+                // A stop must be bounded whatever there is no room for then.
+                do throws(FileIOError) { try Timers.shared.start() } catch { return .failure(UnderstudyError(error)) }
+                while true {
+                    switch await archiving.runOnThread(metrics: factory) {
+                    case .ended(let result): return result
+                    case .noThread where state.stopIsAsked: return .success(())
+                    case .noThread(let error):
                         let failure = UnderstudyError(error)
-                        state.end(failure)
-                        continuation.resume(returning: .failure(failure))
+                        guard archiving.options.reconnects, archiving.options.retriesFirstConnection else {
+                            return .failure(failure)
+                        }
+                        await state.pauseTask(pauses.begin(after: failure, of: archiving))
                     }
                 }
             } onGracefulShutdown: {
@@ -156,9 +156,33 @@ public final class WALArchiver: Service {
         } onCancel: {
             state.stop()
         }
+        if case .failure(let error) = result { state.end(error) } else { state.end() }
+        try result.get()
+    }
+
+    private enum Running {
+        case ended(Result<Void, UnderstudyError>)
+        /// Nothing was done.
+        case noThread(FileIOError)
+    }
+
+    private func runOnThread(metrics factory: any MetricsFactory) async -> Running {
+        var thread: OwnThread?
+        let result: Running = await withCheckedContinuation { continuation in
+            do throws(FileIOError) {
+                thread = try OwnThread("wal archiver") {
+                    continuation.resume(
+                        returning: .ended(
+                            Result { () throws(UnderstudyError) in
+                                var run = try ArchiverRun(self, metrics: factory)
+                                try run.run()
+                            }))
+                }
+            } catch { continuation.resume(returning: .noThread(error)) }
+        }
         // Does not block for long: the run is over.
         thread?.join()
-        try result.get()
+        return result
     }
 }
 
@@ -245,6 +269,8 @@ extension WALArchiver {
         /// The server keeps WAL that is not acknowledged, or is about to lose some; the text says which.
         case lagging(String)
         case disconnected(UnderstudyError, retryAfter: Duration)
+        /// ``run()`` is about to throw this: the archiver has ended for good.
+        case failed(UnderstudyError)
     }
 
     public var status: Status { state.status }

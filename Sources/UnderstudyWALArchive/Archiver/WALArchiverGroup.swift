@@ -1,3 +1,4 @@
+import Logging
 public import ServiceLifecycle
 public import UnderstudyCore
 import UnderstudyPlatform
@@ -17,7 +18,8 @@ import UnderstudyPlatform
 /// try await ServiceGroup(services: [group], gracefulShutdownSignals: [.sigterm], logger: logger).run()
 /// ```
 ///
-/// The end of one archiver, for whatever reason, ends no other. On a graceful shutdown, or if the task is cancelled, all
+/// The end of one archiver, for whatever reason, ends no other; an error that ends one is logged at once by the archiver's
+/// logger. One that is short of threads, descriptors, connections or slots tries again, as after a lost connection. On a graceful shutdown, or if the task is cancelled, all
 /// stop at the same time, each as ``WALArchiver/run()`` says, and within the same bounded time.
 ///
 /// All archivers of a process, in a group or not, share its helper threads and blocks of memory: each has one thread of
@@ -171,6 +173,10 @@ public final class WALArchiverGroup: Service {
             state.entries[name]?.error = error
             defer { state.entries[name]?.waiting = [] }
             return state.entries[name]?.waiting ?? []
+        }
+        if let error {
+            archiver.logger.error(
+                "archiver has ended: \(error.message)", metadata: .event(.failed, isOwn: true, error.metadata))
         }
         onEnd(name, error)
         for continuation in waiting { continuation.resume() }

@@ -23,6 +23,8 @@ public final class WALDirectory: WALDestination, PlacedDestination, @unchecked S
     private let finisher = SegmentFinisher()
     /// The threads that wait for the file system of the directory.
     package private(set) var lane: HelperLane?
+    /// Locked, and not opened yet.
+    private var reserved: ConfinedDirectory?
     var opened: Opened?
     private var current: (any SegmentOutput)?
     /// Whether the finisher may still be at work, and the current segment without its name.
@@ -68,18 +70,8 @@ public final class WALDirectory: WALDestination, PlacedDestination, @unchecked S
         guard let size = WALSegmentSize(bytes: UInt64(origin.segmentSize)) else {
             throw WALDestinationError("server has an unexpected WAL segment size of \(origin.segmentSize) bytes")
         }
-        release()
-        let directory = try openDirectory()
-        guard directory.lock() else {
-            throw WALDestinationError(
-                "directory \"\(path)\" is in use by another archiver",
-                hint: "Give each archiver a directory of its own, or stop the other one first.")
-        }
-        let device = try writing { () throws(FileIOError) in try directory.identity().device }
-        let lane = HelperPool.shared.lane(.fileSystem(device))
-        preparer.use(lane)
-        finisher.use(lane)
-        self.lane = lane
+        if reserved == nil { try reserve() }
+        guard let directory = reserved.take() else { preconditionFailure("a reserved directory is gone") }
         opened = Opened(directory: directory, origin: origin, size: size)
         current = nil
         finished = nil
@@ -89,6 +81,23 @@ public final class WALDirectory: WALDestination, PlacedDestination, @unchecked S
         hasLookedAtAll = true
         holdings.isDurable = try makeDurable(holdings.next, directory, origin, size)
         return holdings
+    }
+
+    package func reserve() throws(WALDestinationError) {
+        release()
+        let directory = try openDirectory()
+        guard directory.lock() else {
+            throw WALDestinationError(
+                "directory \"\(path)\" is in use by another archiver",
+                hint: "Give each archiver a directory of its own, or stop the other one first.")
+        }
+        reserved = directory
+        let device = try writing { () throws(FileIOError) in try directory.identity().device }
+        let lane = HelperPool.shared.lane(.fileSystem(device))
+        preparer.use(lane)
+        finisher.use(lane)
+        self.lane = lane
+        try writing { () throws(FileIOError) in try lane.ensureThread() }
     }
 
     private func openDirectory() throws(WALDestinationError) -> ConfinedDirectory {
@@ -115,6 +124,8 @@ public final class WALDirectory: WALDestination, PlacedDestination, @unchecked S
 
     /// Unlocks the directory, even if a thread that has just finished its work still holds a reference to it.
     private func release() {
+        reserved?.unlock()
+        reserved = nil
         opened?.directory.unlock()
         opened = nil
     }
