@@ -282,12 +282,6 @@ for target in package.targets where isOurs(target) {
     ]
 }
 
-// Nobody imports a module of tests, so what others would see of it is not worked out ahead of the rest: a sixth less to
-// compile. (Where a module is compiled at once it is not in any case.)
-for target in package.targets where target.type == .test {
-    target.swiftSettings?.append(.unsafeFlags(["-no-emit-module-separately"], .when(configuration: .debug)))
-}
-
 if fuzzer != nil {
     // What -sanitize=fuzzer means, but for its library; not for the tests, which would only be larger.
     let counters = [
