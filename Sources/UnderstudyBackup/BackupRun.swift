@@ -193,8 +193,9 @@ package final class BackupRun: @unchecked Sendable {
                 ProtocolError(
                     "server ended the backup at \(end.position.lsn), before its start at \(start.position.lsn)"))
         }
+        let files = end.damage?.detail == nil ? "The warnings above name the files; c" : "C"
         end.damage?.hint =
-            "The backup in \(target.name) is kept. The warnings above name the files; check the primary with pg_amcheck, and its storage."
+            "The backup in \(target.name) is kept. \(files)heck the primary with pg_amcheck, and its storage."
         return end
     }
 }

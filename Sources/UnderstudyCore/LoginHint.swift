@@ -31,12 +31,15 @@ package struct LoginHint: Equatable {
     }
 
     /// The line to add to pg_hba.conf.
-    var line: String {
+    ///
+    /// - Parameter database: For an ordinary connection; nil for one of replication.
+    func line(for database: String? = nil) -> String {
         let user = user.flatMap(Self.hbaWord) ?? "USER"
+        let database = database.map { Self.hbaWord($0) ?? "DATABASE" } ?? "replication"
         return switch address {
-        case .socket: "local  replication  \(user)  \(method)"
-        case .network(let address, let bits): "host  replication  \(user)  \(address)/\(bits)  \(method)"
-        case .unknown: "host  replication  \(user)  ADDRESS  \(method)"
+        case .socket: "local  \(database)  \(user)  \(method)"
+        case .network(let address, let bits): "host  \(database)  \(user)  \(address)/\(bits)  \(method)"
+        case .unknown: "host  \(database)  \(user)  ADDRESS  \(method)"
         }
     }
 

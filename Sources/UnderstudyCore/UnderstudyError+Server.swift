@@ -1,5 +1,5 @@
 import UnderstudyConfiguration
-import UnderstudyConnection
+package import UnderstudyConnection
 import UnderstudyProtocol
 
 /// What a server refused: a login, or a command.
@@ -10,7 +10,9 @@ extension UnderstudyError {
     package static let serverHint = "The server says: "
 
     /// A login that the server refused. The hint contains the line or statement that allows it, if there is one.
-    init(refused error: ConnectionError) {
+    ///
+    /// - Parameter database: Of an ordinary connection; nil for one of replication.
+    package init(refused error: ConnectionError, database: String? = nil) {
         let text = error.server?.message ?? error.message
         var code = Code.authentication
         var hint: String?
@@ -18,11 +20,11 @@ extension UnderstudyError {
         case "28P01":
             let role = LoginHint.identifier(error.user ?? text.quotedParts.first)
             hint =
-                "Check the password in the connection string, PGPASSWORD or ~/.pgpass (database name \"replication\"). Whether there is such a role, the server does not tell: to make it, on the primary: CREATE ROLE \(role) WITH REPLICATION LOGIN PASSWORD '...'; or to give it this password: ALTER ROLE \(role) WITH PASSWORD '...'; which also mends one that was stored with password_encryption = md5 where pg_hba.conf wants scram-sha-256."
+                "Check the password in the connection string, PGPASSWORD or ~/.pgpass (database name \"\(database ?? "replication")\"). Whether there is such a role, the server does not tell: to make it, on the primary: CREATE ROLE \(role) WITH REPLICATION LOGIN PASSWORD '...'; or to give it this password: ALTER ROLE \(role) WITH PASSWORD '...'; which also mends one that was stored with password_encryption = md5 where pg_hba.conf wants scram-sha-256."
         case "28000" where KnownText.hostRules.stands(in: text):
             let login = LoginHint(text, user: error.user)
             hint =
-                "Put the line \"\(login.line)\" at the top of pg_hba.conf on the primary (SHOW hba_file; names it), then: SELECT pg_reload_conf();"
+                "Put the line \"\(login.line(for: database))\" at the top of pg_hba.conf on the primary (SHOW hba_file; names it), then: SELECT pg_reload_conf();"
                 + login.oldPassword + login.doubt(error.ownAddress)
         case "28000" where !KnownText.missingRole.stands(in: text):
             hint =
@@ -30,6 +32,9 @@ extension UnderstudyError {
         case "28000":
             hint =
                 "Make the role on the primary: CREATE ROLE \(LoginHint.identifier(error.user ?? text.quotedParts.first)) WITH REPLICATION LOGIN PASSWORD '...';"
+        case "42501" where database != nil:
+            hint =
+                "Give the role the right, as a superuser: GRANT CONNECT ON DATABASE \(SQLText.identifier(database ?? "")) TO \(LoginHint.identifier(error.user));"
         case "42501":
             hint =
                 "Give the role the right on the primary: ALTER ROLE \(LoginHint.identifier(error.user)) WITH REPLICATION;"

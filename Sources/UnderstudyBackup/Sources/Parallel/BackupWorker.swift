@@ -25,7 +25,7 @@ struct BackupWorker<Feeder: MemberFeeder>: ~Copyable {
     private var feeder: Feeder
     /// The archive that the feeder was told.
     private var archive: Int?
-    /// Connections that broke since a query was complete.
+    /// Queries that were broken off since one was complete, or has brought something.
     private var losses = 0
 
     /// - Parameter session: Of this thread now.
@@ -53,10 +53,12 @@ struct BackupWorker<Feeder: MemberFeeder>: ~Copyable {
         }
         var transfer = UnitTransfer<Feeder>(unit, meter: work.meter, pages: work.pages)
         while !transfer.isComplete {
+            let before = transfer.bytesDone
             do throws(UnderstudyError) {
                 try transfer.run(session, work.sql, into: &feeder, pacer: work.pacer)
                 losses = 0
-            } catch  where error.code == .connection {
+            } catch  where error.costsPiece {
+                if transfer.bytesDone > before { losses = 0 }
                 try connectAgain(after: error)
             }
         }
@@ -67,15 +69,24 @@ struct BackupWorker<Feeder: MemberFeeder>: ~Copyable {
         while losses < Self.pauses.count {
             let pause = Self.pauses[losses]
             losses += 1
-            work.logger.warning("connection was lost, and another one copies the rest of its piece: \(last.message)")
+            work.logger.warning(
+                "the copy of a piece was broken off, and goes on over another connection: \(last.message)")
             if Interrupt.wait(socket: -1, events: 0, interrupts: [work.interrupt], timeout: pause) != .timedOut {
                 break
             }
             do throws(UnderstudyError) {
                 session = try work.connections.open().session
                 return
-            } catch  where error.code == .connection { last = error }
+            } catch  where error.costsPiece || error.isShortageOfConnections { last = error }
         }
         throw last
     }
+}
+
+extension UnderstudyError {
+    /// Whether what was asked for can be had by asking again: the connection is lost, or the server has ended the query, as
+    /// a standby does whose replay it holds up (40001), and an administrator (57014).
+    ///
+    /// Source: PostgreSQL manual, "PostgreSQL Error Codes", "Handling Query Conflicts".
+    var costsPiece: Bool { code == .connection || ["40001", "40P01", "57014"].contains(sqlState) }
 }

@@ -93,7 +93,19 @@ struct FileListing {
                 path: directory.path == "." ? text : "\(directory.path)/\(text)", member: member, isEntered: isEntered))
     }
 
+    /// Asks again if the server ends the query, as a standby does whose replay it holds up.
     private func entries(of directory: String) throws(UnderstudyError) -> [Entry] {
+        for _ in 0..<Self.attempts {
+            do throws(UnderstudyError) { return try askEntries(of: directory) } catch {
+                guard error.costsPiece, error.code != .connection else { throw error }
+            }
+        }
+        return try askEntries(of: directory)
+    }
+
+    private static let attempts = 5
+
+    private func askEntries(of directory: String) throws(UnderstudyError) -> [Entry] {
         var entries: [Entry] = []
         try session.copyRows(sql.list(directory), columns: 4) { row throws(UnderstudyError) in
             let entry: Entry

@@ -57,13 +57,12 @@ struct ParallelConnections: Sendable {
         return (session, found)
     }
 
+    /// A refusal of an ordinary connection wants another cure than one of replication.
     private func explained(_ error: ConnectionError) -> UnderstudyError {
-        var failure = UnderstudyError(error)
-        if ["28000", "42501"].contains(error.sqlState), failure.hint == nil {
-            failure.hint =
-                "A backup over several connections needs ordinary ones beside those for replication: allow the role to log in to database \"\(OrdinaryConnection.database(parameters))\" in pg_hba.conf, or take the backup over one connection."
+        guard error.code == .refused, ["28000", "28P01", "42501"].contains(error.sqlState) else {
+            return UnderstudyError(error)
         }
-        return failure
+        return UnderstudyError(refused: error, database: OrdinaryConnection.database(parameters))
     }
 
     /// Refuses a role that lacks privileges, and names those.

@@ -22,7 +22,11 @@ extension Session {
             }) != .ended
         {}
         // An error of the server ends the copy, and follows as its result.
-        do throws(ConnectionError) { while try nextResult() != .none {} } catch { throw UnderstudyError(error) }
+        do throws(ConnectionError) { while try nextResult() != .none {} } catch {
+            // After all results the connection is ready for another query.
+            if error.code == .server { while let reply = try? nextResult(), reply != .none {} }
+            throw UnderstudyError(error)
+        }
         guard reader.isAtEnd else {
             throw UnderstudyError(.protocolViolation, "server ended a copy within its data")
         }

@@ -27,6 +27,9 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
         offset = unit.parts.first?.range.lowerBound ?? 0
     }
 
+    /// Bytes of the unit that have come.
+    private(set) var bytesDone: UInt64 = 0
+
     var isComplete: Bool { part == unit.parts.count }
 
     /// Runs one query for all that is left. Call it until the transfer ``isComplete``.
@@ -81,6 +84,7 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
         }
         if !isGone { try feed(bytes, wanted, &feeder) }
         offset += UInt64(wanted)
+        bytesDone += UInt64(wanted)
         meter.count(bytes: wanted)
         if offset == end { try endPart(&feeder) }
         try passEmpty(&feeder)
