@@ -58,7 +58,7 @@ struct ReceivewalPlanTests {
         "two names for one thing are refused, but not through a link, where the last one counts",
         arguments: [
             ("directory", "-D d -D e"), ("on-segment", "-D d --on-segment x --on-segment y"),
-            ("listen", "-D d --listen 1 --listen 2"), ("host", "-D d -h a -h b"), ("slot", "-D d -S a --slot b"),
+            ("host", "-D d -h a -h b"), ("slot", "-D d -S a --slot b"),
             ("metrics-file", "-D d --metrics-file a --metrics-file b"),
         ])
     func twice(option: String, line: String) throws {
