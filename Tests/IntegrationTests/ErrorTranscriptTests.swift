@@ -103,7 +103,9 @@ import UnderstudyTestSupport
     @Test(arguments: Recording.versions(with: "34-timeout-streaming"))
     func `a stream that just ends is told as such`(version: String) async throws {
         let recording = try Recording(version)
-        let server = try recording.serve(["START_REPLICATION": "34-timeout-streaming"])
+        // So little of the recorded WAL that the end of the backup is never reached: with all of it the backup may be complete
+        // before it hears that the stream has ended.
+        let server = try recording.serve(["START_REPLICATION": "34-timeout-streaming"], walBytes: 128)
         let error = try await failure(server, recording)
         #expect(error.code == .connection, "\(error)")
         #expect(error.message.hasPrefix("could not receive WAL: connection to server was lost"), "\(error)")
@@ -113,8 +115,6 @@ import UnderstudyTestSupport
     @Test(arguments: Recording.versions(with: "70-shutdown-streaming"))
     func `a shutdown in mid-stream fails the backup`(version: String) async throws {
         let recording = try Recording(version)
-        // Of the recorded WAL so little that the end of the backup is never reached: with all of it the backup is complete if
-        // its end comes before the shutdown is heard of, and fails if not.
         let server = try recording.serve(["START_REPLICATION": "70-shutdown-streaming"], walBytes: 128)
         let error = try await failure(server, recording)
         #expect(error.code == .wal, "\(error)")
