@@ -1,4 +1,3 @@
-import CUnderstudyLinux
 import Glibc
 
 extension ConfinedDirectory {
@@ -8,25 +7,10 @@ extension ConfinedDirectory {
         return (Int64(info.st_size), UInt16(truncatingIfNeeded: info.st_mode & 0o7777))
     }
 
-    /// Reads bytes of a file, starting at an offset.
+    /// Reads bytes of a file, starting at an offset; through no symbolic link (see ``readLinked(_:from:atMost:)``).
     package func read(
         _ relative: RelativePath, from offset: Int64 = 0, atMost limit: Int
     ) throws(FileIOError) -> [UInt8] {
-        let path = fullPath(relative)
-        if readsThroughLinks {
-            return try openThroughLink(relative).read(from: offset, atMost: limit, path: path)
-        }
-        return try openFile(relative, flags: O_RDONLY).read(from: offset, atMost: limit, path: path)
-    }
-
-    /// Opens a regular file for reading, wherever it lies. Waits for nobody, even if a link leads to a pipe.
-    private func openThroughLink(_ relative: RelativePath) throws(FileIOError) -> FileDescriptor {
-        let place = try Place(relative, in: self)
-        let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
-        let raw = try SystemCall.run { unsafe understudy_openat(place.directory, place.name.cString, flags, 0) }
-            .orThrow("could not open file", fullPath(relative))
-        let file = FileDescriptor(owning: raw)
-        try file.requireRegular(path: fullPath(relative))
-        return file
+        try openFile(relative, flags: O_RDONLY).read(from: offset, atMost: limit, path: fullPath(relative))
     }
 }

@@ -11,31 +11,23 @@ package final class ConfinedDirectory: Sendable {
     package let path: String
     private let descriptor: FileDescriptor
     private let owner: FileOwner?
-    /// Whether files are read through a symbolic link in their place, wherever it leads.
-    let readsThroughLinks: Bool
 
     /// Opens an existing directory.
     ///
     /// - Parameters:
     ///   - owner: The owner of everything created in it; nil for the process's own user.
     ///   - followsLink: Whether the last component may be a symbolic link; those above it always may.
-    ///   - readsThroughLinks: Whether ``read(_:from:atMost:)`` follows a link that lies in the directory in place of a file.
-    ///     Nothing is ever created, written or removed through one.
-    package init(
-        path: String, owner: FileOwner? = nil, followsLink: Bool = true, readsThroughLinks: Bool = false
-    ) throws(FileIOError) {
+    package init(path: String, owner: FileOwner? = nil, followsLink: Bool = true) throws(FileIOError) {
         let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (followsLink ? 0 : O_NOFOLLOW)
         let raw = try SystemCall.run { unsafe open(path, flags) }.orThrow("could not open directory", path)
         self.path = path
         self.owner = owner
-        self.readsThroughLinks = readsThroughLinks
         descriptor = FileDescriptor(owning: raw)
     }
 
     init(path: String, owner: FileOwner? = nil, taking descriptor: consuming FileDescriptor) {
         self.path = path
         self.owner = owner
-        readsThroughLinks = false
         self.descriptor = descriptor
     }
 

@@ -22,7 +22,9 @@ enum GapNote {
         let notes = names.filter { $0.hasSuffix(suffix) && WALSegmentName.isSegmentName($0.dropLast(suffix.count)) }
         var gaps: [String: WALGap] = [:]
         for name in notes {
-            let bytes = try writing { () throws(FileIOError) in try directory.read(RelativePath(name), atMost: 4096) }
+            let bytes = try writing { () throws(FileIOError) in
+                try directory.readLinked(RelativePath(name), atMost: 4096)
+            }
             guard let gap = WALGap(noted: String(decoding: bytes, as: UTF8.self)), gap.start.lsn < gap.end.lsn else {
                 continue
             }

@@ -189,10 +189,7 @@ struct ArchiveSnapshot {
 extension ConfinedDirectory {
     /// A small file, decompressed as its name says and as far as that goes.
     func content(of name: String) throws(WALDestinationError) -> [UInt8] {
-        let limit = TimelineHistory.longestFile
-        if let method = Compression.Method.allCases.first(where: { name.hasSuffix($0.fileSuffix) }) {
-            return try CompressedFile(method, RelativePath(name), in: self).prefix(limit)
-        }
-        return try writing { () throws(FileIOError) in try read(RelativePath(name), atMost: limit) }
+        let method = Compression.Method.allCases.first { name.hasSuffix($0.fileSuffix) }
+        return try StoredFile(RelativePath(name), method, in: self).prefix(TimelineHistory.longestFile)
     }
 }

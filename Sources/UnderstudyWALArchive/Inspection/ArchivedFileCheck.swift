@@ -77,7 +77,7 @@ struct ArchivedFileCheck {
         var offset: Int64 = 0
         while true {
             let bytes = try writing { () throws(FileIOError) in
-                try directory.read(RelativePath(name), from: offset, atMost: step)
+                try directory.readLinked(RelativePath(name), from: offset, atMost: step)
             }
             // The bytes are borrowed for the call.
             if !take(unsafe bytes.span.bytes) { return .stopped }

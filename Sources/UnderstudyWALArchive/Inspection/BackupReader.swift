@@ -56,7 +56,7 @@ struct BackupReader {
     }
 
     private func open(_ path: String) throws(UnderstudyError) -> ConfinedDirectory {
-        do throws(FileIOError) { return try ConfinedDirectory(path: path, readsThroughLinks: true) } catch {
+        do throws(FileIOError) { return try ConfinedDirectory(path: path) } catch {
             throw UnderstudyError(error, else: .target)
         }
     }
@@ -93,7 +93,7 @@ struct BackupReader {
         _ directory: ConfinedDirectory, _ name: String, atMost limit: Int
     ) throws(UnderstudyError) -> [UInt8]? {
         guard directory.exists(RelativePath(name)) else { return nil }
-        do throws(FileIOError) { return try directory.read(RelativePath(name), atMost: limit) } catch {
+        do throws(FileIOError) { return try directory.readLinked(RelativePath(name), atMost: limit) } catch {
             throw UnderstudyError(error)
         }
     }
@@ -172,7 +172,7 @@ struct BackupReader {
         let step = 1 << 18
         var offset: Int64 = 0
         while true {
-            let bytes = try directory.read(name, from: offset, atMost: step)
+            let bytes = try directory.readLinked(name, from: offset, atMost: step)
             // The bytes are borrowed for the call.
             guard take(unsafe bytes.span.bytes), bytes.count == step else { return }
             offset += Int64(step)

@@ -9,9 +9,9 @@ struct InspectedFiles: Sendable {
     let directory: ConfinedDirectory
     private let noted = Monitor<[String: WALDestinationError]>([:])
 
-    /// - Parameter path: Of a directory in which files may be symbolic links.
+    /// - Parameter path: Of a directory in which files may be symbolic links, which are followed.
     init(_ path: String) throws(FileIOError) {
-        directory = try ConfinedDirectory(path: path, readsThroughLinks: true)
+        directory = try ConfinedDirectory(path: path)
     }
 
     /// What could not be read so far, by name.
