@@ -63,7 +63,14 @@ enum BackupOptionRules {
 
     /// What BASE_BACKUP alone can do.
     private static func checkConnections(_ options: BaseBackup.Options) throws(UnderstudyError) {
-        guard options.connections.isParallel else { return }
+        guard options.connections.isParallel else {
+            guard options.existing == .refused else {
+                throw UnderstudyError(
+                    .options, "an existing directory is made equal over several connections alone",
+                    hint: "Set the number of connections, which may be 1: they ask for blocks, as BASE_BACKUP cannot.")
+            }
+            return
+        }
         guard (1...64).contains(options.connections.count) else {
             throw UnderstudyError(
                 .options, "number of connections \(options.connections.count) is out of range",
@@ -128,6 +135,11 @@ enum BackupOptionRules {
 
     /// For a target that consists of archives.
     static func checkArchives(_ options: BaseBackup.Options) throws(UnderstudyError) {
+        guard options.existing == .refused else {
+            throw UnderstudyError(
+                .options, "only a data directory can be made equal to its source",
+                hint: "Write archives to a new place.")
+        }
         guard !options.connections.isParallel else {
             throw UnderstudyError(
                 .options, "only the plain format comes over several connections",

@@ -167,6 +167,9 @@ extension BaseBackup {
         ///
         /// Off by default, since a server also writes zeros to reserve room.
         public var leavesHoles: Bool
+        /// What the target may hold already. All but ``ExistingContents/refused`` need the plain format, and several
+        /// connections.
+        public var existing: ExistingContents
         /// Whether a failed run removes what it made.
         public var cleanUp: Bool
         /// Whether to first remove what a killed run left in the target: its files, identified by its mark, in all
@@ -199,7 +202,7 @@ extension BaseBackup {
             takesTargetMode: Bool = true, walDirectory: String? = nil, verifyServerChecksums: Bool = true,
             manifest: Bool = true, manifestChecksum: ManifestChecksum = .crc32c, manifestForceEncode: Bool = false,
             estimateSize: Bool = true, namesFiles: Bool = false, sync: Bool = true, syncMethod: SyncMethod = .automatic,
-            leavesHoles: Bool = false, cleanUp: Bool = true, forceClean: Bool = false,
+            leavesHoles: Bool = false, existing: ExistingContents = .refused, cleanUp: Bool = true, forceClean: Bool = false,
             statusInterval: Duration = .seconds(10), stallTimeout: Duration? = .seconds(300),
             owner: Owner? = nil, incrementalManifest: String? = nil, compression: ArchiveCompression = .none,
             compressesWAL: Bool = true,
@@ -225,6 +228,7 @@ extension BaseBackup {
             self.sync = sync
             self.syncMethod = syncMethod
             self.leavesHoles = leavesHoles
+            self.existing = existing
             self.cleanUp = cleanUp
             self.forceClean = forceClean
             self.statusInterval = statusInterval

@@ -101,6 +101,15 @@ package protocol BackupSink: Sendable {
     /// Whether pieces of a file may come in any order, through several feeders.
     var takesPieces: Bool { get }
 
+    /// All that will come, told once and before the first member. What a target holds already and the source has not is
+    /// removed then.
+    ///
+    /// - Parameters:
+    ///   - table: Every file and directory, global/pg_control among them, but neither links to tablespaces, nor
+    ///     backup_label, tablespace_map and backup_manifest.
+    ///   - archives: Those that the table's indices mean.
+    func removeSurplus(besides table: FileTable, of archives: [AnnouncedArchive]) throws(UnderstudyError)
+
     /// A way in. Each is used by one thread; several may be used at once.
     func makeFeeder() throws(UnderstudyError) -> Feeder
 
@@ -139,6 +148,8 @@ extension MemberFeeder {
 
 extension BackupSink {
     package var takesPieces: Bool { false }
+
+    package func removeSurplus(besides table: FileTable, of archives: [AnnouncedArchive]) {}
 }
 
 /// Where the manifest of a backup is written.

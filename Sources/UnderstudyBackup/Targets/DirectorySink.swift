@@ -63,6 +63,8 @@ struct DirectoryLayout: Sendable {
     var directoryMode: UInt16
     /// Whether long runs of zeros become holes: in all files but those of WAL, whose room a server counts on.
     var leavesHoles: Bool
+    /// Whether members may meet what is there already: files are updated in place, and what is of another kind is replaced.
+    var updates = false
 
     var walName: StaticString { version.usesXlogName ? "pg_xlog" : "pg_wal" }
 }

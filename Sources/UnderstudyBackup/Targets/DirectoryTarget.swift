@@ -126,7 +126,8 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
                 tablespaces: Dictionary(uniqueKeysWithValues: archives), links: prepared.tablespaces.links,
                 premade: directories.premade, version: server.version,
                 rules: MemberRules(version: server.version, includesWAL: options.wal == .fetch),
-                directoryMode: server.directoryMode, leavesHoles: options.leavesHoles),
+                directoryMode: server.directoryMode, leavesHoles: options.leavesHoles,
+                updates: options.existing != .refused),
             pool: pool)
         self.sink = sink
         return sink

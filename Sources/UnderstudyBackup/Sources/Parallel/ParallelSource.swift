@@ -92,6 +92,7 @@ final class ParallelSource: BackupSource {
         let holder = holder!
         context.expectNoSilence(of: holder)
         for session in sessions { session.standstillLimit = options.stallTimeout.map { $0 * Session.answerTimeFactor } }
+        try sink.removeSurplus(besides: table, of: archives)
         var feeder = try sink.makeFeeder()
         try feedDirectories(into: &feeder)
         try copyFiles(into: sink, holder)
