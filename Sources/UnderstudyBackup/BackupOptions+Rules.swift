@@ -50,6 +50,11 @@ enum BackupOptionRules {
         }
         if let flaw = NameLimits.flaw(ofLabel: options.label) { throw flaw }
         try checkConnections(options)
+        guard options.existing == .refused || !options.forceClean else {
+            throw UnderstudyError(
+                .options, "what an interrupted run has left is either gone on with, or removed first",
+                remedy: "Leave \(.forceClean) out to go on from what is there.")
+        }
         if options.wal != .stream {
             switch options.slot {
             case .none, .temporary: break
@@ -139,6 +144,11 @@ enum BackupOptionRules {
             throw UnderstudyError(
                 .options, "only a data directory can be made equal to its source",
                 hint: "Write archives to a new place.")
+        }
+        guard !options.keepPartial else {
+            throw UnderstudyError(
+                .options, "a run can go on only from what another one has left in a data directory",
+                hint: "Let a failed run remove its archives.")
         }
         guard !options.connections.isParallel else {
             throw UnderstudyError(

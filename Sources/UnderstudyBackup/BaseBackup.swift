@@ -170,6 +170,12 @@ extension BaseBackup {
         /// What the target may hold already. All but ``ExistingContents/refused`` need the plain format, and several
         /// connections.
         public var existing: ExistingContents
+        /// Whether a data directory of another database cluster is overwritten; it is refused otherwise. Only for
+        /// ``existing``.
+        public var overwritesOtherCluster: Bool
+        /// Whether a failed run keeps what has come, with its mark, so that the next one goes on from there
+        /// (``ExistingContents/resumed``). A directory that was not empty is kept in any case. Plain format.
+        public var keepPartial: Bool
         /// Whether a failed run removes what it made.
         public var cleanUp: Bool
         /// Whether to first remove what a killed run left in the target: its files, identified by its mark, in all
@@ -202,7 +208,9 @@ extension BaseBackup {
             takesTargetMode: Bool = true, walDirectory: String? = nil, verifyServerChecksums: Bool = true,
             manifest: Bool = true, manifestChecksum: ManifestChecksum = .crc32c, manifestForceEncode: Bool = false,
             estimateSize: Bool = true, namesFiles: Bool = false, sync: Bool = true, syncMethod: SyncMethod = .automatic,
-            leavesHoles: Bool = false, existing: ExistingContents = .refused, cleanUp: Bool = true, forceClean: Bool = false,
+            leavesHoles: Bool = false, existing: ExistingContents = .refused,
+            overwritesOtherCluster: Bool = false, keepPartial: Bool = false, cleanUp: Bool = true,
+            forceClean: Bool = false,
             statusInterval: Duration = .seconds(10), stallTimeout: Duration? = .seconds(300),
             owner: Owner? = nil, incrementalManifest: String? = nil, compression: ArchiveCompression = .none,
             compressesWAL: Bool = true,
@@ -229,6 +237,8 @@ extension BaseBackup {
             self.syncMethod = syncMethod
             self.leavesHoles = leavesHoles
             self.existing = existing
+            self.overwritesOtherCluster = overwritesOtherCluster
+            self.keepPartial = keepPartial
             self.cleanUp = cleanUp
             self.forceClean = forceClean
             self.statusInterval = statusInterval

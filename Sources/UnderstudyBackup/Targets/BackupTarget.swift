@@ -21,6 +21,9 @@ package protocol BackupTarget: AnyObject, Sendable {
     /// - Returns: What an earlier run left here that ``prepare(_:)`` will remove, if anything.
     func check() throws(UnderstudyError) -> LeftoverBackup?
 
+    /// Checks what lies there against the server, before that is asked for anything. Changes nothing.
+    func check(against server: ServerFacts) throws(UnderstudyError)
+
     /// Makes everything that must exist before the first byte, and checks that there is room.
     func prepare(_ plan: BackupPlan) throws(UnderstudyError)
 
@@ -79,8 +82,23 @@ package protocol BackupTarget: AnyObject, Sendable {
     /// - Returns: What could not be removed.
     func undo(keepingRecord: Bool) -> [FileIOError]
 
+    /// Whether a failed run leaves what it has made, for the next one to go on with: then ``keep()`` is called in place of
+    /// ``undo(keepingRecord:)``.
+    var keepsPartial: Bool { get }
+
+    /// Leaves what was made, marked as what it is.
+    ///
+    /// - Returns: What to do about it; nil if all is as it was before, or complete.
+    func keep() -> Remedy?
+
     /// Where the record of the slot is still kept; nil if it is not.
     var recordPlace: String? { get }
+}
+
+extension BackupTarget {
+    package func check(against server: ServerFacts) {}
+    package var keepsPartial: Bool { false }
+    package func keep() -> Remedy? { nil }
 }
 
 /// What a target needs to know about the backup before the first byte.

@@ -71,7 +71,7 @@ struct DirectoryLayout: Sendable {
 
 /// What the feeders of a sink noticed.
 final class MemberNotes: Sendable {
-    private let state = Monitor((linked: Set<UInt32>(), executables: TruncatedList()))
+    private let state = Monitor((linked: Set<UInt32>(), executables: TruncatedList(), surplus: Surplus?.none))
 
     func noteLink(_ oid: UInt32) {
         state.change { _ = $0.linked.insert(oid) }
@@ -80,6 +80,13 @@ final class MemberNotes: Sendable {
     func noteExecutable(_ name: String) {
         state.change { $0.executables.note(name) }
     }
+
+    func note(_ surplus: Surplus) {
+        state.change { $0.surplus = surplus }
+    }
+
+    /// nil if nothing was looked at.
+    var surplus: Surplus? { state.read { $0.surplus } }
 
     /// The OIDs of the tablespaces whose links have arrived.
     var linked: Set<UInt32> { state.read { $0.linked } }
@@ -90,12 +97,16 @@ final class MemberNotes: Sendable {
 
 /// The plain format: feeders share the writers and their blocks.
 package final class DirectorySink: BackupSink {
-    private let layout: DirectoryLayout
+    let layout: DirectoryLayout
     private let pool: WritePool<DirectoryOutput>
     private let writers: [OwnThread]
     let notes = MemberNotes()
+    let interrupt: Interrupt?
 
-    init(_ layout: DirectoryLayout, pool: WritePool<DirectoryOutput>) throws(UnderstudyError) {
+    init(
+        _ layout: DirectoryLayout, pool: WritePool<DirectoryOutput>, interrupt: Interrupt? = nil
+    ) throws(UnderstudyError) {
+        self.interrupt = interrupt
         self.layout = layout
         self.pool = pool
         writers = try pool.start()

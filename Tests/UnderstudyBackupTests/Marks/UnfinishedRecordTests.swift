@@ -60,7 +60,7 @@ struct UnfinishedRecordTests {
     @Test(
         "of another format is refused, and says of which",
         arguments: [
-            ("# comment\nrun 1a\nprocess 1\n", "1"), ("format 1\nrun 1\n", "1"), ("format 3\nrun 1\n", "3"),
+            ("# comment\nrun 1a\nprocess 1\n", "1"), ("format 1\nrun 1\n", "1"), ("format 4\nrun 1\n", "4"),
             ("format 2\u{E4}\n", "2??"), ("made /srv\n", "1"),
         ])
     func format(_ text: String, _ format: String) {

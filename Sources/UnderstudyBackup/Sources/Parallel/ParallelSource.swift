@@ -13,10 +13,10 @@ final class ParallelSource: BackupSource {
     let context: SourceContext
     let sql: BackupSQL
     private var holder: Session?
-    private var facts: BackupSessionFacts?
-    private var sessions: [Session] = []
-    private var table = FileTable()
-    private var archives: [AnnouncedArchive] = []
+    var facts: BackupSessionFacts?
+    var sessions: [Session] = []
+    private(set) var table = FileTable()
+    private(set) var archives: [AnnouncedArchive] = []
     private var stopped: BackupPosition?
     private var pages: PageCheck?
 
@@ -69,7 +69,7 @@ final class ParallelSource: BackupSource {
         }
     }
 
-    private func listFiles() throws(UnderstudyError) {
+    func listFiles() throws(UnderstudyError) {
         let session = sessions[0]
         archives = try session.ask(sql.tablespaces)
         let exclusions = BackupExclusions(version: sql.version, statisticsDirectory: try statisticsDirectory(session))
