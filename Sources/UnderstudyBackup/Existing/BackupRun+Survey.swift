@@ -1,6 +1,7 @@
 import UnderstudyConnection
 import UnderstudyCore
 import UnderstudyPlatform
+import UnderstudyProtocol
 
 extension BackupRun {
     /// The checks of a run, and a comparison in place of its copy.

@@ -1,5 +1,6 @@
 package import UnderstudyCore
 import UnderstudyPlatform
+package import UnderstudyProtocol
 
 /// What a directory has and the source has not.
 struct Surplus: Sendable {

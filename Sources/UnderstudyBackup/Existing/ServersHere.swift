@@ -1,4 +1,5 @@
 import Glibc
+import UnderstudyConfiguration
 import UnderstudyCore
 import UnderstudyPlatform
 

@@ -2,6 +2,7 @@ import Glibc
 import UnderstudyBackupFormat
 import UnderstudyCore
 import UnderstudyPlatform
+import UnderstudyProtocol
 
 /// Compares names, kinds and sizes in a data directory with those that its source lists, and removes what is surplus.
 ///
