@@ -101,9 +101,20 @@ import UnderstudyTestSupport
         let rest = 200_000
         let sent = Int(first.bytes - first.keptBytes)
         #expect(sent >= changed && sent <= changed + changed / 20 + rest, "\(sent) bytes for \(changed)")
-        let second = try update(target, from: cluster)
-        #expect(Int(second.bytes - second.keptBytes) < rest, "\(second)")
+        let large = try cluster.sql("SELECT pg_relation_filepath('large')"), copied = "\(path)/\(large)"
+        for percent in [0, 1, 10, 50] {
+            let all = Array(stride(from: 0, to: try size(copied) - Self.row, by: Self.row))
+            let some = all.shuffled(using: &random).prefix((all.count * percent + 99) / 100)
+            for start in some { try flip(start * 8 + 1, of: copied) }
+            let result = try update(target, from: cluster)
+            let changed = some.count * Self.row, sent = Int(result.bytes - result.keptBytes)
+            #expect(sent >= changed && sent <= changed + changed / 20 + rest, "\(percent) %: \(sent) for \(changed)")
+        }
         try expectEqual(path, cluster)
+        // The same damage on both sides: no byte comes, and it is found in those that are here.
+        for directory in [path, cluster.directory] { try flip(8192 * 8 * 3 + 8000, of: "\(directory)/\(large)") }
+        let error = #expect(throws: UnderstudyError.self) { try update(target, from: cluster) }
+        #expect(error?.code == .damagedPages && error?.detail?.contains("(page 3)") == true, "\(error as Any)")
     }
 
     @Test func `files that are cut, longer, gone or something else are files again`() throws {

@@ -39,7 +39,7 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
 
     var isComplete: Bool { part == unit.parts.count }
 
-    /// Runs one query for all that is left. Call it until the transfer ``isComplete``.
+    /// Runs one query for all that is left, or for as much as is compared at once. Call it until the transfer ``isComplete``.
     mutating func run(
         _ session: Session, _ sql: BackupSQL, into feeder: inout Feeder, pacer: RatePacer?
     ) throws(UnderstudyError) {
@@ -73,9 +73,12 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
         var ranges: [BackupSQL.FileRange] = [], room = feeder.updates ? Self.mostCompared : .max
         for index in part..<unit.parts.count {
             let whole = unit.parts[index].range, start = index == part ? offset : whole.lowerBound
-            guard room > 0 || whole.isEmpty else { break }
-            let range = start..<start + min(UInt64(whole.upperBound - start), room)
-            room -= UInt64(range.count)
+            var count = whole.upperBound - start
+            // Where a file is cut, the next query goes on with a whole block.
+            if count > room { count = room - room % BackupSQL.rowSize }
+            guard count > 0 || whole.isEmpty else { break }
+            let range = start..<start + count
+            room -= count
             var asked = BackupSQL.FileRange(path: unit.parts[index].path, offset: start, end: range.upperBound)
             if let digests = try present?.addRange(index, unit.parts[index].entry, range, &feeder) {
                 asked.digests = digests
@@ -104,17 +107,12 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
         let range = asked.ranges[Int(index)]
         let wanted = Int(min(BackupSQL.rowSize, range.upperBound - offset))
         if isSame {
-            guard bytes == nil, !isGone else {
+            guard bytes == nil else {
                 throw UnderstudyError(
                     .protocolViolation, "server sent bytes of \"\(unit.parts[part].path)\" that it calls the same")
             }
             let block = Int((offset - range.lowerBound) / BackupSQL.rowSize)
-            try present!.read(
-                block: block, ofRange: Int(index), part: part, unit.parts[part].entry, at: offset, count: wanted,
-                &feeder)
-            let buffer = present!.buffer
-            if let pages, isTorn(buffer.bytes, pages) { return isRejecting = true }
-            try feedPresent(buffer.bytes, &feeder)
+            if try !isGone && !takePresent(block, ofRange: Int(index), wanted, &feeder) { return isRejecting = true }
         } else if try !takeBytes(bytes, wanted, &feeder) {
             return isRejecting = true
         }
@@ -123,6 +121,22 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
         meter.count(bytes: wanted, ofThesePresent: isSame ? wanted : 0)
         if offset == unit.parts[part].range.upperBound { try endPart(&feeder) }
         try passEmpty(&feeder)
+    }
+
+    /// Feeds a block from what is here.
+    ///
+    /// - Returns: False if a page in it looks torn.
+    private mutating func takePresent(
+        _ block: Int, ofRange range: Int, _ wanted: Int, _ feeder: inout Feeder
+    ) throws(UnderstudyError) -> Bool {
+        let entry = unit.parts[part].entry
+        try present!.read(
+            block: block, ofRange: range, part: part, entry, at: offset, count: wanted, &feeder)
+        let buffer = present!.buffer
+        if let pages, isTorn(buffer.bytes, pages) { return false }
+        if !isOpen { try begin(&feeder) }
+        try feeder.present(buffer.bytes)
+        return true
     }
 
     /// - Returns: False if a page in the bytes looks torn.
@@ -154,11 +168,6 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
             let zeros = [UInt8](repeating: 0, count: missing)
             try feeder.content(zeros.rawSpan)
         }
-    }
-
-    private mutating func feedPresent(_ bytes: RawSpan, _ feeder: inout Feeder) throws(UnderstudyError) {
-        if !isOpen { try begin(&feeder) }
-        try feeder.present(bytes)
     }
 
     private mutating func begin(_ feeder: inout Feeder) throws(UnderstudyError) {
