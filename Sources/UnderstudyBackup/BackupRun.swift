@@ -143,7 +143,7 @@ package final class BackupRun: @unchecked Sendable {
         return BackupResult(
             startLSN: start.position.lsn, endLSN: end.position.lsn, timeline: end.position.timeline,
             verifiedFiles: verifiedFiles, bytes: meter.bytesDone, serverVersion: server.version.number,
-            systemIdentifier: server.identity.systemIdentifier)
+            systemIdentifier: server.identity.systemIdentifier, keptBytes: meter.bytesPresent)
     }
 
     private func checkInterrupt() throws(UnderstudyError) {

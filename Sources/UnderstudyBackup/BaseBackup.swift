@@ -287,7 +287,7 @@ public struct BackupProgress: Sendable, Equatable, Codable {
     }
 
     public var phase: Phase
-    /// Bytes of base data received.
+    /// Bytes of base data received, or found to be in the target already.
     public var bytesDone: UInt64
     /// The server's estimate; nil before it is known or without `estimateSize`.
     public var bytesTotal: UInt64?
@@ -332,21 +332,24 @@ public struct BackupResult: Sendable, Equatable, Codable {
     public var timeline: TimelineID
     /// The number of files whose size and checksum match the manifest; nil without a manifest.
     public var verifiedFiles: Int?
-    /// Bytes of base data received.
+    /// Bytes of base data.
     public var bytes: UInt64
+    /// Bytes of these that the target had already, and that were not sent: see ``BaseBackup/Options/existing``.
+    public var keptBytes: UInt64
     /// As `server_version_num`: 150018.
     public var serverVersion: Int
     public var systemIdentifier: String
 
     public init(
         startLSN: LSN, endLSN: LSN, timeline: TimelineID, verifiedFiles: Int?, bytes: UInt64, serverVersion: Int,
-        systemIdentifier: String
+        systemIdentifier: String, keptBytes: UInt64 = 0
     ) {
         self.startLSN = startLSN
         self.endLSN = endLSN
         self.timeline = timeline
         self.verifiedFiles = verifiedFiles
         self.bytes = bytes
+        self.keptBytes = keptBytes
         self.serverVersion = serverVersion
         self.systemIdentifier = systemIdentifier
     }

@@ -148,6 +148,19 @@ package protocol MemberFeeder: TarSink where Failure == UnderstudyError {
     /// for sinks that take pieces.
     mutating func begin(_ entry: TarEntry, _ piece: FilePiece) throws(UnderstudyError)
 
+    /// Whether the target may hold files already: see ``openPresent(_:)``.
+    var updates: Bool { get }
+
+    /// Opens what the target holds in the place of a file of the current archive, so that only what differs need come; nil
+    /// if that is nothing that can be updated.
+    mutating func openPresent(_ entry: TarEntry) throws(UnderstudyError) -> PresentFile?
+
+    /// The next bytes of the content, which the target's own file has in this place.
+    mutating func present(_ bytes: RawSpan) throws(UnderstudyError)
+
+    /// A file that was announced does not come: the source has none any more, and so the target has none.
+    mutating func leaveOut(_ entry: TarEntry) throws(UnderstudyError)
+
     /// Waits until everything that this feeder was given is written.
     mutating func drain() throws(UnderstudyError)
 }
@@ -162,6 +175,14 @@ extension MemberFeeder {
     package mutating func begin(_ entry: TarEntry, _ piece: FilePiece) {
         preconditionFailure("a piece of a file came to a sink that takes none")
     }
+
+    package var updates: Bool { false }
+
+    package mutating func openPresent(_ entry: TarEntry) -> PresentFile? { nil }
+
+    package mutating func present(_ bytes: RawSpan) throws(UnderstudyError) { try content(bytes) }
+
+    package mutating func leaveOut(_ entry: TarEntry) {}
 }
 
 extension BackupSink {

@@ -110,14 +110,8 @@ extension ConfinedDirectory {
 
     private static let mostLooks = 3
 
-    /// Removes a directory with all that is in it, on the terms of ``removeContents(except:interrupt:)``.
-    package func removeTree(_ name: RelativePath, interrupt: Interrupt? = nil) throws(FileIOError) {
-        try emptyDirectory(name, interrupt)
-        try remove(name, isDirectory: true)
-    }
-
     /// Empties a subdirectory, even if its mode denies its owner access.
-    private func emptyDirectory(_ name: RelativePath, _ interrupt: Interrupt?) throws(FileIOError) {
+    func emptyDirectory(_ name: RelativePath, _ interrupt: Interrupt?) throws(FileIOError) {
         do throws(FileIOError) {
             try openOnSameMount(name).removeContents(interrupt: interrupt)
         } catch  where error.number == EACCES {

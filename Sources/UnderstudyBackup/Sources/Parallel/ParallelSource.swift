@@ -100,6 +100,10 @@ final class ParallelSource: BackupSource {
         try feedEnd(into: &feeder, holder)
         try feeder.drain()
         for _ in archives { context.meter.tablespaceDone() }
+        if options.existing != .refused {
+            let kept = Quantity.bytes(context.meter.bytesPresent), all = Quantity.bytes(context.meter.bytesDone)
+            context.logger.notice("\(kept) of \(all) were there already; the rest was sent")
+        }
     }
 
     private func feedDirectories(into feeder: inout some MemberFeeder) throws(UnderstudyError) {
