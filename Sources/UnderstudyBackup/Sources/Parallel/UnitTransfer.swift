@@ -112,7 +112,7 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
                     .protocolViolation, "server sent bytes of \"\(unit.parts[part].path)\" that it calls the same")
             }
             let block = Int((offset - range.lowerBound) / BackupSQL.rowSize)
-            if try !isGone && !takePresent(block, ofRange: Int(index), wanted, &feeder) { return isRejecting = true }
+            if !isGone, try !takePresent(block, ofRange: Int(index), wanted, &feeder) { return isRejecting = true }
         } else if try !takeBytes(bytes, wanted, &feeder) {
             return isRejecting = true
         }
