@@ -1,6 +1,7 @@
 import UnderstudyBackupFormat
 import UnderstudyConnection
 import UnderstudyCore
+import UnderstudyPlatform
 import UnderstudyProtocol
 
 /// Feeds a unit from the rows of one query or, if the connection breaks, of several: each goes on where the last one has
