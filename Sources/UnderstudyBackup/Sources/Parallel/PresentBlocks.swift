@@ -18,12 +18,15 @@ struct PresentBlocks: ~Copyable {
     private var file: (part: Int, file: PresentFile?)?
 
     init(_ sql: BackupSQL) throws(UnderstudyError) {
-        do throws(BackupFormatError) { digest = try BlockDigest(sql.comparesByMD5 ? .md5 : .sha256) } catch {
+        let made: BlockDigest, room: Block
+        do throws(BackupFormatError) { made = try BlockDigest(sql.comparesByMD5 ? .md5 : .sha256) } catch {
             throw UnderstudyError(error)
         }
-        do throws(FileIOError) { buffer = try Block(capacity: Int(BackupSQL.rowSize)) } catch {
+        do throws(FileIOError) { room = try Block(capacity: Int(BackupSQL.rowSize)) } catch {
             throw UnderstudyError(error)
         }
+        digest = made
+        buffer = room
         digestSize = sql.digestSize
     }
 
@@ -42,7 +45,8 @@ struct PresentBlocks: ~Copyable {
             while offset < range.upperBound {
                 let count = Int(min(BackupSQL.rowSize, range.upperBound - offset))
                 guard try read(file, offset, count) else { break }
-                do throws(BackupFormatError) { digests += try digest.compute(buffer.bytes) } catch {
+                let block = buffer
+                do throws(BackupFormatError) { digests += try digest.compute(block.bytes) } catch {
                     throw UnderstudyError(error)
                 }
                 sums.append(checksum)
@@ -61,7 +65,7 @@ struct PresentBlocks: ~Copyable {
     mutating func read(
         block: Int, ofRange range: Int, part: Int, _ entry: TarEntry, at offset: UInt64, count: Int,
         _ feeder: inout some MemberFeeder
-    ) throws(UnderstudyError) {
+    ) throws(UnderstudyError) -> Block {
         guard checksums.indices.contains(range), checksums[range].indices.contains(block) else {
             throw UnderstudyError(
                 .protocolViolation, "server calls a block of \"\(entry.path)\" the same that it was told nothing of")
@@ -70,6 +74,7 @@ struct PresentBlocks: ~Copyable {
         guard try read(file, offset, count), checksum == checksums[range][block] else {
             throw Self.changed(file.path)
         }
+        return buffer
     }
 
     private mutating func open(

@@ -131,9 +131,8 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
         _ block: Int, ofRange range: Int, _ wanted: Int, _ feeder: inout Feeder
     ) throws(UnderstudyError) -> Bool {
         let entry = unit.parts[part].entry
-        try present!.read(
+        let buffer = try present!.read(
             block: block, ofRange: range, part: part, entry, at: offset, count: wanted, &feeder)
-        let buffer = present!.buffer
         if let pages, isTorn(buffer.bytes, pages) { return false }
         if !isOpen { try begin(&feeder) }
         try feeder.present(buffer.bytes)
