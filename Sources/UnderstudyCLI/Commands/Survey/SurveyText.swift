@@ -15,7 +15,6 @@ enum SurveyText {
             case .kept(let path):
                 keptCount += 1
                 if kept.count < Self.most { kept.append(path) }
-            default: break
             }
         }
     }
@@ -24,7 +23,6 @@ enum SurveyText {
         switch path {
         case .removed(let path): "remove  \(path)"
         case .kept(let path): "keep    \(path)"
-        default: ""
         }
     }
 
