@@ -255,7 +255,11 @@ struct ExistingDirectory {
     /// Whether a directory outside of the data directory is taken as it is: it is one of those that are linked, or of the
     /// interrupted run.
     func holds(_ place: String) -> Bool {
-        if case .linked(let wal) = wal, Self.isSame(wal, place) { return true }
+        switch wal {
+        case .linked(let wal) where Self.isSame(wal, place): return true
+        case .mounted where Self.walNames.contains(where: { place == "\(path)/\($0)" }): return true
+        default: break
+        }
         return others.contains { Self.isSame($0, place) } || links.values.contains { Self.isSame($0, place) }
     }
 

@@ -142,7 +142,8 @@ final class TargetDirectories {
                 try data.directory.makeDirectory(RelativePath(name), mode: mode)
                 directory = try data.directory.openDirectory(RelativePath(name))
             }
-            try directory.makeDirectory("archive_status", mode: mode)
+            // What an interrupted run has left may have one.
+            if !directory.exists("archive_status") { try directory.makeDirectory("archive_status", mode: mode) }
             premade.formUnion([name, "\(name)/archive_status"])
             return directory
         } catch { throw UnderstudyError(error) }

@@ -21,6 +21,9 @@ struct UnfinishedRecordTests {
         record.data = noted("/srv/data", 4)
         record.others = ["/srv/other", "/srv/o\u{7F}ther"]
         record.slot = .init(name: "standby_1", systemIdentifier: "7234567890123456789", position: 0x1_0300_0028)
+        record.cluster = .init(systemIdentifier: "7234567890123456789", major: "9.6")
+        record.held = .tablespace
+        record.kept = "2026-11-24 08:15:00 UTC"
         record.stage = .filling
         return record
     }()
@@ -79,6 +82,7 @@ struct UnfinishedRecordTests {
             "process 0",
             "process 1\nprocess 2", "unknown x", "other", "other /a\tb", "other /\u{FFFD}%ff",
             "slot 1 - \(String(repeating: "a", count: 64))",
+            "cluster 1", "cluster x 15", "cluster 1 15/..", "cluster 1 15\ncluster 1 15", "held all",
         ])
     func line(_ lines: String) {
         let head = "format 2\n"
