@@ -82,6 +82,10 @@ struct ExistingDirectory {
                 detail: "It has no \(major == nil ? "PG_VERSION" : "global/pg_control").",
                 hint: "Name the data directory of a server, one that does not exist yet, or an empty one.")
         }
+        // An interrupted run may have left archives.
+        if let left, left.record.cluster == nil, major == nil {
+            throw UnderstudyError(left, what: "directory", trust: trust)
+        }
         try Self.checkMounts(directory)
         wal = try Self.walPlace(directory)
         links = try Self.links(directory)

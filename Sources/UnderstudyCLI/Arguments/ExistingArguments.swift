@@ -69,8 +69,9 @@ enum ResumeCommand {
     /// - Returns: nil if a password is among them, which is shown nowhere.
     static func text(_ words: [String]) -> String? {
         guard !words.contains(where: { $0.lowercased().contains("password=") || $0.contains("://") }) else { return nil }
-        let others = Set([ExistingOptions.delta, ExistingOptions.resume, ExistingOptions.keepPartial].map { "--\($0.name)" })
-        let kept = words.filter { !others.contains($0) && $0 != "--force-clean" }
+        let others = [ExistingOptions.delta, ExistingOptions.resume, ExistingOptions.keepPartial].map { "--\($0.name)" } + ["--force-clean"]
+        // Names may be cut short.
+        let kept = words.filter { word in !(word.count > 3 && others.contains { $0.hasPrefix(word) }) }
         return ([Personality.understudy.program] + kept + ["--resume"]).map(ShellText.pasted).joined(separator: " ")
     }
 }
