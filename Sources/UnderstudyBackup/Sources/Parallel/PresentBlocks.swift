@@ -8,9 +8,7 @@ import UnderstudyProtocol
 /// They are read twice: for their digests, and once the server has said that they are the same. In between they are not kept,
 /// since they would be 16 MiB for each connection; a checksum tells whether the second reading brought something else.
 struct PresentBlocks: ~Copyable {
-    /// The last block that was read.
-    let buffer: Block
-    private let digestSize: Int
+    private let buffer: Block
     private var digest: BlockDigest
     /// The checksums of the blocks of each range.
     private var checksums: [[UInt32]] = []
@@ -18,16 +16,21 @@ struct PresentBlocks: ~Copyable {
     private var file: (part: Int, file: PresentFile?)?
 
     init(_ sql: BackupSQL) throws(UnderstudyError) {
-        let made: BlockDigest, room: Block
-        do throws(BackupFormatError) { made = try BlockDigest(sql.comparesByMD5 ? .md5 : .sha256) } catch {
+        let buffer = try Self.makeBuffer(), digest = try Self.makeDigest(sql)
+        self.buffer = buffer
+        self.digest = digest
+    }
+
+    private static func makeBuffer() throws(UnderstudyError) -> Block {
+        do throws(FileIOError) { return try Block(capacity: Int(BackupSQL.rowSize)) } catch {
             throw UnderstudyError(error)
         }
-        do throws(FileIOError) { room = try Block(capacity: Int(BackupSQL.rowSize)) } catch {
+    }
+
+    private static func makeDigest(_ sql: BackupSQL) throws(UnderstudyError) -> BlockDigest {
+        do throws(BackupFormatError) { return try BlockDigest(sql.comparesByMD5 ? .md5 : .sha256) } catch {
             throw UnderstudyError(error)
         }
-        digest = made
-        buffer = room
-        digestSize = sql.digestSize
     }
 
     /// Forgets the ranges of the last query.
@@ -57,11 +60,12 @@ struct PresentBlocks: ~Copyable {
         return digests
     }
 
-    /// Reads a block into the ``buffer`` that the server has found to be the same.
+    /// Reads a block that the server has found to be the same.
     ///
     /// - Parameters:
     ///   - block: Its index in the range.
     ///   - part: The part of the unit that the range is of.
+    /// - Returns: What holds its bytes until the next one is read.
     mutating func read(
         block: Int, ofRange range: Int, part: Int, _ entry: TarEntry, at offset: UInt64, count: Int,
         _ feeder: inout some MemberFeeder

@@ -130,9 +130,11 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
     private mutating func takePresent(
         _ block: Int, ofRange range: Int, _ wanted: Int, _ feeder: inout Feeder
     ) throws(UnderstudyError) -> Bool {
-        let entry = unit.parts[part].entry
-        let buffer = try present!.read(
-            block: block, ofRange: range, part: part, entry, at: offset, count: wanted, &feeder)
+        let part = part, entry = unit.parts[part].entry, offset = offset
+        guard
+            let buffer = try present?.read(
+                block: block, ofRange: range, part: part, entry, at: offset, count: wanted, &feeder)
+        else { preconditionFailure("blocks were compared that nobody read") }
         if let pages, isTorn(buffer.bytes, pages) { return false }
         if !isOpen { try begin(&feeder) }
         try feeder.present(buffer.bytes)
