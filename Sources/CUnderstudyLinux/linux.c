@@ -56,6 +56,10 @@ int understudy_openat_parent(int dir) { return openat(dir, "..", O_PATH | O_DIRE
 
 int understudy_preallocate(int fd, int64_t length) { return fallocate(fd, 0, 0, length); }
 
+int understudy_punch_hole(int fd, int64_t offset, int64_t length) {
+    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
 int understudy_rename_new(int old_dir, const char *old_name, int new_dir, const char *new_name) {
     return renameat2(old_dir, old_name, new_dir, new_name, RENAME_NOREPLACE);
 }

@@ -50,6 +50,11 @@ enum BackupOptionRules {
         }
         if let flaw = NameLimits.flaw(ofLabel: options.label) { throw flaw }
         try checkConnections(options)
+        guard options.existing == .refused || !options.forceClean else {
+            throw UnderstudyError(
+                .options, "what an interrupted run has left is either gone on with, or removed first",
+                remedy: "Leave \(.forceClean) out to go on from what is there.")
+        }
         if options.wal != .stream {
             switch options.slot {
             case .none, .temporary: break
@@ -63,7 +68,14 @@ enum BackupOptionRules {
 
     /// What BASE_BACKUP alone can do.
     private static func checkConnections(_ options: BaseBackup.Options) throws(UnderstudyError) {
-        guard options.connections.isParallel else { return }
+        guard options.connections.isParallel else {
+            guard options.existing == .refused else {
+                throw UnderstudyError(
+                    .options, "an existing directory is made equal over several connections alone",
+                    hint: "Set the number of connections, which may be 1: they ask for blocks, as BASE_BACKUP cannot.")
+            }
+            return
+        }
         guard (1...64).contains(options.connections.count) else {
             throw UnderstudyError(
                 .options, "number of connections \(options.connections.count) is out of range",
@@ -128,6 +140,16 @@ enum BackupOptionRules {
 
     /// For a target that consists of archives.
     static func checkArchives(_ options: BaseBackup.Options) throws(UnderstudyError) {
+        guard options.existing == .refused else {
+            throw UnderstudyError(
+                .options, "only a data directory can be made equal to its source",
+                hint: "Write archives to a new place.")
+        }
+        guard !options.keepPartial else {
+            throw UnderstudyError(
+                .options, "a run can go on only from what another one has left in a data directory",
+                hint: "Let a failed run remove its archives.")
+        }
         guard !options.connections.isParallel else {
             throw UnderstudyError(
                 .options, "only the plain format comes over several connections",

@@ -39,9 +39,25 @@ extension BackupRun {
                     "replication slot \"\(name)\" is kept; drop it on the primary if it is not needed: \(SlotSQL.drop(name))"
                 )
             }
+        } else if target.isMade, target.keepsPartial {
+            return keepingPartial(after: error)
         } else {
             undo()
         }
+        return error
+    }
+
+    /// The slot goes: the next run has a backup of its own, for which it would hold WAL in vain.
+    private func keepingPartial(after error: UnderstudyError) -> UnderstudyError {
+        let remedy = target.keep()
+        _ = slot?.dropMade(
+            parameters, silenceLimit: options.stallTimeout, hurry: hurry, note: target.recordPlace, logger: logger)
+        guard let remedy else {
+            logger.info("\(target.name) is as it was", metadata: .own)
+            return error
+        }
+        var error = error
+        error.remedy = error.remedy.map { "\($0) \(remedy)" } ?? remedy
         return error
     }
 
@@ -50,6 +66,11 @@ extension BackupRun {
     /// The target keeps a record of the slot until it is dropped, so the next run finds it if this one cannot drop it or
     /// is killed.
     package func undo() {
+        if target.isMade, target.keepsPartial {
+            // With its slot, which a standby made of it needs.
+            if target.keep() == nil { logger.notice("\(target.name) is kept: it is complete") }
+            return
+        }
         // Files first: if the server does not answer, the connection that drops the slot may wait for a while.
         let said = removeTarget(keepingRecord: slot?.made != nil)
         guard let slot, slot.made != nil else { return }

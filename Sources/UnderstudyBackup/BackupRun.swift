@@ -18,7 +18,7 @@ package final class BackupRun: @unchecked Sendable {
     let target: any BackupTarget
     private let makeSource: (SourceContext) -> any BackupSource
     /// Pinned to the server of the first connection, so that later connections reach the same one.
-    package private(set) var parameters: ConnectionParameters
+    package internal(set) var parameters: ConnectionParameters
     let interrupt: Interrupt
     /// One for the whole run, so that one refusal is enough.
     package let queryAccess = QueryAccess()
@@ -97,6 +97,7 @@ package final class BackupRun: @unchecked Sendable {
         let priorManifest = try options.incrementalManifest.map { path throws(UnderstudyError) in
             try PriorManifest(path, interrupt: interrupt)
         }
+        try target.check(against: server)
         try checkNames(session)
         if let left { try dropSlot(of: left, session, server) }
         try inspect(session, server)
@@ -142,7 +143,7 @@ package final class BackupRun: @unchecked Sendable {
         return BackupResult(
             startLSN: start.position.lsn, endLSN: end.position.lsn, timeline: end.position.timeline,
             verifiedFiles: verifiedFiles, bytes: meter.bytesDone, serverVersion: server.version.number,
-            systemIdentifier: server.identity.systemIdentifier)
+            systemIdentifier: server.identity.systemIdentifier, keptBytes: meter.bytesPresent)
     }
 
     private func checkInterrupt() throws(UnderstudyError) {

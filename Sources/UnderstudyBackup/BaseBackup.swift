@@ -167,6 +167,15 @@ extension BaseBackup {
         ///
         /// Off by default, since a server also writes zeros to reserve room.
         public var leavesHoles: Bool
+        /// What the target may hold already. All but ``ExistingContents/refused`` need the plain format, and several
+        /// connections.
+        public var existing: ExistingContents
+        /// Whether a data directory of another database cluster is overwritten; it is refused otherwise. Only for
+        /// ``existing``.
+        public var overwritesOtherCluster: Bool
+        /// Whether a failed run keeps what has come, with its mark, so that the next one goes on from there
+        /// (``ExistingContents/resumed``). A directory that was not empty is kept in any case. Plain format.
+        public var keepPartial: Bool
         /// Whether a failed run removes what it made.
         public var cleanUp: Bool
         /// Whether to first remove what a killed run left in the target: its files, identified by its mark, in all
@@ -199,7 +208,9 @@ extension BaseBackup {
             takesTargetMode: Bool = true, walDirectory: String? = nil, verifyServerChecksums: Bool = true,
             manifest: Bool = true, manifestChecksum: ManifestChecksum = .crc32c, manifestForceEncode: Bool = false,
             estimateSize: Bool = true, namesFiles: Bool = false, sync: Bool = true, syncMethod: SyncMethod = .automatic,
-            leavesHoles: Bool = false, cleanUp: Bool = true, forceClean: Bool = false,
+            leavesHoles: Bool = false, existing: ExistingContents = .refused,
+            overwritesOtherCluster: Bool = false, keepPartial: Bool = false, cleanUp: Bool = true,
+            forceClean: Bool = false,
             statusInterval: Duration = .seconds(10), stallTimeout: Duration? = .seconds(300),
             owner: Owner? = nil, incrementalManifest: String? = nil, compression: ArchiveCompression = .none,
             compressesWAL: Bool = true,
@@ -225,6 +236,9 @@ extension BaseBackup {
             self.sync = sync
             self.syncMethod = syncMethod
             self.leavesHoles = leavesHoles
+            self.existing = existing
+            self.overwritesOtherCluster = overwritesOtherCluster
+            self.keepPartial = keepPartial
             self.cleanUp = cleanUp
             self.forceClean = forceClean
             self.statusInterval = statusInterval
@@ -273,7 +287,7 @@ public struct BackupProgress: Sendable, Equatable, Codable {
     }
 
     public var phase: Phase
-    /// Bytes of base data received.
+    /// Bytes of base data received, or found to be in the target already.
     public var bytesDone: UInt64
     /// The server's estimate; nil before it is known or without `estimateSize`.
     public var bytesTotal: UInt64?
@@ -318,21 +332,24 @@ public struct BackupResult: Sendable, Equatable, Codable {
     public var timeline: TimelineID
     /// The number of files whose size and checksum match the manifest; nil without a manifest.
     public var verifiedFiles: Int?
-    /// Bytes of base data received.
+    /// Bytes of base data.
     public var bytes: UInt64
+    /// Bytes of these that the target had already, and that were not sent: see ``BaseBackup/Options/existing``.
+    public var keptBytes: UInt64
     /// As `server_version_num`: 150018.
     public var serverVersion: Int
     public var systemIdentifier: String
 
     public init(
         startLSN: LSN, endLSN: LSN, timeline: TimelineID, verifiedFiles: Int?, bytes: UInt64, serverVersion: Int,
-        systemIdentifier: String
+        systemIdentifier: String, keptBytes: UInt64 = 0
     ) {
         self.startLSN = startLSN
         self.endLSN = endLSN
         self.timeline = timeline
         self.verifiedFiles = verifiedFiles
         self.bytes = bytes
+        self.keptBytes = keptBytes
         self.serverVersion = serverVersion
         self.systemIdentifier = systemIdentifier
     }

@@ -13,6 +13,7 @@ package final class ProgressMeter: Sendable {
 
     private let state: Monitor<State>
     private let bytes = Atomic<UInt64>(0)
+    private let present = Atomic<UInt64>(0)
     private let tablespaces = Atomic(0)
     private let tell: @Sendable (BackupProgress) -> Void
     private let thread = Monitor<OwnThread?>(nil)
@@ -56,8 +57,11 @@ package final class ProgressMeter: Sendable {
     }
 
     /// Does not wake the thread, which reads the counters at each interval.
-    package func count(bytes count: Int) {
+    ///
+    /// - Parameter present: How many of the bytes did not have to come, since the target had them.
+    package func count(bytes count: Int, ofThesePresent present: Int = 0) {
         bytes.add(UInt64(count), ordering: .relaxed)
+        if present > 0 { self.present.add(UInt64(present), ordering: .relaxed) }
     }
 
     package func set(total: UInt64?, tablespaces: Int) {
@@ -70,6 +74,9 @@ package final class ProgressMeter: Sendable {
     package func tablespaceDone() {
         tablespaces.add(1, ordering: .relaxed)
     }
+
+    /// Bytes of ``bytesDone`` that the target had.
+    package var bytesPresent: UInt64 { present.load(ordering: .relaxed) }
 
     package var bytesDone: UInt64 { bytes.load(ordering: .relaxed) }
 

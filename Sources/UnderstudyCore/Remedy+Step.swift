@@ -10,6 +10,7 @@ extension Remedy {
             case forceClean, forceCleanFor(owner: String), mapTablespace(from: String, to: String?)
             case binDirectory, wait, configFile, generateConfig, standbyPort, serverLog, role, noPageChecksums
             case setting(String, String)
+            case resume, updateExisting, overwriteOtherCluster
         }
 
         package let value: Value
@@ -56,6 +57,12 @@ extension Remedy {
         public static func setting(_ name: String, _ value: String) -> Step { Step(value: .setting(name, value)) }
         /// Not having the server verify page checksums: `verifyServerChecksums`.
         public static let noPageChecksums = Step(value: .noPageChecksums)
+        /// Going on from what an interrupted run has left: `existing` as `resumed`.
+        public static let resume = Step(value: .resume)
+        /// Making a data directory equal to its source: `existing` as `updated`.
+        public static let updateExisting = Step(value: .updateExisting)
+        /// Overwriting a data directory of another cluster: `overwritesOtherCluster`.
+        public static let overwriteOtherCluster = Step(value: .overwriteOtherCluster)
         /// The role to log in with: `user` in the connection string.
         public static let role = Step(value: .role)
     }
@@ -81,6 +88,9 @@ extension Remedy.Step: CustomStringConvertible {
         case .serverLog: "log"
         case .setting(let name, let value): "settings with \(name) = \(value)"
         case .noPageChecksums: "verifyServerChecksums = false"
+        case .resume: "existing = .resumed"
+        case .updateExisting: "existing = .updated"
+        case .overwriteOtherCluster: "overwritesOtherCluster"
         case .role: "user in the connection string"
         }
     }

@@ -177,6 +177,9 @@ package struct BackupSQL: Sendable {
         package var path: String
         package var offset: UInt64
         package var end: UInt64
+        /// For ``BackupSQL/compare(_:)``: those of the blocks that this side has, one behind the other from the range's
+        /// beginning on: ``BackupSQL/digestSize`` bytes for each ``BackupSQL/rowSize`` bytes, or fewer at the range's end.
+        package var digests: [UInt8] = []
 
         package init(path: String, offset: UInt64, end: UInt64) {
             self.path = path

@@ -7,6 +7,19 @@ package enum SQLText {
         quote(text, with: "'")
     }
 
+    /// Bytes, in SQL with standard_conforming_strings: `'\x0aff'::bytea`.
+    package static func literal(_ bytes: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text = Array("'\\x".utf8)
+        text.reserveCapacity(2 * bytes.count + 11)
+        for byte in bytes {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        text += "'::bytea".utf8
+        return String(decoding: text, as: UTF8.self)
+    }
+
     /// A name in the replication grammar: in double quotes, with inner quotes doubled.
     package static func quotedIdentifier(_ text: String) -> String {
         quote(text, with: "\"")

@@ -49,6 +49,19 @@ struct BackupOptionRulesTests {
         #expect(error?.message == "holes can be left only in plain format")
     }
 
+    @Test("a directory is made equal over ordinary connections alone", arguments: [BaseBackup.ExistingContents.updated, .resumed])
+    func existing(_ existing: BaseBackup.ExistingContents) throws {
+        try check {
+            $0.existing = existing
+            $0.connections = .parallel(1)
+        }
+        let error = #expect(throws: UnderstudyError.self) { try check { $0.existing = existing } }
+        #expect(error?.code == .options && error?.hint?.contains("may be 1") == true)
+        #expect(throws: UnderstudyError.self) {
+            try BackupOptionRules.checkArchives(.init(connections: .parallel(2), existing: existing))
+        }
+    }
+
     @Test("a slot needs a stream", arguments: [BaseBackup.WALMethod.none, .fetch])
     func slot(_ method: BaseBackup.WALMethod) {
         for slot in [.existing("s"), .create("s"), .createIfMissing("s")] as [ReplicationSlot] {

@@ -64,13 +64,13 @@ struct JSONTests {
     func done() {
         let result = BackupResult(
             startLSN: LSN("0/2000028")!, endLSN: LSN("0/2000100")!, timeline: TimelineID(rawValue: 3),
-            verifiedFiles: nil, bytes: 5, serverVersion: 180_000, systemIdentifier: "1")
+            verifiedFiles: nil, bytes: 5, serverVersion: 180_000, systemIdentifier: "1", keptBytes: 3)
         let text = ProgressJSON.done(result, target: "d", last: BackupProgress(phase: .syncing, bytesDone: 5))
             .text(at: Self.time)
         #expect(text.hasPrefix(Self.beginning + #""result","phase":"done","bytesDone":5,"#))
         #expect(
             text.hasSuffix(
-                #""startLSN":"0/2000028","endLSN":"0/2000100","timeline":3,"verifiedFiles":null,"target":"d"}"#))
+                #""startLSN":"0/2000028","endLSN":"0/2000100","timeline":3,"verifiedFiles":null,"keptBytes":3,"target":"d"}"#))
     }
 
     @Test("equal objects have the same type and members")

@@ -16,7 +16,8 @@ struct RemedyTextTests {
             (.forceClean(owner: "a b"), "understudy clone --force-clean --owner 'a b'"),
             (.binDirectory, "--bin-dir"), (.wait, "--wait"), (.configFile, "--config-file"),
             (.generateConfig, "--generate-config"), (.standbyPort, "--standby-port"),
-            (.serverLog, "--log"), (.role, "-U"),
+            (.serverLog, "--log"), (.role, "-U"), (.resume, "--resume"),
+            (.updateExisting, "--delta"), (.overwriteOtherCluster, "--force-other-cluster"),
         ] as [(Remedy.Step, String)])
     func options(step: Remedy.Step, words: String) {
         let remedy: Remedy = "Use \(step), or wait."

@@ -29,6 +29,9 @@ int understudy_openat_parent(int dir);
 /// fallocate(2) from the start of the file, which gets the size `length`.
 int understudy_preallocate(int fd, int64_t length);
 
+/// fallocate(2) with FALLOC_FL_PUNCH_HOLE.
+int understudy_punch_hole(int fd, int64_t offset, int64_t length);
+
 /// renameat2(2) with RENAME_NOREPLACE: EEXIST if the new name is taken. EINVAL where a file system cannot do it.
 int understudy_rename_new(int old_dir, const char *old_name, int new_dir, const char *new_name);
 

@@ -10,7 +10,7 @@ final class FoundMark {
     private let trust: TrustedUsers
     /// Whether only the user of this process can have written it. Root also accepts marks made by the owner that it
     /// names, but trusts them only with what that user could do without root.
-    private let isOwn: Bool
+    let isOwn: Bool
     private let isLocked: Bool
     private let lock: FileLock.Kind
     private let identity: FileIdentity
@@ -95,6 +95,16 @@ final class FoundMark {
         isOwn ? user == trust.user || user == trust.owner : user == trust.owner
     }
 
+    /// Whether the directory has this mark still, and no other one in its place.
+    var isInPlace: Bool {
+        var own = stat()
+        // fstat fills the struct.
+        guard unsafe fstat(file.rawValue, &own) == 0, let named = try? directory.status(of: UnfinishedMark.name) else {
+            return false
+        }
+        return FileIdentity(own) == FileIdentity(named)
+    }
+
     // MARK: - State
 
     func state() throws(MarkFlaw) -> UnfinishedDirectory.State {
@@ -150,7 +160,7 @@ final class FoundMark {
         return own != device
     }
 
-    private func isOfThisRun(_ other: UnfinishedRecord) -> Bool {
+    func isOfThisRun(_ other: UnfinishedRecord) -> Bool {
         // A mark at its first stage lies in an otherwise empty directory.
         if other.stage == .made && (other.run.isEmpty || other.run == record.run) { return true }
         guard other.run == record.run, let data = other.data else { return false }
@@ -169,7 +179,23 @@ final class FoundMark {
         undoing.changesOwner = isOwn
         undoing.mayRemove = mayChange
         undoing.removesContents = record.stage == .filling
+        if record.held == .tablespace {
+            // What other servers have there is not this run's.
+            undoing.removesContents = false
+            if record.stage == .filling { try removeVersionDirectories(interrupt) }
+        }
         try undoing.run(interrupt)
+    }
+
+    /// Removes the directories that a tablespace's directory has for servers of the run's version.
+    private func removeVersionDirectories(_ interrupt: Interrupt?) throws(FileIOError) {
+        guard let major = record.cluster?.major else { return }
+        var names: [RelativePath] = []
+        try directory.forEachEntry { entry throws(FileIOError) in
+            if entry.kind == .directory, entry.name.description.hasPrefix("PG_\(major)_") { names.append(entry.name) }
+            return true
+        }
+        for name in names { try directory.removeTree(name, interrupt: interrupt) }
     }
 
     /// Removes the mark, and nothing else.

@@ -25,6 +25,22 @@ package final class OwnedDirectory: Sendable {
         fileprivate let owner: FileOwner?
         fileprivate let syncs: Bool
         fileprivate let record: UnfinishedRecord?
+        /// Whether it was not empty: then nothing is ever removed from it but what the new contents replace.
+        package let isTaken: Bool
+
+        init(
+            path: String, identity: FileIdentity, made: [RecordedDirectory], before: ModeAndOwner?, owner: FileOwner?,
+            syncs: Bool, record: UnfinishedRecord?, isTaken: Bool = false
+        ) {
+            self.path = path
+            self.identity = identity
+            self.made = made
+            self.before = before
+            self.owner = owner
+            self.syncs = syncs
+            self.record = record
+            self.isTaken = isTaken
+        }
 
         /// Its record for a mark.
         package var noted: RecordedDirectory { RecordedDirectory(path: absolutePath(path), identity: identity) }
@@ -158,6 +174,13 @@ package final class OwnedDirectory: Sendable {
         }
     }
 
+    /// For directories that are not empty: see `OwnedDirectory+Taking.swift`.
+    init(directory: ConfinedDirectory, closed: Closed, mark: UnfinishedMark) {
+        self.directory = directory
+        self.closed = closed
+        self.mark = mark
+    }
+
     /// Opens a directory again that this process created or took before.
     package init(reopening closed: Closed) throws(FileIOError) {
         directory = try closed.open()
@@ -181,11 +204,13 @@ package final class OwnedDirectory: Sendable {
 
     /// Restores the previous state. The mark is removed last: a run that is killed here leaves it behind too.
     package func restore() throws(FileIOError) {
+        guard !closed.isTaken else { return }
         try Undoing(directory: directory, made: closed.made, before: closed.before, isSameBoot: true).run(nil)
     }
 
     /// Removes the contents, and keeps the mark.
     package func clear() throws(FileIOError) {
+        guard !closed.isTaken else { return }
         try directory.removeContents(except: UnfinishedMark.name)
     }
 }

@@ -55,6 +55,36 @@ package final class UnfinishedMark: Sendable {
         self.init(file, in: directory, size: Int64(bytes.count), syncs: syncs)
     }
 
+    /// Marks a directory that is not empty, in place of the mark that an earlier run has left, if one has: the new one
+    /// appears with its whole text, and is on stable storage.
+    ///
+    /// - Parameter old: Locked by its user until this returns.
+    init(inPlaceOf old: FoundMark?, in directory: ConfinedDirectory, _ record: UnfinishedRecord) throws(FileIOError) {
+        let path = directory.fullPath(Self.name), bytes = Array(record.text.utf8)
+        let temporary = RelativePath("\(Self.name).\(UnfinishedRecord.ofNewRun().run)")
+        let new = try directory.createOwnFile(temporary, mode: 0o600)
+        do throws(FileIOError) {
+            if !new.lock() { throw FileIOError("could not lock file", path, number: EWOULDBLOCK) }
+            try unsafe new.write(bytes.span.bytes, at: 0, path: path)
+            try new.sync(path: path)
+            if let old {
+                // Another run may have put its own there, and let this one go.
+                guard old.isInPlace else { throw FileIOError("could not lock file", path, number: EWOULDBLOCK) }
+                try directory.rename(temporary, to: Self.name)
+            } else if try !directory.renameIfFree(temporary, to: Self.name) {
+                throw FileIOError("could not create file", path, number: EEXIST)
+            }
+        } catch {
+            try? directory.remove(temporary)
+            throw error
+        }
+        file = new
+        self.directory = directory
+        syncs = true
+        size = Atomic(Int64(bytes.count))
+        try directory.sync()
+    }
+
     private init(_ file: consuming FileDescriptor, in directory: ConfinedDirectory, size: Int64, syncs: Bool) {
         self.file = file
         self.directory = directory
@@ -85,6 +115,11 @@ package final class UnfinishedMark: Sendable {
     /// Records a slot that the run created.
     package func add(_ slot: UnfinishedRecord.Slot) throws(FileIOError) {
         try write(UnfinishedRecord.slotLine(slot), syncs: syncs)
+    }
+
+    /// Records that the run has ended, and keeps what had come.
+    package func keep() throws(FileIOError) {
+        try write(UnfinishedRecord.keptLine(UTCTime.now.text), syncs: syncs)
     }
 
     /// Records the run's stage. With syncs, this and all earlier records are on stable storage afterwards.

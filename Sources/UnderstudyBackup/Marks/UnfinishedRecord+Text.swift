@@ -3,11 +3,14 @@ import UnderstudyPlatform
 /// The text of a mark: comments, the format number, and one line for each fact: a key, a space, and the value, in which
 /// `%` and control characters are `%XX`. Lines are only appended; the last `stage` counts.
 extension UnfinishedRecord {
-    /// Format 1 had no number, and did not record its own directory.
-    static let format = "2"
+    /// Format 1 had no number, and did not record its own directory. Format 2 did not know of directories that were not
+    /// empty; all of its lines mean the same.
+    static let format = "3"
+    private static let formats = ["2", "3"]
     private static let comments = """
         # The base backup in this directory is not finished, or the process that took it was killed.
-        # Take it again with the option force-clean to remove first whatever that process has left.
+        # Take it again with the option resume to go on from what is there, or with the option force-clean to remove
+        # first whatever that process has left.
 
         """
 
@@ -32,6 +35,9 @@ extension UnfinishedRecord {
         if let data { text += Self.line("data", data) }
         for path in others { text += Self.otherLine(path) }
         if let slot { text += Self.slotLine(slot) }
+        if let cluster { text += Self.line("cluster", "\(cluster.systemIdentifier) \(cluster.major)") }
+        if let held { text += Self.line("held", held.rawValue) }
+        if let kept { text += Self.keptLine(kept) }
         return text + Self.stageLine(stage)
     }
 
@@ -40,6 +46,8 @@ extension UnfinishedRecord {
     static func slotLine(_ slot: Slot) -> String {
         line("slot", "\(slot.systemIdentifier) \(slot.position.map { String($0, radix: 16) } ?? "-") \(slot.name)")
     }
+
+    static func keptLine(_ time: String) -> String { line("kept", time) }
 
     static func stageLine(_ stage: Stage) -> String { line("stage", stage.rawValue) }
 
@@ -76,7 +84,7 @@ extension UnfinishedRecord {
             guard words.count == 2, let value = Self.unescaped(words[1]) else { throw .line(Self.shown(line)) }
             if !hasFormat {
                 guard key == "format" else { throw .format("1") }
-                guard value == Self.format else { throw .format(Self.shown(words[1])) }
+                guard Self.formats.contains(value) else { throw .format(Self.shown(words[1])) }
                 hasFormat = true
             } else if !take(key, value) {
                 throw .line(Self.shown(line))
@@ -117,6 +125,13 @@ extension UnfinishedRecord {
         case "slot" where slot == nil:
             guard let read = Slot(reading: value) else { return false }
             slot = read
+        case "cluster" where cluster == nil:
+            guard let read = Cluster(reading: value) else { return false }
+            cluster = read
+        case "held" where held == nil:
+            guard let read = Held(rawValue: value) else { return false }
+            held = read
+        case "kept" where value.utf8.count <= 40: kept = value
         case "stage":
             guard let stage = Stage(rawValue: value) else { return false }
             self.stage = stage
@@ -168,6 +183,16 @@ extension UnfinishedRecord.Slot {
         guard words[1] != "-" else { return }
         guard words[1].utf8.allSatisfy(\.isHexadecimal), let position = UInt64(words[1], radix: 16) else { return nil }
         self.position = position
+    }
+}
+
+extension UnfinishedRecord.Cluster {
+    fileprivate init?(reading value: String) {
+        let words = value.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+        guard words.count == 2, UInt64(words[0]) != nil, (1...8).contains(words[1].utf8.count),
+            words[1].utf8.allSatisfy({ $0 == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+        else { return nil }
+        self.init(systemIdentifier: words[0], major: words[1])
     }
 }
 

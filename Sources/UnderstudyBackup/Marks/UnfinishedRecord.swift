@@ -18,6 +18,23 @@ package struct UnfinishedRecord: Sendable, Equatable {
         }
     }
 
+    /// The cluster that the run copies.
+    package struct Cluster: Sendable, Equatable {
+        package var systemIdentifier: String
+        /// As PG_VERSION has it: `15`, `9.6`.
+        package var major: String
+
+        package init(systemIdentifier: String, major: String) {
+            self.systemIdentifier = systemIdentifier
+            self.major = major
+        }
+    }
+
+    /// What a directory was that the run did not find empty, and makes equal to its source.
+    package enum Held: String, Sendable, CaseIterable {
+        case data, wal, tablespace
+    }
+
     /// How far the run has come with the directory.
     package enum Stage: String, Sendable, CaseIterable {
         /// Nothing has been put into it yet.
@@ -51,6 +68,12 @@ package struct UnfinishedRecord: Sendable, Equatable {
     package var others: [String] = []
     /// The slot that the run created.
     package var slot: Slot?
+    /// In the data directory.
+    package var cluster: Cluster?
+    /// nil if all that lies in it is the run's.
+    package var held: Held?
+    /// When the run ended that was to keep what had come; nil if it has not, or was killed.
+    package var kept: String?
     package var stage = Stage.made
 
     package init(run: String, process: Int? = nil, begun: String? = nil, boot: String? = nil) {
@@ -66,6 +89,15 @@ package struct UnfinishedRecord: Sendable, Equatable {
         let run = String(random.next(), radix: 16) + String(random.next(), radix: 16)
         return UnfinishedRecord(
             run: run, process: Int(getpid()), begun: UTCTime.now.text, boot: FileIdentity.boot)
+    }
+
+    /// The record of a run that begins now and goes on with the directories of an interrupted one, if there is one: their
+    /// marks are of one run.
+    static func ofRun(goingOnFrom left: UnfinishedRecord?, _ cluster: Cluster?) -> UnfinishedRecord {
+        var record = ofNewRun()
+        if let left, !left.run.isEmpty { record.run = left.run }
+        record.cluster = cluster
+        return record
     }
 
     /// Whether the recorded device numbers are still valid: the machine has not restarted since.

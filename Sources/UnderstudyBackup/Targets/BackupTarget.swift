@@ -21,6 +21,9 @@ package protocol BackupTarget: AnyObject, Sendable {
     /// - Returns: What an earlier run left here that ``prepare(_:)`` will remove, if anything.
     func check() throws(UnderstudyError) -> LeftoverBackup?
 
+    /// Checks what lies there against the server, before that is asked for anything. Changes nothing.
+    func check(against server: ServerFacts) throws(UnderstudyError)
+
     /// Makes everything that must exist before the first byte, and checks that there is room.
     func prepare(_ plan: BackupPlan) throws(UnderstudyError)
 
@@ -79,8 +82,23 @@ package protocol BackupTarget: AnyObject, Sendable {
     /// - Returns: What could not be removed.
     func undo(keepingRecord: Bool) -> [FileIOError]
 
+    /// Whether a failed run leaves what it has made, for the next one to go on with: then ``keep()`` is called in place of
+    /// ``undo(keepingRecord:)``.
+    var keepsPartial: Bool { get }
+
+    /// Leaves what was made, marked as what it is.
+    ///
+    /// - Returns: What to do about it; nil if all is as it was before, or complete.
+    func keep() -> Remedy?
+
     /// Where the record of the slot is still kept; nil if it is not.
     var recordPlace: String? { get }
+}
+
+extension BackupTarget {
+    package func check(against server: ServerFacts) {}
+    package var keepsPartial: Bool { false }
+    package func keep() -> Remedy? { nil }
 }
 
 /// What a target needs to know about the backup before the first byte.
@@ -100,6 +118,15 @@ package protocol BackupSink: Sendable {
 
     /// Whether pieces of a file may come in any order, through several feeders.
     var takesPieces: Bool { get }
+
+    /// All that will come, told once and before the first member. What a target holds already and the source has not is
+    /// removed then.
+    ///
+    /// - Parameters:
+    ///   - table: Every file and directory, global/pg_control among them, but neither links to tablespaces, nor
+    ///     backup_label, tablespace_map and backup_manifest.
+    ///   - archives: Those that the table's indices mean.
+    func removeSurplus(besides table: FileTable, of archives: [AnnouncedArchive]) throws(UnderstudyError)
 
     /// A way in. Each is used by one thread; several may be used at once.
     func makeFeeder() throws(UnderstudyError) -> Feeder
@@ -121,6 +148,19 @@ package protocol MemberFeeder: TarSink where Failure == UnderstudyError {
     /// for sinks that take pieces.
     mutating func begin(_ entry: TarEntry, _ piece: FilePiece) throws(UnderstudyError)
 
+    /// Whether the target may hold files already: see ``openPresent(_:)``.
+    var updates: Bool { get }
+
+    /// Opens what the target holds in the place of a file of the current archive, so that only what differs need come; nil
+    /// if that is nothing that can be updated.
+    mutating func openPresent(_ entry: TarEntry) throws(UnderstudyError) -> PresentFile?
+
+    /// The next bytes of the content, which the target's own file has in this place.
+    mutating func present(_ bytes: RawSpan) throws(UnderstudyError)
+
+    /// A file that was announced does not come: the source has none any more, and so the target has none.
+    mutating func leaveOut(_ entry: TarEntry) throws(UnderstudyError)
+
     /// Waits until everything that this feeder was given is written.
     mutating func drain() throws(UnderstudyError)
 }
@@ -135,10 +175,20 @@ extension MemberFeeder {
     package mutating func begin(_ entry: TarEntry, _ piece: FilePiece) {
         preconditionFailure("a piece of a file came to a sink that takes none")
     }
+
+    package var updates: Bool { false }
+
+    package mutating func openPresent(_ entry: TarEntry) -> PresentFile? { nil }
+
+    package mutating func present(_ bytes: RawSpan) throws(UnderstudyError) { try content(bytes) }
+
+    package mutating func leaveOut(_ entry: TarEntry) {}
 }
 
 extension BackupSink {
     package var takesPieces: Bool { false }
+
+    package func removeSurplus(besides table: FileTable, of archives: [AnnouncedArchive]) {}
 }
 
 /// Where the manifest of a backup is written.

@@ -71,7 +71,12 @@ struct DirectoryFeeder: MemberFeeder {
                     detail: "Symbolic links are made only for the tablespaces that the server has announced.")
             }
             do throws(FileIOError) {
-                try dataRoot.directory.makeSymbolicLink(RelativePath(bytes: entry.path.bytes), to: target)
+                let path = RelativePath(bytes: entry.path.bytes)
+                if layout.updates {
+                    try dataRoot.directory.takeSymbolicLink(path, to: target)
+                } else {
+                    try dataRoot.directory.makeSymbolicLink(path, to: target)
+                }
             } catch { throw UnderstudyError(error) }
             notes.noteLink(place.oid)
         }
@@ -90,6 +95,35 @@ struct DirectoryFeeder: MemberFeeder {
 
     mutating func end() throws(UnderstudyError) {
         if isFile { filler.close() }
+    }
+
+    // MARK: - What is there already
+
+    var updates: Bool { layout.updates }
+
+    mutating func openPresent(_ entry: TarEntry) throws(UnderstudyError) -> PresentFile? {
+        guard let (directory, path) = try place(ofFound: entry) else { return nil }
+        do throws(FileIOError) { return try directory.openPresent(path) } catch { throw UnderstudyError(error) }
+    }
+
+    mutating func present(_ bytes: RawSpan) throws(UnderstudyError) {
+        try filler.append(bytes, isPresent: true)
+    }
+
+    mutating func leaveOut(_ entry: TarEntry) throws(UnderstudyError) {
+        guard let (directory, path) = try place(ofFound: entry) else { return }
+        do throws(FileIOError) { try directory.removeTree(path) } catch { throw UnderstudyError(error) }
+    }
+
+    /// Where a file may lie already. The server names it: what it never sends, it is told nothing about.
+    private mutating func place(
+        ofFound entry: TarEntry
+    ) throws(UnderstudyError) -> (ConfinedDirectory, RelativePath)? {
+        guard layout.updates else { return nil }
+        try memberCheck.check(entry)
+        if root.manifestPrefix == nil { try checkLink(entry) }
+        let (root, relative) = route(entry.path)
+        return relative.map { (root.directory, $0) }
     }
 
     // MARK: - Checks
@@ -116,7 +150,12 @@ struct DirectoryFeeder: MemberFeeder {
         if root.manifestPrefix == nil, let path = entry.path.string, layout.premade.contains(path) { return }
         let (root, relative) = route(entry.path)
         guard let relative else { return }
-        try root.directory.makeDirectory(relative, mode: entry.mode & layout.directoryMode)
+        let mode = entry.mode & layout.directoryMode
+        if layout.updates {
+            try root.directory.takeDirectory(relative, mode: mode)
+        } else {
+            try root.directory.makeDirectory(relative, mode: mode)
+        }
     }
 
     private mutating func file(
@@ -133,7 +172,8 @@ struct DirectoryFeeder: MemberFeeder {
             // Set-user-ID bits and permissions for others do not belong in a data directory.
             place: .init(
                 directory: root.directory, relative: relative, mode: entry.mode & layout.directoryMode & 0o666,
-                sync: root.syncsEachFile, leavesHoles: layout.leavesHoles && !isOfWALDirectory(entry.path)),
+                sync: root.syncsEachFile, leavesHoles: layout.leavesHoles && !isOfWALDirectory(entry.path),
+                updates: layout.updates),
             piece: piece)
     }
 

@@ -11,6 +11,8 @@ struct DirectoryOutput: MemberOutput, ~Copyable {
         var sync: Bool
         /// Whether long runs of zeros become holes.
         var leavesHoles: Bool
+        /// Whether the file may be there, and is updated in place.
+        var updates = false
     }
 
     private var file: OutputFile?
@@ -23,13 +25,19 @@ struct DirectoryOutput: MemberOutput, ~Copyable {
             self.piece = try OpenPiece(piece, place, size: size)
         } else {
             file = try OutputFile(
-                in: place.directory, place.relative, mode: place.mode, size: size, leavesHoles: place.leavesHoles)
+                in: place.directory, place.relative, mode: place.mode, size: size, leavesHoles: place.leavesHoles,
+                updates: place.updates)
         }
     }
 
     mutating func write(_ bytes: RawSpan) throws(FileIOError) {
         try piece?.write(bytes)
         try file?.write(bytes)
+    }
+
+    mutating func passOver(_ bytes: RawSpan) throws(FileIOError) {
+        try piece?.passOver(bytes)
+        try file?.passOver(bytes)
     }
 
     mutating func close() throws(FileIOError) {

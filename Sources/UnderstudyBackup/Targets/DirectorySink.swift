@@ -63,13 +63,15 @@ struct DirectoryLayout: Sendable {
     var directoryMode: UInt16
     /// Whether long runs of zeros become holes: in all files but those of WAL, whose room a server counts on.
     var leavesHoles: Bool
+    /// Whether members may meet what is there already: files are updated in place, and what is of another kind is replaced.
+    var updates = false
 
     var walName: StaticString { version.usesXlogName ? "pg_xlog" : "pg_wal" }
 }
 
 /// What the feeders of a sink noticed.
 final class MemberNotes: Sendable {
-    private let state = Monitor((linked: Set<UInt32>(), executables: TruncatedList()))
+    private let state = Monitor((linked: Set<UInt32>(), executables: TruncatedList(), surplus: Surplus?.none))
 
     func noteLink(_ oid: UInt32) {
         state.change { _ = $0.linked.insert(oid) }
@@ -78,6 +80,13 @@ final class MemberNotes: Sendable {
     func noteExecutable(_ name: String) {
         state.change { $0.executables.note(name) }
     }
+
+    func note(_ surplus: Surplus) {
+        state.change { $0.surplus = surplus }
+    }
+
+    /// nil if nothing was looked at.
+    var surplus: Surplus? { state.read { $0.surplus } }
 
     /// The OIDs of the tablespaces whose links have arrived.
     var linked: Set<UInt32> { state.read { $0.linked } }
@@ -88,12 +97,16 @@ final class MemberNotes: Sendable {
 
 /// The plain format: feeders share the writers and their blocks.
 package final class DirectorySink: BackupSink {
-    private let layout: DirectoryLayout
+    let layout: DirectoryLayout
     private let pool: WritePool<DirectoryOutput>
     private let writers: [OwnThread]
     let notes = MemberNotes()
+    let interrupt: Interrupt?
 
-    init(_ layout: DirectoryLayout, pool: WritePool<DirectoryOutput>) throws(UnderstudyError) {
+    init(
+        _ layout: DirectoryLayout, pool: WritePool<DirectoryOutput>, interrupt: Interrupt? = nil
+    ) throws(UnderstudyError) {
+        self.interrupt = interrupt
         self.layout = layout
         self.pool = pool
         writers = try pool.start()

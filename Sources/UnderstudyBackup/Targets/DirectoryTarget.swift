@@ -12,14 +12,17 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     // Sendable: one thread at a time, as the run that owns it: the run ends before another thread starts or undoes.
     /// The data directory, as an absolute path.
     package let path: String
-    private let options: BaseBackup.Options
-    private let interrupt: Interrupt
-    private let logger: Logger
-    private var made: Made?
+    /// With the places of what is there, once that is known.
+    var options: BaseBackup.Options
+    let interrupt: Interrupt
+    let logger: Logger
+    private(set) var made: Made?
     private var sink: DirectorySink?
+    /// What is there, if that is made equal to the source.
+    var existing: ExistingDirectory?
 
     /// What ``prepare(_:)`` makes.
-    private struct Made {
+    struct Made {
         var directories: TargetDirectories
         var server: ServerFacts
         var tablespaces: TablespaceLayout
@@ -44,7 +47,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     package var failure: UnderstudyError? { sink?.failure }
     package var recordPlace: String? { made?.directories.hasMark == true ? path : nil }
 
-    private var leftovers: LeftoverPolicy {
+    var leftovers: LeftoverPolicy {
         LeftoverPolicy(
             removes: options.forceClean, trust: TrustedUsers(owner: options.owner?.fileOwner),
             mounts: options.walDirectory == nil ? UnfinishedDirectory.namesOfWAL : [], interrupt: interrupt,
@@ -52,10 +55,11 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     }
 
     package func check() throws(UnderstudyError) -> LeftoverBackup? {
+        try lookAtExisting()
         try BackupOptionRules.checkPlaces(options, dataDirectory: path)
-        let left = try leftovers.check(path, .target)
-        if let wal = options.walDirectory { try leftovers.check(wal, .wal) }
-        for mapping in options.tablespaceMappings {
+        let left = existing == nil ? try leftovers.check(path, .target) : existing?.left
+        if let wal = options.walDirectory, existing?.holds(wal) != true { try leftovers.check(wal, .wal) }
+        for mapping in options.tablespaceMappings where existing?.holds(mapping.new) != true {
             do throws(UnderstudyError) { try leftovers.check(mapping.new, .tablespace) } catch {
                 // A mapping that no tablespace needs is accepted then; if one does, the place is looked at again.
                 guard options.unmappedTablespaces == .anywhere, error.errorNumber == EACCES else { throw error }
@@ -66,18 +70,24 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
 
     package func prepare(_ plan: BackupPlan) throws(UnderstudyError) {
         let server = plan.server
-        let tablespaces = try TablespaceLayout(plan.archives, options: options, dataDirectory: path)
+        let tablespaces = try layOut(plan.archives)
         try tablespaces.checkUnmapped(options, logger)
         let directories = try TargetDirectories(
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
             syncMethod: options.syncMethod, leftovers: leftovers, slot: plan.slot, takesMode: options.takesTargetMode,
-            interrupt: interrupt)
+            existing: existing, cluster: UnfinishedRecord.Cluster(of: server), interrupt: interrupt)
         made = Made(directories: directories, server: server, tablespaces: tablespaces)
+        try directories.hideControlFile()
         warnOfMode(directories, server)
         let archives = try tablespaces.makeRoots(directories, plan.archives)
         made!.archives = archives
-        try checkSpace(archives)
         let walName = server.version.walDirectoryName
+        guard existing == nil else {
+            made!.wal = try directories.empty(walNamed: walName, at: options.walDirectory)
+            nameUnused(directories)
+            return
+        }
+        try checkSpace(archives)
         guard options.wal == .stream || options.walDirectory != nil || directories.hasMountedWAL(walName) else {
             return
         }
@@ -126,8 +136,9 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
                 tablespaces: Dictionary(uniqueKeysWithValues: archives), links: prepared.tablespaces.links,
                 premade: directories.premade, version: server.version,
                 rules: MemberRules(version: server.version, includesWAL: options.wal == .fetch),
-                directoryMode: server.directoryMode, leavesHoles: options.leavesHoles),
-            pool: pool)
+                directoryMode: server.directoryMode, leavesHoles: options.leavesHoles,
+                updates: options.existing != .refused),
+            pool: pool, interrupt: interrupt)
         self.sink = sink
         return sink
     }
@@ -143,6 +154,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
 
     package func finishMembers() throws(UnderstudyError) {
         guard let notes = sink?.notes else { return }
+        tellOfSurplus(notes)
         if notes.executables.count > 0 {
             logger.notice("files that are executable on the primary are not so here: \(notes.executables.list)")
         }
@@ -173,6 +185,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
 
     package func makeDurable(hasManifest: Bool) throws(UnderstudyError) {
         let directories = prepared.directories
+        try directories.dropHiddenControlFile()
         if options.sync {
             logger.info("syncing data to disk ...")
             try directories.sync()
@@ -187,6 +200,8 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
         }
         try directories.removeMarks()
     }
+
+    package var keepsPartial: Bool { options.keepPartial || existing != nil }
 
     package func undo(keepingRecord: Bool) -> [FileIOError] {
         made?.directories.restore(keepingMark: keepingRecord) ?? []

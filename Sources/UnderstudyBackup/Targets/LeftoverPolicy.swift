@@ -75,6 +75,9 @@ struct LeftoverPolicy: Sendable {
         let others = place == .target ? directory.others(trust: trust) : []
         let places = TruncatedList(([directory.path] + others).map { "\"\($0)\"" }).list
         logger.notice("removing the unfinished base backup in \(places)\(directory.record.origin)")
+        if directory.record.held != nil {
+            logger.notice("that base backup was made in a directory with contents, which are removed with it")
+        }
         if place != .target, let slot = directory.record.slot {
             logger.warning("replication slot \"\(slot.name)\", which that base backup made, is kept")
         }

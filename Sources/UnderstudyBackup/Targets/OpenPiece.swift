@@ -14,7 +14,8 @@ struct OpenPiece {
         self.piece = piece
         file = try piece.file.open { () throws(FileIOError) in
             try PiecedFile(
-                in: place.directory, place.relative, mode: place.mode, size: size, leavesHoles: place.leavesHoles)
+                in: place.directory, place.relative, mode: place.mode, size: size, leavesHoles: place.leavesHoles,
+                updates: place.updates)
         }
         mayBeHole = place.leavesHoles && piece.count >= UInt64(OutputFile.shortestHole)
         offset = piece.offset
@@ -30,6 +31,12 @@ struct OpenPiece {
         offset += UInt64(bytes.byteCount)
     }
 
+    mutating func passOver(_ bytes: RawSpan) throws(FileIOError) {
+        try writeHeldZeros()
+        try file.passOver(bytes, at: offset)
+        offset += UInt64(bytes.byteCount)
+    }
+
     private mutating func writeHeldZeros() throws(FileIOError) {
         try file.writeZeros(offset..<offset + heldZeros)
         offset += heldZeros
@@ -38,7 +45,7 @@ struct OpenPiece {
 
     mutating func finish(sync: Bool) throws(FileIOError) {
         if heldZeros == piece.count {
-            file.leaveHole(piece.range)
+            try file.leaveHole(piece.range)
             offset += heldZeros
         } else {
             try writeHeldZeros()

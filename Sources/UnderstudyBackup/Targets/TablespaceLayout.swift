@@ -82,7 +82,8 @@ struct PlacedArchive {
 
 /// Checks that the file systems have room for the announced archives.
 enum SpaceCheck {
-    static func check(_ plans: [PlacedArchive]) throws(UnderstudyError) {
+    /// - Parameter freed: Bytes that will be freed before, on any of the file systems.
+    static func check(_ plans: [PlacedArchive], freed: UInt64 = 0) throws(UnderstudyError) {
         var needed: [UInt64: (bytes: UInt64, free: UInt64, path: String)] = [:]
         for plan in plans {
             guard let size = plan.announced.size else { continue }
@@ -92,7 +93,7 @@ enum SpaceCheck {
             let sum = (needed[space.device]?.bytes ?? 0).addingSaturated(size)
             needed[space.device] = (sum, space.bytes, plan.root.path)
         }
-        for (bytes, free, path) in needed.values where bytes > free {
+        for (bytes, free, path) in needed.values where bytes > free.addingSaturated(freed) {
             throw UnderstudyError(
                 .noSpace, "not enough room for the backup in \"\(path)\"",
                 detail:

@@ -10,39 +10,45 @@ import UnderstudyProtocol
 /// The data and WAL directories stay open. Tablespaces, of which there may be thousands, are open only while in use.
 final class TargetDirectories {
     let data: OwnedDirectory
-    private var others: [OwnedDirectory.Closed] = []
-    private(set) var wal: OwnedDirectory?
+    var others: [OwnedDirectory.Closed] = []
+    var wal: OwnedDirectory?
     /// Directories in the data directory that were created before the archive that contains them arrives.
-    private(set) var premade: Set<String> = []
+    var premade: Set<String> = []
     /// By device number: opened before the first byte is written, so that no failure is missed.
     private var wholeFileSystems: [UInt64: DurableTree] = [:]
     private var syncedEach: [OwnedDirectory.Closed] = []
     /// The real path of each directory and of its parents, with the directory's path.
     private var realPaths: [String: String] = [:], realParents: [String: String] = [:]
-    private let owner: FileOwner?
-    private let mode: UInt16
+    let owner: FileOwner?
+    let mode: UInt16
     private let syncs: Bool
     private let syncMethod: BaseBackup.SyncMethod
     private let leftovers: LeftoverPolicy
-    private let interrupt: Interrupt?
+    let interrupt: Interrupt?
     /// The record of this run, for its marks.
-    private let run = UnfinishedRecord.ofNewRun()
+    private let run: UnfinishedRecord
+    /// What the data directory was, if it was not empty.
+    let existing: ExistingDirectory?
+    /// Whether contents were changed that were there before.
+    var hasChanged = false
     /// For ``restore(keepingMark:)``, which opens each level of a tree.
-    private let reserve: DescriptorReserve
+    let reserve: DescriptorReserve
     private static let reserved = 10
     /// Whether the mark of the data directory says that all is complete, or is gone.
-    private var isComplete = false
+    private(set) var isComplete = false
 
-    /// Creates the data directory, or takes an empty one.
+    /// Creates the data directory, or takes an empty one, or one that is made equal to its source.
     ///
     /// - Parameters:
+    ///   - existing: The data directory, if it is not empty.
+    ///   - cluster: What is copied, recorded in case this process is killed.
     ///   - slot: A permanent slot that this run created, recorded in case it is killed.
     ///   - takesMode: Whether an existing data directory gets the mode.
     ///   - interrupt: Checked before each directory.
     init(
         path: String, mode: UInt16, owner: FileOwner?, syncs: Bool, syncMethod: BaseBackup.SyncMethod = .automatic,
         leftovers: LeftoverPolicy = .refuse, slot: UnfinishedRecord.Slot? = nil, takesMode: Bool = true,
-        interrupt: Interrupt? = nil
+        existing: ExistingDirectory? = nil, cluster: UnfinishedRecord.Cluster? = nil, interrupt: Interrupt? = nil
     ) throws(UnderstudyError) {
         self.mode = mode
         self.owner = owner
@@ -53,13 +59,20 @@ final class TargetDirectories {
         do throws(FileIOError) { reserve = try DescriptorReserve(Self.reserved, for: path) } catch {
             throw UnderstudyError(error)
         }
-        try leftovers.clear(path, .target)
+        if existing == nil { try leftovers.clear(path, .target) }
+        self.existing = existing
+        run = UnfinishedRecord.ofRun(goingOnFrom: existing?.left?.record, cluster)
         var record = run
         record.slot = slot
         do throws(OwnedDirectory.Refusal) {
-            data = try OwnedDirectory(
-                path, mode: mode, owner: owner, run: record, syncs: syncs,
-                adoption: takesMode ? [.mode, .owner] : .owner, mounts: leftovers.mounts)
+            if let existing {
+                record.others = existing.left?.record.others ?? []
+                data = try OwnedDirectory(taking: path, as: .data, run: record, owner: owner)
+            } else {
+                data = try OwnedDirectory(
+                    path, mode: mode, owner: owner, run: record, syncs: syncs,
+                    adoption: takesMode ? [.mode, .owner] : .owner, mounts: leftovers.mounts)
+            }
         } catch { throw UnderstudyError(error, what: "directory") }
         do throws(UnderstudyError) { try remember(data) } catch {
             reserve.release()
@@ -129,7 +142,8 @@ final class TargetDirectories {
                 try data.directory.makeDirectory(RelativePath(name), mode: mode)
                 directory = try data.directory.openDirectory(RelativePath(name))
             }
-            try directory.makeDirectory("archive_status", mode: mode)
+            // What an interrupted run has left may have one.
+            if !directory.exists("archive_status") { try directory.makeDirectory("archive_status", mode: mode) }
             premade.formUnion([name, "\(name)/archive_status"])
             return directory
         } catch { throw UnderstudyError(error) }
@@ -146,9 +160,9 @@ final class TargetDirectories {
     func makeInPlaceTablespace(_ oid: UInt32) throws(UnderstudyError) -> MemberRoot {
         try checkInterrupt()
         do throws(FileIOError) {
-            if premade.insert("pg_tblspc").inserted { try directory.makeDirectory("pg_tblspc", mode: mode) }
+            if premade.insert("pg_tblspc").inserted { try makeDirectory("pg_tblspc") }
             let path = "pg_tblspc/\(oid)"
-            try directory.makeDirectory(RelativePath(path), mode: mode)
+            try makeDirectory(RelativePath(path))
             premade.insert(path)
             var root = root(data, prefix: nil)
             root.place = .beneath(directory, RelativePath(path))
@@ -156,19 +170,24 @@ final class TargetDirectories {
         } catch { throw UnderstudyError(error) }
     }
 
-    private func makeOther(
+    func makeOther(
         _ path: String, _ place: LeftoverPolicy.Place, isNamed: Bool, isMounted: Bool = false
     ) throws(UnderstudyError) -> (directory: OwnedDirectory, syncsEachFile: Bool) {
         let what = place.rawValue
         try checkInterrupt()
-        try (isNamed ? leftovers : leftovers.inPlaceOfServer).clear(path, place)
+        let isTaken = try isTaken(path)
+        if !isTaken { try (isNamed ? leftovers : leftovers.inPlaceOfServer).clear(path, place) }
         if !isNamed { try checkOwner(of: path, what) }
         do throws(FileIOError) { try data.mark?.addOther(path) } catch { throw UnderstudyError(error) }
         let owned: OwnedDirectory
         do throws(OwnedDirectory.Refusal) {
-            owned = try OwnedDirectory(
-                path, mode: mode, owner: owner, run: run, data: data.closed.noted, syncs: syncs,
-                adoption: place == .wal ? [.mode, .owner] : isNamed ? .owner : [])
+            owned =
+                isTaken
+                ? try OwnedDirectory(
+                    taking: path, as: place == .wal ? .wal : .tablespace, run: run, data: data.closed.noted, owner: owner)
+                : try OwnedDirectory(
+                    path, mode: mode, owner: owner, run: run, data: data.closed.noted, syncs: syncs,
+                    adoption: place == .wal ? [.mode, .owner] : isNamed ? .owner : [])
         } catch { throw UnderstudyError(error, what: what) }
         others.append(owned.closed)
         // The paths were compared as text before; a symbolic link may still lead from one into another.
@@ -253,40 +272,4 @@ final class TargetDirectories {
 
     /// Whether the data directory is marked as unfinished.
     var hasMark: Bool { directory.exists(UnfinishedMark.name) }
-
-    /// Restores the previous state, and returns what could not be removed.
-    ///
-    /// - Parameter keepingMark: Keeps only the data directory, with its mark; a second call removes both.
-    func restore(keepingMark: Bool = false) -> [FileIOError] {
-        reserve.release()
-        let mark = isComplete ? markAgain() : nil
-        var failures: [FileIOError] = []
-        // In reverse order of creation, so that parents are empty when their turn comes.
-        for closed in others.reversed() {
-            do throws(FileIOError) { try OwnedDirectory(reopening: closed).restore() } catch {
-                if error.number != ENOENT || realPath(closed.path) != nil { failures.append(error) }
-            }
-        }
-        // This mark names the others: it stays as long as one of them could not be restored.
-        let keepsMark = !failures.isEmpty || (keepingMark && hasMark)
-        do throws(FileIOError) { if keepsMark { try data.clear() } else { try data.restore() } } catch {
-            failures.append(error)
-        }
-        return withExtendedLifetime(mark) { failures }
-    }
-
-    /// Marks a complete backup as unfinished again before it is removed. Until all marks are there, the mark of the
-    /// data directory says that all is complete.
-    private func markAgain() -> UnfinishedMark? {
-        // From a standby that was started and stopped. The next run would not remove a directory that has them.
-        for name: RelativePath in ["postmaster.opts", "postmaster.pid"] { try? directory.remove(name) }
-        // Removal goes on even if there is no room for a mark.
-        let mark = try? data.markAgain { record in
-            record.others = others.map(\.noted.path)
-            record.stage = .complete
-        }
-        for closed in others { _ = try? OwnedDirectory(reopening: closed).markAgain { $0.stage = .filling } }
-        try? mark?.set(.filling)
-        return mark
-    }
 }

@@ -28,11 +28,14 @@ extension UnderstudyError {
             var traces: [String] = []
             if !others.isEmpty { traces.append("filled \(TruncatedList(others).list)") }
             if let slot = record.slot { traces.append("made replication slot \"\(slot.name)\"") }
+            // Only plain base backups note what they copy.
+            let goOn: Remedy = record.cluster == nil || record.data != nil ? "" : "Use \(.resume) to go on from there. "
+            let lost = record.held == nil ? "" : ", with what the directory held before"
             self.init(
                 .target, "\(what) \"\(directory.path)\" holds an unfinished base backup\(record.origin)",
                 detail: traces.isEmpty ? nil : "It also \(traces.joined(separator: " and ")).",
                 remedy: what == LeftoverPolicy.Place.target.rawValue
-                    ? "Use \(.forceClean) to remove all that it left, or name another directory."
+                    ? "\(goOn)Use \(.forceClean) to remove all that it left\(lost), or name another directory."
                     : "Use \(.forceClean) to remove what it left there, or name another directory.")
         case .distrusted(let flaw):
             self.init(flaw, in: directory.path, what: what, place: MarkPlace(of: directory.path), trust: trust)

@@ -24,18 +24,14 @@ struct BatchFiller<Output: MemberOutput & ~Copyable> {
         batch!.commands.append(.open(file))
     }
 
-    mutating func append(_ bytes: RawSpan) throws(UnderstudyError) {
+    /// - Parameter isPresent: Whether the file holds these bytes already.
+    mutating func append(_ bytes: RawSpan, isPresent: Bool = false) throws(UnderstudyError) {
         var rest = bytes
         while rest.byteCount > 0 {
             if batch!.block.room == 0 { try goOn() }
             let start = batch!.block.count
             let count = batch!.block.append(rest)
-            let range = start..<start + count
-            if case .data(let last)? = batch!.commands.last, last.upperBound == start {
-                batch!.commands[batch!.commands.count - 1] = .data(last.lowerBound..<range.upperBound)
-            } else {
-                batch!.commands.append(.data(range))
-            }
+            batch!.add(start..<start + count, isPresent: isPresent)
             rest = rest.extracting(count...)
         }
     }

@@ -10,6 +10,8 @@ protocol MemberOutput: ~Copyable, SendableMetatype {
     /// - Parameter piece: What comes of it; nil for all. Only outputs whose sinks take pieces are given any.
     mutating func open(_ place: Place, size: UInt64, piece: FilePiece?) throws(FileIOError)
     mutating func write(_ bytes: RawSpan) throws(FileIOError)
+    /// Passes over bytes that the file holds already.
+    mutating func passOver(_ bytes: RawSpan) throws(FileIOError)
     /// Ends the open file.
     mutating func close() throws(FileIOError)
     /// Writes bytes of an archive that is kept as it comes.
@@ -19,6 +21,9 @@ protocol MemberOutput: ~Copyable, SendableMetatype {
 }
 
 extension MemberOutput where Self: ~Copyable {
+    /// For outputs that hold nothing yet.
+    mutating func passOver(_ bytes: RawSpan) throws(FileIOError) { try write(bytes) }
+
     /// For outputs whose feeders keep no archives.
     mutating func keep(_ bytes: RawSpan, in place: Place) {}
 }
@@ -51,6 +56,10 @@ final class FileWriter<Output: MemberOutput & ~Copyable> {
                     let bytes = batch.block.bytes.extracting(range)
                     digest.update(bytes)
                     try output.write(bytes)
+                case .present(let range):
+                    let bytes = batch.block.bytes.extracting(range)
+                    digest.update(bytes)
+                    try output.passOver(bytes)
                 case .close:
                     try checkInterrupt()
                     try output.close()

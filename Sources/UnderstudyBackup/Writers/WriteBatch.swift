@@ -6,6 +6,8 @@ enum WriteCommand<Place: Sendable>: Sendable {
     case open(FileToWrite<Place>)
     /// Bytes of the batch's block for the open file.
     case data(Range<Int>)
+    /// The same of bytes that the file holds already.
+    case present(Range<Int>)
     case close
     /// Bytes of the batch's block that belong to no file: those of an archive that is kept as it comes.
     case kept(Range<Int>, in: Place)
@@ -34,6 +36,19 @@ struct WriteBatch<Place: Sendable>: Sendable {
     var writer: Int
     /// The feeder that filled it: its files do not mix with those of others.
     var feeder: Int
+
+    /// Adds content of the open file.
+    ///
+    /// - Parameter isPresent: Whether the file holds it already.
+    mutating func add(_ range: Range<Int>, isPresent: Bool) {
+        switch commands.last {
+        case .data(let last)? where !isPresent && last.upperBound == range.lowerBound:
+            commands[commands.count - 1] = .data(last.lowerBound..<range.upperBound)
+        case .present(let last)? where isPresent && last.upperBound == range.lowerBound:
+            commands[commands.count - 1] = .present(last.lowerBound..<range.upperBound)
+        default: commands.append(isPresent ? .present(range) : .data(range))
+        }
+    }
 
     /// Empty files take no space in the block: this bounds the list.
     static var mostCommands: Int { 1024 }

@@ -6,17 +6,17 @@ package struct FileDigest: ~Copyable, Sendable {
     package let algorithm: ChecksumAlgorithm?
     private var crc = CRC32C()
     /// Nil for CRC-32C, or without an algorithm.
-    private var sha: SHADigest?
+    private var sha: LibraryDigest?
 
     /// - Throws: If libcrypto lacks the algorithm, for example because it is restricted to FIPS.
     package init(_ algorithm: ChecksumAlgorithm?) throws(BackupFormatError) {
         self.algorithm = algorithm
         switch algorithm {
         case nil, .crc32c: sha = nil
-        case .sha224: sha = try SHADigest(bits: 224)
-        case .sha256: sha = try SHADigest(bits: 256)
-        case .sha384: sha = try SHADigest(bits: 384)
-        case .sha512: sha = try SHADigest(bits: 512)
+        case .sha224: sha = try LibraryDigest(.sha224)
+        case .sha256: sha = try LibraryDigest(.sha256)
+        case .sha384: sha = try LibraryDigest(.sha384)
+        case .sha512: sha = try LibraryDigest(.sha512)
         }
     }
 

@@ -40,8 +40,11 @@ enum Remains: Sendable {
             var detail = "What was written so far is left in \(places)."
             if let made = left.record.slot?.name { detail += " So is replication slot \"\(made)\"." }
             detail += servers(path)
+            let goOn = left.record.cluster == nil ? "" : "A run with --resume goes on from it. "
+            let lost = left.record.held == nil ? "" : ", with all that was there before"
             console.notice(
-                message, detail: detail, hint: "A run with --force-clean removes it first, or name another directory.")
+                message, detail: detail,
+                hint: "\(goOn)A run with --force-clean removes it first\(lost), or name another directory.")
         }
     }
 

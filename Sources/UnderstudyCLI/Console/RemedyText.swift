@@ -26,6 +26,9 @@ extension Remedy.Step {
         case .serverLog: "--log"
         case .setting(let name, let value): ShellText.pasted("--set=\(name)=\(value)")
         case .noPageChecksums: "--no-verify-checksums"
+        case .resume: "--resume"
+        case .updateExisting: "--delta"
+        case .overwriteOtherCluster: "--force-other-cluster"
         case .role: "-U"
         }
     }

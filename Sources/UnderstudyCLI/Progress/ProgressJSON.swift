@@ -38,7 +38,7 @@ enum ProgressJSON {
         let members: [(String, JSONValue)] = [
             ("startLSN", .string(backup.startLSN.description)), ("endLSN", .string(backup.endLSN.description)),
             ("timeline", .unsigned(UInt64(backup.timeline.rawValue))),
-            ("verifiedFiles", .optional(backup.verifiedFiles)),
+            ("verifiedFiles", .optional(backup.verifiedFiles)), ("keptBytes", .unsigned(backup.keptBytes)),
         ]
         return end(.done, last, members + more)
     }

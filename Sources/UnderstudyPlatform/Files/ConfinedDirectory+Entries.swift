@@ -111,7 +111,7 @@ extension ConfinedDirectory {
     private static let mostLooks = 3
 
     /// Empties a subdirectory, even if its mode denies its owner access.
-    private func emptyDirectory(_ name: RelativePath, _ interrupt: Interrupt?) throws(FileIOError) {
+    func emptyDirectory(_ name: RelativePath, _ interrupt: Interrupt?) throws(FileIOError) {
         do throws(FileIOError) {
             try openOnSameMount(name).removeContents(interrupt: interrupt)
         } catch  where error.number == EACCES {

@@ -50,7 +50,7 @@ extension ConfinedDirectory {
     }
 
     /// Where a symbolic link leads, as it has it; nil if the name is none.
-    private func linkTarget(_ name: RelativePath) -> String? {
+    package func linkTarget(_ name: RelativePath) -> String? {
         guard let place = try? Place(name, in: self) else { return nil }
         return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
             // The call writes at most the size of the buffer, without a NUL.

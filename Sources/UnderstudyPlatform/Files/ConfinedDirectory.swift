@@ -5,12 +5,13 @@ package import Glibc
 ///
 /// Every path passed to it is relative, and is resolved beneath its descriptor without following any symbolic link:
 /// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS or, if a kernel or a sandbox refuses that call, a walk with
-/// O_NOFOLLOW. Files are created with O_EXCL: nothing that exists is ever overwritten.
+/// O_NOFOLLOW. Files are created with O_EXCL: nothing that exists is ever overwritten, but by what is said to update it
+/// (``updateFile(_:mode:direct:found:)``).
 package final class ConfinedDirectory: Sendable {
     /// The path that it was opened with, for messages.
     package let path: String
     private let descriptor: FileDescriptor
-    private let owner: FileOwner?
+    let owner: FileOwner?
 
     /// Opens an existing directory.
     ///

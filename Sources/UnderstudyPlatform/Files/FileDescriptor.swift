@@ -103,6 +103,18 @@ package struct FileDescriptor: ~Copyable, Sendable {
         return true
     }
 
+    /// Makes a range a hole, which reads as zeros; the size of the file stays.
+    ///
+    /// - Returns: Whether the file system can do that. If not, nothing happens.
+    func punchHole(_ range: Range<Int64>, path: @autoclosure () -> String) throws(FileIOError) -> Bool {
+        let result = SystemCall.run {
+            understudy_punch_hole(rawValue, range.lowerBound, range.upperBound - range.lowerBound)
+        }
+        if case .failure(let errno) = result, errno.number == EOPNOTSUPP || errno.number == ENOSYS { return false }
+        _ = try result.orThrow("could not make a hole in file", path())
+        return true
+    }
+
     /// Writes zeros, from memory that is aligned for direct writes.
     package func fillWithZeros(_ range: Range<Int64>, path: @autoclosure () -> String) throws(FileIOError) {
         let zeros = try Block(zeros: min(1 << 20, range.count))

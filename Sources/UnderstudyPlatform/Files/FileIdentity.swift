@@ -34,10 +34,7 @@ package struct FileIdentity: Hashable, Sendable {
 
 extension FileDescriptor {
     package func identity(path: @autoclosure () -> String) throws(FileIOError) -> FileIdentity {
-        var info = stat()
-        // fstat fills the struct.
-        _ = try SystemCall.run { unsafe fstat(rawValue, &info) }.orThrow("could not stat file", path())
-        return FileIdentity(info)
+        FileIdentity(try status(path: path()))
     }
 }
 

@@ -1,13 +1,13 @@
 import CUnderstudyLinux
 import Glibc
 
-/// A new file that one thread writes once, sequentially.
+/// A file that one thread writes once, sequentially: a new one, or one that is there already and is updated in place.
 ///
 /// A large file is preallocated, so that a full disk is noticed early, and is written past the page cache. A small
 /// file, and the last incomplete page of a large one, go through the cache.
 ///
 /// If asked, long runs of zeros are left out: since the file is new and not preallocated then, they read as zeros all the
-/// same. Content and size are always those that were written here.
+/// same; where it is not new, they are made a hole. Content and size are always those that were written here.
 package struct OutputFile: ~Copyable {
     private let descriptor: FileDescriptor
     /// The full path, for messages.
@@ -17,6 +17,8 @@ package struct OutputFile: ~Copyable {
     private var offset: Int64 = 0
     private var writebackStarted: Int64 = 0
     private let leavesHoles: Bool
+    /// The size that the file had when it was opened; zero for a new one.
+    private let found: Int64
     /// Zeros that came behind `offset`, held back until it is known whether their run becomes a hole.
     private var heldZeros: Int64 = 0
     /// All bytes that came.
@@ -30,27 +32,33 @@ package struct OutputFile: ~Copyable {
     /// Without direct writes, write-back starts whenever this many bytes are in the page cache.
     private static let writebackStep: Int64 = 4 << 20
 
-    /// Creates the file in `directory`.
+    /// Creates the file in `directory`, or opens the one that is there.
     ///
     /// - Parameters:
     ///   - size: The final size, or about that; exactly that if holes are left.
     ///   - preallocates: Whether a large file is preallocated to its size.
     ///   - leavesHoles: Whether runs of zeros in whole pages become holes if they have ``shortestHole`` bytes. A file that
     ///     is long enough for one is not preallocated.
+    ///   - updates: Whether the file may be there: see ``ConfinedDirectory/updateFile(_:mode:direct:found:)``.
     package init(
         in directory: ConfinedDirectory, _ relative: RelativePath, mode: UInt16, size: UInt64,
-        preallocates: Bool = true, leavesHoles: Bool = false
+        preallocates: Bool = true, leavesHoles: Bool = false, updates: Bool = false
     ) throws(FileIOError) {
         let isLarge = size >= Self.directThreshold
         let leavesHoles = leavesHoles && size >= UInt64(Self.shortestHole)
         var isDirect = isLarge
-        let file = try directory.createFile(relative, mode: mode, direct: &isDirect)
+        var found: UInt64 = 0
+        let file =
+            updates
+            ? try directory.updateFile(relative, mode: mode, direct: &isDirect, found: &found)
+            : try directory.createFile(relative, mode: mode, direct: &isDirect)
         let path = directory.fullPath(relative)
-        if isLarge, preallocates, !leavesHoles { try file.preallocate(size, path: path) }
+        if isLarge, preallocates, !leavesHoles, found < size { try file.preallocate(size, path: path) }
         self.path = path
         self.size = size
         self.isDirect = isDirect
         self.leavesHoles = leavesHoles
+        self.found = Int64(found)
         descriptor = file
     }
 
@@ -68,6 +76,15 @@ package struct OutputFile: ~Copyable {
             try writeOrHold(piece)
             rest = rest.extracting(piece.byteCount...)
         }
+    }
+
+    /// Passes over the next bytes, which the file had there when it was opened. If it did not, they are written. As for
+    /// ``write(_:)``, only the last piece may have any length.
+    package mutating func passOver(_ bytes: RawSpan) throws(FileIOError) {
+        guard received + Int64(bytes.byteCount) <= found else { return try write(bytes) }
+        try endRun()
+        received += Int64(bytes.byteCount)
+        offset = received
     }
 
     private mutating func writeAll(_ bytes: RawSpan) throws(FileIOError) {
@@ -114,7 +131,9 @@ package struct OutputFile: ~Copyable {
     /// Makes the zeros that were held back a hole, if they are enough, or writes them.
     private mutating func endRun() throws(FileIOError) {
         let end = offset + heldZeros
-        if heldZeros < Self.shortestHole {
+        guard offset < end else { return }
+        let isHole = heldZeros >= Self.shortestHole ? try clear(offset..<end) : false
+        if !isHole {
             if isDirect {
                 try writeZeros(upTo: end - heldZeros % Int64(Block.alignment))
                 if offset < end { try leaveDirect() }
@@ -123,6 +142,12 @@ package struct OutputFile: ~Copyable {
         }
         offset = end
         heldZeros = 0
+    }
+
+    /// Makes a hole of what the file had there; false if that is not possible.
+    private func clear(_ range: Range<Int64>) throws(FileIOError) -> Bool {
+        let old = range.clamped(to: 0..<found)
+        return old.isEmpty ? true : try descriptor.punchHole(old, path: path)
     }
 
     private mutating func writeZeros(upTo end: Int64) throws(FileIOError) {
@@ -147,9 +172,9 @@ package struct OutputFile: ~Copyable {
         precondition(offset == received, "a file has not the length of what came for it")
         if leavesHoles {
             precondition(received == Int64(size), "a file with holes has not its announced size")
-            // A hole at the end is no part of the file yet.
-            try descriptor.truncate(to: received, path: path)
         }
+        // A hole at the end is no part of the file yet, and what an older file had there is none any more.
+        if received != found, leavesHoles || received < found { try descriptor.truncate(to: received, path: path) }
         if sync { try descriptor.sync(path: path) }
         try descriptor.close(path: path)
     }

@@ -1,7 +1,8 @@
 import CUnderstudyLinux
 import Glibc
 
-/// A new file of which several threads write pieces, each byte once.
+/// A file of which several threads write pieces, each byte once: a new one, or one that is there already and is updated in
+/// place.
 ///
 /// It is written past the page cache, as ``OutputFile`` writes large files, until a piece comes that is not aligned.
 package final class PiecedFile: @unchecked Sendable {
@@ -11,24 +12,33 @@ package final class PiecedFile: @unchecked Sendable {
     /// The full path, for messages.
     package let path: String
     package let size: UInt64
+    /// The size that the file had when it was opened; zero for a new one.
+    private let found: UInt64
     private let isDirect: Monitor<Bool>
-    /// Bytes that were written, or left out since they are zeros.
+    /// Bytes that were written, or left out since they are zeros or there already.
     private let covered = Monitor<UInt64>(0)
 
-    /// Creates the file in `directory`.
+    /// Creates the file in `directory`, or opens the one that is there.
     ///
     /// - Parameters:
     ///   - size: The final size.
     ///   - leavesHoles: Whether ``leaveHole(_:)`` may be called. Such a file is not preallocated.
+    ///   - updates: Whether the file may be there: see ``ConfinedDirectory/updateFile(_:mode:direct:found:)``.
     package init(
-        in directory: ConfinedDirectory, _ relative: RelativePath, mode: UInt16, size: UInt64, leavesHoles: Bool
+        in directory: ConfinedDirectory, _ relative: RelativePath, mode: UInt16, size: UInt64, leavesHoles: Bool,
+        updates: Bool = false
     ) throws(FileIOError) {
         var isDirect = true
-        let file = try directory.createFile(relative, mode: mode, direct: &isDirect)
+        var found: UInt64 = 0
+        let file =
+            updates
+            ? try directory.updateFile(relative, mode: mode, direct: &isDirect, found: &found)
+            : try directory.createFile(relative, mode: mode, direct: &isDirect)
+        self.found = found
         path = directory.fullPath(relative)
         self.size = size
         self.isDirect = Monitor(isDirect)
-        if !leavesHoles { try file.preallocate(size, path: path) }
+        if !leavesHoles, found < size { try file.preallocate(size, path: path) }
         number = file.rawValue
         descriptor = consume file
     }
@@ -58,8 +68,24 @@ package final class PiecedFile: @unchecked Sendable {
         covered.update { $0 += UInt64(range.count) }
     }
 
-    /// Leaves zeros out.
-    package func leaveHole(_ range: Range<UInt64>) {
+    /// Passes over bytes that the file had there when it was opened. If it did not, they are written. As for
+    /// ``write(_:at:)``.
+    package func passOver(_ bytes: RawSpan, at offset: UInt64) throws(FileIOError) {
+        let end = offset + UInt64(bytes.byteCount)
+        guard end <= min(found, size) else { return try write(bytes, at: offset) }
+        covered.update { $0 += UInt64(bytes.byteCount) }
+    }
+
+    /// Leaves zeros out, and makes a hole of what the file had there.
+    package func leaveHole(_ range: Range<UInt64>) throws(FileIOError) {
+        let old = range.clamped(to: 0..<found)
+        if !old.isEmpty {
+            let old = Int64(old.lowerBound)..<Int64(old.upperBound)
+            if try !descriptor!.punchHole(old, path: path) {
+                if Int(old.upperBound) != Block.whole(Int(old.upperBound)) { try leaveDirect() }
+                try descriptor!.fillWithZeros(old, path: path)
+            }
+        }
         covered.update { $0 += UInt64(range.count) }
     }
 
@@ -84,8 +110,8 @@ package final class PiecedFile: @unchecked Sendable {
         // No byte is lost, and none invented.
         precondition(covered.read { $0 } == size, "a file ends of which not all pieces have come")
         guard let descriptor = descriptor.take() else { return }
-        // A hole at the end is no part of the file yet.
-        try descriptor.truncate(to: Int64(size), path: path)
+        // A hole at the end is no part of the file yet, and what an older file had there is none any more.
+        if found != size { try descriptor.truncate(to: Int64(size), path: path) }
         if sync { try descriptor.sync(path: path) }
         try descriptor.close(path: path)
     }

@@ -23,12 +23,17 @@ extension FileDescriptor {
     /// - Throws: If it is something else.
     @discardableResult
     func requireRegular(path: String) throws(FileIOError) -> stat {
-        var info = stat()
-        // fstat fills the struct.
-        _ = try SystemCall.run { unsafe fstat(rawValue, &info) }.orThrow("could not stat file", path)
+        let info = try status(path: path)
         guard info.st_mode & S_IFMT == S_IFREG else {
             throw FileIOError("could not read file", path, number: info.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
         }
+        return info
+    }
+
+    func status(path: @autoclosure () -> String) throws(FileIOError) -> stat {
+        var info = stat()
+        // fstat fills the struct.
+        _ = try SystemCall.run { unsafe fstat(rawValue, &info) }.orThrow("could not stat file", path())
         return info
     }
 }

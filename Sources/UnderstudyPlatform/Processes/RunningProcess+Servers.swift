@@ -20,6 +20,23 @@ extension RunningProcess {
         }
     }
 
+    /// All processes of PostgreSQL servers, by the name of their program, which they keep whatever title they show.
+    package static func servers() -> [RunningProcess] {
+        guard let entries = try? ConfinedDirectory(path: "/proc").entries() else { return [] }
+        return entries.compactMap { entry in
+            guard let number = Int32("\(entry.name)"),
+                let name = try? ConfinedDirectory(path: "/proc/\(number)").read("comm", atMost: 64),
+                name.elementsEqual("postgres\n".utf8) || name.elementsEqual("postmaster\n".utf8)
+            else { return nil }
+            return RunningProcess(number)
+        }
+    }
+
+    /// The path of its working directory; nil if it cannot be read.
+    package var workingPath: String? {
+        (try? ConfinedDirectory(path: "/proc/\(number)"))?.linkTarget("cwd")
+    }
+
     /// The words of its command line; empty if they cannot be read.
     package var arguments: [ArraySlice<UInt8>] {
         let bytes = try? ConfinedDirectory(path: "/proc/\(number)").read("cmdline", atMost: 1 << 16)

@@ -62,6 +62,23 @@ import Glibc
         return length
     }
 
+    /// Appends bytes of a file from an offset on; fewer than the limit if the file ends. There must be room for them.
+    func append(
+        from file: borrowing FileDescriptor, at offset: Int64, atMost limit: Int, path: @autoclosure () -> String
+    ) throws(FileIOError) {
+        precondition(limit <= room, "no room in a block for what is read")
+        let end = count + limit, start = count
+        while count < end {
+            // At most the rest of what was asked for is written, which lies within the memory.
+            let result = SystemCall.run {
+                unsafe pread(file.rawValue, memory + count, end - count, off_t(offset) + off_t(count - start))
+            }
+            let got = try result.orThrow("could not read file", path())
+            if got == 0 { return }
+            count += got
+        }
+    }
+
     package func clear() {
         count = 0
     }

@@ -15,15 +15,19 @@ struct UnitTransferTests {
         .init(entry: TarEntry(path: try MemberPath(path), kind: .file, mode: 0o600, size: size), path: path)
     }
 
+    private func connect(_ cluster: Cluster) throws -> Session {
+        try Session.connect(
+            ConnectionParameters(reading: ConnectionString(cluster.connectionString())),
+            kind: .ordinary(database: "postgres"), applicationName: "test", interrupt: Interrupt())
+    }
+
     @Test("what is gone is left out, what is shorter ends in zeros, and what is longer ends where it was listed")
     func changed() throws {
         let cluster = try Cluster(.newest)
         try TestDirectory.write(String(repeating: "x", count: 100_000), to: "\(cluster.directory)/short")
         try TestDirectory.write(String(repeating: "y", count: 100_000), to: "\(cluster.directory)/long")
         try TestDirectory.write("", to: "\(cluster.directory)/empty")
-        let session = try Session.connect(
-            ConnectionParameters(reading: ConnectionString(cluster.connectionString())),
-            kind: .ordinary(database: "postgres"), applicationName: "test", interrupt: Interrupt())
+        let session = try connect(cluster)
         let sql = BackupSQL(session.serverVersion)
         _ = try session.run(sql.settings)
         let unit = BackupUnit(
@@ -49,16 +53,138 @@ struct UnitTransferTests {
         #expect(files[3].content == [0, 0, 0])
         #expect(meter.bytesDone == 200_000 + 200_000 + 1 + 70_000 + 3)
     }
+
+    // MARK: - Comparing
+
+    private func file(_ text: Character, _ count: Int) -> String { String(repeating: text, count: count) }
+
+    @Test("only blocks that differ from those here are sent", arguments: [nil, 100_000] as [Int?])
+    func compared(_ version: Int?) throws {
+        let cluster = try Cluster(.newest), here = try TestDirectory.make("here")
+        func place(_ name: String, _ there: String?, _ here: String?, _ directory: String) throws {
+            if let there { try TestDirectory.write(there, to: "\(cluster.directory)/\(name)") }
+            if let here { try TestDirectory.write(here, to: "\(directory)/\(name)") }
+        }
+        let x = file("x", 65536)
+        try place("same", x + x + "end", x + x + "end", here)
+        try place("flipped", x + x + x, x + "z" + String(x.dropFirst()) + x, here)
+        try place("tail", x + "new", x + "old", here)
+        try place("longer here", x, x + x, here)
+        try place("shorter here", x + x + x, x + String(x.dropFirst()), here)
+        try place("shrunk", x, x + x, here)
+        try place("removed", nil, x, here)
+        try place("new", x, nil, here)
+        try place("empty", "", x, here)
+        try place("large", file("y", 17 << 20), file("y", 17 << 20), here)
+        let session = try connect(cluster)
+        let sql = BackupSQL(version.map { ServerVersion(number: $0) } ?? session.serverVersion)
+        _ = try session.run(BackupSQL(session.serverVersion).settings)
+        let sizes: [(String, UInt64)] = [
+            ("same", 131_075), ("flipped", 196_608), ("tail", 65539), ("longer here", 65536),
+            ("shorter here", 196_608), ("shrunk", 131_072), ("removed", 65536), ("new", 65536), ("empty", 0),
+            ("large", 17 << 20),
+        ]
+        let unit = BackupUnit(archive: 0, parts: try sizes.map { try part($0.0, size: $0.1) })
+        var feeder = KeepingFeeder(here: try ConfinedDirectory(path: here))
+        let meter = ProgressMeter { _ in }
+        var transfer = UnitTransfer<KeepingFeeder>(unit, meter: meter, pages: nil)
+        var queries = 0
+        while !transfer.isComplete {
+            try transfer.run(session, sql, into: &feeder, pacer: nil)
+            queries += 1
+        }
+        // 16 MiB are compared at once.
+        #expect(queries == 2)
+        let zeros = [UInt8](repeating: 0, count: 65536), xs = Array(x.utf8)
+        let expected: [(String, [UInt8], Int)] = [
+            ("same", xs + xs + Array("end".utf8), 0), ("flipped", xs + xs + xs, 65536), ("tail", xs + Array("new".utf8), 3),
+            ("longer here", xs, 0), ("shorter here", xs + xs + xs, 2 * 65536), ("shrunk", xs + zeros, 65536),
+            ("new", xs, 65536), ("empty", [], 0), ("large", Array(file("y", 17 << 20).utf8), 0),
+        ]
+        #expect(feeder.files.map(\.name) == expected.map(\.0))
+        for (got, (name, content, sent)) in zip(feeder.files, expected) {
+            #expect(same(got.content, content) && got.sent == sent, "\(name): \(got.sent)")
+        }
+        #expect(feeder.leftOut == ["removed"])
+        #expect(meter.bytesDone == sizes.reduce(0) { $0 + $1.1 })
+        let kept = expected.reduce(0) { $0 + $1.1.count - $1.2 }
+        #expect(meter.bytesPresent == UInt64(kept))
+    }
+
+    @Test("a server reads each block once, and what it makes up is refused")
+    func lies() throws {
+        let cluster = try Cluster(.newest), here = try TestDirectory.make("here")
+        try TestDirectory.write(file("x", 200_000), to: "\(cluster.directory)/file")
+        try TestDirectory.write(file("x", 100_000), to: "\(here)/file")
+        func transfer(_ functions: String..., size: UInt64 = 200_000) throws -> KeepingFeeder {
+            try cluster.sql("DROP SCHEMA IF EXISTS own CASCADE; CREATE SCHEMA own; CREATE SEQUENCE own.calls")
+            for function in functions { try cluster.sql("CREATE FUNCTION own.\(function)") }
+            let session = try connect(cluster), sql = BackupSQL(session.serverVersion)
+            _ = try session.run(sql.settings)
+            _ = try session.run("SET search_path = own, pg_catalog")
+            var feeder = KeepingFeeder(here: try ConfinedDirectory(path: here))
+            var transfer = UnitTransfer<KeepingFeeder>(
+                BackupUnit(archive: 0, parts: [try part("file", size: size)]), meter: ProgressMeter { _ in },
+                pages: nil)
+            while !transfer.isComplete { try transfer.run(session, sql, into: &feeder, pacer: nil) }
+            return feeder
+        }
+        func refused(_ words: String, _ functions: String, size: UInt64 = 200_000) {
+            let error = #expect(throws: UnderstudyError.self) { try transfer(functions, size: size) }
+            #expect(error?.code == .protocolViolation && error?.message.contains(words) == true, "\(error as Any)")
+        }
+        let read = "pg_read_binary_file(p text, o bigint, n bigint, m boolean) RETURNS bytea VOLATILE LANGUAGE"
+        let feeder = try transfer(
+            """
+            \(read) plpgsql AS $$ BEGIN
+              PERFORM nextval('own.calls'); RETURN pg_catalog.pg_read_binary_file(p, o, n, m);
+            END $$
+            """)
+        #expect(feeder.files.map(\.sent) == [200_000 - 65536])
+        #expect(try cluster.sql("SELECT last_value FROM own.calls") == "4")
+        refused("in place of", "\(read) sql AS $$ SELECT '\\x00'::bytea || pg_catalog.pg_read_binary_file(p, o, n, m) $$")
+        refused(
+            "told nothing of",
+            "substr(b bytea, o integer, n integer) RETURNS bytea LANGUAGE sql AS $$ SELECT pg_catalog.sha256(repeat('x', 65536)::bytea) $$"
+        )
+        refused(
+            "other bytes",
+            "generate_series(b bigint, e bigint, s integer) RETURNS SETOF bigint LANGUAGE sql AS $$ SELECT b + 7 $$")
+        // 16 MiB are asked for at once, and the next block not yet.
+        let more = "SELECT o FROM pg_catalog.generate_series(b, e + 65536, s) o"
+        refused(
+            "other bytes",
+            "generate_series(b bigint, e bigint, s integer) RETURNS SETOF bigint LANGUAGE sql AS $$ \(more) $$",
+            size: 17 << 20)
+        refused(
+            "before the end",
+            "generate_series(b bigint, e bigint, s integer) RETURNS SETOF bigint LANGUAGE sql AS $$ SELECT b $$")
+    }
 }
 
 private struct KeepingFeeder: MemberFeeder {
     typealias Failure = UnderstudyError
 
-    var files: [(name: String, content: [UInt8])] = []
+    /// What is here already.
+    var here: ConfinedDirectory?
+    var files: [(name: String, content: [UInt8], sent: Int)] = []
+    var leftOut: [String] = []
+
+    var updates: Bool { here != nil }
 
     mutating func beginArchive(_ archive: AnnouncedArchive) {}
-    mutating func begin(_ entry: TarEntry) { files.append(("\(entry.path)", [])) }
-    mutating func content(_ bytes: RawSpan) { files[files.count - 1].content += bytes.array }
+    mutating func begin(_ entry: TarEntry) { files.append(("\(entry.path)", [], 0)) }
+    mutating func content(_ bytes: RawSpan) {
+        files[files.count - 1].content += bytes.array
+        files[files.count - 1].sent += bytes.byteCount
+    }
+    mutating func openPresent(_ entry: TarEntry) throws(UnderstudyError) -> PresentFile? {
+        do throws(FileIOError) { return try here?.openPresent(RelativePath(bytes: entry.path.bytes)) } catch {
+            throw UnderstudyError(error)
+        }
+    }
+    mutating func present(_ bytes: RawSpan) { files[files.count - 1].content += bytes.array }
+    mutating func leaveOut(_ entry: TarEntry) { leftOut.append("\(entry.path)") }
     mutating func end() {}
     mutating func drain() {}
 }

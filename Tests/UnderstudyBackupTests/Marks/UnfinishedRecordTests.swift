@@ -21,6 +21,9 @@ struct UnfinishedRecordTests {
         record.data = noted("/srv/data", 4)
         record.others = ["/srv/other", "/srv/o\u{7F}ther"]
         record.slot = .init(name: "standby_1", systemIdentifier: "7234567890123456789", position: 0x1_0300_0028)
+        record.cluster = .init(systemIdentifier: "7234567890123456789", major: "9.6")
+        record.held = .tablespace
+        record.kept = "2026-11-24 08:15:00 UTC"
         record.stage = .filling
         return record
     }()
@@ -60,7 +63,7 @@ struct UnfinishedRecordTests {
     @Test(
         "of another format is refused, and says of which",
         arguments: [
-            ("# comment\nrun 1a\nprocess 1\n", "1"), ("format 1\nrun 1\n", "1"), ("format 3\nrun 1\n", "3"),
+            ("# comment\nrun 1a\nprocess 1\n", "1"), ("format 1\nrun 1\n", "1"), ("format 4\nrun 1\n", "4"),
             ("format 2\u{E4}\n", "2??"), ("made /srv\n", "1"),
         ])
     func format(_ text: String, _ format: String) {
@@ -79,6 +82,7 @@ struct UnfinishedRecordTests {
             "process 0",
             "process 1\nprocess 2", "unknown x", "other", "other /a\tb", "other /\u{FFFD}%ff",
             "slot 1 - \(String(repeating: "a", count: 64))",
+            "cluster 1", "cluster x 15", "cluster 1 15/..", "cluster 1 15\ncluster 1 15", "held all",
         ])
     func line(_ lines: String) {
         let head = "format 2\n"

@@ -35,6 +35,8 @@ final class Unpacking {
         var includesWAL = false
         var directoryMode: UInt16 = 0o750
         var leavesHoles = false
+        /// Whether members may meet what the test has put into the directory.
+        var updates = false
     }
 
     /// The archives of the tablespaces.
@@ -68,7 +70,7 @@ final class Unpacking {
             wal: targets.wal.map { [targets] in targets.root($0, prefix: nil) }, tablespaces: roots, links: links,
             premade: targets.premade, version: layout.version,
             rules: MemberRules(version: layout.version, includesWAL: layout.includesWAL),
-            directoryMode: layout.directoryMode, leavesHoles: layout.leavesHoles)
+            directoryMode: layout.directoryMode, leavesHoles: layout.leavesHoles, updates: layout.updates)
         sink = try DirectorySink(places, pool: pool)
         feeder = try DirectoryFeeder(places, notes: sink.notes, filler: BatchFiller(pool: pool))
     }

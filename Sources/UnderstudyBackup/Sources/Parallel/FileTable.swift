@@ -2,7 +2,7 @@ import UnderstudyBackupFormat
 import UnderstudyCore
 
 /// The files and directories of a server, as they were listed: compact, since there may be millions.
-struct FileTable {
+package struct FileTable {
     /// A directory, and the archive that it is part of.
     struct Directory {
         /// The index of its archive.

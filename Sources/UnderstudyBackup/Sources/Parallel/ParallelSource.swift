@@ -13,10 +13,10 @@ final class ParallelSource: BackupSource {
     let context: SourceContext
     let sql: BackupSQL
     private var holder: Session?
-    private var facts: BackupSessionFacts?
-    private var sessions: [Session] = []
-    private var table = FileTable()
-    private var archives: [AnnouncedArchive] = []
+    var facts: BackupSessionFacts?
+    var sessions: [Session] = []
+    private(set) var table = FileTable()
+    private(set) var archives: [AnnouncedArchive] = []
     private var stopped: BackupPosition?
     private var pages: PageCheck?
 
@@ -69,7 +69,7 @@ final class ParallelSource: BackupSource {
         }
     }
 
-    private func listFiles() throws(UnderstudyError) {
+    func listFiles() throws(UnderstudyError) {
         let session = sessions[0]
         archives = try session.ask(sql.tablespaces)
         let exclusions = BackupExclusions(version: sql.version, statisticsDirectory: try statisticsDirectory(session))
@@ -92,6 +92,7 @@ final class ParallelSource: BackupSource {
         let holder = holder!
         context.expectNoSilence(of: holder)
         for session in sessions { session.standstillLimit = options.stallTimeout.map { $0 * Session.answerTimeFactor } }
+        try sink.removeSurplus(besides: table, of: archives)
         var feeder = try sink.makeFeeder()
         try feedDirectories(into: &feeder)
         try copyFiles(into: sink, holder)
@@ -99,6 +100,10 @@ final class ParallelSource: BackupSource {
         try feedEnd(into: &feeder, holder)
         try feeder.drain()
         for _ in archives { context.meter.tablespaceDone() }
+        if options.existing != .refused {
+            let kept = Quantity.bytes(context.meter.bytesPresent), all = Quantity.bytes(context.meter.bytesDone)
+            context.logger.notice("\(kept) of \(all) were there already; the rest was sent")
+        }
     }
 
     private func feedDirectories(into feeder: inout some MemberFeeder) throws(UnderstudyError) {

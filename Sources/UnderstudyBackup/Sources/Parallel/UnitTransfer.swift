@@ -1,6 +1,7 @@
 import UnderstudyBackupFormat
 import UnderstudyConnection
 import UnderstudyCore
+import UnderstudyPlatform
 import UnderstudyProtocol
 
 /// Feeds a unit from the rows of one query or, if the connection breaks, of several: each goes on where the last one has
@@ -19,6 +20,13 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
     private var isRejecting = false
     /// Where that was; there it is not rejected again.
     private var rejectedAt: (part: Int, offset: UInt64)?
+    /// What this query was asked for: the first part, and the ranges of that and of those behind it.
+    private var asked: (first: Int, ranges: [Range<UInt64>]) = (0, [])
+    /// The blocks that the target has; nil before the first query, and if it has none.
+    private var present: PresentBlocks?
+
+    /// How much one query compares: the digests are in its text, and blocks are read here before it begins.
+    static var mostCompared: UInt64 { BackupQueue.pieceSize }
 
     init(_ unit: BackupUnit, meter: ProgressMeter, pages: PageCheck?) {
         self.unit = unit
@@ -32,62 +40,125 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
 
     var isComplete: Bool { part == unit.parts.count }
 
-    /// Runs one query for all that is left. Call it until the transfer ``isComplete``.
+    /// Runs one query for all that is left, or for as much as is compared at once. Call it until the transfer ``isComplete``.
     mutating func run(
         _ session: Session, _ sql: BackupSQL, into feeder: inout Feeder, pacer: RatePacer?
     ) throws(UnderstudyError) {
         try passEmpty(&feeder)
         guard !isComplete else { return }
-        let first = part
-        var ranges: [BackupSQL.FileRange] = []
-        for index in part..<unit.parts.count {
-            let range = unit.parts[index].range
-            ranges.append(
-                .init(
-                    path: unit.parts[index].path, offset: index == part ? offset : range.lowerBound,
-                    end: range.upperBound))
-        }
+        let ranges = try ask(sql, &feeder)
+        let compares = ranges.contains { !$0.digests.isEmpty }
         isRejecting = false
-        try session.copyRows(sql.read(ranges), columns: 3) { row throws(UnderstudyError) in
-            try take(row, first, &feeder)
-            if let pacer { pacer.pace(row.bytes(2)?.byteCount ?? 0) }
+        try session.copyRows(
+            compares ? sql.compare(ranges) : sql.read(ranges), columns: compares ? 4 : 3
+        ) { row throws(UnderstudyError) in
+            var isSame = false
+            if compares {
+                do throws(ProtocolError) { isSame = try row.int32(2) == 1 } catch { throw UnderstudyError(error) }
+            }
+            let bytes = row.bytes(compares ? 3 : 2)
+            try take(row, bytes, isSame: isSame, &feeder)
+            if let pacer { pacer.pace(bytes?.byteCount ?? 0) }
         }
-        guard isComplete || isRejecting else {
+        let end = asked.first + asked.ranges.count - 1
+        guard isRejecting || part > end || part == end && offset == asked.ranges.last!.upperBound else {
             throw UnderstudyError(.protocolViolation, "server ended a copy before the end of what it was asked for")
         }
     }
 
+    /// What comes next: all that is left, or as much as is compared at once.
+    private mutating func ask(_ sql: BackupSQL, _ feeder: inout Feeder) throws(UnderstudyError) -> [BackupSQL.FileRange] {
+        asked = (part, [])
+        if feeder.updates, present == nil { present = try PresentBlocks(sql) }
+        present?.reset()
+        var ranges: [BackupSQL.FileRange] = [], room = feeder.updates ? Self.mostCompared : .max
+        for index in part..<unit.parts.count {
+            let whole = unit.parts[index].range, start = index == part ? offset : whole.lowerBound
+            var count = whole.upperBound - start
+            // Where a file is cut, the next query goes on with a whole block.
+            if count > room { count = room - room % BackupSQL.rowSize }
+            guard count > 0 || whole.isEmpty else { break }
+            let range = start..<start + count
+            room -= count
+            var asked = BackupSQL.FileRange(path: unit.parts[index].path, offset: start, end: range.upperBound)
+            if let digests = try present?.addRange(index, unit.parts[index].entry, range, &feeder) {
+                asked.digests = digests
+            }
+            ranges.append(asked)
+            self.asked.ranges.append(range)
+            // The rest of it comes next.
+            if range.upperBound < whole.upperBound { break }
+        }
+        return ranges
+    }
+
     private mutating func take(
-        _ row: borrowing BinaryCopyRow, _ first: Int, _ feeder: inout Feeder
+        _ row: borrowing BinaryCopyRow, _ bytes: RawSpan?, isSame: Bool, _ feeder: inout Feeder
     ) throws(UnderstudyError) {
         if isRejecting { return }
         let index: Int32?, at: Int64?
         do throws(ProtocolError) { (index, at) = (try row.int32(0), try row.int64(1)) } catch {
             throw UnderstudyError(error)
         }
-        guard !isComplete, index.map({ Int($0) + first }) == part, at.flatMap({ UInt64(exactly: $0) }) == offset else {
+        guard !isComplete, let index, asked.ranges.indices.contains(Int(index)), Int(index) + asked.first == part,
+            at.flatMap({ UInt64(exactly: $0) }) == offset, offset < asked.ranges[Int(index)].upperBound
+        else {
             throw UnderstudyError(.protocolViolation, "server sent other bytes of its files than it was asked for")
         }
-        let end = unit.parts[part].range.upperBound
-        let wanted = Int(min(BackupSQL.rowSize, end - offset))
-        let bytes = row.bytes(2)
+        let range = asked.ranges[Int(index)]
+        let wanted = Int(min(BackupSQL.rowSize, range.upperBound - offset))
+        if isSame {
+            guard bytes == nil else {
+                throw UnderstudyError(
+                    .protocolViolation, "server sent bytes of \"\(unit.parts[part].path)\" that it calls the same")
+            }
+            let block = Int((offset - range.lowerBound) / BackupSQL.rowSize)
+            if !isGone, try !takePresent(block, ofRange: Int(index), wanted, &feeder) { return isRejecting = true }
+        } else if try !takeBytes(bytes, wanted, &feeder) {
+            return isRejecting = true
+        }
+        offset += UInt64(wanted)
+        bytesDone += UInt64(wanted)
+        meter.count(bytes: wanted, ofThesePresent: isSame ? wanted : 0)
+        if offset == unit.parts[part].range.upperBound { try endPart(&feeder) }
+        try passEmpty(&feeder)
+    }
+
+    /// Feeds a block from what is here.
+    ///
+    /// - Returns: False if a page in it looks torn.
+    private mutating func takePresent(
+        _ block: Int, ofRange range: Int, _ wanted: Int, _ feeder: inout Feeder
+    ) throws(UnderstudyError) -> Bool {
+        let part = part, entry = unit.parts[part].entry, offset = offset
+        guard
+            let buffer = try present?.read(
+                block: block, ofRange: range, part: part, entry, at: offset, count: wanted, &feeder)
+        else { preconditionFailure("blocks were compared that nobody read") }
+        if let pages, isTorn(buffer.bytes, pages) { return false }
+        if !isOpen { try begin(&feeder) }
+        try feeder.present(buffer.bytes)
+        return true
+    }
+
+    /// - Returns: False if a page in the bytes looks torn.
+    private mutating func takeBytes(
+        _ bytes: RawSpan?, _ wanted: Int, _ feeder: inout Feeder
+    ) throws(UnderstudyError) -> Bool {
         if let bytes {
             guard bytes.byteCount <= wanted else {
                 throw UnderstudyError(
                     .protocolViolation,
                     "server sent \(bytes.byteCount) bytes of \"\(unit.parts[part].path)\" in place of \(wanted)")
             }
-            if let pages, isTorn(bytes, pages) { return isRejecting = true }
-        } else if !isOpen, unit.parts[part].piece == nil {
+            if let pages, isTorn(bytes, pages) { return false }
+        } else if !isOpen, !isGone, unit.parts[part].piece == nil {
             // It was removed since it was listed, and that removal is in the WAL of the backup.
             isGone = true
+            try feeder.leaveOut(unit.parts[part].entry)
         }
         if !isGone { try feed(bytes, wanted, &feeder) }
-        offset += UInt64(wanted)
-        bytesDone += UInt64(wanted)
-        meter.count(bytes: wanted)
-        if offset == end { try endPart(&feeder) }
-        try passEmpty(&feeder)
+        return true
     }
 
     /// Feeds the bytes that came, and zeros for those that did not: the file has become shorter since it was listed.

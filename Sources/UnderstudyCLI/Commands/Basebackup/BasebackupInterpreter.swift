@@ -59,6 +59,7 @@ struct BasebackupInterpreter {
         options.leavesHoles = parsed.has(BasebackupOptions.sparse)
         options.cleanUp = !parsed.has(BasebackupOptions.noClean)
         options.forceClean = parsed.has(BasebackupOptions.forceClean)
+        try parsed.readExisting(into: &options, isDirectory: target.isDirectory, misuse: misuse)
         options.spoolDirectory = try spoolDirectory(target)
         if let text = parsed[BasebackupOptions.stallTimeout] { options.stallTimeout = try StallArgument.parse(text) }
         if let interval = values.statusInterval { options.statusInterval = interval }
@@ -66,7 +67,8 @@ struct BasebackupInterpreter {
         return BasebackupPlan(
             target: target, options: options,
             connection: parsed.connection(program: personality.program),
-            progress: progress, verbose: parsed.has(CommonOptions.verbose))
+            progress: progress, verbose: parsed.has(CommonOptions.verbose),
+            isDryRun: parsed.has(ExistingOptions.dryRun))
     }
 
     private func misuse(_ message: String) -> UsageError {

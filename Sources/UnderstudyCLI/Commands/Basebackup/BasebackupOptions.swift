@@ -139,7 +139,9 @@ extension Command {
             CommonOptions.maxRate, CommonOptions.jobs, BasebackupOptions.writeRecoveryConf, BasebackupOptions.slot,
             BasebackupOptions.target, BasebackupOptions.tablespaceMapping, BasebackupOptions.walMethod,
             BasebackupOptions.gzip, BasebackupOptions.compress, BasebackupOptions.label, BasebackupOptions.noClean,
-            BasebackupOptions.forceClean, BasebackupOptions.stallTimeout, BasebackupOptions.spoolDirectory,
+            BasebackupOptions.forceClean, ExistingOptions.delta, ExistingOptions.resume, ExistingOptions.keepPartial,
+            ExistingOptions.dryRun, ExistingOptions.forceOtherCluster,
+            BasebackupOptions.stallTimeout, BasebackupOptions.spoolDirectory,
             BasebackupOptions.sparse, BasebackupOptions.noSync,
             CommonOptions.dbname, CommonOptions.host, CommonOptions.port, CommonOptions.username,
             CommonOptions.noPassword, CommonOptions.password, BasebackupOptions.statusInterval,
@@ -173,6 +175,12 @@ extension Command {
                         BasebackupOptions.syncMethod, BasebackupOptions.noVerifyChecksums,
                         BasebackupOptions.manifestChecksums, BasebackupOptions.manifestForceEncode,
                         BasebackupOptions.noManifest, BasebackupOptions.noEstimateSize,
+                    ]),
+                .init(
+                    title: "What is there already",
+                    options: [
+                        ExistingOptions.delta, ExistingOptions.resume, ExistingOptions.keepPartial,
+                        ExistingOptions.dryRun, ExistingOptions.forceOtherCluster,
                     ]),
                 .init(
                     title: "What is said",

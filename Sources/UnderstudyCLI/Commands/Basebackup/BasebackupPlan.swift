@@ -15,6 +15,7 @@ struct BasebackupPlan: Sendable {
     var connection: ConnectionRequest
     var progress: Progress
     var verbose: Bool
+    var isDryRun = false
 
     static func read(_ arguments: [String], as personality: Personality) throws(UsageError) -> Request<BasebackupPlan> {
         try .read(arguments, of: .basebackup, as: personality) { parsed, operands throws(UsageError) in

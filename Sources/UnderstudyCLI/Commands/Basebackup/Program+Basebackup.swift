@@ -6,13 +6,16 @@ extension Program {
             .basebackup, words, as: personality,
             { () throws(UsageError) in try BasebackupPlan.read(words, as: personality) }
         ) {
-            await basebackup($0, as: personality)
+            await basebackup($0, words, as: personality)
         }
     }
 
-    private func basebackup(_ plan: BasebackupPlan, as personality: Personality) async -> Int32 {
+    private func basebackup(_ plan: BasebackupPlan, _ arguments: [String], as personality: Personality) async -> Int32 {
         let console = console(
             personality, verbose: plan.verbose, writesObjects: plan.progress == .chosen(.json))
+        if plan.isDryRun, case .directory(let directory) = plan.target {
+            return await survey(directory, plan.options, plan.connection, console)
+        }
         let reporter = ProgressReporter(
             ProgressWriter(style: style(of: plan), suggestsFastCheckpoint: plan.options.checkpoint == .spread),
             console: console,
@@ -34,7 +37,10 @@ extension Program {
             return ExitStatus.success
         } catch {
             _ = reporter.end()
-            if let words { words.tell(error, in: reporter.reached, to: console) } else { console.error(error) }
+            if let words { words.tell(error, in: reporter.reached, to: console) } else {
+                console.error(error)
+                console.tellHowToResume(error, [Command.basebackup.name] + arguments)
+            }
             failed(error)
             return ExitStatus.of(error.code)
         }

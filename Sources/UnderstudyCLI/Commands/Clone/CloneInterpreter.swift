@@ -47,7 +47,8 @@ struct CloneInterpreter {
                 user: parsed[CloneOptions.primaryUser],
                 password: parsed.passwordPolicy, program: Personality.understudy.program),
             progress: try parsed[CloneOptions.progress].map(ProgressChoice.parse) ?? .auto,
-            verbose: parsed.has(CommonOptions.verbose), warnings: warnings())
+            verbose: parsed.has(CommonOptions.verbose), isDryRun: parsed.has(ExistingOptions.dryRun),
+            warnings: warnings())
     }
 
     /// A clone never goes to a server of which nothing was said.
@@ -79,6 +80,7 @@ struct CloneInterpreter {
         options.sync = !parsed.has(CloneOptions.noSync)
         options.cleanUp = !parsed.has(CloneOptions.noClean)
         options.forceClean = parsed.has(CloneOptions.forceClean)
+        try parsed.readExisting(into: &options, isDirectory: true, misuse: misuse)
         if let text = parsed[CloneOptions.stallTimeout] { options.stallTimeout = try StallArgument.parse(text) }
         options.owner = try parsed[CloneOptions.owner].map(owner)
         return options

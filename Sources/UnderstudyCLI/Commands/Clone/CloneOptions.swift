@@ -132,7 +132,9 @@ extension Command {
             CloneOptions.set,
             CloneOptions.start, CloneOptions.binDir,
             CloneOptions.log, CloneOptions.wait, CloneOptions.checkpoint, CommonOptions.jobs, CloneOptions.maxRate,
-            CloneOptions.label, CloneOptions.noClean, CloneOptions.forceClean, CloneOptions.stallTimeout,
+            CloneOptions.label, CloneOptions.noClean, CloneOptions.forceClean, ExistingOptions.delta,
+            ExistingOptions.resume, ExistingOptions.keepPartial, ExistingOptions.dryRun,
+            ExistingOptions.forceOtherCluster, CloneOptions.stallTimeout,
             CloneOptions.noSync,
             CloneOptions.noVerifyChecksums, CloneOptions.progress, CommonOptions.verbose,
         ],
@@ -173,6 +175,12 @@ extension Command {
                         CloneOptions.noClean,
                         CloneOptions.forceClean, CloneOptions.stallTimeout, CloneOptions.noSync,
                         CloneOptions.noVerifyChecksums,
+                    ]),
+                .init(
+                    title: "What is there already",
+                    options: [
+                        ExistingOptions.delta, ExistingOptions.resume, ExistingOptions.keepPartial,
+                        ExistingOptions.dryRun, ExistingOptions.forceOtherCluster,
                     ]),
                 .init(
                     title: "What is said",

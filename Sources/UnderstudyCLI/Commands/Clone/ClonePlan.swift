@@ -13,6 +13,7 @@ struct ClonePlan: Sendable {
     var connection: ConnectionRequest
     var progress: ProgressChoice
     var verbose: Bool
+    var isDryRun = false
     var warnings: [Warning]
 
     /// - Parameters:

@@ -5,11 +5,12 @@ extension Program {
         let request = { () throws(UsageError) in
             try ClonePlan.read(words, users: users, environment: environment)
         }
-        return await run(.clone, words, as: .understudy, request) { await clone($0) }
+        return await run(.clone, words, as: .understudy, request) { await clone($0, words) }
     }
 
-    private func clone(_ plan: ClonePlan) async -> Int32 {
+    private func clone(_ plan: ClonePlan, _ arguments: [String]) async -> Int32 {
         let console = console(.understudy, verbose: plan.verbose, writesObjects: plan.progress == .json)
+        if plan.isDryRun { return await survey(plan.directory, plan.options.backup, plan.connection, console) }
         output?.startQueue(holdsObjects: console.writesObjects)
         for warning in plan.warnings { console.warning(warning.message, hint: warning.hint) }
         let reporter = ProgressReporter(
@@ -38,6 +39,7 @@ extension Program {
         } catch {
             _ = reporter.end()
             console.error(error)
+            console.tellHowToResume(error, [Command.clone.name] + arguments)
             failed(error)
             return ExitStatus.of(error.code)
         }

@@ -1,32 +1,40 @@
 import CUnderstudyCrypto
 
-/// A SHA-2 digest computed by libcrypto. After a failure of the library it returns nil until it is reset.
+/// A digest computed by libcrypto. After a failure of the library it returns nil until it is reset.
 ///
 /// It may move between threads: the context is reached only through `self`, which cannot be copied, so two threads
 /// cannot use it at once; and libcrypto ties no context to a thread.
-@safe struct SHADigest: ~Copyable, @unchecked Sendable {
+@safe struct LibraryDigest: ~Copyable, @unchecked Sendable {
     /// Owned by this value alone, from `init` to `deinit`.
     private let context: OpaquePointer
     private var isSound: Bool
 
-    /// - Parameter bits: 224, 256, 384 or 512.
-    init(bits: Int) throws(BackupFormatError) {
+    enum Kind: String {
+        case md5 = "MD5"
+        case sha224 = "SHA-224"
+        case sha256 = "SHA-256"
+        case sha384 = "SHA-384"
+        case sha512 = "SHA-512"
+    }
+
+    init(_ kind: Kind) throws(BackupFormatError) {
         // The functions return constants of the library.
-        let kind =
-            switch bits {
-            case 224: unsafe EVP_sha224()
-            case 256: unsafe EVP_sha256()
-            case 384: unsafe EVP_sha384()
-            default: unsafe EVP_sha512()
+        let type =
+            switch kind {
+            case .md5: unsafe EVP_md5()
+            case .sha224: unsafe EVP_sha224()
+            case .sha256: unsafe EVP_sha256()
+            case .sha384: unsafe EVP_sha384()
+            case .sha512: unsafe EVP_sha512()
             }
         guard let context = unsafe EVP_MD_CTX_new() else {
             throw BackupFormatError(.digest, "out of memory")
         }
         // Both pointers are valid; the second one forever.
-        guard unsafe EVP_DigestInit_ex(context, kind, nil) == 1 else {
+        guard unsafe EVP_DigestInit_ex(context, type, nil) == 1 else {
             // The context was made above and is not stored.
             unsafe EVP_MD_CTX_free(context)
-            throw BackupFormatError(.digest, "libcrypto does not offer SHA-\(bits)")
+            throw BackupFormatError(.digest, "libcrypto does not offer \(kind.rawValue)")
         }
         unsafe self.context = context
         isSound = true

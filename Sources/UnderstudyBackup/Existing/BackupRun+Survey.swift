@@ -1,0 +1,86 @@
+import UnderstudyConnection
+import UnderstudyCore
+import UnderstudyPlatform
+import UnderstudyProtocol
+
+extension BackupRun {
+    /// The checks of a run, and a comparison in place of its copy.
+    func survey(
+        _ target: DirectoryTarget, _ report: @escaping (BaseBackup.SurveyedPath) -> Void
+    ) throws(UnderstudyError) -> BaseBackup.Survey {
+        guard options.existing != .refused else {
+            throw UnderstudyError(
+                .options, "only a directory that may have contents is compared",
+                remedy: "Say what it may hold: \(.updateExisting) or \(.resume).")
+        }
+        try BackupOptionRules.check(options)
+        _ = try target.check()
+        let session = try connect()
+        self.session = session
+        defer { self.session = nil }
+        parameters = parameters.pinned(to: session)
+        let server = try ServerFacts(session, logger: logger)
+        try BackupOptionRules.check(options, nil, against: server.version)
+        try target.check(against: server)
+        let source = ParallelSource(
+            SourceContext(
+                session: session, server: server, options: options, wantsTablespaceMap: false, parameters: parameters,
+                interrupt: interrupt, meter: meter, logger: logger))
+        let (table, archives) = try source.survey()
+        var figures = ExistingFigures()
+        if let roots = try target.surveyedRoots(archives, server) {
+            var walk = SurplusWalk(table, archives, roots, removes: false, interrupt: interrupt) { finding in
+                switch finding {
+                case .surplus(let path): report(.removed(path))
+                case .kept(let path): report(.kept(path))
+                }
+            }
+            try walk.run()
+            figures = walk.figures
+        } else {
+            for file in table.files { figures.source.count(file.size) }
+            figures.settle()
+        }
+        return BaseBackup.Survey(
+            isNew: target.existing == nil, isInterrupted: target.existing?.left != nil, source: figures.source,
+            sameSize: figures.sameSize, otherSize: figures.otherSize, missing: figures.missing,
+            surplus: figures.surplus, serverVersion: server.version.number,
+            systemIdentifier: server.identity.systemIdentifier)
+    }
+}
+
+extension DirectoryTarget {
+    /// Where the survey looks; nil if there is nothing yet. Refuses places as a run does.
+    fileprivate func surveyedRoots(
+        _ archives: [AnnouncedArchive], _ server: ServerFacts
+    ) throws(UnderstudyError) -> ExistingRoots? {
+        let layout = try layOut(archives)
+        try layout.checkUnmapped(options, logger)
+        guard let existing else { return nil }
+        let data: ConfinedDirectory
+        do throws(FileIOError) { data = try ConfinedDirectory(path: path) } catch { throw UnderstudyError(error) }
+        let oids = archives.compactMap(\.oid)
+        return ExistingRoots(
+            data: data, walName: server.version.walDirectoryName,
+            isLinked: oids.reduce(into: [:]) { $0[$1] = layout.links[$1] != nil },
+            tablespace: { oid throws(UnderstudyError) in
+                guard let place = layout.links[oid] else { return try? data.openDirectory(RelativePath("pg_tblspc/\(oid)")) }
+                guard existing.holds(place), realPath(place) != nil else { return nil }
+                do throws(FileIOError) { return try ConfinedDirectory(path: place) } catch { throw UnderstudyError(error) }
+            })
+    }
+}
+
+extension ParallelSource {
+    /// Lists all files, and begins no backup.
+    func survey() throws(UnderstudyError) -> (table: FileTable, archives: [AnnouncedArchive]) {
+        let connections = ParallelConnections(context)
+        let (session, facts) = try connections.open()
+        try connections.checkPrivileges(session, facts)
+        self.facts = facts
+        sessions = [session]
+        defer { sessions = [] }
+        try listFiles()
+        return (table, archives)
+    }
+}

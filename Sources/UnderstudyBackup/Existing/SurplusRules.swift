@@ -1,0 +1,27 @@
+/// What is whose in a data directory: what a server alone writes may go, the rest is the user's.
+enum SurplusRules {
+    /// Directories that hold what a server writes, without those of WAL and of links to tablespaces.
+    static let directoriesOfServer = [
+        "base", "global", "pg_clog", "pg_commit_ts", "pg_dynshmem", "pg_logical", "pg_multixact", "pg_notify",
+        "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp", "pg_subtrans", "pg_twophase", "pg_xact",
+    ]
+
+    /// Files beside them that are of a server's life or of a backup, and mean something else in a copy: a server that
+    /// finds them would recover from another backup, or be promoted.
+    static let filesOfServer: Set<String> = [
+        "PG_VERSION", "backup_label", "backup_label.old", "backup_manifest", "backup_manifest.old", "current_logfiles",
+        "current_logfiles.tmp", "fallback_promote", "logrotate", "postgresql.auto.conf", "postgresql.auto.conf.tmp",
+        "postmaster.opts", "postmaster.pid", "promote", "recovery.conf", "recovery.signal", "standby.signal",
+        "tablespace_map", "tablespace_map.old",
+    ]
+
+    /// Files that are removed before anything is copied, whatever the source has. What must not be there while the contents
+    /// are not whole, or stands in the way of what is made here.
+    static let removedFirst = filesOfServer.subtracting(["PG_VERSION", "postgresql.auto.conf"]).sorted()
+
+    /// Whether it is a file of a run of ours.
+    static func isOurs(_ name: String) -> Bool { name.hasPrefix("\(UnfinishedMark.name)") }
+
+    /// What mkfs(8) makes.
+    static let ofFileSystem = "lost+found"
+}

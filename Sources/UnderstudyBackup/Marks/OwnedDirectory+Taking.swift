@@ -1,0 +1,62 @@
+import Glibc
+package import UnderstudyPlatform
+
+extension OwnedDirectory {
+    /// Takes a directory that is not empty: of a data directory that is made equal to its source, or what an interrupted
+    /// run has left. It is marked before anything in it changes, and nothing is undone: a run that fails leaves it with its
+    /// mark.
+    ///
+    /// What an interrupted run noted of the time before it stays noted, where this process has written it.
+    ///
+    /// - Parameters:
+    ///   - held: What it is, if the contents are not all of an interrupted run.
+    ///   - run: The run that takes it, with the identifier of the interrupted one.
+    ///   - data: The data directory of the run, if this is a different one.
+    package convenience init(
+        taking path: String, as held: UnfinishedRecord.Held, run: UnfinishedRecord, data: RecordedDirectory? = nil,
+        owner: FileOwner? = nil
+    ) throws(Refusal) {
+        let trust = TrustedUsers(owner: owner)
+        do throws(FileIOError) {
+            let directory = try ConfinedDirectory(path: path, owner: owner)
+            let user = try directory.modeAndOwner().owner.user
+            guard user == trust.user || user == trust.owner else {
+                throw FileIOError("could not take directory", path, number: EPERM)
+            }
+            let old: FoundMark?
+            do throws(MarkFlaw) { old = try FoundMark(path, trust: trust, lock: .exclusive) } catch {
+                throw FileIOError("could not rely on the mark in directory", path, number: EPERM)
+            }
+            if let old {
+                let state = try? old.state()
+                guard state == .abandoned || state == .served else {
+                    throw FileIOError("could not lock the mark in directory", path, number: EWOULDBLOCK)
+                }
+            }
+            let identity = try directory.identity(), before = try directory.modeAndOwner()
+            var record = run
+            record.directory = identity
+            record.data = data
+            record.stage = .filling
+            // A mark that another user has written may say anything.
+            if let old, old.isOwn, old.record.stage != .emptied {
+                record.made = old.record.made
+                record.before = old.record.before
+                record.held = old.record.held
+                if (try? old.state()) == .served { record.held = held }
+            } else {
+                record.before = before
+                record.held = held
+            }
+            if record.made.isEmpty, record.before == nil { record.before = before }
+            if old != nil { try directory.takeOwnership() }
+            let mark = try UnfinishedMark(inPlaceOf: old, in: directory, record)
+            self.init(
+                directory: directory,
+                closed: Closed(
+                    path: path, identity: identity, made: record.made, before: record.before, owner: owner, syncs: true,
+                    record: record, isTaken: true),
+                mark: mark)
+        } catch { throw .init(error) }
+    }
+}

@@ -1,0 +1,162 @@
+import Foundation
+import Testing
+import UnderstudyTestSupport
+
+/// Directories that are made equal to their source.
+@Suite(.disabled(if: isStock)) struct DeltaTests {
+    private static let mark = "pgsql_tmp.understudy"
+
+    @Test func `a standby that fell behind becomes one again, and its tablespace stays where it is`() throws {
+        let primary = try Cluster(.newest)
+        let space = try primary.makeTablespace("space"), mapped = TestDirectory.freshPath("mapped")
+        let dropped = try primary.makeTablespace("dropped"), mappedDropped = TestDirectory.freshPath("dropped")
+        try primary.sql(
+            """
+            CREATE TABLE changed AS SELECT i, repeat('x', 200) AS t FROM generate_series(1, 20000) i;
+            CREATE TABLE gone AS SELECT i FROM generate_series(1, 1000) i
+            """)
+        let unlogged = try primary.makeUnloggedTable("unlogged")
+        let target = TestDirectory.freshPath("standby")
+        _ = try clone(
+            primary, to: target,
+            ["--no-slot", "-T", "\(space)=\(mapped)", "-T", "\(dropped)=\(mappedDropped)"])
+        try TestDirectory.write("mine", to: "\(target)/notes.txt")
+        try TestDirectory.make(at: "\(target)/log")
+        try TestDirectory.write("mine", to: "\(target)/log/old.log")
+        try TestDirectory.write("", to: "\(target)/promote")
+        try TestDirectory.write("old", to: "\(target)/base/pgsql_tmp.old")
+        try TestDirectory.write("old", to: "\(target)/\(unlogged)")
+        let wal = FileTree.names("\(target)/pg_wal").filter { $0.count == 24 }
+        let gone = try primary.sql("SELECT pg_relation_filepath('gone')")
+        try primary.sql(
+            """
+            DROP TABLE gone;
+            DROP TABLE in_dropped;
+            UPDATE changed SET t = repeat('y', 200) WHERE i % 1000 = 0;
+            CREATE TABLE new AS SELECT i FROM generate_series(1, 1000) i;
+            UPDATE in_space SET i = i + 1 WHERE i < 10
+            """)
+        try primary.sql("DROP TABLESPACE dropped")
+        try primary.sql("SELECT pg_switch_wal()")
+        try primary.sql("CHECKPOINT")
+
+        let before = FileTree.snapshot(target) + FileTree.snapshot(mapped)
+        let link = try #require(FileTree.names("\(target)/pg_tblspc").first { name in
+            (try? FileTree.linkTarget("\(target)/pg_tblspc/\(name)")) == mapped
+        })
+        let survey = try UnderstudyProgram.run(
+            ["clone", "--primary", primary.connectionString(), "-D", target, "--no-slot", "--delta", "--dry-run"])
+        #expect(survey.status == 0, "\(survey)")
+        for line in [
+            "remove  \(gone)", "remove  \(unlogged)", "remove  promote", "remove  base/pgsql_tmp.old",
+            "keep    notes.txt", "keep    log", "keep    \(mappedDropped)", "nothing was changed",
+        ] {
+            #expect(survey.output.contains(line), "\(line): \(survey)")
+        }
+        #expect(FileTree.snapshot(target) + FileTree.snapshot(mapped) == before)
+
+        let result = try clone(primary, to: target, ["--no-slot", "--delta"])
+        #expect(result.errorOutput.contains("were there already"), "\(result)")
+        #expect(result.errorOutput.contains("\"notes.txt\""), "\(result)")
+        #expect(try FileTree.text("\(target)/notes.txt") == "mine")
+        #expect(try FileTree.text("\(target)/log/old.log") == "mine")
+        for name in [gone, unlogged, "promote", "base/pgsql_tmp.old", Self.mark] {
+            #expect(!FileTree.exists("\(target)/\(name)"), "\(name)")
+        }
+        #expect(FileTree.names("\(target)/global").allSatisfy { !$0.hasPrefix("pgsql_tmp") })
+        #expect(FileTree.names("\(target)/pg_wal").allSatisfy { !wal.contains($0) })
+        #expect(FileTree.names("\(target)/pg_tblspc") == [link])
+        #expect(FileTree.names(mapped).count == 1 && FileTree.names(space).count == 1)
+
+        let standby = try Cluster(copy: target, of: primary)
+        try standby.start()
+        try primary.waitForReplay(on: standby)
+        #expect(try primary.differences(from: standby) == [])
+        try standby.stop()
+        try Program.check(primary.installation.program("pg_checksums"), ["--check", "-D", target])
+
+        // Once more, as a backup that the stock tool verifies.
+        let backup = try basebackup(primary, to: target, ["--delta"])
+        #expect(backup.status == 0, "\(backup)")
+        let verdict = try verify(target, of: primary, ["-i", "notes.txt", "-i", "log"])
+        #expect(verdict.status == 0, "\(verdict)")
+    }
+
+    @Test func `an old primary becomes a standby of the new one after a failover`() throws {
+        let old = try Cluster(.newest)
+        try old.sql("CREATE TABLE t AS SELECT i, md5(i::text) AS t FROM generate_series(1, 20000) i")
+        let target = TestDirectory.freshPath("new")
+        _ = try clone(old, to: target, ["--no-slot", "--jobs", "2"])
+        let new = try Cluster(copy: target, of: old)
+        try new.start()
+        try old.waitForReplay(on: new)
+        try new.sql("SELECT pg_promote()")
+        try old.sql("UPDATE t SET t = 'lost' WHERE i % 100 = 0")
+        try old.sql("CREATE TABLE lost AS SELECT 1")
+        try new.sql("UPDATE t SET t = 'new' WHERE i % 150 = 0")
+        try old.stop(.immediate)
+        let result = try clone(new, to: old.directory, ["--no-slot", "--delta"])
+        #expect(result.errorOutput.contains("were there already"), "\(result)")
+        let standby = try Cluster(copy: old.directory, of: new)
+        try standby.start()
+        try new.waitForReplay(on: standby)
+        #expect(try new.differences(from: standby) == [])
+        #expect(try standby.sql("SELECT pg_is_in_recovery()") == "t")
+        try standby.stop()
+        try Program.check(new.installation.program("pg_checksums"), ["--check", "-D", old.directory])
+    }
+
+    @Test func `what is not to be overwritten is refused, and stays as it is`() throws {
+        let cluster = try Cluster(.newest)
+        let space = try cluster.makeTablespace("space"), mapped = TestDirectory.freshPath("mapped")
+        let copy = TestDirectory.freshPath("copy")
+        #expect(try basebackup(cluster, to: copy, ["-T", "\(space)=\(mapped)"]).status == 0)
+        var options = Cluster.Options()
+        options.checksums = false
+        let other = try Cluster(.newest, options)
+        try other.stop()
+        let plain = try TestDirectory.make("plain")
+        try TestDirectory.write("mine", to: "\(plain)/file")
+        let places = [copy, mapped, other.directory, plain]
+        let before = places.map(FileTree.snapshot)
+        let cases: [(directory: String, arguments: [String], words: [String])] = [
+            (cluster.directory, ["--delta"], ["a server runs in directory", "pg_ctl -D \(cluster.directory) -m fast stop"]),
+            (other.directory, ["--delta"], ["of another database cluster", "--force-other-cluster"]),
+            (plain, ["--delta"], ["no data directory", "PG_VERSION"]),
+            (plain, ["--resume"], ["holds no base backup that was interrupted", "--delta"]),
+            (copy, ["--resume"], ["holds no base backup that was interrupted", "--delta"]),
+            (TestDirectory.freshPath("missing"), ["--resume"], ["holds no base backup that was interrupted"]),
+            (copy, ["--delta", "-T", "\(space)=\(plain)/new"], ["\(mapped)\"", "and not \"\(plain)/new\""]),
+            (copy, ["--delta", "--waldir", "\(plain)/wal"], ["lies in the data directory"]),
+            (copy, ["--delta", "-X", "fetch"], ["--delta cannot be used with WAL method fetch"]),
+            (copy, ["--delta", "-F", "t"], ["--delta is for plain format"]),
+            (copy, ["--delta", "--force-clean"], ["incompatible"]),
+            (copy, ["--dry-run"], ["--dry-run needs --delta or --resume"]),
+        ]
+        for (directory, arguments, words) in cases {
+            let result = try basebackup(cluster, to: directory, arguments)
+            #expect(result.status == 1, "\(arguments): \(result)")
+            for word in words { #expect(result.errorOutput.contains(word), "\(word): \(result)") }
+        }
+        #expect(places.map(FileTree.snapshot) == before)
+        try cluster.expectReleased()
+
+        // An empty directory is filled like any other, and that is said.
+        let result = try basebackup(cluster, to: TestDirectory.freshPath("new"), ["--delta", "-T", "\(space)=\(plain)/new"])
+        #expect(result.status == 0 && result.errorOutput.contains("this is a copy like any other"), "\(result)")
+    }
+
+    @Test func `links that lead to files of a running server are not followed`() throws {
+        let cluster = try Cluster(.newest)
+        let space = try cluster.makeTablespace("space")
+        let copy = TestDirectory.freshPath("copy"), mapped = TestDirectory.freshPath("mapped")
+        #expect(try basebackup(cluster, to: copy, ["-T", "\(space)=\(mapped)"]).status == 0)
+        let link = try #require(FileTree.names("\(copy)/pg_tblspc").first)
+        try FileManager.default.removeItem(atPath: "\(copy)/pg_tblspc/\(link)")
+        try FileManager.default.createSymbolicLink(atPath: "\(copy)/pg_tblspc/\(link)", withDestinationPath: space)
+        let before = FileTree.snapshot(copy)
+        let result = try basebackup(cluster, to: copy, ["--delta"])
+        expectRefused(result, "\"\(space)\" is in use by the server in \"\(cluster.directory)\"")
+        #expect(FileTree.snapshot(copy) == before)
+    }
+}

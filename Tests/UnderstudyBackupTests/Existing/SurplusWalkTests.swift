@@ -1,0 +1,107 @@
+import Foundation
+import Testing
+import UnderstudyBackupFormat
+import UnderstudyProtocol
+import UnderstudyTestSupport
+
+@testable import UnderstudyBackup
+@testable import UnderstudyPlatform
+
+@Suite("What a directory has and its source has not")
+struct SurplusWalkTests {
+    private let path: String, outside: String
+    private var table = FileTable()
+    private let archives = [
+        AnnouncedArchive(oid: nil, location: nil, size: nil), AnnouncedArchive(oid: 5, location: "/space", size: nil),
+    ]
+
+    init() throws {
+        path = try TestDirectory.make("data")
+        outside = try TestDirectory.make("outside")
+        for name in ["", "base", "base/1", "base/3", "global", "pg_replslot", "pg_tblspc", "log"] {
+            _ = try table.add(
+                .init(
+                    archive: 0, isOfTablespace: false, path: name.isEmpty ? "." : name, member: Array(name.utf8),
+                    isEntered: name != "pg_tblspc"))
+        }
+        func list(_ names: [String], in directory: Int) throws {
+            for name in names { try table.add(Array(name.utf8), in: directory, size: 4, modificationTime: 0) }
+        }
+        try list(["PG_VERSION"], in: 0)
+        try list(["100", "new"], in: 2)
+        try list(["pg_control"], in: 4)
+        try list(["listed.log"], in: 7)
+        let version = try table.add(
+            .init(archive: 1, isOfTablespace: true, path: "pg_tblspc/5/PG_15_1", member: Array("PG_15_1".utf8)))
+        try list(["200"], in: version)
+    }
+
+    private func fill() throws {
+        for name in ["base", "base/1", "base/2", "global", "pg_replslot", "pg_replslot/s", "pg_tblspc", "log", "mine"] {
+            try TestDirectory.make(at: "\(path)/\(name)")
+        }
+        for name in [
+            "PG_VERSION", "base/1/100", "base/1/101", "base/2/1", "pg_replslot/s/state", "log/listed.log", "log/old.log",
+            "mine/file", "notes", "promote", "pgsql_tmp.understudy", "global/pgsql_tmp.understudy.pg_control",
+        ] { try TestDirectory.write(name == "base/1/100" ? "longer" : "four", to: "\(path)/\(name)") }
+        try TestDirectory.write("precious", to: "\(outside)/file")
+        try TestDirectory.make(at: "\(outside)/PG_15_1")
+        try TestDirectory.make(at: "\(outside)/PG_14_1")
+        for name in ["200", "201"] { try TestDirectory.write("four", to: "\(outside)/PG_15_1/\(name)") }
+        for (name, target) in [
+            ("base/1/new", "\(outside)/file"), ("base/3", outside), ("base/1/link", outside), ("elsewhere", outside),
+            ("pg_tblspc/5", outside), ("pg_tblspc/6", outside),
+        ] { try FileManager.default.createSymbolicLink(atPath: "\(path)/\(name)", withDestinationPath: target) }
+    }
+
+    private func walk(removes: Bool) throws -> (surplus: [String], kept: [String], figures: ExistingFigures) {
+        let found = Locked((surplus: [String](), kept: [String]()))
+        let space = outside
+        let roots = ExistingRoots(
+            data: try ConfinedDirectory(path: path), walName: "pg_wal", isLinked: [5: true],
+            tablespace: { _ in try? ConfinedDirectory(path: space) })
+        var walk = SurplusWalk(table, archives, roots, removes: removes, interrupt: nil) { finding in
+            found.withLock {
+                switch finding {
+                case .surplus(let path): $0.surplus.append(path)
+                case .kept(let path): $0.kept.append(path)
+                }
+            }
+        }
+        try walk.run()
+        return found.withLock { ($0.surplus.sorted(), $0.kept.sorted(), walk.figures) }
+    }
+
+    @Test func `is told by names and sizes, and goes where a server writes alone`() throws {
+        try fill()
+        let before = FileTree.snapshot(path) + FileTree.snapshot(outside)
+        let found = try walk(removes: false)
+        #expect(FileTree.snapshot(path) + FileTree.snapshot(outside) == before)
+        let surplus = [
+            "base/1/101", "base/1/link", "base/1/new", "base/2", "base/3", "pg_replslot/s", "pg_tblspc/5/PG_15_1/201",
+            "pg_tblspc/6", "promote",
+        ]
+        #expect(found.surplus == surplus)
+        #expect(
+            Set(found.kept) == ["elsewhere", "log/old.log", "mine", "notes", "pg_tblspc/5/PG_14_1", outside, "\(outside)/file"])
+        #expect(found.figures.source.files == 6 && found.figures.sameSize.files == 3)
+        #expect(found.figures.otherSize.files == 1 && found.figures.missing.files == 2)
+
+        _ = try walk(removes: true)
+        for name in surplus where !name.hasPrefix("pg_tblspc/5") { #expect(!FileTree.exists("\(path)/\(name)"), "\(name)") }
+        for name in ["log/old.log", "mine/file", "notes", "elsewhere", "global/pgsql_tmp.understudy.pg_control", "base/1/100"] {
+            #expect(FileTree.exists("\(path)/\(name)"), "\(name)")
+        }
+        #expect(FileTree.names(outside) == ["PG_14_1", "PG_15_1", "file"])
+        #expect(FileTree.names("\(outside)/PG_15_1") == ["200"])
+        #expect(try FileTree.text("\(outside)/file") == "precious")
+        #expect(try walk(removes: false).surplus == [])
+    }
+
+    @Test func `in the place of a file that the source has, a directory of the user's is refused`() throws {
+        try TestDirectory.make(at: "\(path)/PG_VERSION")
+        try TestDirectory.write("mine", to: "\(path)/PG_VERSION/file")
+        #expect(throws: (any Error).self) { _ = try walk(removes: true) }
+        #expect(try FileTree.text("\(path)/PG_VERSION/file") == "mine")
+    }
+}
