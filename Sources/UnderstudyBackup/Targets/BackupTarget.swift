@@ -54,6 +54,9 @@ package protocol BackupTarget: AnyObject, Sendable {
     /// Where the server puts the backup itself; nil if it sends it.
     var placeOnServer: BackupPlace? { get }
 
+    /// Whether all members must come in the server's order, as over one connection.
+    var needsServerOrder: Bool { get }
+
     /// Whether edits must be added before the members come, because they are made on the way.
     var takesEditsFirst: Bool { get }
 
@@ -81,6 +84,10 @@ package protocol BackupTarget: AnyObject, Sendable {
 
     /// Where the record of the slot is still kept; nil if it is not.
     var recordPlace: String? { get }
+}
+
+extension BackupTarget {
+    package var needsServerOrder: Bool { false }
 }
 
 /// What a target needs to know about the backup before the first byte.
