@@ -106,7 +106,8 @@ package final class BackupRun: @unchecked Sendable {
         let source = makeSource(
             SourceContext(
                 session: session, server: server, options: options, wantsTablespaceMap: target.wantsTablespaceMap,
-                placeOnServer: target.placeOnServer, priorManifest: priorManifest,
+                placeOnServer: target.placeOnServer, needsServerOrder: target.needsServerOrder,
+                priorManifest: priorManifest,
                 parameters: parameters, interrupt: interrupt,
                 meter: meter, logger: logger))
         let start = try source.start()

@@ -73,6 +73,8 @@ package struct SourceContext {
     package var wantsTablespaceMap: Bool
     /// See ``BackupTarget/placeOnServer``.
     package var placeOnServer: BackupPlace?
+    /// See ``BackupTarget/needsServerOrder``.
+    package var needsServerOrder = false
     /// On which an incremental backup builds.
     package var priorManifest: PriorManifest?
     /// Pinned to the server of the session, for further connections.
@@ -83,6 +85,8 @@ package struct SourceContext {
 
     /// The source for these options.
     package static func chooseSource(_ context: SourceContext) -> any BackupSource {
-        context.options.connections.isParallel ? ParallelSource(context) : BaseBackupSource(context)
+        let connections = context.options.connections
+        if connections.isAutomatic { return AutomaticSource(context) }
+        return connections.isParallel ? ParallelSource(context) : BaseBackupSource(context)
     }
 }

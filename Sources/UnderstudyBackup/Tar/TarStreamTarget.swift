@@ -49,6 +49,7 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
     /// It waits in a file without a name.
     package var keepsSyncedWAL: Bool { false }
     package var placeOnServer: BackupPlace? { nil }
+    package var needsServerOrder: Bool { true }
     package var wantsTablespaceMap: Bool { true }
     package var directory: ConfinedDirectory? { nil }
     package var failure: UnderstudyError? { sink?.failure }

@@ -45,6 +45,7 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
     /// Not where the end of it is still in a compressor.
     package var keepsSyncedWAL: Bool { walCoding == nil }
     package var placeOnServer: BackupPlace? { nil }
+    package var needsServerOrder: Bool { true }
     package var wantsTablespaceMap: Bool { true }
     package var directory: ConfinedDirectory? { nil }
     package var failure: UnderstudyError? { sink?.failure }

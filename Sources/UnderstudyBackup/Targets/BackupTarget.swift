@@ -57,6 +57,9 @@ package protocol BackupTarget: AnyObject, Sendable {
     /// Where the server puts the backup itself; nil if it sends it.
     var placeOnServer: BackupPlace? { get }
 
+    /// Whether all members must come in the server's order, as over one connection.
+    var needsServerOrder: Bool { get }
+
     /// Whether edits must be added before the members come, because they are made on the way.
     var takesEditsFirst: Bool { get }
 
@@ -99,6 +102,7 @@ extension BackupTarget {
     package func check(against server: ServerFacts) {}
     package var keepsPartial: Bool { false }
     package func keep() -> Remedy? { nil }
+    package var needsServerOrder: Bool { false }
 }
 
 /// What a target needs to know about the backup before the first byte.

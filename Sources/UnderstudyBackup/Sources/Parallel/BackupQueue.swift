@@ -7,8 +7,8 @@ final class BackupQueue: Sendable {
     private struct State: ~Copyable {
         let table: FileTable
         /// Files of which each has units of its own, the largest last; then those that share one.
-        var large: [Int]
-        var small: ArraySlice<Int>
+        var large: [UInt32]
+        var small: ArraySlice<UInt32>
         /// The file whose pieces are given out, and where the next one begins.
         var current: (file: Int, pieces: FileInPieces, next: UInt64)?
         var isStopped = false
@@ -27,11 +27,12 @@ final class BackupQueue: Sendable {
 
     /// - Parameter cutsFiles: Whether pieces of one file may come over several connections.
     init(_ table: FileTable, leavingOut isLeftOut: (FileTable.File) -> Bool, cutsFiles: Bool, fileMode: UInt16) {
-        var large: [Int] = [], small: [Int] = []
-        for (index, file) in table.files.enumerated() where !isLeftOut(file) {
-            if file.size >= Self.largeSize { large.append(index) } else { small.append(index) }
+        var large: [UInt32] = [], small: [UInt32] = []
+        let files = table.files
+        for (index, file) in files.enumerated() where !isLeftOut(file) {
+            if file.size >= Self.largeSize { large.append(UInt32(index)) } else { small.append(UInt32(index)) }
         }
-        large.sort { table.files[$0].size < table.files[$1].size }
+        large.sort { files[Int($0)].size < files[Int($1)].size }
         state = Monitor(State(table: table, large: large, small: small[...]))
         self.cutsFiles = cutsFiles
         self.fileMode = fileMode
@@ -53,7 +54,7 @@ final class BackupQueue: Sendable {
 
     private func takeNext(_ state: inout State) throws(UnderstudyError) -> BackupUnit? {
         if let unit = try nextPiece(&state) { return unit }
-        if let file = state.large.popLast() {
+        if let file = state.large.popLast().map({ Int($0) }) {
             if cutsFiles, state.table.files[file].size > Self.pieceSize {
                 state.current = (file, FileInPieces(size: state.table.files[file].size), 0)
                 return try nextPiece(&state)
@@ -74,9 +75,9 @@ final class BackupQueue: Sendable {
 
     private func nextOfSmall(_ state: inout State) throws(UnderstudyError) -> BackupUnit? {
         guard let first = state.small.first else { return nil }
-        let archive = state.table.directory(of: state.table.files[first]).archive
+        let archive = state.table.directory(of: state.table.files[Int(first)]).archive
         var bytes: UInt64 = 0, taken: [Int] = []
-        while let file = state.small.first, taken.count < Self.mostPartsOfUnit, bytes < Self.mostBytesOfUnit,
+        while let file = state.small.first.map({ Int($0) }), taken.count < Self.mostPartsOfUnit, bytes < Self.mostBytesOfUnit,
             state.table.directory(of: state.table.files[file]).archive == archive
         {
             bytes += state.table.files[file].size
