@@ -93,7 +93,7 @@ struct UpdatingTests {
             #expect(try same(unpacking.content("file"), content), "\(found) \(size)")
             #expect(try unpacking.check("file", content, .crc32c) == .verified)
             #expect(try FileTree.mode(path) == 0o600)
-            #expect(!FileTree.snapshot(path)[0].contains("->"))
+            #expect(try ConfinedDirectory(path: unpacking.path).kind(of: "file") == .file)
             let last = (size - 1) % Self.row + 1
             switch found {
             case .same, .longer: #expect(sent == 0)
@@ -105,7 +105,7 @@ struct UpdatingTests {
         }
     }
 
-    @Test("a file of which all blocks are the same is not written", arguments: [nil, 1 << 20])
+    @Test("a file of which all blocks are the same is not written", arguments: [nil, 1 << 20] as [Int?])
     func untouched(_ piece: Int?) throws {
         let unpacking = try makeUnpacking(leavesHoles: true), path = "\(unpacking.path)/file"
         let content = [UInt8].pattern(2 << 20, seed: 3)
@@ -122,7 +122,7 @@ struct UpdatingTests {
         #expect(try unpacking.check("file", content, .crc32c) == .verified)
     }
 
-    @Test("what was found and is gone when the file is opened is written all the same", arguments: [nil, 1 << 20])
+    @Test("what was found and is gone when the file is opened is written all the same", arguments: [nil, 1 << 20] as [Int?])
     func gone(_ piece: Int?) throws {
         let unpacking = try makeUnpacking()
         let content = [UInt8].pattern((2 << 20) + 5, seed: 3)
@@ -142,7 +142,7 @@ struct UpdatingTests {
         #expect(try same(unpacking.content("file"), content))
     }
 
-    @Test("zeros in the place of other bytes are zeros, as holes or not", arguments: [false, true], [nil, 16 << 20])
+    @Test("zeros in the place of other bytes are zeros, as holes or not", arguments: [false, true], [nil, 16 << 20] as [Int?])
     func zeros(_ leavesHoles: Bool, _ piece: Int?) throws {
         let unpacking = try makeUnpacking(leavesHoles: leavesHoles)
         let part = 16 << 20

@@ -11,7 +11,7 @@ package final class ConfinedDirectory: Sendable {
     /// The path that it was opened with, for messages.
     package let path: String
     private let descriptor: FileDescriptor
-    private let owner: FileOwner?
+    let owner: FileOwner?
     /// Whether files are read through a symbolic link in their place, wherever it leads.
     let readsThroughLinks: Bool
 

@@ -132,7 +132,7 @@ package struct OutputFile: ~Copyable {
     private mutating func endRun() throws(FileIOError) {
         let end = offset + heldZeros
         guard offset < end else { return }
-        let isHole = try heldZeros >= Self.shortestHole && clear(offset..<end)
+        let isHole = heldZeros >= Self.shortestHole ? try clear(offset..<end) : false
         if !isHole {
             if isDirect {
                 try writeZeros(upTo: end - heldZeros % Int64(Block.alignment))
@@ -147,7 +147,7 @@ package struct OutputFile: ~Copyable {
     /// Makes a hole of what the file had there; false if that is not possible.
     private func clear(_ range: Range<Int64>) throws(FileIOError) -> Bool {
         let old = range.clamped(to: 0..<found)
-        return try old.isEmpty || descriptor.punchHole(old, path: path)
+        return old.isEmpty ? true : try descriptor.punchHole(old, path: path)
     }
 
     private mutating func writeZeros(upTo end: Int64) throws(FileIOError) {

@@ -3,6 +3,7 @@ import UnderstudyPlatform
 import UnderstudyProtocol
 import UnderstudyStreaming
 import UnderstudyTestSupport
+import UnderstudyWAL
 
 @testable import UnderstudyBackup
 @testable import UnderstudyCore

@@ -8,9 +8,7 @@ import UnderstudyProtocol
 /// They are read twice: for their digests, and once the server has said that they are the same. In between they are not kept,
 /// since they would be 16 MiB for each connection; a checksum tells whether the second reading brought something else.
 struct PresentBlocks: ~Copyable {
-    /// The last block that was read.
-    let buffer: Block
-    private let digestSize: Int
+    private let buffer: Block
     private var digest: BlockDigest
     /// The checksums of the blocks of each range.
     private var checksums: [[UInt32]] = []
@@ -18,13 +16,21 @@ struct PresentBlocks: ~Copyable {
     private var file: (part: Int, file: PresentFile?)?
 
     init(_ sql: BackupSQL) throws(UnderstudyError) {
-        do throws(BackupFormatError) { digest = try BlockDigest(sql.comparesByMD5 ? .md5 : .sha256) } catch {
+        let buffer = try Self.makeBuffer(), digest = try Self.makeDigest(sql)
+        self.buffer = buffer
+        self.digest = digest
+    }
+
+    private static func makeBuffer() throws(UnderstudyError) -> Block {
+        do throws(FileIOError) { return try Block(capacity: Int(BackupSQL.rowSize)) } catch {
             throw UnderstudyError(error)
         }
-        do throws(FileIOError) { buffer = try Block(capacity: Int(BackupSQL.rowSize)) } catch {
+    }
+
+    private static func makeDigest(_ sql: BackupSQL) throws(UnderstudyError) -> BlockDigest {
+        do throws(BackupFormatError) { return try BlockDigest(sql.comparesByMD5 ? .md5 : .sha256) } catch {
             throw UnderstudyError(error)
         }
-        digestSize = sql.digestSize
     }
 
     /// Forgets the ranges of the last query.
@@ -42,7 +48,8 @@ struct PresentBlocks: ~Copyable {
             while offset < range.upperBound {
                 let count = Int(min(BackupSQL.rowSize, range.upperBound - offset))
                 guard try read(file, offset, count) else { break }
-                do throws(BackupFormatError) { digests += try digest.compute(buffer.bytes) } catch {
+                let block = buffer
+                do throws(BackupFormatError) { digests += try digest.compute(block.bytes) } catch {
                     throw UnderstudyError(error)
                 }
                 sums.append(checksum)
@@ -53,15 +60,16 @@ struct PresentBlocks: ~Copyable {
         return digests
     }
 
-    /// Reads a block into the ``buffer`` that the server has found to be the same.
+    /// Reads a block that the server has found to be the same.
     ///
     /// - Parameters:
     ///   - block: Its index in the range.
     ///   - part: The part of the unit that the range is of.
+    /// - Returns: What holds its bytes until the next one is read.
     mutating func read(
         block: Int, ofRange range: Int, part: Int, _ entry: TarEntry, at offset: UInt64, count: Int,
         _ feeder: inout some MemberFeeder
-    ) throws(UnderstudyError) {
+    ) throws(UnderstudyError) -> Block {
         guard checksums.indices.contains(range), checksums[range].indices.contains(block) else {
             throw UnderstudyError(
                 .protocolViolation, "server calls a block of \"\(entry.path)\" the same that it was told nothing of")
@@ -70,6 +78,7 @@ struct PresentBlocks: ~Copyable {
         guard try read(file, offset, count), checksum == checksums[range][block] else {
             throw Self.changed(file.path)
         }
+        return buffer
     }
 
     private mutating func open(

@@ -1,6 +1,7 @@
 import UnderstudyBackupFormat
 import UnderstudyConnection
 import UnderstudyCore
+import UnderstudyPlatform
 import UnderstudyProtocol
 
 /// Feeds a unit from the rows of one query or, if the connection breaks, of several: each goes on where the last one has
@@ -112,7 +113,7 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
                     .protocolViolation, "server sent bytes of \"\(unit.parts[part].path)\" that it calls the same")
             }
             let block = Int((offset - range.lowerBound) / BackupSQL.rowSize)
-            if try !isGone && !takePresent(block, ofRange: Int(index), wanted, &feeder) { return isRejecting = true }
+            if !isGone, try !takePresent(block, ofRange: Int(index), wanted, &feeder) { return isRejecting = true }
         } else if try !takeBytes(bytes, wanted, &feeder) {
             return isRejecting = true
         }
@@ -129,10 +130,11 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
     private mutating func takePresent(
         _ block: Int, ofRange range: Int, _ wanted: Int, _ feeder: inout Feeder
     ) throws(UnderstudyError) -> Bool {
-        let entry = unit.parts[part].entry
-        try present!.read(
-            block: block, ofRange: range, part: part, entry, at: offset, count: wanted, &feeder)
-        let buffer = present!.buffer
+        let part = part, entry = unit.parts[part].entry, offset = offset
+        guard
+            let buffer = try present?.read(
+                block: block, ofRange: range, part: part, entry, at: offset, count: wanted, &feeder)
+        else { preconditionFailure("blocks were compared that nobody read") }
         if let pages, isTorn(buffer.bytes, pages) { return false }
         if !isOpen { try begin(&feeder) }
         try feeder.present(buffer.bytes)
