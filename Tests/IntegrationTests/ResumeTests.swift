@@ -37,7 +37,7 @@ import UnderstudyTestSupport
         }
         proxy.change(to: .cut, afterBytes: 30_000_000)
         let failed = try run(["--jobs", "2", "--keep-partial", "--stall-timeout", "10s"])
-        expectRefused(failed, "keeps what has come", "--resume", "--force-clean")
+        expectRefused(failed, "What has come is kept", "--resume", "--force-clean")
         #expect(failed.errorOutput.contains("to go on with it: understudy clone"), "\(failed)")
         #expect(try FileTree.text("\(target)/\(Self.mark)").contains("\nkept "))
         #expect(!FileTree.exists("\(target)/global/pg_control"))
@@ -101,7 +101,7 @@ import UnderstudyTestSupport
         }
         killed.send(SIGTERM)
         let ended = killed.wait()
-        #expect(ended.status == 1 && ended.errorOutput.contains("keeps what has come"), "\(ended)")
+        #expect(ended.status == 1 && ended.errorOutput.contains("What has come is kept"), "\(ended)")
         #expect(FileTree.exists("\(target)/global/pgsql_tmp.understudy.pg_control"))
 
         let refused = try basebackup(cluster, to: target, [])

@@ -56,7 +56,7 @@ extension DirectoryTarget {
         }
         let lost: Remedy =
             existing?.heldFiles == true ? "give it up, with all that it held before: \(.forceClean)" : "remove it: \(.forceClean)"
-        return "\(name) keeps what has come, and is no data directory until it is complete. Go on: \(.resume). Or \(lost)."
+        return "What has come is kept in \(name), which is no data directory until it is complete. Go on: \(.resume). Or \(lost)."
     }
 }
 

@@ -27,11 +27,12 @@ extension OwnedDirectory {
             do throws(MarkFlaw) { old = try FoundMark(path, trust: trust, lock: .exclusive) } catch {
                 throw FileIOError("could not rely on the mark in directory", path, number: EPERM)
             }
+            var wasServed = false
             if let old {
-                let state = try? old.state()
-                guard state == .abandoned || state == .served else {
-                    throw FileIOError("could not lock the mark in directory", path, number: EWOULDBLOCK)
+                guard old.mayBeReplaced(by: run, data) else {
+                    throw FileIOError("could not take over the mark in directory", path, number: EWOULDBLOCK)
                 }
+                wasServed = data == nil && (try? old.state()) == .served
             }
             let identity = try directory.identity(), before = try directory.modeAndOwner()
             var record = run
@@ -43,7 +44,7 @@ extension OwnedDirectory {
                 record.made = old.record.made
                 record.before = old.record.before
                 record.held = old.record.held
-                if (try? old.state()) == .served { record.held = held }
+                if wasServed { record.held = held }
             } else {
                 record.before = before
                 record.held = held

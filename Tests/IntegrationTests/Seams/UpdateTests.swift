@@ -35,19 +35,16 @@ import UnderstudyTestSupport
     }
 
     private func size(_ path: String) throws -> Int {
-        let file = try #require(unsafe fopen(path, "r"))
-        defer { unsafe fclose(file) }
-        unsafe fseek(file, 0, SEEK_END)
-        return unsafe ftell(file)
+        try #require(FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
     }
 
     private func flip(_ bit: Int, of path: String) throws {
-        let file = try #require(unsafe fopen(path, "r+"))
-        defer { unsafe fclose(file) }
-        unsafe fseek(file, bit / 8, SEEK_SET)
-        let byte = unsafe fgetc(file)
-        unsafe fseek(file, bit / 8, SEEK_SET)
-        unsafe fputc(byte ^ (1 << (bit % 8)), file)
+        let file = try #require(FileHandle(forUpdatingAtPath: path))
+        defer { try? file.close() }
+        try file.seek(toOffset: UInt64(bit / 8))
+        let byte = try #require(file.read(upToCount: 1)?.first)
+        try file.seek(toOffset: UInt64(bit / 8))
+        try file.write(contentsOf: Data([byte ^ (1 << (bit % 8))]))
     }
 
     /// A quiet cluster, a copy of it, and the target that this is.
@@ -83,7 +80,7 @@ import UnderstudyTestSupport
     }
 
     @Test func `a thousand flipped bits are found, and little else is sent`() throws {
-        let installation = PostgresInstallation.all.first { $0.major == 15 } ?? .newest
+        let installation = try PostgresInstallation.all.first { $0.major == 15 } ?? .newest
         let (cluster, path, target) = try makeCopy(installation)
         let names = files(path).sorted().filter { (try? size("\(path)/\($0)")) ?? 0 > 0 }
         let sizes = try names.map { try size("\(path)/\($0)") }
