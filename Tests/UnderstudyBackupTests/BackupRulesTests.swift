@@ -49,7 +49,9 @@ struct BackupOptionRulesTests {
         #expect(error?.message == "holes can be left only in plain format")
     }
 
-    @Test("a directory is made equal over ordinary connections alone", arguments: [BaseBackup.ExistingContents.updated, .resumed])
+    @Test(
+        "a directory is made equal over ordinary connections alone",
+        arguments: [BaseBackup.ExistingContents.updated, .resumed])
     func existing(_ existing: BaseBackup.ExistingContents) throws {
         try check {
             $0.existing = existing

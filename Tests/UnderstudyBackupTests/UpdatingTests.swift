@@ -16,7 +16,8 @@ struct UpdatingTests {
     private func makeUnpacking(leavesHoles: Bool = false) throws -> Unpacking {
         try Unpacking(
             .init(
-                algorithm: .crc32c, base: TestDirectory.makeOnDisk("updating"), leavesHoles: leavesHoles, updates: true))
+                algorithm: .crc32c, base: TestDirectory.makeOnDisk("updating"), leavesHoles: leavesHoles, updates: true)
+        )
     }
 
     private func entry(_ name: String, _ size: Int, _ kind: TarEntry.Kind = .file) throws -> TarEntry {
@@ -111,7 +112,8 @@ struct UpdatingTests {
         let content = [UInt8].pattern(2 << 20, seed: 3)
         try Data(content).write(to: URL(fileURLWithPath: path))
         try FileManager.default.setAttributes(
-            [.modificationDate: Date(timeIntervalSince1970: 1_000_000_000), .posixPermissions: 0o600], ofItemAtPath: path)
+            [.modificationDate: Date(timeIntervalSince1970: 1_000_000_000), .posixPermissions: 0o600],
+            ofItemAtPath: path)
         let before = try ConfinedDirectory(path: unpacking.path).status(of: "file")
         var feeder = try unpacking.makeFeeder()
         #expect(try update("file", content, &feeder, piece: piece) == 0)
@@ -122,7 +124,9 @@ struct UpdatingTests {
         #expect(try unpacking.check("file", content, .crc32c) == .verified)
     }
 
-    @Test("what was found and is gone when the file is opened is written all the same", arguments: [nil, 1 << 20] as [Int?])
+    @Test(
+        "what was found and is gone when the file is opened is written all the same",
+        arguments: [nil, 1 << 20] as [Int?])
     func gone(_ piece: Int?) throws {
         let unpacking = try makeUnpacking()
         let content = [UInt8].pattern((2 << 20) + 5, seed: 3)
@@ -142,7 +146,9 @@ struct UpdatingTests {
         #expect(try same(unpacking.content("file"), content))
     }
 
-    @Test("zeros in the place of other bytes are zeros, as holes or not", arguments: [false, true], [nil, 16 << 20] as [Int?])
+    @Test(
+        "zeros in the place of other bytes are zeros, as holes or not", arguments: [false, true],
+        [nil, 16 << 20] as [Int?])
     func zeros(_ leavesHoles: Bool, _ piece: Int?) throws {
         let unpacking = try makeUnpacking(leavesHoles: leavesHoles)
         let part = 16 << 20

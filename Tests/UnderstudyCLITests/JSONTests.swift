@@ -70,7 +70,8 @@ struct JSONTests {
         #expect(text.hasPrefix(Self.beginning + #""result","phase":"done","bytesDone":5,"#))
         #expect(
             text.hasSuffix(
-                #""startLSN":"0/2000028","endLSN":"0/2000100","timeline":3,"verifiedFiles":null,"keptBytes":3,"target":"d"}"#))
+                #""startLSN":"0/2000028","endLSN":"0/2000100","timeline":3,"verifiedFiles":null,"keptBytes":3,"target":"d"}"#
+            ))
     }
 
     @Test("equal objects have the same type and members")

@@ -97,7 +97,8 @@ struct UnitTransferTests {
         #expect(queries == 2)
         let zeros = [UInt8](repeating: 0, count: 65536), xs = Array(x.utf8)
         let expected: [(String, [UInt8], Int)] = [
-            ("same", xs + xs + Array("end".utf8), 0), ("flipped", xs + xs + xs, 65536), ("tail", xs + Array("new".utf8), 3),
+            ("same", xs + xs + Array("end".utf8), 0), ("flipped", xs + xs + xs, 65536),
+            ("tail", xs + Array("new".utf8), 3),
             ("longer here", xs, 0), ("shorter here", xs + xs + xs, 2 * 65536), ("shrunk", xs + zeros, 65536),
             ("new", xs, 65536), ("empty", [], 0), ("large", Array(file("y", 17 << 20).utf8), 0),
         ]
@@ -109,6 +110,34 @@ struct UnitTransferTests {
         #expect(meter.bytesDone == sizes.reduce(0) { $0 + $1.1 })
         let kept = expected.reduce(0) { $0 + $1.1.count - $1.2 }
         #expect(meter.bytesPresent == UInt64(kept))
+    }
+
+    @Test("a file that changes here after it was compared is noticed")
+    func changing() throws {
+        let cluster = try Cluster(.newest), here = try TestDirectory.make("here")
+        for directory in [cluster.directory, here] {
+            for name in ["one", "two"] { try TestDirectory.write(file("x", 100_000), to: "\(directory)/\(name)") }
+        }
+        let session = try connect(cluster), sql = BackupSQL(session.serverVersion)
+        _ = try session.run(sql.settings)
+        var feeder = KeepingFeeder(here: try ConfinedDirectory(path: here))
+        var opened: [String] = []
+        feeder.onOpen = { name in
+            opened.append(name)
+            // The second time, for its bytes.
+            if opened == ["one", "two", "one"] {
+                try? TestDirectory.write(String(repeating: "y", count: 100_000), to: "\(here)/one")
+            }
+        }
+        var transfer = UnitTransfer<KeepingFeeder>(
+            BackupUnit(archive: 0, parts: [try part("one", size: 100_000), try part("two", size: 100_000)]),
+            meter: ProgressMeter { _ in }, pages: nil)
+        var failure: UnderstudyError?
+        do throws(UnderstudyError) { try transfer.run(session, sql, into: &feeder, pacer: nil) } catch {
+            failure = error
+        }
+        #expect(
+            failure?.code == .target && failure?.message.contains("/one\" has changed") == true, "\(failure as Any)")
     }
 
     @Test("a server reads each block once, and what it makes up is refused")
@@ -142,7 +171,8 @@ struct UnitTransferTests {
             """)
         #expect(feeder.files.map(\.sent) == [200_000 - 65536])
         #expect(try cluster.sql("SELECT last_value FROM own.calls") == "4")
-        refused("in place of", "\(read) sql AS $$ SELECT '\\x00'::bytea || pg_catalog.pg_read_binary_file(p, o, n, m) $$")
+        refused(
+            "in place of", "\(read) sql AS $$ SELECT '\\x00'::bytea || pg_catalog.pg_read_binary_file(p, o, n, m) $$")
         refused(
             "told nothing of",
             "substr(b bytea, o integer, n integer) RETURNS bytea LANGUAGE sql AS $$ SELECT pg_catalog.sha256(repeat('x', 65536)::bytea) $$"
@@ -169,6 +199,7 @@ private struct KeepingFeeder: MemberFeeder {
     var here: ConfinedDirectory?
     var files: [(name: String, content: [UInt8], sent: Int)] = []
     var leftOut: [String] = []
+    var onOpen: (String) -> Void = { _ in }
 
     var updates: Bool { here != nil }
 
@@ -179,6 +210,7 @@ private struct KeepingFeeder: MemberFeeder {
         files[files.count - 1].sent += bytes.byteCount
     }
     mutating func openPresent(_ entry: TarEntry) throws(UnderstudyError) -> PresentFile? {
+        onOpen("\(entry.path)")
         do throws(FileIOError) { return try here?.openPresent(RelativePath(bytes: entry.path.bytes)) } catch {
             throw UnderstudyError(error)
         }

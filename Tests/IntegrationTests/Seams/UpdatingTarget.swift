@@ -67,7 +67,8 @@ final class UpdatingTarget: BackupTarget {
     func add(_ edit: StandbyConfiguration.FileEdit) -> Bool { true }
 
     func makeDurable(hasManifest: Bool) throws(UnderstudyError) {
-        do throws(FileIOError) { try data.rename(ManifestFileOutput.temporaryName, to: ManifestFileOutput.name) } catch {
+        do throws(FileIOError) { try data.rename(ManifestFileOutput.temporaryName, to: ManifestFileOutput.name) } catch
+        {
             throw UnderstudyError(error)
         }
     }

@@ -67,7 +67,8 @@ struct UnitTransfer<Feeder: MemberFeeder>: ~Copyable {
     }
 
     /// What comes next: all that is left, or as much as is compared at once.
-    private mutating func ask(_ sql: BackupSQL, _ feeder: inout Feeder) throws(UnderstudyError) -> [BackupSQL.FileRange] {
+    private mutating func ask(_ sql: BackupSQL, _ feeder: inout Feeder) throws(UnderstudyError) -> [BackupSQL.FileRange]
+    {
         asked = (part, [])
         if feeder.updates, present == nil { present = try PresentBlocks(sql) }
         present?.reset()
