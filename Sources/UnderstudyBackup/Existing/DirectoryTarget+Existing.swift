@@ -39,8 +39,15 @@ extension DirectoryTarget {
     }
 
     /// After the copy: what is there and not on the server.
-    func tellOfSurplus(_ notes: MemberNotes) {
-        guard let surplus = notes.surplus else { return }
+    func tellOfSurplus(_ notes: MemberNotes) throws(UnderstudyError) {
+        guard let surplus = notes.surplus else {
+            guard existing == nil else {
+                throw UnderstudyError(
+                    .options, "the files came from a source that does not say which others are to go",
+                    hint: "Let them come over several connections.")
+            }
+            return
+        }
         let removed = surplus.figures.surplus
         if removed.files > 0 {
             logger.info("removed what the server has not: \(removed.files) files and directories, \(Quantity.bytes(removed.bytes))")

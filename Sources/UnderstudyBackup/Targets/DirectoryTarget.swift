@@ -154,7 +154,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
 
     package func finishMembers() throws(UnderstudyError) {
         guard let notes = sink?.notes else { return }
-        tellOfSurplus(notes)
+        try tellOfSurplus(notes)
         if notes.executables.count > 0 {
             logger.notice("files that are executable on the primary are not so here: \(notes.executables.list)")
         }
