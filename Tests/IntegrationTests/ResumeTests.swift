@@ -31,7 +31,8 @@ import UnderstudyTestSupport
         func run(_ arguments: [String]) throws -> ProgramResult {
             try UnderstudyProgram.run(
                 [
-                    "clone", "--primary", cluster.connectionString(port: proxy.port), "-D", target, "--slot", "standby1",
+                    "clone", "--primary", cluster.connectionString(port: proxy.port), "-D", target, "--slot",
+                    "standby1",
                     "-c", "fast", "-T", "\(space)=\(mapped)",
                 ] + arguments)
         }
@@ -70,7 +71,8 @@ import UnderstudyTestSupport
         try eventually("the mark of the second run: \(second.errorOutput)") {
             try #require(second.isRunning, "\(second.wait())")
             let mark = try? FileTree.text("\(target)/\(Self.mark)")
-            return mark?.contains("process \(second.processID)\n") == true && FileTree.exists("\(target)/base/1/PG_VERSION")
+            return mark?.contains("process \(second.processID)\n") == true
+                && FileTree.exists("\(target)/base/1/PG_VERSION")
         }
         second.send(SIGKILL)
         _ = second.wait()

@@ -50,7 +50,9 @@ extension DirectoryTarget {
         }
         let removed = surplus.figures.surplus
         if removed.files > 0 {
-            logger.info("removed what the server has not: \(removed.files) files and directories, \(Quantity.bytes(removed.bytes))")
+            logger.info(
+                "removed what the server has not: \(removed.files) files and directories, \(Quantity.bytes(removed.bytes))"
+            )
         }
         guard surplus.kept.count > 0 else { return }
         logger.notice("kept what the server has not, and a server has not written: \(surplus.kept.list)")
@@ -62,8 +64,10 @@ extension DirectoryTarget {
             logger.warning("could not note in the mark that \(name) is kept: \(error)")
         }
         let lost: Remedy =
-            existing?.heldFiles == true ? "give it up, with all that it held before: \(.forceClean)" : "remove it: \(.forceClean)"
-        return "What has come is kept in \(name), which is no data directory until it is complete. Go on: \(.resume). Or \(lost)."
+            existing?.heldFiles == true
+            ? "give it up, with all that it held before: \(.forceClean)" : "remove it: \(.forceClean)"
+        return
+            "What has come is kept in \(name), which is no data directory until it is complete. Go on: \(.resume). Or \(lost)."
     }
 }
 

@@ -59,7 +59,8 @@ extension TargetDirectories {
     private func takeWALDirectory(named name: String, at path: String?) throws(UnderstudyError) -> ConfinedDirectory {
         switch existing?.wal {
         case .linked(let place): wal = try makeOther(place, .wal, isNamed: true).directory
-        case .mounted: wal = try makeOther("\(data.directory.path)/\(name)", .wal, isNamed: true, isMounted: true).directory
+        case .mounted:
+            wal = try makeOther("\(data.directory.path)/\(name)", .wal, isNamed: true, isMounted: true).directory
         case .inside: break
         case nil, .some(.none): return try makeWALDirectory(named: name, at: path)
         }

@@ -65,7 +65,9 @@ struct TakenDirectoryTests {
         do { _ = try OwnedDirectory(taking: path, as: .data, run: run()) }
         for text in [try FileTree.text("\(path)/pgsql_tmp.understudy"), "format 9\n"] {
             try TestDirectory.write(text, to: "\(other)/pgsql_tmp.understudy")
-            #expect(throws: OwnedDirectory.Refusal.self) { _ = try OwnedDirectory(taking: other, as: .data, run: run()) }
+            #expect(throws: OwnedDirectory.Refusal.self) {
+                _ = try OwnedDirectory(taking: other, as: .data, run: run())
+            }
         }
     }
 }
