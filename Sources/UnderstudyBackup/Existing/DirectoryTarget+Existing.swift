@@ -17,6 +17,17 @@ extension DirectoryTarget {
         try existing.keepWALPlace(&options)
     }
 
+    /// Looks again for a server in the directory, which may have been started since the first look.
+    func refuseServers() throws(UnderstudyError) {
+        guard existing != nil else { return }
+        let directory: ConfinedDirectory, owner: FileOwner
+        do throws(FileIOError) {
+            directory = try ConfinedDirectory(path: path)
+            owner = try directory.modeAndOwner().owner
+        } catch { throw UnderstudyError(error) }
+        try ServersHere(owner: owner).refuse(directory, owner: owner)
+    }
+
     package func check(against server: ServerFacts) throws(UnderstudyError) {
         try existing?.check(against: server, overwritesOther: options.overwritesOtherCluster)
     }

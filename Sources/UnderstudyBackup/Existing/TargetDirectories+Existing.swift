@@ -42,6 +42,7 @@ extension TargetDirectories {
     ///   - path: Where it goes if there is none.
     func empty(walNamed name: String, at path: String?) throws(UnderstudyError) -> ConfinedDirectory {
         let wal = try takeWALDirectory(named: name, at: path)
+        let isInside = self.wal == nil
         hasChanged = true
         do throws(FileIOError) {
             for name in SurplusRules.removedFirst.map({ RelativePath($0) }) where directory.exists(name) {
@@ -49,7 +50,8 @@ extension TargetDirectories {
                 if try directory.kind(of: name) != .directory { try directory.remove(name) }
             }
             try removeEntries(directory) { $0 != UnfinishedMark.name && SurplusRules.isOurs("\($0)") }
-            try removeEntries(wal) { $0 != UnfinishedMark.name && "\($0)" != SurplusRules.ofFileSystem }
+            // Behind a link or a mount there may be more than a server's files.
+            try removeEntries(wal) { $0 != UnfinishedMark.name && (isInside || SurplusRules.isOfWAL("\($0)")) }
             for child in ["archive_status"] as [RelativePath] { try wal.makeDirectory(child, mode: mode) }
             premade.formUnion([name, "\(name)/archive_status"])
             return wal
