@@ -52,7 +52,7 @@ extension TargetDirectories {
             try removeEntries(directory) { $0 != UnfinishedMark.name && SurplusRules.isOurs("\($0)") }
             // Behind a link or a mount there may be more than a server's files.
             try removeEntries(wal) { $0 != UnfinishedMark.name && (isInside || SurplusRules.isOfWAL("\($0)")) }
-            for child in ["archive_status"] as [RelativePath] { try wal.makeDirectory(child, mode: mode) }
+            try wal.makeDirectory("archive_status", mode: mode)
             premade.formUnion([name, "\(name)/archive_status"])
             return wal
         } catch { throw UnderstudyError(error) }
