@@ -67,6 +67,11 @@ import UnderstudyTestSupport
         first.send(SIGKILL)
         _ = first.wait()
 
+        // The slot is in use until the server has noticed.
+        try eventually("the end of all wal senders") {
+            try cluster.holds("SELECT count(*) = 0 FROM pg_stat_replication")
+        }
+
         let second = try UnderstudyProgram.start(arguments + ["--resume", "-r", "1M"])
         try eventually("the mark of the second run: \(second.errorOutput)") {
             try #require(second.isRunning, "\(second.wait())")
@@ -76,6 +81,9 @@ import UnderstudyTestSupport
         }
         second.send(SIGKILL)
         _ = second.wait()
+        try eventually("the end of all wal senders") {
+            try cluster.holds("SELECT count(*) = 0 FROM pg_stat_replication")
+        }
         #expect(FileTree.exists("\(mapped)/\(Self.mark)"))
 
         let survey = try UnderstudyProgram.run(arguments + ["--resume", "--dry-run", "--progress=json"])
