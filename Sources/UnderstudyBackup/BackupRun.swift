@@ -32,6 +32,8 @@ package final class BackupRun: @unchecked Sendable {
     var session: Session?
     var receiver: WALReceiver?
     var flushLimit: FlushLimit?
+    /// The slot of the interrupted run that this one goes on from.
+    var slotOfInterrupted: String?
 
     /// Whether the caller may still remove a complete backup with ``undo()``. If it does not, it calls ``keep()``.
     package var callerMayRemove = false
@@ -99,7 +101,10 @@ package final class BackupRun: @unchecked Sendable {
         }
         try target.check(against: server)
         try checkNames(session)
-        if let left { try dropSlot(of: left, session, server) }
+        if let left {
+            try dropSlot(of: left, session, server)
+            if options.existing != .refused { slotOfInterrupted = left.slot?.name }
+        }
         try inspect(session, server)
         try checkWALLevel(session, server)
         let wal = try prepareWAL(server)

@@ -41,9 +41,10 @@ import UnderstudyTestSupport
         try primary.sql("CHECKPOINT")
 
         let before = FileTree.snapshot(target) + FileTree.snapshot(mapped)
-        let link = try #require(FileTree.names("\(target)/pg_tblspc").first { name in
-            (try? FileTree.linkTarget("\(target)/pg_tblspc/\(name)")) == mapped
-        })
+        let link = try #require(
+            FileTree.names("\(target)/pg_tblspc").first { name in
+                (try? FileTree.linkTarget("\(target)/pg_tblspc/\(name)")) == mapped
+            })
         let survey = try UnderstudyProgram.run(
             ["clone", "--primary", primary.connectionString(), "-D", target, "--no-slot", "--delta", "--dry-run"])
         #expect(survey.status == 0, "\(survey)")
@@ -120,7 +121,10 @@ import UnderstudyTestSupport
         let places = [copy, mapped, other.directory, plain]
         let before = places.map(FileTree.snapshot)
         let cases: [(directory: String, arguments: [String], words: [String])] = [
-            (cluster.directory, ["--delta"], ["a server runs in directory", "pg_ctl -D \(cluster.directory) -m fast stop"]),
+            (
+                cluster.directory, ["--delta"],
+                ["a server runs in directory", "pg_ctl -D \(cluster.directory) -m fast stop"]
+            ),
             (other.directory, ["--delta"], ["of another database cluster", "--force-other-cluster"]),
             (plain, ["--delta"], ["no data directory", "PG_VERSION"]),
             (plain, ["--resume"], ["holds no base backup that was interrupted", "--delta"]),
@@ -142,7 +146,8 @@ import UnderstudyTestSupport
         try cluster.expectReleased()
 
         // An empty directory is filled like any other, and that is said.
-        let result = try basebackup(cluster, to: TestDirectory.freshPath("new"), ["--delta", "-T", "\(space)=\(plain)/new"])
+        let result = try basebackup(
+            cluster, to: TestDirectory.freshPath("new"), ["--delta", "-T", "\(space)=\(plain)/new"])
         #expect(result.status == 0 && result.errorOutput.contains("this is a copy like any other"), "\(result)")
     }
 

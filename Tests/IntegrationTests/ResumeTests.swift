@@ -31,13 +31,14 @@ import UnderstudyTestSupport
         func run(_ arguments: [String]) throws -> ProgramResult {
             try UnderstudyProgram.run(
                 [
-                    "clone", "--primary", cluster.connectionString(port: proxy.port), "-D", target, "--slot", "standby1",
+                    "clone", "--primary", cluster.connectionString(port: proxy.port), "-D", target, "--slot",
+                    "standby1",
                     "-c", "fast", "-T", "\(space)=\(mapped)",
                 ] + arguments)
         }
         proxy.change(to: .cut, afterBytes: 30_000_000)
         let failed = try run(["--jobs", "2", "--keep-partial", "--stall-timeout", "10s"])
-        expectRefused(failed, "keeps what has come", "--resume", "--force-clean")
+        expectRefused(failed, "What has come is kept", "--resume", "--force-clean")
         #expect(failed.errorOutput.contains("to go on with it: understudy clone"), "\(failed)")
         #expect(try FileTree.text("\(target)/\(Self.mark)").contains("\nkept "))
         #expect(!FileTree.exists("\(target)/global/pg_control"))
@@ -66,14 +67,23 @@ import UnderstudyTestSupport
         first.send(SIGKILL)
         _ = first.wait()
 
+        // The slot is in use until the server has noticed.
+        try eventually("the end of all wal senders") {
+            try cluster.holds("SELECT count(*) = 0 FROM pg_stat_replication")
+        }
+
         let second = try UnderstudyProgram.start(arguments + ["--resume", "-r", "1M"])
         try eventually("the mark of the second run: \(second.errorOutput)") {
             try #require(second.isRunning, "\(second.wait())")
             let mark = try? FileTree.text("\(target)/\(Self.mark)")
-            return mark?.contains("process \(second.processID)\n") == true && FileTree.exists("\(target)/base/1/PG_VERSION")
+            return mark?.contains("process \(second.processID)\n") == true
+                && FileTree.exists("\(target)/base/1/PG_VERSION")
         }
         second.send(SIGKILL)
         _ = second.wait()
+        try eventually("the end of all wal senders") {
+            try cluster.holds("SELECT count(*) = 0 FROM pg_stat_replication")
+        }
         #expect(FileTree.exists("\(mapped)/\(Self.mark)"))
 
         let survey = try UnderstudyProgram.run(arguments + ["--resume", "--dry-run", "--progress=json"])
@@ -101,7 +111,7 @@ import UnderstudyTestSupport
         }
         killed.send(SIGTERM)
         let ended = killed.wait()
-        #expect(ended.status == 1 && ended.errorOutput.contains("keeps what has come"), "\(ended)")
+        #expect(ended.status == 1 && ended.errorOutput.contains("What has come is kept"), "\(ended)")
         #expect(FileTree.exists("\(target)/global/pgsql_tmp.understudy.pg_control"))
 
         let refused = try basebackup(cluster, to: target, [])

@@ -64,9 +64,13 @@ extension DirectoryTarget {
             data: data, walName: server.version.walDirectoryName,
             isLinked: oids.reduce(into: [:]) { $0[$1] = layout.links[$1] != nil },
             tablespace: { oid throws(UnderstudyError) in
-                guard let place = layout.links[oid] else { return try? data.openDirectory(RelativePath("pg_tblspc/\(oid)")) }
+                guard let place = layout.links[oid] else {
+                    return try? data.openDirectory(RelativePath("pg_tblspc/\(oid)"))
+                }
                 guard existing.holds(place), realPath(place) != nil else { return nil }
-                do throws(FileIOError) { return try ConfinedDirectory(path: place) } catch { throw UnderstudyError(error) }
+                do throws(FileIOError) { return try ConfinedDirectory(path: place) } catch {
+                    throw UnderstudyError(error)
+                }
             })
     }
 }

@@ -41,7 +41,8 @@ extension DirectorySink {
         archives.enumerated().map { index, archive in
             var archive = archive
             archive.size = archive.size.map { $0 - min($0, figures.held[index] ?? 0) }
-            return PlacedArchive(announced: archive, root: archive.oid.flatMap { layout.tablespaces[$0] } ?? layout.data)
+            return PlacedArchive(
+                announced: archive, root: archive.oid.flatMap { layout.tablespaces[$0] } ?? layout.data)
         }
     }
 }

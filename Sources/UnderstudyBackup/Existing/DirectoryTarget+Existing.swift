@@ -17,6 +17,17 @@ extension DirectoryTarget {
         try existing.keepWALPlace(&options)
     }
 
+    /// Looks again for a server in the directory, which may have been started since the first look.
+    func refuseServers() throws(UnderstudyError) {
+        guard existing != nil else { return }
+        let directory: ConfinedDirectory, owner: FileOwner
+        do throws(FileIOError) {
+            directory = try ConfinedDirectory(path: path)
+            owner = try directory.modeAndOwner().owner
+        } catch { throw UnderstudyError(error) }
+        try ServersHere(owner: owner).refuse(directory, owner: owner)
+    }
+
     package func check(against server: ServerFacts) throws(UnderstudyError) {
         try existing?.check(against: server, overwritesOther: options.overwritesOtherCluster)
     }
@@ -39,11 +50,20 @@ extension DirectoryTarget {
     }
 
     /// After the copy: what is there and not on the server.
-    func tellOfSurplus(_ notes: MemberNotes) {
-        guard let surplus = notes.surplus else { return }
+    func tellOfSurplus(_ notes: MemberNotes) throws(UnderstudyError) {
+        guard let surplus = notes.surplus else {
+            guard existing == nil else {
+                throw UnderstudyError(
+                    .options, "the files came from a source that does not say which others are to go",
+                    hint: "Let them come over several connections.")
+            }
+            return
+        }
         let removed = surplus.figures.surplus
         if removed.files > 0 {
-            logger.info("removed what the server has not: \(removed.files) files and directories, \(Quantity.bytes(removed.bytes))")
+            logger.info(
+                "removed what the server has not: \(removed.files) files and directories, \(Quantity.bytes(removed.bytes))"
+            )
         }
         guard surplus.kept.count > 0 else { return }
         logger.notice("kept what the server has not, and a server has not written: \(surplus.kept.list)")
@@ -55,8 +75,10 @@ extension DirectoryTarget {
             logger.warning("could not note in the mark that \(name) is kept: \(error)")
         }
         let lost: Remedy =
-            existing?.heldFiles == true ? "give it up, with all that it held before: \(.forceClean)" : "remove it: \(.forceClean)"
-        return "\(name) keeps what has come, and is no data directory until it is complete. Go on: \(.resume). Or \(lost)."
+            existing?.heldFiles == true
+            ? "give it up, with all that it held before: \(.forceClean)" : "remove it: \(.forceClean)"
+        return
+            "What has come is kept in \(name), which is no data directory until it is complete. Go on: \(.resume). Or \(lost)."
     }
 }
 

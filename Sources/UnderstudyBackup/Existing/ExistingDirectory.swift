@@ -173,7 +173,8 @@ struct ExistingDirectory {
                 // A server that replays needs it, and so does what is written.
                 guard realPath(place) != nil else {
                     throw UnderstudyError(
-                        .target, "WAL directory \"\(place)\", to which \"\(directory.fullPath(name))\" leads, is not there",
+                        .target,
+                        "WAL directory \"\(place)\", to which \"\(directory.fullPath(name))\" leads, is not there",
                         hint: "Make it, or remove the link: rm \(ShellText.pasted(directory.fullPath(name)))")
                 }
                 return .linked(place)
@@ -205,7 +206,8 @@ struct ExistingDirectory {
     func check(against server: ServerFacts, overwritesOther: Bool) throws(UnderstudyError) {
         if let major, major != server.version.major {
             throw UnderstudyError(
-                .target, "directory \"\(path)\" is of version \(major), and the server of version \(server.version.major)",
+                .target,
+                "directory \"\(path)\" is of version \(major), and the server of version \(server.version.major)",
                 hint: "Copy into an empty directory: hardly a file would stay as it is.")
         }
         let wanted = server.identity.systemIdentifier

@@ -22,6 +22,17 @@ enum SurplusRules {
     /// Whether it is a file of a run of ours.
     static func isOurs(_ name: String) -> Bool { name.hasPrefix("\(UnfinishedMark.name)") }
 
+    /// Whether a server makes what has this name in its WAL directory: segments and what belongs to them, histories, what is
+    /// under way, and the directories beside them.
+    static func isOfWAL(_ name: String) -> Bool {
+        let digits = name.utf8.prefix(8)
+        let isNumbered = digits.count == 8 && digits.allSatisfy {
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "A")...UInt8(ascii: "F")).contains($0)
+        }
+        return isNumbered || ["archive_status", "summaries"].contains(name)
+            || ["xlogtemp.", "RECOVERY", "pgsql_tmp"].contains { name.hasPrefix($0) }
+    }
+
     /// What mkfs(8) makes.
     static let ofFileSystem = "lost+found"
 }

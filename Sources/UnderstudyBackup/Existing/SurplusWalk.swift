@@ -34,7 +34,8 @@ struct SurplusWalk {
     private(set) var figures = ExistingFigures()
 
     init(
-        _ table: FileTable, _ archives: [AnnouncedArchive], _ roots: ExistingRoots, removes: Bool, interrupt: Interrupt?,
+        _ table: FileTable, _ archives: [AnnouncedArchive], _ roots: ExistingRoots, removes: Bool,
+        interrupt: Interrupt?,
         report: @escaping (Finding) -> Void
     ) {
         self.table = table
@@ -120,7 +121,8 @@ struct SurplusWalk {
             if directory.isMount(name) {
                 // A file system in memory for what a server counts is emptied by the next server.
                 if place.member.elementsEqual("pg_stat_tmp".utf8) { continue }
-                throw FileIOError("could not compare what lies on another file system, in", directory.fullPath(name), number: EXDEV)
+                throw FileIOError(
+                    "could not compare what lies on another file system, in", directory.fullPath(name), number: EXDEV)
             }
             try visit(directory.openDirectory(name), place)
         }
@@ -152,7 +154,8 @@ struct SurplusWalk {
         _ entry: Entry, _ directory: ConfinedDirectory, _ place: Place, _ surplus: inout [Entry]
     ) throws(FileIOError) {
         guard place.isOfServer || entry.kind == .symbolicLink else {
-            throw FileIOError("could not make what the source has, in place of", directory.fullPath(entry.name), number: EEXIST)
+            throw FileIOError(
+                "could not make what the source has, in place of", directory.fullPath(entry.name), number: EEXIST)
         }
         if let target = directory.linkTarget(entry.name), !removes { report(.kept(target)) }
         surplus.append(entry)

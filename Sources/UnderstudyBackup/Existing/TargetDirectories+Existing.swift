@@ -42,6 +42,7 @@ extension TargetDirectories {
     ///   - path: Where it goes if there is none.
     func empty(walNamed name: String, at path: String?) throws(UnderstudyError) -> ConfinedDirectory {
         let wal = try takeWALDirectory(named: name, at: path)
+        let isInside = self.wal == nil
         hasChanged = true
         do throws(FileIOError) {
             for name in SurplusRules.removedFirst.map({ RelativePath($0) }) where directory.exists(name) {
@@ -49,8 +50,9 @@ extension TargetDirectories {
                 if try directory.kind(of: name) != .directory { try directory.remove(name) }
             }
             try removeEntries(directory) { $0 != UnfinishedMark.name && SurplusRules.isOurs("\($0)") }
-            try removeEntries(wal) { $0 != UnfinishedMark.name && "\($0)" != SurplusRules.ofFileSystem }
-            for child in ["archive_status"] as [RelativePath] { try wal.makeDirectory(child, mode: mode) }
+            // Behind a link or a mount there may be more than a server's files.
+            try removeEntries(wal) { $0 != UnfinishedMark.name && (isInside || SurplusRules.isOfWAL("\($0)")) }
+            try wal.makeDirectory("archive_status", mode: mode)
             premade.formUnion([name, "\(name)/archive_status"])
             return wal
         } catch { throw UnderstudyError(error) }
@@ -59,7 +61,8 @@ extension TargetDirectories {
     private func takeWALDirectory(named name: String, at path: String?) throws(UnderstudyError) -> ConfinedDirectory {
         switch existing?.wal {
         case .linked(let place): wal = try makeOther(place, .wal, isNamed: true).directory
-        case .mounted: wal = try makeOther("\(data.directory.path)/\(name)", .wal, isNamed: true, isMounted: true).directory
+        case .mounted:
+            wal = try makeOther("\(data.directory.path)/\(name)", .wal, isNamed: true, isMounted: true).directory
         case .inside: break
         case nil, .some(.none): return try makeWALDirectory(named: name, at: path)
         }

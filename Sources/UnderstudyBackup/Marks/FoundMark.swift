@@ -105,6 +105,21 @@ final class FoundMark {
         return FileIdentity(own) == FileIdentity(named)
     }
 
+    /// Whether a run may put its own mark in place of this one: nobody else works there, and of another directory than the
+    /// data directory, the mark is of the same run and data directory.
+    ///
+    /// - Parameter data: The data directory, if this is another one. Its mark is the new run's by now.
+    func mayBeReplaced(by run: UnfinishedRecord, _ data: RecordedDirectory?) -> Bool {
+        guard !isLocked else { return false }
+        guard let data else {
+            let state = try? state()
+            return state == .abandoned || state == .served
+        }
+        if record.stage == .made && (record.run.isEmpty || record.run == run.run) { return true }
+        guard record.run == run.run, let noted = record.data else { return false }
+        return data.identity.matches(noted.identity, isSameBoot: record.isOfThisBoot)
+    }
+
     // MARK: - State
 
     func state() throws(MarkFlaw) -> UnfinishedDirectory.State {
@@ -160,7 +175,7 @@ final class FoundMark {
         return own != device
     }
 
-    func isOfThisRun(_ other: UnfinishedRecord) -> Bool {
+    private func isOfThisRun(_ other: UnfinishedRecord) -> Bool {
         // A mark at its first stage lies in an otherwise empty directory.
         if other.stage == .made && (other.run.isEmpty || other.run == record.run) { return true }
         guard other.run == record.run, let data = other.data else { return false }

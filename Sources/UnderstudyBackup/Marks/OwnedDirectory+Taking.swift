@@ -20,18 +20,21 @@ extension OwnedDirectory {
         do throws(FileIOError) {
             let directory = try ConfinedDirectory(path: path, owner: owner)
             let user = try directory.modeAndOwner().owner.user
-            guard user == trust.user || user == trust.owner else {
-                throw FileIOError("could not take directory", path, number: EPERM)
-            }
             let old: FoundMark?
             do throws(MarkFlaw) { old = try FoundMark(path, trust: trust, lock: .exclusive) } catch {
                 throw FileIOError("could not rely on the mark in directory", path, number: EPERM)
             }
+            // The owner's links may lead anywhere: for root, to directories that are not the owner's. What a run of root's
+            // has made, and not given away yet, has root's mark.
+            guard user == trust.owner ?? trust.user || user == trust.user && old?.isOwn == true else {
+                throw FileIOError("could not take directory", path, number: EPERM)
+            }
+            var wasServed = false
             if let old {
-                let state = try? old.state()
-                guard state == .abandoned || state == .served else {
-                    throw FileIOError("could not lock the mark in directory", path, number: EWOULDBLOCK)
+                guard old.mayBeReplaced(by: run, data) else {
+                    throw FileIOError("could not take over the mark in directory", path, number: EWOULDBLOCK)
                 }
+                wasServed = data == nil && (try? old.state()) == .served
             }
             let identity = try directory.identity(), before = try directory.modeAndOwner()
             var record = run
@@ -43,7 +46,7 @@ extension OwnedDirectory {
                 record.made = old.record.made
                 record.before = old.record.before
                 record.held = old.record.held
-                if (try? old.state()) == .served { record.held = held }
+                if wasServed { record.held = held }
             } else {
                 record.before = before
                 record.held = held

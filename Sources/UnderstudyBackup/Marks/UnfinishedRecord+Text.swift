@@ -190,7 +190,8 @@ extension UnfinishedRecord.Cluster {
     fileprivate init?(reading value: String) {
         let words = value.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
         guard words.count == 2, UInt64(words[0]) != nil, (1...8).contains(words[1].utf8.count),
-            words[1].utf8.allSatisfy({ $0 == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+            words[1].utf8.allSatisfy({ $0 == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            )
         else { return nil }
         self.init(systemIdentifier: words[0], major: words[1])
     }

@@ -72,12 +72,15 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
         let server = plan.server
         let tablespaces = try layOut(plan.archives)
         try tablespaces.checkUnmapped(options, logger)
+        try refuseServers()
         let directories = try TargetDirectories(
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
             syncMethod: options.syncMethod, leftovers: leftovers, slot: plan.slot, takesMode: options.takesTargetMode,
             existing: existing, cluster: UnfinishedRecord.Cluster(of: server), interrupt: interrupt)
         made = Made(directories: directories, server: server, tablespaces: tablespaces)
         try directories.hideControlFile()
+        // None can start from here on.
+        try refuseServers()
         warnOfMode(directories, server)
         let archives = try tablespaces.makeRoots(directories, plan.archives)
         made!.archives = archives
@@ -154,7 +157,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
 
     package func finishMembers() throws(UnderstudyError) {
         guard let notes = sink?.notes else { return }
-        tellOfSurplus(notes)
+        try tellOfSurplus(notes)
         if notes.executables.count > 0 {
             logger.notice("files that are executable on the primary are not so here: \(notes.executables.list)")
         }

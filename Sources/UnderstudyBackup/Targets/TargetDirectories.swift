@@ -184,7 +184,8 @@ final class TargetDirectories {
             owned =
                 isTaken
                 ? try OwnedDirectory(
-                    taking: path, as: place == .wal ? .wal : .tablespace, run: run, data: data.closed.noted, owner: owner)
+                    taking: path, as: place == .wal ? .wal : .tablespace, run: run, data: data.closed.noted,
+                    owner: owner)
                 : try OwnedDirectory(
                     path, mode: mode, owner: owner, run: run, data: data.closed.noted, syncs: syncs,
                     adoption: place == .wal ? [.mode, .owner] : isNamed ? .owner : [])

@@ -28,11 +28,17 @@ extension BackupRun {
         let position = try checkHolds(wal.session)
         if options.slot != .none { wal.movesSlot = try wal.session.commitsWaitForNobody() }
         slot = try BackupSlot(
-            options.slot, temporaryPrefix: options.temporarySlotPrefix, session: wal.session, identity: server.identity,
+            wantedSlot, temporaryPrefix: options.temporarySlotPrefix, session: wal.session, identity: server.identity,
             segmentSize: server.segmentSize,
             holds: position, mayMove: wal.movesSlot, logger: logger)
         if let name = slot?.made { wal.madeSlot = leftSlot(name, wal.session, server) }
         return wal
+    }
+
+    /// A slot of the interrupted run that could not be dropped is taken over, if it is the one that is to be made.
+    private var wantedSlot: ReplicationSlot {
+        if case .create(let name) = options.slot, name == slotOfInterrupted { return .createIfMissing(name) }
+        return options.slot
     }
 
     func startWAL(

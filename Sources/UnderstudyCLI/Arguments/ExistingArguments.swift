@@ -41,7 +41,9 @@ extension OptionValues {
             throw misuse("--\(given.name) is for plain format: an archive is written anew")
         }
         options.keepPartial = has(ExistingOptions.keepPartial)
-        if options.keepPartial, !options.cleanUp { throw misuse("--keep-partial and --no-clean are incompatible options") }
+        if options.keepPartial, !options.cleanUp {
+            throw misuse("--keep-partial and --no-clean are incompatible options")
+        }
         guard has(ExistingOptions.delta) || has(ExistingOptions.resume) else {
             for option in [ExistingOptions.dryRun, ExistingOptions.forceOtherCluster] where has(option) {
                 throw misuse("--\(option.name) needs --delta or --resume")
@@ -68,8 +70,13 @@ enum ResumeCommand {
     /// - Parameter words: Of the run that failed, without the program's name.
     /// - Returns: nil if a password is among them, which is shown nowhere.
     static func text(_ words: [String]) -> String? {
-        guard !words.contains(where: { $0.lowercased().contains("password=") || $0.contains("://") }) else { return nil }
-        let others = [ExistingOptions.delta, ExistingOptions.resume, ExistingOptions.keepPartial].map { "--\($0.name)" } + ["--force-clean"]
+        guard !words.contains(where: { $0.lowercased().contains("password=") || $0.contains("://") }) else {
+            return nil
+        }
+        let others =
+            [ExistingOptions.delta, ExistingOptions.resume, ExistingOptions.keepPartial].map { "--\($0.name)" } + [
+                "--force-clean"
+            ]
         // Names may be cut short.
         let kept = words.filter { word in !(word.count > 3 && others.contains { $0.hasPrefix(word) }) }
         return ([Personality.understudy.program] + kept + ["--resume"]).map(ShellText.pasted).joined(separator: " ")

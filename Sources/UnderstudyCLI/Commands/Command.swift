@@ -58,8 +58,10 @@ struct Command: Sendable {
     func helpText(as personality: Personality) -> String {
         func named(_ text: String) -> String { text.replacing("COMMAND", with: personality.line(of: self)) }
         let usage = help.usage.map { "  \(named($0))\n" }.joined()
-        let sections = help.sections.map { section in
+        let sections = help.sections.compactMap { section -> String? in
             let options = section.options.filter { $0.isKnown(to: personality) }
+            // A link may know none of them.
+            guard !options.isEmpty else { return nil }
             return "\(section.title):\n" + options.map { $0.helpText(as: personality) }.joined()
         }
         let examples = help.examples.map { WrappedText.command(named($0)) + "\n" }.joined()

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import Testing
 import UnderstudyTestSupport
 
@@ -8,7 +8,9 @@ import UnderstudyTestSupport
 @Suite("A directory that is taken with its contents")
 struct TakenDirectoryTests {
     private func make() throws -> String {
-        let path = try TestDirectory.make("taken")
+        // Of the user of this process, as a directory has to be that is taken.
+        let path = TestDirectory.freshPath("taken")
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
         try TestDirectory.write("precious", to: "\(path)/file")
         try TestDirectory.make(at: "\(path)/PG_15_202209061")
         return path
@@ -63,7 +65,9 @@ struct TakenDirectoryTests {
         do { _ = try OwnedDirectory(taking: path, as: .data, run: run()) }
         for text in [try FileTree.text("\(path)/pgsql_tmp.understudy"), "format 9\n"] {
             try TestDirectory.write(text, to: "\(other)/pgsql_tmp.understudy")
-            #expect(throws: OwnedDirectory.Refusal.self) { _ = try OwnedDirectory(taking: other, as: .data, run: run()) }
+            #expect(throws: OwnedDirectory.Refusal.self) {
+                _ = try OwnedDirectory(taking: other, as: .data, run: run())
+            }
         }
     }
 }

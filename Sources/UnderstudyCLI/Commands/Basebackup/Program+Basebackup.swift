@@ -37,7 +37,9 @@ extension Program {
             return ExitStatus.success
         } catch {
             _ = reporter.end()
-            if let words { words.tell(error, in: reporter.reached, to: console) } else {
+            if let words {
+                words.tell(error, in: reporter.reached, to: console)
+            } else {
                 console.error(error)
                 console.tellHowToResume(error, [Command.basebackup.name] + arguments)
             }
