@@ -122,15 +122,26 @@ struct FileListing {
         let probes = parts.indices.map { above in
             (parts[..<above] + Array(repeating: parts[above...], count: Self.mostLinks).joined()).joined(separator: "/")
         }.filter { $0.utf8.count <= Self.longestProbe }
-        guard !probes.isEmpty else { return false }
+        guard let failure = try self.failure(of: probes) else { return false }
+        let isClosed = failure.sqlState == "42501"
+        leftOut.note(
+            "\"\(path)\" (\(isClosed ? "the server may not enter it" : "it leads back to a directory above it"))")
+        return true
+    }
+
+    /// Why the server cannot look at one of these paths; nil if it can, or if a file is in the way (ENOTDIR).
+    private func failure(of probes: [String]) throws(UnderstudyError) -> UnderstudyError? {
+        guard !probes.isEmpty else { return nil }
         do throws(UnderstudyError) {
             try repeated { () throws(UnderstudyError) in
                 try session.copyRows(sql.probe(probes), columns: 1) { _ in }
             }
-            return false
+            return nil
         } catch  where error.isOfServerFile {
-            leftOut.note("\"\(path)\" (it leads back to a directory above it, or cannot be read)")
-            return true
+            guard error.sqlState == "42809" else { return error }
+            guard probes.count > 1 else { return nil }
+            for probe in probes { if let found = try failure(of: [probe]) { return found } }
+            return nil
         }
     }
 
@@ -167,10 +178,25 @@ struct FileListing {
         var isDirectory: [Bool] = []
         var times: [Int64] = []
 
-        mutating func append(_ other: Listing) throws(UnderstudyError) {
-            for index in other.names.indices {
-                try append(other.names[index], other.sizes[index], other.isDirectory[index], other.times[index])
+        /// A file system may show a name again whose file was made anew meanwhile: the first one counts.
+        mutating func dropRepeated() throws(UnderstudyError) {
+            let order = names.indices.sorted { one, other in
+                let (first, second) = (names[one], names[other])
+                return first.elementsEqual(second) ? one < other : first.lexicographicallyPrecedes(second)
             }
+            let repeated = Set(zip(order, order.dropFirst()).filter { names[$0].elementsEqual(names[$1]) }.map { $1 })
+            guard !repeated.isEmpty else { return }
+            let all = self
+            self = Listing()
+            for index in all.names.indices where !repeated.contains(index) { try append(all, index) }
+        }
+
+        private mutating func append(_ other: Listing, _ index: Int) throws(UnderstudyError) {
+            try append(other.names[index], other.sizes[index], other.isDirectory[index], other.times[index])
+        }
+
+        mutating func append(_ other: Listing) throws(UnderstudyError) {
+            for index in other.names.indices { try append(other, index) }
         }
 
         mutating func append(
@@ -210,6 +236,7 @@ struct FileListing {
                 try found.append(name, UInt64(size), values.isDirectory != 0, values.time ?? 0)
             }
         }
+        try found.dropRepeated()
         return found
     }
 

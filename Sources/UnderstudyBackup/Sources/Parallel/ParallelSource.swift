@@ -32,6 +32,7 @@ final class ParallelSource: BackupSource {
 
     var keepsServerOrder: Bool { false }
     var sendsManifest: Bool { false }
+    var connections: BaseBackup.Connections { .parallel(mostSessions) }
 
     var options: BaseBackup.Options { context.options }
 
