@@ -41,4 +41,19 @@ struct FileTableTests {
         let file = try #require(table.files.first)
         #expect(throws: UnderstudyError.self) { try table.memberPath(file) }
     }
+
+    @Test("of a name that a file system shows again, the first entry counts")
+    func repeatedNames() throws {
+        var entries = DirectoryEntries()
+        for (index, name) in ["b", "a", "b", "ab", "b", "a", ""].enumerated() {
+            try entries.append(Array(name.utf8), UInt64(index), index == 1, Int64(index))
+        }
+        try entries.dropRepeated()
+        #expect(entries.names.map { String(decoding: $0, as: UTF8.self) } == ["b", "a", "ab", ""])
+        #expect(entries.sizes == [0, 1, 3, 6])
+        #expect(entries.isDirectory == [false, true, false, false])
+        #expect(entries.times == [0, 1, 3, 6])
+        try entries.dropRepeated()
+        #expect(entries.names.count == 4)
+    }
 }

@@ -146,7 +146,7 @@ struct FileListing {
     }
 
     /// What is in a directory. What cannot be read of it is noted, if it is no server's.
-    private mutating func entries(of directory: String) throws(UnderstudyError) -> Listing {
+    private mutating func entries(of directory: String) throws(UnderstudyError) -> DirectoryEntries {
         let mayHoldForeign = directory == "." || !Self.isServerOwned(directory)
         do throws(UnderstudyError) {
             return try ask(sql.list(directory, readsFiles: mayHoldForeign), of: directory)
@@ -155,9 +155,9 @@ struct FileListing {
         do throws(UnderstudyError) { names = try askNames(of: directory) } catch {
             guard error.isOfServerFile, !Self.isServerOwned(directory) else { throw error }
             leftOut.note("\"\(directory)\" (\(error.message))")
-            return Listing()
+            return DirectoryEntries()
         }
-        var found = Listing()
+        var found = DirectoryEntries()
         for name in names {
             let text = try text(name, in: directory), path = Self.path(text, in: directory)
             do throws(UnderstudyError) {
@@ -166,49 +166,11 @@ struct FileListing {
                 leftOut.note("\"\(path)\" (\(error.message))")
             }
         }
+        try found.dropRepeated()
         return found
     }
 
     // MARK: - Queries
-
-    /// What is in a directory.
-    private struct Listing {
-        var names = NameList()
-        var sizes: [UInt64] = []
-        var isDirectory: [Bool] = []
-        var times: [Int64] = []
-
-        /// A file system may show a name again whose file was made anew meanwhile: the first one counts.
-        mutating func dropRepeated() throws(UnderstudyError) {
-            let order = names.indices.sorted { one, other in
-                let (first, second) = (names[one], names[other])
-                return first.elementsEqual(second) ? one < other : first.lexicographicallyPrecedes(second)
-            }
-            let repeated = Set(zip(order, order.dropFirst()).filter { names[$0].elementsEqual(names[$1]) }.map { $1 })
-            guard !repeated.isEmpty else { return }
-            let all = self
-            self = Listing()
-            for index in all.names.indices where !repeated.contains(index) { try append(all, index) }
-        }
-
-        private mutating func append(_ other: Listing, _ index: Int) throws(UnderstudyError) {
-            try append(other.names[index], other.sizes[index], other.isDirectory[index], other.times[index])
-        }
-
-        mutating func append(_ other: Listing) throws(UnderstudyError) {
-            for index in other.names.indices { try append(other, index) }
-        }
-
-        mutating func append(
-            _ name: some Collection<UInt8>, _ size: UInt64, _ isDirectory: Bool, _ time: Int64
-        ) throws(UnderstudyError) {
-            guard sizes.count < FileTable.mostFiles, names.hasRoom(for: name.count) else { throw FileTable.endless }
-            names.append(name)
-            sizes.append(size)
-            self.isDirectory.append(isDirectory)
-            times.append(time)
-        }
-    }
 
     private static let attempts = 5
 
@@ -222,10 +184,10 @@ struct FileListing {
         try ask()
     }
 
-    private func ask(_ query: String, of directory: String) throws(UnderstudyError) -> Listing {
-        var found = Listing()
+    private func ask(_ query: String, of directory: String) throws(UnderstudyError) -> DirectoryEntries {
+        var found = DirectoryEntries()
         try repeated { () throws(UnderstudyError) in
-            found = Listing()
+            found = DirectoryEntries()
             try session.copyRows(query, columns: 4) { row throws(UnderstudyError) in
                 let name = try Self.name(row, directory)
                 let values: (size: Int64?, isDirectory: Int32?, time: Int64?)
