@@ -80,7 +80,7 @@ enum BackupOptionRules {
                 .options, "number of connections \(options.connections.count) is out of range",
                 hint: "Choose from 1 to 64.")
         }
-        if !options.connections.isAutomatic, let flaw = obstacle(to: options) {
+        if !options.mayFallBack, let flaw = obstacle(to: options) {
             throw UnderstudyError(.options, flaw, hint: "Leave the number of connections out, or change that.")
         }
     }
@@ -106,7 +106,7 @@ enum BackupOptionRules {
     static func check(
         _ options: BaseBackup.Options, _ place: BackupPlace?, against version: ServerVersion
     ) throws(UnderstudyError) {
-        if options.connections.isParallel, !options.connections.isAutomatic { try checkSeveral(version) }
+        if options.connections.isParallel, !options.mayFallBack { try checkSeveral(version) }
         // The stock tool's words.
         if options.incrementalManifest != nil, !version.hasIncrementalBackup {
             throw UnderstudyError(

@@ -12,3 +12,8 @@ extension BaseBackup {
         case resumed
     }
 }
+
+extension BaseBackup.Options {
+    /// Whether one connection does where several cannot be used: BASE_BACKUP knows nothing of what is there.
+    var mayFallBack: Bool { connections.isAutomatic && existing == .refused }
+}

@@ -313,6 +313,7 @@ extension Session {
     /// - Returns: Whether it did; false after the time, or if the interrupt or `wakeUp` is raised.
     package func hasNews(within time: Duration, or wakeUp: Interrupt) -> Bool {
         Interrupt.wait(
-            socket: unsafe PQsocket(connection), events: .input, interrupts: [interrupt, wakeUp], timeout: time) == .ready
+            socket: unsafe PQsocket(connection), events: .input, interrupts: [interrupt, wakeUp], timeout: time)
+            == .ready
     }
 }

@@ -1,4 +1,5 @@
 import Testing
+import UnderstudyBackupFormat
 import UnderstudyTestSupport
 
 @testable import UnderstudyBackup
@@ -22,7 +23,10 @@ struct FileTableTests {
         for (name, directory, size, time) in added {
             try table.add(Array(name.utf8), in: directory, size: size, modificationTime: time)
         }
-        #expect(table.files.map { table.serverPath($0) } == ["PG_VERSION", "base/5/1259", "base/5/1259_fsm", "postgresql.conf"])
+        #expect(
+            table.files.map { table.serverPath($0) } == [
+                "PG_VERSION", "base/5/1259", "base/5/1259_fsm", "postgresql.conf",
+            ])
         #expect(try table.files.map { try table.memberPath($0).string } == table.files.map { table.serverPath($0) })
         #expect(table.files.map(\.size) == [3, 1 << 40, 0, 30_000])
         // Of a time that 32 bits cannot hold, the nearest.
@@ -30,11 +34,26 @@ struct FileTableTests {
         #expect(table.files.map(\.directory) == [0, 1, 1, 0])
     }
 
-    @Test("a name with a slash, or one that leads up, is refused", arguments: ["a/../b", "..", "/x", ""])
+    @Test("a name with a slash, or one that leads up, is refused", arguments: ["a/../b", "..", "/x"])
     func flaws(_ name: String) throws {
         var table = FileTable()
         try table.add(Array(name.utf8), in: table.add(directory("base")), size: 1, modificationTime: 0)
         let file = try #require(table.files.first)
         #expect(throws: UnderstudyError.self) { try table.memberPath(file) }
+    }
+
+    @Test("of a name that a file system shows again, the first entry counts")
+    func repeatedNames() throws {
+        var entries = DirectoryEntries()
+        for (index, name) in ["b", "a", "b", "ab", "b", "a", ""].enumerated() {
+            try entries.append(Array(name.utf8), UInt64(index), index == 1, Int64(index))
+        }
+        try entries.dropRepeated()
+        #expect(entries.names.map { String(decoding: $0, as: UTF8.self) } == ["b", "a", "ab", ""])
+        #expect(entries.sizes == [0, 1, 3, 6])
+        #expect(entries.isDirectory == [false, true, false, false])
+        #expect(entries.times == [0, 1, 3, 6])
+        try entries.dropRepeated()
+        #expect(entries.names.count == 4)
     }
 }

@@ -15,7 +15,7 @@ struct ExistingArgumentsTests {
 
     @Test func `updates come over several connections, whose number may be chosen`() throws {
         #expect(try plan("").existing == .refused)
-        #expect(try plan("--delta").existing == .updated && plan("--delta").connections == .parallel(4))
+        #expect(try plan("--delta").existing == .updated && plan("--delta").connections == .automatic)
         #expect(try plan("--resume -j 2").existing == .resumed && plan("--resume -j 2").connections == .parallel(2))
         #expect(try plan("--keep-partial").keepPartial && plan("--keep-partial").connections == .one)
         #expect(try plan("--delta --force-other-cluster").overwritesOtherCluster)

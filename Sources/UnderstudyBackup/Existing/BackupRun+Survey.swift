@@ -78,10 +78,9 @@ extension DirectoryTarget {
 extension ParallelSource {
     /// Lists all files, and begins no backup.
     func survey() throws(UnderstudyError) -> (table: FileTable, archives: [AnnouncedArchive]) {
-        let connections = ParallelConnections(context)
-        let (session, facts) = try connections.open()
-        try connections.checkPrivileges(session, facts)
+        let (session, facts, isSuperuser) = try ParallelConnections(context).openFirst()
         self.facts = facts
+        self.isSuperuser = isSuperuser
         sessions = [session]
         defer { sessions = [] }
         try listFiles()

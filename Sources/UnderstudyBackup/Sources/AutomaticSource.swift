@@ -15,6 +15,7 @@ final class AutomaticSource: BackupSource {
 
     var keepsServerOrder: Bool { chosen?.keepsServerOrder ?? false }
     var sendsManifest: Bool { chosen?.sendsManifest ?? false }
+    var connections: BaseBackup.Connections { chosen?.connections ?? .one }
 
     func start() throws(UnderstudyError) -> BackupStart {
         do throws(UnderstudyError) {
@@ -24,7 +25,9 @@ final class AutomaticSource: BackupSource {
             // Ends the backup that has begun there, if one has.
             chosen = nil
             var metadata = Logger.Metadata.own
-            if let remedy = error.remedy, !(error.cause is NameIsNoText) { metadata["hint"] = .stringConvertible(remedy) }
+            if let remedy = error.remedy, !(error.cause is NameIsNoText) {
+                metadata["hint"] = .stringConvertible(remedy)
+            }
             context.logger.notice("the base data comes over one connection: \(error.message)", metadata: metadata)
             let source = BaseBackupSource(context)
             chosen = source

@@ -16,6 +16,9 @@ package protocol BackupSource: AnyObject {
     /// Whether the source sends a manifest if one is asked for. If not, it is made here.
     var sendsManifest: Bool { get }
 
+    /// How many connections the data comes over at most. Known once the source has started.
+    var connections: BaseBackup.Connections { get }
+
     /// Begins the backup on the server.
     func start() throws(UnderstudyError) -> BackupStart
 
@@ -30,6 +33,7 @@ package protocol BackupSource: AnyObject {
 
 extension BackupSource {
     package var sendsManifest: Bool { true }
+    package var connections: BaseBackup.Connections { .one }
 }
 
 /// The server's answer to the beginning of a backup.
@@ -85,8 +89,8 @@ package struct SourceContext {
 
     /// The source for these options.
     package static func chooseSource(_ context: SourceContext) -> any BackupSource {
-        let connections = context.options.connections
-        if connections.isAutomatic { return AutomaticSource(context) }
-        return connections.isParallel ? ParallelSource(context) : BaseBackupSource(context)
+        let options = context.options
+        if options.mayFallBack { return AutomaticSource(context) }
+        return options.connections.isParallel ? ParallelSource(context) : BaseBackupSource(context)
     }
 }

@@ -26,6 +26,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
         var directories: TargetDirectories
         var server: ServerFacts
         var tablespaces: TablespaceLayout
+        var connections: BaseBackup.Connections
         var archives: [PlacedArchive] = []
         var wal: ConfinedDirectory?
     }
@@ -77,7 +78,8 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
             syncMethod: options.syncMethod, leftovers: leftovers, slot: plan.slot, takesMode: options.takesTargetMode,
             existing: existing, cluster: UnfinishedRecord.Cluster(of: server), interrupt: interrupt)
-        made = Made(directories: directories, server: server, tablespaces: tablespaces)
+        made = Made(
+            directories: directories, server: server, tablespaces: tablespaces, connections: plan.connections)
         try directories.hideControlFile()
         // None can start from here on.
         try refuseServers()
@@ -128,7 +130,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     package func makeSink(_ observer: MemberObserver) throws(UnderstudyError) -> DirectorySink {
         let directories = prepared.directories, server = prepared.server, interrupt = interrupt
         let pool = WritePool(
-            observer: observer, feeders: options.connections.count, makeOutput: { DirectoryOutput() },
+            observer: observer, feeders: prepared.connections.count, makeOutput: { DirectoryOutput() },
             interrupt: interrupt
         ) { interrupt.raise() }
         let archives = prepared.archives.compactMap { placed in placed.announced.oid.map { ($0, placed.root) } }

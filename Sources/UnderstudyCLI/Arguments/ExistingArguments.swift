@@ -59,10 +59,8 @@ extension OptionValues {
         if options.wal == .fetch { throw misuse("\(name) cannot be used with WAL method fetch") }
         if options.incrementalManifest != nil { throw misuse("\(name) and --incremental are incompatible options") }
         options.overwritesOtherCluster = has(ExistingOptions.forceOtherCluster)
-        if self[CommonOptions.jobs] == nil { options.connections = .parallel(Self.defaultJobs) }
+        if self[CommonOptions.jobs] == nil { options.connections = .automatic }
     }
-
-    private static let defaultJobs = 4
 }
 
 /// The command line that goes on after a failed run.

@@ -77,7 +77,8 @@ final class BackupQueue: Sendable {
         guard let first = state.small.first else { return nil }
         let archive = state.table.directory(of: state.table.files[Int(first)]).archive
         var bytes: UInt64 = 0, taken: [Int] = []
-        while let file = state.small.first.map({ Int($0) }), taken.count < Self.mostPartsOfUnit, bytes < Self.mostBytesOfUnit,
+        while let file = state.small.first.map({ Int($0) }), taken.count < Self.mostPartsOfUnit,
+            bytes < Self.mostBytesOfUnit,
             state.table.directory(of: state.table.files[file]).archive == archive
         {
             bytes += state.table.files[file].size

@@ -122,20 +122,31 @@ struct FileListing {
         let probes = parts.indices.map { above in
             (parts[..<above] + Array(repeating: parts[above...], count: Self.mostLinks).joined()).joined(separator: "/")
         }.filter { $0.utf8.count <= Self.longestProbe }
-        guard !probes.isEmpty else { return false }
+        guard let failure = try self.failure(of: probes) else { return false }
+        let isClosed = failure.sqlState == "42501"
+        leftOut.note(
+            "\"\(path)\" (\(isClosed ? "the server may not enter it" : "it leads back to a directory above it"))")
+        return true
+    }
+
+    /// Why the server cannot look at one of these paths; nil if it can, or if a file is in the way (ENOTDIR).
+    private func failure(of probes: [String]) throws(UnderstudyError) -> UnderstudyError? {
+        guard !probes.isEmpty else { return nil }
         do throws(UnderstudyError) {
             try repeated { () throws(UnderstudyError) in
                 try session.copyRows(sql.probe(probes), columns: 1) { _ in }
             }
-            return false
+            return nil
         } catch  where error.isOfServerFile {
-            leftOut.note("\"\(path)\" (it leads back to a directory above it, or cannot be read)")
-            return true
+            guard error.sqlState == "42809" else { return error }
+            guard probes.count > 1 else { return nil }
+            for probe in probes { if let found = try failure(of: [probe]) { return found } }
+            return nil
         }
     }
 
     /// What is in a directory. What cannot be read of it is noted, if it is no server's.
-    private mutating func entries(of directory: String) throws(UnderstudyError) -> Listing {
+    private mutating func entries(of directory: String) throws(UnderstudyError) -> DirectoryEntries {
         let mayHoldForeign = directory == "." || !Self.isServerOwned(directory)
         do throws(UnderstudyError) {
             return try ask(sql.list(directory, readsFiles: mayHoldForeign), of: directory)
@@ -144,9 +155,9 @@ struct FileListing {
         do throws(UnderstudyError) { names = try askNames(of: directory) } catch {
             guard error.isOfServerFile, !Self.isServerOwned(directory) else { throw error }
             leftOut.note("\"\(directory)\" (\(error.message))")
-            return Listing()
+            return DirectoryEntries()
         }
-        var found = Listing()
+        var found = DirectoryEntries()
         for name in names {
             let text = try text(name, in: directory), path = Self.path(text, in: directory)
             do throws(UnderstudyError) {
@@ -155,34 +166,11 @@ struct FileListing {
                 leftOut.note("\"\(path)\" (\(error.message))")
             }
         }
+        try found.dropRepeated()
         return found
     }
 
     // MARK: - Queries
-
-    /// What is in a directory.
-    private struct Listing {
-        var names = NameList()
-        var sizes: [UInt64] = []
-        var isDirectory: [Bool] = []
-        var times: [Int64] = []
-
-        mutating func append(_ other: Listing) throws(UnderstudyError) {
-            for index in other.names.indices {
-                try append(other.names[index], other.sizes[index], other.isDirectory[index], other.times[index])
-            }
-        }
-
-        mutating func append(
-            _ name: some Collection<UInt8>, _ size: UInt64, _ isDirectory: Bool, _ time: Int64
-        ) throws(UnderstudyError) {
-            guard sizes.count < FileTable.mostFiles, names.hasRoom(for: name.count) else { throw FileTable.endless }
-            names.append(name)
-            sizes.append(size)
-            self.isDirectory.append(isDirectory)
-            times.append(time)
-        }
-    }
 
     private static let attempts = 5
 
@@ -196,10 +184,10 @@ struct FileListing {
         try ask()
     }
 
-    private func ask(_ query: String, of directory: String) throws(UnderstudyError) -> Listing {
-        var found = Listing()
+    private func ask(_ query: String, of directory: String) throws(UnderstudyError) -> DirectoryEntries {
+        var found = DirectoryEntries()
         try repeated { () throws(UnderstudyError) in
-            found = Listing()
+            found = DirectoryEntries()
             try session.copyRows(query, columns: 4) { row throws(UnderstudyError) in
                 let name = try Self.name(row, directory)
                 let values: (size: Int64?, isDirectory: Int32?, time: Int64?)
@@ -210,6 +198,7 @@ struct FileListing {
                 try found.append(name, UInt64(size), values.isDirectory != 0, values.time ?? 0)
             }
         }
+        try found.dropRepeated()
         return found
     }
 

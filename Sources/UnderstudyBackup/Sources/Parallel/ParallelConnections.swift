@@ -108,6 +108,10 @@ struct ParallelConnections: Sendable {
         }
         var failure = UnderstudyError(error)
         if error.code == .passwordNeeded { failure.hint = passwordHint }
+        if error.sqlState == "3D000", failure.remedy == nil {
+            failure.hint =
+                "Name a database that there is, with dbname in the connection string: all are copied, whichever it is."
+        }
         return failure
     }
 

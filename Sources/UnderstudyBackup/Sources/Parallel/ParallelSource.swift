@@ -14,7 +14,7 @@ final class ParallelSource: BackupSource {
     let sql: BackupSQL
     private var holder: Session?
     var facts: BackupSessionFacts?
-    private var isSuperuser = false
+    var isSuperuser = false
     var sessions: [Session] = []
     /// How many connections may copy at most.
     private var mostSessions = 0
@@ -32,6 +32,7 @@ final class ParallelSource: BackupSource {
 
     var keepsServerOrder: Bool { false }
     var sendsManifest: Bool { false }
+    var connections: BaseBackup.Connections { .parallel(mostSessions) }
 
     var options: BaseBackup.Options { context.options }
 
