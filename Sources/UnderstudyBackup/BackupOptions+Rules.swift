@@ -118,6 +118,11 @@ enum BackupOptionRules {
                 .options, "recovery configuration cannot be written when a backup target is used",
                 hint: "Leave it out: the archives are written by the server as they are.")
         }
+        guard !options.connections.isParallel else {
+            throw UnderstudyError(
+                .options, "a backup comes over several connections only to where this program writes it",
+                hint: "Leave the number of connections out, or the backup target: the server reads its files itself.")
+        }
         try checkArchives(options)
         if case .client = options.compression {
             throw UnderstudyError(
@@ -128,11 +133,6 @@ enum BackupOptionRules {
 
     /// For a target that consists of archives.
     static func checkArchives(_ options: BaseBackup.Options) throws(UnderstudyError) {
-        guard !options.connections.isParallel else {
-            throw UnderstudyError(
-                .options, "only the plain format comes over several connections",
-                hint: "Leave the number of connections out for archives, which come one file after another.")
-        }
         guard options.walDirectory == nil else {
             throw UnderstudyError(
                 .options, "a WAL directory of its own is of the plain format", hint: "Leave it out for archives.")

@@ -175,7 +175,7 @@ package final class BackupRun: @unchecked Sendable {
         meter.enter(.copying)
         let sink = try target.makeSink(verification.observer)
         defer { sink.close() }
-        guard source.keepsServerOrder || !sink.needsServerOrder else {
+        guard !sink.needsServerOrder || source.keepsServerOrder || source.takesTurns && sink.takesTurns else {
             throw UnderstudyError(
                 .options, "\(target.name) needs the files in the server's order, in which they do not come here")
         }

@@ -13,6 +13,9 @@ package protocol BackupSource: AnyObject {
     /// last of the data directory.
     var keepsServerOrder: Bool { get }
 
+    /// Whether the source feeds in turns where a sink takes those.
+    var takesTurns: Bool { get }
+
     /// Whether the source sends a manifest if one is asked for. If not, it is made here.
     var sendsManifest: Bool { get }
 
@@ -29,6 +32,7 @@ package protocol BackupSource: AnyObject {
 }
 
 extension BackupSource {
+    package var takesTurns: Bool { false }
     package var sendsManifest: Bool { true }
 }
 

@@ -93,11 +93,13 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
     package func makeSink(_ observer: MemberObserver) throws(UnderstudyError) -> TarArchiveSink {
         let made = prepared, interrupt = interrupt, archive = prepared.archive
         let pool = WritePool(
-            observer: observer, writers: 1, makeOutput: { TarOutput(endsArchives: false) { _ in archive } },
+            observer: observer, writers: 1, feeders: options.connections.count,
+            makeOutput: { TarOutput(endsArchives: false) { _ in archive } },
             interrupt: interrupt
         ) { interrupt.raise() }
         let sink = try TarArchiveSink(
-            TarLayout(made.server, options, now: made.now, tablespaces: [], held: made.held, edits: edits), pool: pool)
+            TarLayout(made.server, options, now: made.now, tablespaces: [], held: made.held, edits: edits), pool: pool,
+            turns: try WriteTurns(pool, for: options, interrupt))
         self.sink = sink
         return sink
     }

@@ -104,7 +104,7 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
         let coding = options.compression.here
         let directory = made.directories.directory
         let pool = WritePool(
-            observer: observer, writers: 1,
+            observer: observer, writers: 1, feeders: options.connections.count,
             makeOutput: {
                 TarOutput(endsArchives: true) { archive throws(FileIOError) in
                     try ArchiveWriter(
@@ -117,7 +117,7 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
         let sink = try TarArchiveSink(
             TarLayout(
                 made.server, options, now: made.now, tablespaces: Set(made.archives.compactMap(\.oid)), edits: edits),
-            pool: pool)
+            pool: pool, turns: try WriteTurns(pool, for: options, interrupt))
         self.sink = sink
         return sink
     }

@@ -14,8 +14,8 @@ enum CommonOptions {
         "jobs", "j", "NUMBER", isLinked: false,
         help: """
             copy over so many ordinary connections beside those
-            for replication, by SQL functions (plain format,
-            servers from 9.6)
+            for replication, by SQL functions (servers from
+            9.6)
             """)
     static let maxRate = CommandOption(
         "max-rate", "r", "RATE", stock: .since(90400),
