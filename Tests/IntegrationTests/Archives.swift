@@ -34,7 +34,7 @@ func extractBackup(_ archives: String, to target: String) throws {
             "\(archives)/\(name)",
             to: identifier == "pg_wal" ? "\(target)/pg_wal" : "\(target)/space-\(identifier)")
     }
-    try FileManager.default.copyItem(atPath: "\(archives)/backup_manifest", toPath: "\(target)/backup_manifest")
+    try Program.check("/bin/cp", ["\(archives)/backup_manifest", "\(target)/backup_manifest"])
 }
 
 /// Puts an extracted tablespace elsewhere, and the map in the copy says where: its server makes the link from that.

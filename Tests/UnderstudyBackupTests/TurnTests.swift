@@ -84,7 +84,7 @@ struct TurnTests {
     private func makeTurns() -> (turns: [[Part]], files: [Seen]) {
         var random = SplitMix64(state: 7), turns: [[Part]] = [], files: [Seen] = []
         func content(_ count: Int) -> [UInt8] { .pattern(count, seed: files.count) }
-        for _ in 0..<24 {
+        for _ in 0..<16 {
             var turn: [Part] = []
             switch random.next() % 4 {
             case 0:
@@ -139,7 +139,7 @@ struct TurnTests {
 
     @Test("leave room to the one whose turn it is, however far ahead they are")
     func share() throws {
-        let row = try Row(feeders: 3), large = [UInt8].pattern(30 << 20)
+        let row = try Row(feeders: 3), large = [UInt8].pattern(12 << 20)
         let threads = try (1...2).map { turn in
             try OwnThread("feeder") {
                 var filler = row.makeFiller()
@@ -179,7 +179,7 @@ struct TurnTests {
         let thread = try OwnThread("feeder") {
             var filler = row.makeFiller()
             do throws(UnderstudyError) {
-                try Self.feed([Part(number: 1, content: .pattern(40 << 20))], 1, &filler)
+                try Self.feed([Part(number: 1, content: .pattern(16 << 20))], 1, &filler)
             } catch { failures.change { $0.append(error) } }
         }
         try eventually("a full share") { row.turns.blocksAhead == row.turns.share }
