@@ -107,8 +107,6 @@ struct FileListing {
 
     private func askEntries(of directory: String) throws(UnderstudyError) -> [Entry] {
         var entries: [Entry] = []
-        // A file system may show a name again whose file was made anew meanwhile.
-        var names: Set<[UInt8]> = []
         try session.copyRows(sql.list(directory), columns: 4) { row throws(UnderstudyError) in
             let entry: Entry
             do throws(ProtocolError) {
@@ -121,7 +119,6 @@ struct FileListing {
                     name: name, size: UInt64(size), isDirectory: try row.int32(2) != 0,
                     modificationTime: try row.int64(3) ?? 0)
             } catch { throw UnderstudyError(error) }
-            guard names.insert(entry.name).inserted else { return }
             guard entries.count < FileTable.mostFiles else { throw FileTable.endless }
             entries.append(entry)
         }
