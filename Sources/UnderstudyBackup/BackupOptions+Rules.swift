@@ -61,7 +61,6 @@ enum BackupOptionRules {
         }
     }
 
-    /// What BASE_BACKUP alone can do.
     private static func checkConnections(_ options: BaseBackup.Options) throws(UnderstudyError) {
         guard options.connections.isParallel else { return }
         guard (1...64).contains(options.connections.count) else {
@@ -69,25 +68,33 @@ enum BackupOptionRules {
                 .options, "number of connections \(options.connections.count) is out of range",
                 hint: "Choose from 1 to 64.")
         }
-        var flaw: String?
-        if options.wal == .fetch { flaw = "WAL is fetched by BASE_BACKUP alone: it can be streamed, or left out" }
-        if options.incrementalManifest != nil { flaw = "an incremental backup comes over one connection" }
-        if case .server = options.compression { flaw = "the server compresses what comes over one connection" }
-        if let flaw {
+        if !options.connections.isAutomatic, let flaw = obstacle(to: options) {
             throw UnderstudyError(.options, flaw, hint: "Leave the number of connections out, or change that.")
         }
+    }
+
+    /// What of these options BASE_BACKUP alone can do; nil if several connections can do all.
+    static func obstacle(to options: BaseBackup.Options) -> String? {
+        if options.wal == .fetch { return "WAL is fetched by BASE_BACKUP alone: it can be streamed, or left out" }
+        if options.incrementalManifest != nil { return "an incremental backup comes over one connection" }
+        if case .server = options.compression { return "the server compresses what comes over one connection" }
+        return nil
+    }
+
+    /// Refuses a server whose backups cannot come over several connections.
+    static func checkSeveral(_ version: ServerVersion) throws(UnderstudyError) {
+        guard !version.hasConcurrentBackups else { return }
+        throw UnderstudyError(
+            .server, "server version \(version) cannot be copied over several connections",
+            detail: "Its low-level backups exclude each other, and leave traces when they are broken off.",
+            hint: "Use one connection; servers from 9.6 allow more.")
     }
 
     /// For a server of this version.
     static func check(
         _ options: BaseBackup.Options, _ place: BackupPlace?, against version: ServerVersion
     ) throws(UnderstudyError) {
-        if options.connections.isParallel, !version.hasConcurrentBackups {
-            throw UnderstudyError(
-                .server, "server version \(version) cannot be copied over several connections",
-                detail: "Its low-level backups exclude each other, and leave traces when they are broken off.",
-                hint: "Use one connection; servers from 9.6 allow more.")
-        }
+        if options.connections.isParallel, !options.connections.isAutomatic { try checkSeveral(version) }
         // The stock tool's words.
         if options.incrementalManifest != nil, !version.hasIncrementalBackup {
             throw UnderstudyError(
@@ -118,7 +125,7 @@ enum BackupOptionRules {
                 .options, "recovery configuration cannot be written when a backup target is used",
                 hint: "Leave it out: the archives are written by the server as they are.")
         }
-        guard !options.connections.isParallel else {
+        guard !options.connections.isParallel || options.connections.isAutomatic else {
             throw UnderstudyError(
                 .options, "a backup comes over several connections only to where this program writes it",
                 hint: "Leave the number of connections out, or the backup target: the server reads its files itself.")

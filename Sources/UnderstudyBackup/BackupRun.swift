@@ -110,7 +110,9 @@ package final class BackupRun: @unchecked Sendable {
                 meter: meter, logger: logger))
         let start = try source.start()
         note(start)
-        try target.prepare(BackupPlan(server: server, archives: start.archives, slot: wal?.madeSlot))
+        try target.prepare(
+            BackupPlan(
+                server: server, archives: start.archives, slot: wal?.madeSlot, connections: source.connections))
         if let wal { try startWAL(wal, server, into: target.makeWALDestination(), at: start.position) }
         let facts = Facts(
             server: server, slotName: slot?.permanent, slotWasMade: slot?.made != nil,

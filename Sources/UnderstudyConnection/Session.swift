@@ -307,4 +307,13 @@ extension Session {
         _ = Interrupt.wait(
             socket: unsafe PQsocket(connection), events: .input, interrupts: [interrupt], timeout: time)
     }
+
+    /// Waits until the server sends something unasked or closes the connection.
+    ///
+    /// - Returns: Whether it did; false after the time, or if the interrupt or `wakeUp` is raised.
+    package func hasNews(within time: Duration, or wakeUp: Interrupt) -> Bool {
+        Interrupt.wait(
+            socket: unsafe PQsocket(connection), events: .input, interrupts: [interrupt, wakeUp], timeout: time)
+            == .ready
+    }
 }

@@ -4,8 +4,12 @@ package import UnderstudyProtocol
 
 /// An ordinary connection beside the replication connection, for what only SQL can answer.
 package enum OrdinaryConnection {
+    /// - Parameters:
+    ///   - silenceLimit: How long the server may be silent, once the connection is made; nil for no limit.
+    ///   - notices: Called on the thread that uses the session.
     package static func open(
-        _ parameters: ConnectionParameters, _ interrupt: Interrupt, _ access: QueryAccess = QueryAccess()
+        _ parameters: ConnectionParameters, _ interrupt: Interrupt, _ access: QueryAccess = QueryAccess(),
+        silenceLimit: Duration? = .seconds(60), notices: @escaping @Sendable (ServerMessage) -> Void = { _ in }
     ) throws(ConnectionError) -> Session {
         try access.check()
         var parameters = parameters
@@ -13,7 +17,7 @@ package enum OrdinaryConnection {
         do throws(ConnectionError) {
             return try Session.connect(
                 parameters, kind: .ordinary(database: database(parameters)), applicationName: "understudy",
-                interrupt: interrupt, silenceLimit: .seconds(60))
+                interrupt: interrupt, silenceLimit: silenceLimit, notices: notices)
         } catch {
             // A server that starts, or has no connection to spare, may let us in the next time.
             let isForGood = ["28000", "28P01", "3D000", "42501"].contains(error.sqlState)

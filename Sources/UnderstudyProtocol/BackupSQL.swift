@@ -14,67 +14,9 @@ package struct BackupSQL: Sendable {
     /// Rows of this size stay in the server's caches, and those of a megabyte take three times as long.
     package static let rowSize: UInt64 = 64 << 10
 
-    private var isRenamed: Bool { version.number >= 150_000 }
+    var isRenamed: Bool { version.number >= 150_000 }
     private var startName: String { isRenamed ? "pg_backup_start" : "pg_start_backup" }
     private var stopName: String { isRenamed ? "pg_backup_stop" : "pg_stop_backup" }
-
-    // MARK: - The session
-
-    /// What may not depend on settings of the role or the database: no time-out, no translation of bytes, and only the
-    /// server's own functions and operators.
-    ///
-    /// Source: PostgreSQL manual, "Client Connection Defaults".
-    package var settings: String {
-        var values = [
-            ("search_path", "pg_catalog"), ("client_encoding", "SQL_ASCII"), ("standard_conforming_strings", "on"),
-            ("statement_timeout", "0"), ("lock_timeout", "0"), ("bytea_output", "hex"),
-        ]
-        func from(_ number: Int, _ name: String, _ value: String) {
-            if version.number >= number { values.append((name, value)) }
-        }
-        from(90600, "idle_in_transaction_session_timeout", "0")
-        from(90600, "max_parallel_workers_per_gather", "0")
-        from(110_000, "jit", "off")
-        from(140_000, "idle_session_timeout", "0")
-        from(170_000, "transaction_timeout", "0")
-        let calls = values.map {
-            "pg_catalog.set_config(\(SQLText.literal($0)), \(SQLText.literal($1)), false)"
-        }
-        return "SELECT \(calls.joined(separator: ", "))"
-    }
-
-    /// One row: the server process, when the server was started, its system's identifier, the role's name, and whether it
-    /// is a superuser.
-    package var identity: ReplicationQuery<BackupSessionFacts> {
-        let text = """
-            SELECT pg_backend_pid(), extract(epoch FROM pg_postmaster_start_time())::text, \
-            (SELECT system_identifier::text FROM pg_control_system()), current_user, \
-            (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-            """
-        return ReplicationQuery(text) { rows throws(ProtocolError) in try BackupSessionFacts(rows) }
-    }
-
-    // MARK: - Privileges
-
-    /// The functions that a role must be allowed to call, as GRANT names them.
-    ///
-    /// Source: PostgreSQL manual, pg_rewind, "Notes", for those that read files.
-    package var functions: [String] {
-        let start = isRenamed ? "pg_backup_start(text, boolean)" : "pg_start_backup(text, boolean, boolean)"
-        let stop = isRenamed ? "pg_backup_stop(boolean)" : "pg_stop_backup(boolean, boolean)"
-        return [
-            start, stop, "pg_ls_dir(text, boolean, boolean)", "pg_stat_file(text, boolean)",
-            "pg_read_binary_file(text, bigint, bigint, boolean)",
-        ]
-    }
-
-    /// Which of ``functions`` the role may not call.
-    package var missingPrivileges: ReplicationQuery<[String]> {
-        let list = functions.map { SQLText.literal("pg_catalog.\($0)") }.joined(separator: ", ")
-        let text =
-            "SELECT f FROM unnest(ARRAY[\(list)]::text[]) AS f WHERE NOT has_function_privilege(f, 'EXECUTE')"
-        return ReplicationQuery(text) { rows throws(ProtocolError) in rows.rows.compactMap { $0.first ?? nil } }
-    }
 
     // MARK: - Start and stop
 
@@ -149,13 +91,41 @@ package struct BackupSQL: Sendable {
     /// Copies one row for each entry of a directory that is still there: its name, its size, whether it is a directory
     /// (1 or 0), and when it was last written, in seconds since 1970-01-01 00:00:00 UTC.
     ///
-    /// - Parameter directory: Relative to the data directory; `.` for itself.
-    package func list(_ directory: String) -> String {
+    /// - Parameters:
+    ///   - directory: Relative to the data directory; `.` for itself.
+    ///   - name: The only entry that is meant; nil for all.
+    ///   - readsFiles: Whether a byte of each file is read, so that one which cannot be read fails the query. Of a file
+    ///     without bytes nothing is: a pipe would wait for a writer.
+    package func list(_ directory: String, only name: String? = nil, readsFiles: Bool = false) -> String {
         let path = directory == "." ? "name" : "\(SQLText.literal(directory + "/")) || name"
+        let names =
+            name.map { "(VALUES (\(SQLText.literal($0))::text)) AS entry (name)" } ?? Self.entries(of: directory)
+        let isReadable =
+            readsFiles
+            ? " AND CASE WHEN isdir OR size = 0 THEN true ELSE pg_read_binary_file(\(path), 0, 1, true) IS NOT NULL END"
+            : ""
         return """
-            COPY (SELECT name, size, isdir::int4, extract(epoch FROM modification)::int8 \
-            FROM pg_ls_dir(\(SQLText.literal(directory)), true, false) AS name, \
-            LATERAL pg_stat_file(\(path), true) WHERE size IS NOT NULL) TO STDOUT (FORMAT binary)
+            COPY (SELECT name, size, isdir::int4, extract(epoch FROM modification)::int8 FROM \(names), \
+            LATERAL pg_stat_file(\(path), true) WHERE size IS NOT NULL\(isReadable)) TO STDOUT (FORMAT binary)
+            """
+    }
+
+    /// Copies the name of each entry of a directory.
+    package func names(in directory: String) -> String {
+        "COPY (SELECT name FROM \(Self.entries(of: directory))) TO STDOUT (FORMAT binary)"
+    }
+
+    private static func entries(of directory: String) -> String {
+        "pg_ls_dir(\(SQLText.literal(directory)), true, false) AS name"
+    }
+
+    /// Looks at paths, and copies a row of one column for each. Fails if the server cannot look at one, for another reason than
+    /// that nothing is there.
+    package func probe(_ paths: [String]) -> String {
+        let values = paths.map { "(\(SQLText.literal($0)))" }.joined(separator: ", ")
+        return """
+            COPY (SELECT size FROM (VALUES \(values)) AS probe (path), LATERAL pg_stat_file(path, true)) TO STDOUT \
+            (FORMAT binary)
             """
     }
 
@@ -194,26 +164,4 @@ package struct StoppedBackup: Sendable {
     package var label: String
     /// The content of `tablespace_map`; empty without tablespaces.
     package var tablespaceMap: String
-}
-
-/// Whom an ordinary connection has reached.
-package struct BackupSessionFacts: Sendable {
-    package var processID: Int
-    /// When the server was started.
-    package var startTime: String
-    package var systemIdentifier: String
-    package var role: String
-    package var isSuperuser: Bool
-
-    init(_ rows: ResultSet) throws(ProtocolError) {
-        let row = try rows.onlyRow(atLeast: 5, of: "pg_backend_pid")
-        guard let process = row[0].flatMap({ Int($0) }), let startTime = row[1], let identifier = row[2],
-            let role = row[3]
-        else { throw ProtocolError("server does not say who it is") }
-        processID = process
-        self.startTime = startTime
-        systemIdentifier = identifier
-        self.role = role
-        isSuperuser = row[4] == "t"
-    }
 }

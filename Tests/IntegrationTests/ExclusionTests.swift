@@ -108,7 +108,7 @@ import UnderstudyTestSupport
     ) throws -> [String] {
         let entries = FileTree.names(directory.map { "\(root)/\($0)" } ?? root)
         let decisions = exclusions.decide(
-            entries.map { Array($0.utf8) }, in: try directory.map { try MemberPath($0) }, of: kind)
+            entries.map { Array($0.utf8)[...] }, in: try directory.map { try MemberPath($0) }, of: kind)
         var paths: [String] = []
         for (name, decision) in zip(entries, decisions) where decision != .leaveOut {
             let path = directory.map { "\($0)/\(name)" } ?? name

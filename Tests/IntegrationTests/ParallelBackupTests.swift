@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import UnderstudyProtocol
 import UnderstudyTestSupport
 
 /// Base backups over several ordinary connections.
@@ -33,6 +34,9 @@ import UnderstudyTestSupport
     ) throws {
         let cluster = try makeCluster(installation)
         let target = TestDirectory.freshPath("backup")
+        // The names of functions are those of this version.
+        let version = ServerVersion(number: try #require(Int(cluster.sql("SHOW server_version_num"))))
+        #expect(try cluster.sql(BackupSQL(version).missingPrivileges.text) == "")
         let result = try basebackup(cluster, to: target, Self.jobs + map(cluster) + ["-v"])
         #expect(result.status == 0, "\(result)")
         #expect(!result.errorOutput.contains("warning"), "\(result)")
@@ -99,15 +103,27 @@ import UnderstudyTestSupport
         try cluster.makeReplicationRole("\"plain role\"")
         let target = TestDirectory.freshPath("backup")
         let arguments = try ["-U", "plain role"] + Self.jobs + map(cluster)
+        // What is everybody's on most servers, and messages that nobody wants to see.
+        try cluster.sql(
+            """
+            REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC; REVOKE SELECT ON pg_tablespace FROM PUBLIC;
+            ALTER ROLE "plain role" IN DATABASE postgres SET client_min_messages = debug5
+            """)
         let refused = try basebackup(cluster, to: target, arguments)
         expectRefused(
-            refused, "lacks privileges", "GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text, boolean, boolean)")
+            refused, "lacks privileges", "GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text, boolean, boolean)",
+            "pg_control_system()", "GRANT SELECT ON pg_catalog.pg_tablespace")
+        #expect(!refused.errorOutput.contains("pg_backend_pid"))
         #expect(!FileTree.exists(target))
-        let hint = try #require(refused.errorOutput.split(separator: "\n").first { $0.contains("GRANT") })
-        let grants = hint.drop { $0 != "G" }
-        try cluster.sql(String(grants))
+        // Then it cannot be asked which are missing, and all are named.
+        try cluster.sql("REVOKE EXECUTE ON FUNCTION has_function_privilege(text, text) FROM PUBLIC")
+        let unknown = try basebackup(cluster, to: target, arguments)
+        expectRefused(unknown, "cannot be asked", "has_function_privilege(text, text)", "pg_backend_pid()")
+        let hint = try #require(unknown.errorOutput.split(separator: "\n").first { $0.contains("hint: ") })
+        try cluster.sql(String(hint[hint.range(of: "GRANT").map(\.lowerBound)!...]))
         let result = try basebackup(cluster, to: target, arguments)
         #expect(result.status == 0, "\(result)")
+        #expect(!result.errorOutput.contains("DEBUG"), "\(result)")
     }
 
     @Test func `where the server has no more connections, fewer copy`() throws {

@@ -100,7 +100,10 @@ import UnderstudyTestSupport
         try TestDirectory.write("deep", to: "\(directory)/\(String(repeating: "f", count: 60))")
         try TestDirectory.write("", to: "\(directory)/empty")
         let archive = TestDirectory.freshPath("archive") + ".gz"
-        let words = ["basebackup", "-d", primary.connectionString(), "-D", "-", "-c", "fast", "-Z", "gzip"] + Self.jobs
+        let words = [
+            "basebackup", "-d", primary.connectionString(), "-D", "-", "-c", "fast", "-Z", "gzip", "-F", "t", "--jobs",
+            "auto",
+        ]
         let result = try Program(
             "/bin/sh", ["-c", "exec \"$@\" > \(archive)", "sh", UnderstudyProgram.path] + words,
             environment: UnderstudyProgram.environment

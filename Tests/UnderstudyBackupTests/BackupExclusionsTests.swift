@@ -18,7 +18,7 @@ import UnderstudyProtocol
     ) throws -> BackupExclusions.Decision {
         let exclusions = BackupExclusions(
             version: ServerVersion(number: version), statisticsDirectory: try statistics.map { try MemberPath($0) })
-        let entries = ([name] + others).map { Array($0.utf8) }
+        let entries = ([name] + others).map { Array($0.utf8)[...] }
         let decisions = exclusions.decide(entries, in: directory.isEmpty ? nil : try MemberPath(directory), of: root)
         #expect(decisions.count == entries.count)
         return try #require(decisions.first)
@@ -118,7 +118,7 @@ import UnderstudyProtocol
         let expected: [BackupExclusions.Decision] = [.leaveOut, .keep, .leaveOut, .keep, .leaveOut, .leaveOut, .keep]
         let directory = try MemberPath("base/5")
         func decide(_ names: [String]) -> [BackupExclusions.Decision] {
-            exclusions.decide(names.map { Array($0.utf8) }, in: directory, of: .data)
+            exclusions.decide(names.map { Array($0.utf8)[...] }, in: directory, of: .data)
         }
         #expect(decide(names) == expected)
         #expect(decide(names.reversed()) == expected.reversed())
@@ -136,7 +136,7 @@ import UnderstudyProtocol
     @Test func `names need not be UTF-8`() throws {
         let exclusions = BackupExclusions(version: ServerVersion(number: 180_000))
         #expect(
-            exclusions.decide([[0xFF, 0xFE], [UInt8](repeating: 0xFF, count: 300)], in: nil, of: .data) == [
+            exclusions.decide([[0xFF, 0xFE], [UInt8](repeating: 0xFF, count: 300)[...]], in: nil, of: .data) == [
                 .keep, .keep,
             ])
     }

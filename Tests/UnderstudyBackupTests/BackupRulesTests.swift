@@ -39,6 +39,34 @@ struct BackupOptionRulesTests {
         #expect(error?.hint == "Choose from 32 to 1048576 kilobytes per second.")
     }
 
+    @Test("what one connection alone can do is refused to several, unless they may become one")
+    func connections() throws {
+        let single: [(inout BaseBackup.Options) -> Void] = [
+            { $0.wal = .fetch }, { $0.incrementalManifest = "m" }, { $0.compression = .server(method: "gzip") },
+        ]
+        for change in single {
+            let error = #expect(throws: UnderstudyError.self) {
+                try check {
+                    $0.connections = .parallel(2)
+                    change(&$0)
+                }
+            }
+            #expect(error?.code == .options)
+            try check {
+                $0.connections = .automatic
+                change(&$0)
+            }
+        }
+        let old = ServerVersion(number: 90500)
+        #expect(throws: UnderstudyError.self) {
+            try BackupOptionRules.check(.init(connections: .parallel(2)), nil, against: old)
+        }
+        try BackupOptionRules.check(.init(connections: .automatic), nil, against: old)
+        for count in [0, 65] {
+            #expect(throws: UnderstudyError.self) { try check { $0.connections = .parallel(count) } }
+        }
+    }
+
     @Test("holes are of the plain format")
     func holes() throws {
         try check { $0.leavesHoles = true }
@@ -50,9 +78,10 @@ struct BackupOptionRulesTests {
     }
 
     @Test("several connections bring what is written here, and not what the server writes itself")
-    func connections() throws {
+    func several() throws {
         try check { $0.connections = .parallel(64) }
         try BackupOptionRules.checkArchives(.init(connections: .parallel(2)))
+        try BackupOptionRules.checkServerTarget(.init(wal: .none, connections: .automatic))
         let error = #expect(throws: UnderstudyError.self) {
             try BackupOptionRules.checkServerTarget(.init(wal: .none, connections: .parallel(2)))
         }

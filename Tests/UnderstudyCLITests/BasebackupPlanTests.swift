@@ -30,6 +30,16 @@ struct BasebackupPlanTests {
         #expect(plan.connection.password == .onDemand)
     }
 
+    @Test("the number of connections is told, or left to be chosen")
+    func jobs() throws {
+        #expect(try plan("-D d").options.connections == .one)
+        #expect(try plan("-D d -j 4").options.connections == .parallel(4))
+        #expect(try plan("-D d --jobs=auto").options.connections == .automatic)
+        for text in ["0", "65", "many", "Auto"] {
+            #expect(throws: UsageError.self) { try plan("-D d --jobs \(text)") }
+        }
+    }
+
     @Test("without options the defaults are the stock tool's")
     func defaults() throws {
         let options = try plan("-D d", as: .baseBackup).options

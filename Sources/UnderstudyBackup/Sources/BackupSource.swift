@@ -19,6 +19,9 @@ package protocol BackupSource: AnyObject {
     /// Whether the source sends a manifest if one is asked for. If not, it is made here.
     var sendsManifest: Bool { get }
 
+    /// How many connections the data comes over at most. Known once the source has started.
+    var connections: BaseBackup.Connections { get }
+
     /// Begins the backup on the server.
     func start() throws(UnderstudyError) -> BackupStart
 
@@ -34,6 +37,7 @@ package protocol BackupSource: AnyObject {
 extension BackupSource {
     package var takesTurns: Bool { false }
     package var sendsManifest: Bool { true }
+    package var connections: BaseBackup.Connections { .one }
 }
 
 /// The server's answer to the beginning of a backup.
@@ -87,6 +91,8 @@ package struct SourceContext {
 
     /// The source for these options.
     package static func chooseSource(_ context: SourceContext) -> any BackupSource {
-        context.options.connections.isParallel ? ParallelSource(context) : BaseBackupSource(context)
+        let connections = context.options.connections
+        if connections.isAutomatic { return AutomaticSource(context) }
+        return connections.isParallel ? ParallelSource(context) : BaseBackupSource(context)
     }
 }

@@ -89,6 +89,8 @@ package struct BackupPlan {
     package var archives: [AnnouncedArchive]
     /// A permanent slot that the run made, recorded in case it is killed.
     package var slot: UnfinishedRecord.Slot?
+    /// What the source uses, by its choice where that was left to it.
+    package var connections = BaseBackup.Connections.one
 }
 
 /// What takes the members of a base backup.

@@ -23,6 +23,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
         var directories: TargetDirectories
         var server: ServerFacts
         var tablespaces: TablespaceLayout
+        var connections: BaseBackup.Connections
         var archives: [PlacedArchive] = []
         var wal: ConfinedDirectory?
     }
@@ -72,7 +73,8 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
             syncMethod: options.syncMethod, leftovers: leftovers, slot: plan.slot, takesMode: options.takesTargetMode,
             interrupt: interrupt)
-        made = Made(directories: directories, server: server, tablespaces: tablespaces)
+        made = Made(
+            directories: directories, server: server, tablespaces: tablespaces, connections: plan.connections)
         warnOfMode(directories, server)
         let archives = try tablespaces.makeRoots(directories, plan.archives)
         made!.archives = archives
@@ -115,7 +117,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     package func makeSink(_ observer: MemberObserver) throws(UnderstudyError) -> DirectorySink {
         let directories = prepared.directories, server = prepared.server, interrupt = interrupt
         let pool = WritePool(
-            observer: observer, feeders: options.connections.count, makeOutput: { DirectoryOutput() },
+            observer: observer, feeders: prepared.connections.count, makeOutput: { DirectoryOutput() },
             interrupt: interrupt
         ) { interrupt.raise() }
         let archives = prepared.archives.compactMap { placed in placed.announced.oid.map { ($0, placed.root) } }

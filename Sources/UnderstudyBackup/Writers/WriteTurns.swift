@@ -49,10 +49,10 @@ final class WriteTurns<Output: MemberOutput & ~Copyable>: Sendable {
 
     /// - Returns: nil if all comes through one feeder.
     convenience init?(
-        _ pool: WritePool<Output>, for options: BaseBackup.Options, _ interrupt: Interrupt
+        _ pool: WritePool<Output>, for connections: BaseBackup.Connections, _ interrupt: Interrupt
     ) throws(UnderstudyError) {
-        guard options.connections.isParallel else { return nil }
-        try self.init(pool, feeders: options.connections.count, interrupt: interrupt)
+        guard connections.isParallel else { return nil }
+        try self.init(pool, feeders: connections.count, interrupt: interrupt)
     }
 
     /// A number for one more feeder.

@@ -1,9 +1,9 @@
 import Understudy
 
 extension OptionValues {
-    /// The value of `--jobs`.
+    /// The value of `--jobs`: a number, or `auto`.
     func connections() throws(UsageError) -> BaseBackup.Connections {
         guard let text = self[CommonOptions.jobs] else { return .one }
-        return .parallel(try NumberArgument.integer(text, option: "--jobs", in: 1...64))
+        return text == "auto" ? .automatic : .parallel(try NumberArgument.integer(text, option: "--jobs", in: 1...64))
     }
 }

@@ -39,7 +39,9 @@ package struct BackupExclusions: Sendable {
     /// - Parameters:
     ///   - entries: All names in the directory: which forks of a relation are kept depends on the others.
     ///   - directory: Relative to `root`; nil for the root itself.
-    package func decide(_ entries: [[UInt8]], in directory: MemberPath?, of root: Root) -> [Decision] {
+    package func decide(
+        _ entries: some Collection<ArraySlice<UInt8>>, in directory: MemberPath?, of root: Root
+    ) -> [Decision] {
         let isAtTop = directory == nil && root == .data
         let rules = relationRules(in: directory, of: root)
         var unlogged: Set<UInt32> = []
@@ -51,7 +53,7 @@ package struct BackupExclusions: Sendable {
             }
         }
         return entries.map { name in
-            if names.leaveOut(name[...], isAtTop: isAtTop) { return .leaveOut }
+            if names.leaveOut(name, isAtTop: isAtTop) { return .leaveOut }
             if rules != .none, let file = RelationFileName(parsing: name) {
                 if file.session != nil {
                     if rules == .database { return .leaveOut }
@@ -60,7 +62,7 @@ package struct BackupExclusions: Sendable {
                 }
             }
             let isWALDirectory = isAtTop && name.elementsEqual(names.version.walDirectoryName.utf8)
-            if isWALDirectory || names.empty(name[...], isAtTop: isAtTop) { return .makeEmpty }
+            if isWALDirectory || names.empty(name, isAtTop: isAtTop) { return .makeEmpty }
             return isStatisticsDirectory(name, in: directory, of: root) ? .makeEmpty : .keep
         }
     }
@@ -95,9 +97,9 @@ package struct BackupExclusions: Sendable {
 
     // MARK: - Temporary statistics
 
-    private func isStatisticsDirectory(_ name: [UInt8], in directory: MemberPath?, of root: Root) -> Bool {
+    private func isStatisticsDirectory(_ name: ArraySlice<UInt8>, in directory: MemberPath?, of root: Root) -> Bool {
         guard let statisticsDirectory, root == .data else { return false }
-        guard let directory else { return name == statisticsDirectory.bytes }
+        guard let directory else { return name.elementsEqual(statisticsDirectory.bytes) }
         return (directory.bytes + [UInt8(ascii: "/")] + name) == statisticsDirectory.bytes
     }
 

@@ -81,7 +81,7 @@ struct BackupWorker<Feeder: MemberFeeder>: ~Copyable {
                 break
             }
             do throws(UnderstudyError) {
-                session = try work.connections.open().session
+                session = try work.connections.openToCopy()
                 return
             } catch  where error.costsPiece || error.isShortageOfConnections { last = error }
         }

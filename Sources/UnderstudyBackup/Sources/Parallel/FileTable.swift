@@ -1,7 +1,8 @@
 import UnderstudyBackupFormat
 import UnderstudyCore
 
-/// The files and directories of a server, as they were listed: compact, since there may be millions.
+/// The files and directories of a server, as they were listed: compact, since there may be millions. A file takes 16 bytes and
+/// its name.
 struct FileTable {
     /// A directory, and the archive that it is part of.
     struct Directory {
@@ -28,19 +29,43 @@ struct FileTable {
     }
 
     struct File {
+        fileprivate var index: Int
         var directory: UInt32
-        fileprivate var nameStart: UInt32
-        fileprivate var nameCount: UInt16
         var size: UInt64
         /// In seconds since 1970-01-01 00:00:00 UTC.
         var modificationTime: Int64
     }
 
-    private(set) var directories: [Directory] = []
-    private(set) var files: [File] = []
-    private var names: [UInt8] = []
+    /// All files, in the order in which they were added.
+    struct Files: RandomAccessCollection {
+        fileprivate let table: FileTable
 
-    /// Far more than any server has; some 60 bytes for each.
+        var startIndex: Int { 0 }
+        var endIndex: Int { table.sizes.count }
+
+        subscript(index: Int) -> File {
+            File(
+                index: index, directory: table.directoryIndex(of: index), size: table.sizes[index],
+                modificationTime: Int64(table.times[index]))
+        }
+    }
+
+    /// Files of one directory, which were added one after another.
+    private struct Run {
+        var first: UInt32
+        var directory: UInt32
+    }
+
+    private(set) var directories: [Directory] = []
+    private var runs: [Run] = []
+    private var sizes: [UInt64] = []
+    /// Times before 1970 and after 2106 are taken for these years.
+    private var times: [UInt32] = []
+    private var names = NameList()
+
+    var files: Files { Files(table: self) }
+
+    /// Far more than any server has.
     static let mostFiles = 20_000_000
     static let mostDirectories = 1_000_000
     static let longestName = 255
@@ -53,14 +78,15 @@ struct FileTable {
     }
 
     mutating func add(
-        _ name: [UInt8], in directory: Int, size: UInt64, modificationTime: Int64
+        _ name: some Collection<UInt8>, in directory: Int, size: UInt64, modificationTime: Int64
     ) throws(UnderstudyError) {
-        guard files.count < Self.mostFiles else { throw Self.endless }
-        files.append(
-            File(
-                directory: UInt32(directory), nameStart: UInt32(names.count), nameCount: UInt16(name.count), size: size,
-                modificationTime: modificationTime))
-        names += name
+        guard sizes.count < Self.mostFiles, names.hasRoom(for: name.count) else { throw Self.endless }
+        if runs.last?.directory != UInt32(directory) {
+            runs.append(Run(first: UInt32(sizes.count), directory: UInt32(directory)))
+        }
+        sizes.append(size)
+        times.append(UInt32(clamping: modificationTime))
+        names.append(name)
     }
 
     static var endless: UnderstudyError {
@@ -68,9 +94,17 @@ struct FileTable {
             .protocolViolation, "server lists more than \(mostFiles) files or \(mostDirectories) directories")
     }
 
-    func name(_ file: File) -> ArraySlice<UInt8> {
-        names[Int(file.nameStart)..<Int(file.nameStart) + Int(file.nameCount)]
+    private func directoryIndex(of file: Int) -> UInt32 {
+        // The last run that begins at or before the file.
+        var low = 0, high = runs.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if runs[middle].first <= UInt32(file) { low = middle } else { high = middle }
+        }
+        return runs[low].directory
     }
+
+    func name(_ file: File) -> ArraySlice<UInt8> { names[file.index] }
 
     func directory(of file: File) -> Directory { directories[Int(file.directory)] }
 

@@ -14,7 +14,12 @@ final class ParallelSource: BackupSource {
     let sql: BackupSQL
     private var holder: Session?
     private var facts: BackupSessionFacts?
+    private var isSuperuser = false
     private var sessions: [Session] = []
+    /// How many connections may copy at most.
+    private var mostSessions = 0
+    /// Whether the server was asked for anything that lasts.
+    private(set) var hasBegun = false
     private var table = FileTable()
     private var archives: [AnnouncedArchive] = []
     private var stopped: BackupPosition?
@@ -28,18 +33,19 @@ final class ParallelSource: BackupSource {
     var keepsServerOrder: Bool { false }
     var takesTurns: Bool { true }
     var sendsManifest: Bool { false }
+    var connections: BaseBackup.Connections { .parallel(mostSessions) }
 
     var options: BaseBackup.Options { context.options }
 
     // MARK: - Start
 
     func start() throws(UnderstudyError) -> BackupStart {
-        let connections = ParallelConnections(context)
-        let (holder, facts) = try connections.open()
+        let (holder, facts, isSuperuser) = try ParallelConnections(context).openFirst()
         self.holder = holder
         self.facts = facts
-        try connections.checkPrivileges(holder, facts)
-        try openSessions(ParallelConnections(context, sameAs: facts))
+        self.isSuperuser = isSuperuser
+        try openSessions(ParallelConnections(context, sameAs: facts), holder)
+        hasBegun = true
         context.logger.info("initiating base backup, waiting for checkpoint to complete")
         context.meter.enter(.checkpoint)
         context.expectSilence(of: holder)
@@ -55,18 +61,27 @@ final class ParallelSource: BackupSource {
     }
 
     /// Opens the connections that copy: fewer where the server has no more.
-    private func openSessions(_ connections: ParallelConnections) throws(UnderstudyError) {
-        let wanted = options.connections.count
+    private func openSessions(_ connections: ParallelConnections, _ holder: Session) throws(UnderstudyError) {
+        mostSessions = options.connections.count
+        var wanted = options.connections.first
+        if options.connections.isAutomatic, let free = try? holder.ask(sql.freeConnections) {
+            mostSessions = max(1, min(mostSessions, free / 2))
+            wanted = min(wanted, mostSessions)
+        }
         while sessions.count < wanted {
-            do throws(UnderstudyError) { sessions.append(try connections.open().session) } catch {
+            do throws(UnderstudyError) { sessions.append(try connections.open()) } catch {
                 guard error.isShortageOfConnections, !sessions.isEmpty else { throw error }
                 // The WAL stream needs one, too.
                 if context.server.version.countsSendersAmongConnections, sessions.count > 1 { sessions.removeLast() }
                 context.logger.warning(
                     "\(sessions.count) of \(wanted) connections copy: the server has no more",
                     metadata: ["detail": "\(error.message)"])
+                mostSessions = sessions.count
                 return
             }
+        }
+        if options.connections.isAutomatic {
+            context.logger.info("\(sessions.count) connections copy", metadata: .own)
         }
     }
 
@@ -77,12 +92,20 @@ final class ParallelSource: BackupSource {
         var listing = FileListing(session, sql, exclusions: exclusions)
         for index in archives.indices { archives[index].size = try listing.list(archives[index], index: index) }
         table = listing.table
+        let leftOut = listing.leftOut
+        guard leftOut.count > 0 else { return }
+        context.logger.warning(
+            "\(leftOut.count == 1 ? "1 file or directory" : "\(leftOut.count) files or directories") of the server cannot be read, and will not be in the copy: \(leftOut.list)",
+            metadata: [
+                "hint":
+                    "If the copy is to have them, let the server's user read them there; if not, remove them or the link that leads to them."
+            ])
     }
 
     /// Where servers before 15 keep what they count, if that is in the data directory and the role may know it. What is
     /// there is of no use to a copy, and changes all the time.
     private func statisticsDirectory(_ session: Session) throws(UnderstudyError) -> MemberPath? {
-        guard sql.version.keepsStatisticsInFiles, facts?.isSuperuser == true else { return nil }
+        guard sql.version.keepsStatisticsInFiles, isSuperuser else { return nil }
         let places = try session.ask(sql.statisticsPlaces)
         return BackupExclusions.directory(ofSetting: places.setting, in: places.dataDirectory)
     }
@@ -167,17 +190,15 @@ final class ParallelSource: BackupSource {
             queue: queue, connections: ParallelConnections(context, sameAs: facts), archives: archives, sql: sql,
             pages: pages, pacer: options.maxRate.map { RatePacer($0, interrupt: context.interrupt) },
             meter: context.meter, logger: context.logger, interrupt: context.interrupt)
-        let crew = BackupCrew(work)
+        let crew = BackupCrew(work), copy = GrowingCopy(work, crew, sink)
+        var growth = ConnectionGrowth(from: sessions.count, to: mostSessions)
+        let clock = ContinuousClock(), began = clock.now
         do throws(UnderstudyError) {
-            for session in sessions {
-                try crew.start { () throws(UnderstudyError) in
-                    session.takeTurn()
-                    var worker = BackupWorker(work, session, feeder: try sink.makeFeeder())
-                    try worker.run()
-                }
-            }
-            try crew.wait { () throws(UnderstudyError) in
+            for session in sessions { try copy.start(session) }
+            try crew.wait(watching: holder) { () throws(UnderstudyError) in
                 _ = try whileHeld { () throws(UnderstudyError) in try holder.ask(sql.identity) }
+            } sampling: { () throws(UnderstudyError) in
+                try copy.sample(&growth, at: clock.now - began)
             }
         } catch {
             crew.stop()

@@ -1,3 +1,4 @@
+import Synchronization
 import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyStreaming
@@ -7,6 +8,7 @@ final class RatePacer: Sendable {
     private let limit: Monitor<RateLimit>
     private let began = ContinuousClock.now
     private let interrupt: Interrupt
+    private let hasPaused = Atomic(false)
 
     init(_ rate: TransferRate, interrupt: Interrupt) {
         limit = Monitor(RateLimit(bytesPerSecond: UInt64(rate.kilobytesPerSecond) * 1024, now: .zero))
@@ -20,6 +22,11 @@ final class RatePacer: Sendable {
             limit.take(count, now: now)
             return limit.pause(now: now)
         }
-        if pause > .zero { _ = Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: pause) }
+        guard pause > .zero else { return }
+        hasPaused.store(true, ordering: .relaxed)
+        _ = Interrupt.wait(socket: -1, events: 0, interrupts: [interrupt], timeout: pause)
     }
+
+    /// Whether the rate was reached.
+    var hasHeldBack: Bool { hasPaused.load(ordering: .relaxed) }
 }

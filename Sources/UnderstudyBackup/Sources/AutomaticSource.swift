@@ -1,0 +1,66 @@
+import Logging
+import UnderstudyCore
+
+/// Several connections where they can be used, and otherwise the one of BASE_BACKUP.
+///
+/// The choice falls in ``start()``, before a backup has begun on the server. Only a file's name that no query can hold is found
+/// later: then the connections are closed, which ends that backup without a trace, and another one begins.
+final class AutomaticSource: BackupSource {
+    private let context: SourceContext
+    private var chosen: (any BackupSource)?
+
+    init(_ context: SourceContext) {
+        self.context = context
+    }
+
+    var keepsServerOrder: Bool { chosen?.keepsServerOrder ?? false }
+    var takesTurns: Bool { chosen?.takesTurns ?? false }
+    var sendsManifest: Bool { chosen?.sendsManifest ?? false }
+    var connections: BaseBackup.Connections { chosen?.connections ?? .one }
+
+    func start() throws(UnderstudyError) -> BackupStart {
+        do throws(UnderstudyError) {
+            try checkObstacles()
+            return try startSeveral()
+        } catch  where error.code != .cancelled && !endsBackup(error) {
+            // Ends the backup that has begun there, if one has.
+            chosen = nil
+            var metadata = Logger.Metadata.own
+            if let remedy = error.remedy, !(error.cause is NameIsNoText) {
+                metadata["hint"] = .stringConvertible(remedy)
+            }
+            context.logger.notice("the base data comes over one connection: \(error.message)", metadata: metadata)
+            let source = BaseBackupSource(context)
+            chosen = source
+            return try source.start()
+        }
+    }
+
+    /// Whether a failure is of the backup that has begun, and would be that of another one.
+    private func endsBackup(_ error: UnderstudyError) -> Bool {
+        (chosen as? ParallelSource)?.hasBegun == true && !(error.cause is NameIsNoText)
+    }
+
+    private func startSeveral() throws(UnderstudyError) -> BackupStart {
+        let source = ParallelSource(context)
+        chosen = source
+        return try source.start()
+    }
+
+    /// Throws if the options, the target or the server's version do not allow several connections.
+    private func checkObstacles() throws(UnderstudyError) {
+        if let flaw = BackupOptionRules.obstacle(to: context.options) { throw UnderstudyError(.options, flaw) }
+        if context.placeOnServer != nil {
+            throw UnderstudyError(.options, "the server itself puts the backup somewhere")
+        }
+        try BackupOptionRules.checkSeveral(context.server.version)
+    }
+
+    func copy(into sink: some BackupSink, verification: BackupVerification) throws(UnderstudyError) {
+        try chosen!.copy(into: sink, verification: verification)
+    }
+
+    func end() throws(UnderstudyError) -> BackupEnd {
+        try chosen!.end()
+    }
+}
