@@ -137,6 +137,11 @@ enum BackupOptionRules {
                 .options, "recovery configuration cannot be written when a backup target is used",
                 hint: "Leave it out: the archives are written by the server as they are.")
         }
+        guard !options.connections.isParallel || options.connections.isAutomatic else {
+            throw UnderstudyError(
+                .options, "a backup comes over several connections only to where this program writes it",
+                hint: "Leave the number of connections out, or the backup target: the server reads its files itself.")
+        }
         try checkArchives(options)
         if case .client = options.compression {
             throw UnderstudyError(
@@ -156,11 +161,6 @@ enum BackupOptionRules {
             throw UnderstudyError(
                 .options, "a run can go on only from what another one has left in a data directory",
                 hint: "Let a failed run remove its archives.")
-        }
-        guard !options.connections.isParallel || options.connections.isAutomatic else {
-            throw UnderstudyError(
-                .options, "only the plain format comes over several connections",
-                hint: "Leave the number of connections out for archives, which come one file after another.")
         }
         guard options.walDirectory == nil else {
             throw UnderstudyError(

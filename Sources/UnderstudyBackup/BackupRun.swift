@@ -111,8 +111,7 @@ package final class BackupRun: @unchecked Sendable {
         let source = makeSource(
             SourceContext(
                 session: session, server: server, options: options, wantsTablespaceMap: target.wantsTablespaceMap,
-                placeOnServer: target.placeOnServer, needsServerOrder: target.needsServerOrder,
-                priorManifest: priorManifest,
+                placeOnServer: target.placeOnServer, priorManifest: priorManifest,
                 parameters: parameters, interrupt: interrupt,
                 meter: meter, logger: logger))
         let start = try source.start()
@@ -184,7 +183,7 @@ package final class BackupRun: @unchecked Sendable {
         meter.enter(.copying)
         let sink = try target.makeSink(verification.observer)
         defer { sink.close() }
-        guard source.keepsServerOrder || !sink.needsServerOrder else {
+        guard !sink.needsServerOrder || source.keepsServerOrder || source.takesTurns && sink.takesTurns else {
             throw UnderstudyError(
                 .options, "\(target.name) needs the files in the server's order, in which they do not come here")
         }

@@ -5,23 +5,12 @@ import UnderstudyTestSupport
 
 /// Archives that are compressed here or on the server: `basebackup -Z`.
 @Suite struct CompressedArchiveTests {
-    private static let programs = ["gz": "gzip", "lz4": "lz4", "zst": "zstd"]
-
-    /// Takes an archive apart with GNU tar and the tool of its format, which also checks the whole of it.
-    private func extract(_ archive: String, to target: String) throws {
-        if !FileTree.exists(target) { try TestDirectory.make(at: target) }
-        let suffix = String(archive.split(separator: ".").last!)
-        let reader = Self.programs[suffix].map { ["-I", suffix == "zst" ? "\($0) --long=27" : $0] } ?? []
-        let result = try Program.run("/usr/bin/tar", reader + ["-xpf", archive, "-C", target])
-        #expect(result.status == 0 && result.errorOutput.isEmpty, "\(result)")
-    }
-
     private func expectWhole(_ archives: String, suffix: String, of cluster: Cluster) throws {
         let names = ["backup_manifest", "base.tar\(suffix)", "pg_wal.tar\(suffix)"]
         #expect(FileTree.names(archives) == names)
         let target = TestDirectory.freshPath("target")
-        try extract("\(archives)/\(names[1])", to: target)
-        try extract("\(archives)/\(names[2])", to: "\(target)/pg_wal")
+        try extractArchive("\(archives)/\(names[1])", to: target)
+        try extractArchive("\(archives)/\(names[2])", to: "\(target)/pg_wal")
         try Program.check("/bin/cp", ["\(archives)/backup_manifest", "\(target)/backup_manifest"])
         let verdict = try verify(target, of: cluster)
         #expect(verdict.status == 0, "\(verdict)")
@@ -68,7 +57,7 @@ import UnderstudyTestSupport
         let archives = TestDirectory.freshPath("archives"), target = TestDirectory.freshPath("target")
         let result = try basebackup(cluster, to: archives, ["-F", "t", "-R", "-Z", "server-lz4"])
         try #require(result.status == 0, "\(result)")
-        try extract("\(archives)/base.tar.lz4", to: target)
+        try extractArchive("\(archives)/base.tar.lz4", to: target)
         #expect(try FileTree.text("\(target)/postgresql.auto.conf").contains("port=\(cluster.port)"))
         #expect(FileTree.exists("\(target)/standby.signal"))
     }
@@ -84,7 +73,7 @@ import UnderstudyTestSupport
         ).wait()
         try #require(result.status == 0, "\(result)")
         let target = TestDirectory.freshPath("target")
-        try extract(archive, to: target)
+        try extractArchive(archive, to: target)
         let verdict = try verify(target, of: cluster)
         #expect(verdict.status == 0, "\(verdict)")
     }
@@ -107,7 +96,7 @@ import UnderstudyTestSupport
         let plain = TestDirectory.freshPath("base.tar"), packed = "\(plain).\(suffix)"
         try Data(played.archives[0]).write(to: URL(fileURLWithPath: plain))
         try Program.check(
-            "/bin/sh", ["-c", "\(Self.programs[suffix]!) -c -q '\(plain)' > '\(packed)'"], asCaller: true)
+            "/bin/sh", ["-c", "\(compressionPrograms[suffix]!) -c -q '\(plain)' > '\(packed)'"], asCaller: true)
         played.archives[0] = [UInt8](try Data(contentsOf: URL(fileURLWithPath: packed)))
         change(&played.archives[0])
         return played
@@ -115,7 +104,7 @@ import UnderstudyTestSupport
 
     private func backup(_ server: ScriptedServer, _ suffix: String) -> BaseBackup {
         var backup = BaseBackup(source: "host=127.0.0.1 port=\(server.port) user=r sslmode=disable gssencmode=disable")
-        backup.options.compression = .server(method: Self.programs[suffix]!)
+        backup.options.compression = .server(method: compressionPrograms[suffix]!)
         return backup
     }
 

@@ -165,7 +165,7 @@ import UnderstudyTestSupport
         try cluster.expectReleased()
     }
 
-    @Test(arguments: [["-F", "t"], ["-X", "fetch"], ["-Z", "server-gzip"], ["--jobs", "0"], ["--jobs", "65"]])
+    @Test(arguments: [["-X", "fetch"], ["-Z", "server-gzip"], ["--jobs", "0"], ["--jobs", "65"]])
     func `what comes over one connection alone is refused before anything is made`(arguments: [String]) throws {
         let target = TestDirectory.freshPath("backup")
         let result = try UnderstudyProgram.run(

@@ -6,30 +6,6 @@ import UnderstudyTestSupport
 
 /// Base backups as archives in a directory: `basebackup -F t`.
 @Suite struct TarFormatTests {
-    /// Takes the archives apart with GNU tar, as users do; the manifest comes along.
-    private func extract(_ archives: String, to target: String) throws {
-        try TestDirectory.make(at: target)
-        func tar(_ name: String, into directory: String) throws {
-            if !FileTree.exists(directory) { try TestDirectory.make(at: directory) }
-            let result = try Program.run("/usr/bin/tar", ["-x", "-p", "-f", "\(archives)/\(name)", "-C", directory])
-            #expect(result.status == 0 && result.errorOutput.isEmpty, "\(result)")
-        }
-        try tar("base.tar", into: target)
-        for name in FileTree.names(archives) where name.hasSuffix(".tar") && name != "base.tar" {
-            let identifier = String(name.dropLast(4))
-            try tar(name, into: name == "pg_wal.tar" ? "\(target)/pg_wal" : "\(target)/space-\(identifier)")
-        }
-        try FileManager.default.copyItem(atPath: "\(archives)/backup_manifest", toPath: "\(target)/backup_manifest")
-    }
-
-    /// Puts a tablespace where the map in the copy says: its server makes the link from that.
-    private func moveTablespace(of target: String, named identifier: String) throws -> String {
-        let space = TestDirectory.freshPath("space")
-        try FileManager.default.moveItem(atPath: "\(target)/space-\(identifier)", toPath: space)
-        try TestDirectory.write("\(identifier) \(space)\n", to: "\(target)/tablespace_map")
-        return space
-    }
-
     @Test(arguments: PostgresInstallation.all)
     func `archives hold what the plain format does, and start as a standby`(installation: PostgresInstallation) throws {
         try compare(installation, "stream")
@@ -55,7 +31,7 @@ import UnderstudyTestSupport
         try #require(other.status == 0, "\(other)")
 
         let target = TestDirectory.freshPath("standby")
-        try extract(archives, to: target)
+        try extractBackup(archives, to: target)
         #expect(names(target, without: identifier) == names(plain, without: identifier))
         #expect(
             FileTree.snapshot("\(target)/space-\(identifier)").map(Self.nameAndMode)
@@ -109,12 +85,12 @@ import UnderstudyTestSupport
         let archives = TestDirectory.freshPath("archives")
         let result = try basebackup(standby, to: archives, ["-F", "t", "-R"])
         try #require(result.status == 0, "\(result)")
-        let list = try Program.run("/usr/bin/tar", ["-t", "-f", "\(archives)/base.tar"]).output.split(separator: "\n")
+        let list = try members(of: "\(archives)/base.tar")
         #expect(list.filter { $0 == "standby.signal" }.count == 1)
         #expect(list.filter { $0 == "postgresql.auto.conf" }.count == 1)
         #expect(list.first == "backup_label")
         let target = TestDirectory.freshPath("copy")
-        try extract(archives, to: target)
+        try extractBackup(archives, to: target)
         let settings = try FileTree.text("\(target)/postgresql.auto.conf")
         #expect(settings.contains("port=\(standby.port)"), "\(settings)")
     }
@@ -159,12 +135,6 @@ import UnderstudyTestSupport
                 + ["-w", "-c", "fast"] + arguments, environment: UnderstudyProgram.environment)
     }
 
-    private func members(_ archive: String) throws -> [String] {
-        let list = try Program.run("/usr/bin/tar", ["-t", "-f", archive])
-        #expect(list.status == 0 && list.errorOutput.isEmpty, "\(list)")
-        return list.output.split(separator: "\n").map(String.init)
-    }
-
     @Test(arguments: PostgresInstallation.all)
     func `standard output gets one archive, with the WAL, that starts`(installation: PostgresInstallation) throws {
         let primary = try Cluster(installation)
@@ -176,7 +146,7 @@ import UnderstudyTestSupport
         // WAL that waits without a name does not survive a crash, so that it is not reported as flushed.
         #expect(result.errorOutput.contains(" is not moved while the copy is not complete"), "\(result)")
         try #require(result.errorOutput.contains("base backup completed"), "\(result)")
-        let members = try members("\(place)/backup.tar")
+        let members = try members(of: "\(place)/backup.tar")
         #expect(members.first == "backup_label")
         #expect(members.suffix(2) == ["global/pg_control", "backup_manifest"])
         #expect(members.contains { $0.hasPrefix("pg_wal/0") })
@@ -203,7 +173,7 @@ import UnderstudyTestSupport
         let line = "exec \"$@\" > \(place)/backup.tar"
         let result = try stream(cluster, line, ["--no-manifest", "--spool-directory", place]).wait()
         try #require(result.status == 0, "\(result)")
-        let members = try members("\(place)/backup.tar")
+        let members = try members(of: "\(place)/backup.tar")
         #expect(members.last == "global/pg_control")
         #expect(members.filter { $0 == "global/pg_control" }.count == 1)
         #expect(members.contains { $0.hasPrefix("pg_wal/0") })

@@ -92,6 +92,18 @@ struct BackupOptionRulesTests {
         }
     }
 
+    @Test("several connections bring what is written here, and not what the server writes itself")
+    func several() throws {
+        try check { $0.connections = .parallel(64) }
+        try BackupOptionRules.checkArchives(.init(connections: .parallel(2)))
+        try BackupOptionRules.checkServerTarget(.init(wal: .none, connections: .automatic))
+        let error = #expect(throws: UnderstudyError.self) {
+            try BackupOptionRules.checkServerTarget(.init(wal: .none, connections: .parallel(2)))
+        }
+        #expect(error?.code == .options)
+        #expect(error?.message == "a backup comes over several connections only to where this program writes it")
+    }
+
     @Test("a slot needs a stream", arguments: [BaseBackup.WALMethod.none, .fetch])
     func slot(_ method: BaseBackup.WALMethod) {
         for slot in [.existing("s"), .create("s"), .createIfMissing("s")] as [ReplicationSlot] {

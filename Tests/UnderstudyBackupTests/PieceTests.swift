@@ -92,17 +92,53 @@ struct PieceTests {
     @Test("the largest files come first, in pieces; small ones share a unit")
     func order() throws {
         let table = try table([3, 1 << 20, (32 << 20) + 8192, 0, 16 << 20, 5])
-        let queue = BackupQueue(table, leavingOut: { $0.size == 5 }, cutsFiles: true, fileMode: 0o600)
+        let queue = BackupQueue(
+            table, leavingOut: { $0.size == 5 }, order: .largestFirst(cutsFiles: true), fileMode: 0o600)
         #expect(
             try units(queue) == [
                 ["base/5/2 0..<16777216"], ["base/5/2 16777216..<33554432"], ["base/5/2 33554432..<33562624"],
                 ["base/5/4 0..<16777216"], ["base/5/1 0..<1048576"], ["base/5/0 0..<3", "base/5/3 0..<0"],
             ])
-        let whole = BackupQueue(table, leavingOut: { _ in false }, cutsFiles: false, fileMode: 0o600)
+        let whole = BackupQueue(
+            table, leavingOut: { _ in false }, order: .largestFirst(cutsFiles: false), fileMode: 0o600)
         #expect(try units(whole).first == ["base/5/2 0..<33562624"])
-        let stopped = BackupQueue(table, leavingOut: { _ in false }, cutsFiles: true, fileMode: 0o600)
+        let stopped = BackupQueue(
+            table, leavingOut: { _ in false }, order: .largestFirst(cutsFiles: true), fileMode: 0o600)
         stopped.stop()
         #expect(try stopped.next() == nil)
+    }
+
+    @Test(
+        "in turns, one archive comes after another, each with its directories first, and no unit is larger than a piece"
+    )
+    func turns() throws {
+        var table = try table([3, (9 << 20) + 1, 1 << 20])
+        let space = try table.add(
+            .init(archive: 1, isOfTablespace: true, path: "pg_tblspc/9/PG_15_1", member: Array("PG_15_1".utf8)))
+        for number in 0..<1200 {
+            let size: UInt64 = number == 0 ? 5 << 20 : number < 10 ? (1 << 20) - 1 : 1
+            try table.add(Array("\(number)".utf8), in: space, size: size, modificationTime: 0)
+        }
+        let directory = TarEntry(path: try MemberPath("PG_15_1"), kind: .directory, mode: 0o700)
+        let queue = BackupQueue(
+            table, leavingOut: { _ in false }, order: .inTurn(archives: [(1, [directory]), (2, []), (0, [])]),
+            fileMode: 0o600)
+        var units: [BackupUnit] = []
+        while let unit = try queue.next() { units.append(unit) }
+        #expect(units.map(\.turn.number) == Array(units.indices) && queue.turns == units.count)
+        #expect(
+            units.map(\.archive)
+                == units.map(\.archive).sorted { [1, 2, 0].firstIndex(of: $0)! < [1, 2, 0].firstIndex(of: $1)! })
+        #expect(units.filter { !$0.directories.isEmpty }.map(\.turn.number) == [0])
+        #expect(units.allSatisfy { $0.parts.reduce(0) { $0 + $1.range.count } <= Int(BackupQueue.pieceSizeInTurn) })
+        let space9 = units.filter { $0.archive == 1 }
+        #expect(space9[1].parts[0].range == 0..<4 << 20 && space9[2].parts[0].range == 4 << 20..<5 << 20)
+        #expect(Set(space9.flatMap(\.parts).map(\.path)).count == 1200)
+        #expect(units.filter { $0.archive == 2 }.map(\.parts.count) == [0])
+        #expect(
+            units.filter { $0.archive == 0 }.map { $0.parts.first?.range.count ?? 0 } == [
+                0, 4 << 20, 4 << 20, (1 << 20) + 1, 1 << 20, 3,
+            ])
     }
 
     @Test("a hundred thousand files are in the table once each")
@@ -114,7 +150,8 @@ struct PieceTests {
                 .init(archive: 0, isOfTablespace: false, path: name, member: Array(name.utf8)))
             for file in 0..<100 { try table.add(Array("\(file)".utf8), in: directory, size: 1, modificationTime: 0) }
         }
-        let queue = BackupQueue(table, leavingOut: { _ in false }, cutsFiles: true, fileMode: 0o600)
+        let queue = BackupQueue(
+            table, leavingOut: { _ in false }, order: .largestFirst(cutsFiles: true), fileMode: 0o600)
         var seen = Set<String>()
         while let unit = try queue.next() { for part in unit.parts { #expect(seen.insert(part.path).inserted) } }
         #expect(seen.count == 100_000)

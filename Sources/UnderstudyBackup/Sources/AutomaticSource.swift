@@ -14,6 +14,7 @@ final class AutomaticSource: BackupSource {
     }
 
     var keepsServerOrder: Bool { chosen?.keepsServerOrder ?? false }
+    var takesTurns: Bool { chosen?.takesTurns ?? false }
     var sendsManifest: Bool { chosen?.sendsManifest ?? false }
     var connections: BaseBackup.Connections { chosen?.connections ?? .one }
 
@@ -51,9 +52,6 @@ final class AutomaticSource: BackupSource {
         if let flaw = BackupOptionRules.obstacle(to: context.options) { throw UnderstudyError(.options, flaw) }
         if context.placeOnServer != nil {
             throw UnderstudyError(.options, "the server itself puts the backup somewhere")
-        }
-        if context.needsServerOrder {
-            throw UnderstudyError(.options, "archives take one file after another")
         }
         try BackupOptionRules.checkSeveral(context.server.version)
     }

@@ -13,6 +13,9 @@ package protocol BackupSource: AnyObject {
     /// last of the data directory.
     var keepsServerOrder: Bool { get }
 
+    /// Whether the source feeds in turns where a sink takes those.
+    var takesTurns: Bool { get }
+
     /// Whether the source sends a manifest if one is asked for. If not, it is made here.
     var sendsManifest: Bool { get }
 
@@ -32,6 +35,7 @@ package protocol BackupSource: AnyObject {
 }
 
 extension BackupSource {
+    package var takesTurns: Bool { false }
     package var sendsManifest: Bool { true }
     package var connections: BaseBackup.Connections { .one }
 }
@@ -77,8 +81,6 @@ package struct SourceContext {
     package var wantsTablespaceMap: Bool
     /// See ``BackupTarget/placeOnServer``.
     package var placeOnServer: BackupPlace?
-    /// See ``BackupTarget/needsServerOrder``.
-    package var needsServerOrder = false
     /// On which an incremental backup builds.
     package var priorManifest: PriorManifest?
     /// Pinned to the server of the session, for further connections.

@@ -1,3 +1,4 @@
+import Glibc
 import UnderstudyBackupFormat
 import UnderstudyCompression
 package import UnderstudyCore
@@ -19,6 +20,8 @@ struct TarLayout: Sendable {
     /// Takes the member that goes out last; nil if none does.
     var held: HeldMember?
     var edits: TarEdits
+    /// Whose the members are where the source cannot tell.
+    var owner: BaseBackup.Owner
     /// How archives are compressed, here or on the server.
     private let compression: BaseBackup.ArchiveCompression
 
@@ -35,6 +38,7 @@ struct TarLayout: Sendable {
         self.tablespaces = tablespaces
         self.held = held
         self.edits = edits
+        owner = options.owner ?? BaseBackup.Owner(user: geteuid(), group: getegid())
     }
 
     /// What the server compressed is kept, unless something has to be put into it.
@@ -56,25 +60,33 @@ enum TarNames {
     static func temporary(_ name: String) -> RelativePath { RelativePath(name + ".tmp") }
 }
 
-/// The tar format: one writer keeps the server's order.
+/// The tar format: one writer keeps the server's order, or that of the feeders' turns.
 package final class TarArchiveSink: BackupSink {
     private let layout: TarLayout
     private let pool: WritePool<TarOutput>
+    private let turns: WriteTurns<TarOutput>?
+    private let edits: Monitor<TarEdits>
     private let writers: [OwnThread]
 
-    init(_ layout: TarLayout, pool: WritePool<TarOutput>) throws(UnderstudyError) {
+    /// - Parameter turns: If given, several feeders may take turns.
+    init(
+        _ layout: TarLayout, pool: WritePool<TarOutput>, turns: WriteTurns<TarOutput>? = nil
+    ) throws(UnderstudyError) {
         self.layout = layout
         self.pool = pool
+        self.turns = turns
+        edits = Monitor(layout.edits)
         writers = try pool.start()
     }
 
     package var needsServerOrder: Bool { true }
+    package var takesTurns: Bool { turns != nil }
 
     /// Why the writer failed, if it did.
     var failure: UnderstudyError? { pool.failure }
 
     package func makeFeeder() throws(UnderstudyError) -> some MemberFeeder {
-        TarFeeder(layout, filler: BatchFiller(pool: pool))
+        TarFeeder(layout, edits, filler: BatchFiller(pool: pool, turns: turns), takesTurns: takesTurns)
     }
 
     package func close() {
@@ -90,8 +102,16 @@ struct TarFeeder: MemberFeeder {
     private let layout: TarLayout
     private var filler: BatchFiller<TarOutput>
     private var check: MemberCheck
-    private var tree = ArchiveTree()
-    private var edits: TarEdits
+    /// What has come of the archive; nil if others feed it, too. Then the source sees to its order.
+    private var tree: ArchiveTree?
+    /// Shared by all feeders.
+    private let edits: Monitor<TarEdits>
+    private let takesTurns: Bool
+    private var turn: BackupTurn?
+    /// Whether something has been written in this turn.
+    private var hasWritten = false
+    /// Whether the open file goes on in another turn.
+    private var goesOn = false
     private var archive: AnnouncedArchive?
     private var output: TarOutput.Archive?
     /// `pg_tblspc/OID`; nil for the data directory.
@@ -101,19 +121,37 @@ struct TarFeeder: MemberFeeder {
     /// The last member of the data directory: what is added has the same owner.
     private var last: TarEntry?
 
-    init(_ layout: TarLayout, filler: BatchFiller<TarOutput>) {
+    init(
+        _ layout: TarLayout, _ edits: Monitor<TarEdits>, filler: BatchFiller<TarOutput>, takesTurns: Bool
+    ) {
         self.layout = layout
+        self.edits = edits
         self.filler = filler
+        self.takesTurns = takesTurns
         check = MemberCheck(rules: layout.rules)
-        edits = layout.edits
+    }
+
+    mutating func beginTurn(_ turn: BackupTurn) {
+        self.turn = turn
+        hasWritten = false
+        filler.beginTurn(turn.number)
+        precondition(!turn.isLast || filler.isDue, "a turn was left out")
+    }
+
+    mutating func endTurn() throws(UnderstudyError) {
+        if turn?.isLast == true { try endArchive() }
+        // An archive of a tablespace may have no member at all.
+        if !hasWritten, let output { try filler.touch(.init(archive: output, header: nil)) }
+        filler.endTurn()
+        turn = nil
     }
 
     mutating func beginArchive(_ archive: AnnouncedArchive) throws(UnderstudyError) {
-        try endArchive()
+        if !takesTurns { try endArchive() }
         self.archive = archive
         output = layout.output(archive)
         check.beginArchive(isOfTablespace: archive.oid != nil)
-        tree = ArchiveTree()
+        tree = takesTurns ? nil : ArchiveTree()
         manifestPrefix = try archive.oid.map { oid throws(UnderstudyError) in
             do throws(MemberPath.Flaw) { return try MemberPath("pg_tblspc/\(oid)") } catch {
                 throw UnderstudyError(.protocolViolation, "tablespace \(oid): \(error.rawValue)")
@@ -122,17 +160,18 @@ struct TarFeeder: MemberFeeder {
     }
 
     mutating func drain() throws(UnderstudyError) {
-        try endArchive()
+        if !takesTurns { try endArchive() }
         try filler.drain()
     }
 
     mutating func begin(_ entry: TarEntry) throws(UnderstudyError) {
         try check.check(entry)
-        if let flaw = tree.add(entry) {
+        if let flaw = tree?.add(entry) {
             throw UnderstudyError(
                 .protocolViolation, "server sent \"\(entry.path)\", which cannot stand in its archive", detail: flaw)
         }
         var entry = entry
+        if takesTurns { (entry.user, entry.group) = (layout.owner.user, layout.owner.group) }
         switch entry.kind {
         case .file: entry.mode &= layout.directoryMode & 0o666
         case .directory: entry.mode &= layout.directoryMode
@@ -153,8 +192,21 @@ struct TarFeeder: MemberFeeder {
             try hold(entry)
             return try open(entry, .leftOut, isSent: true)
         }
-        let fate = entry.kind == .file && manifestPrefix == nil ? edits.fate(of: entry.path) : .kept
+        let isEdited = entry.kind == .file && manifestPrefix == nil
+        let fate = isEdited ? edits.change { $0.fate(of: entry.path) } : .kept
         try open(entry, fate, isSent: entry.kind == .file)
+    }
+
+    /// The first piece begins the member, and the last one ends it.
+    mutating func begin(_ entry: TarEntry, _ piece: FilePiece) throws(UnderstudyError) {
+        if piece.offset == 0 {
+            try begin(entry)
+        } else {
+            try check.check(entry)
+            hasWritten = true
+            try filler.resume()
+        }
+        goesOn = piece.range.upperBound < entry.size
     }
 
     mutating func content(_ bytes: RawSpan) throws(UnderstudyError) {
@@ -163,7 +215,8 @@ struct TarFeeder: MemberFeeder {
     }
 
     mutating func end() throws(UnderstudyError) {
-        filler.close()
+        if !goesOn { filler.close() }
+        goesOn = false
     }
 
     mutating func keep(_ compressed: RawSpan) throws(UnderstudyError) {
@@ -191,6 +244,7 @@ struct TarFeeder: MemberFeeder {
         } catch {
             throw UnderstudyError(error)
         }
+        hasWritten = true
         try filler.open(
             FileToWrite(
                 manifestPath: isSent ? manifestPrefix.map { $0.appending(entry.path) } ?? entry.path : nil,
@@ -202,7 +256,7 @@ struct TarFeeder: MemberFeeder {
     private mutating func endArchive() throws(UnderstudyError) {
         guard let archive = archive.take(), archive.oid == nil else { return }
         self.archive = archive
-        for (name, content) in edits.additions {
+        for (name, content) in edits.read({ $0.additions }) {
             let path: MemberPath
             do throws(MemberPath.Flaw) { path = try MemberPath(name) } catch {
                 throw UnderstudyError(.options, "file \"\(name)\": the path \(error.rawValue)")

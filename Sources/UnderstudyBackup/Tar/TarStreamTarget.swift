@@ -31,6 +31,7 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
         /// Takes the members, and then what follows them.
         var archive: ArchiveWriter
         var server: ServerFacts
+        var connections: BaseBackup.Connections
         /// Seconds since 1970-01-01 00:00:00 UTC.
         var now: Int64
         let held = HeldMember()
@@ -49,7 +50,6 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
     /// It waits in a file without a name.
     package var keepsSyncedWAL: Bool { false }
     package var placeOnServer: BackupPlace? { nil }
-    package var needsServerOrder: Bool { true }
     package var wantsTablespaceMap: Bool { true }
     package var directory: ConfinedDirectory? { nil }
     package var failure: UnderstudyError? { sink?.failure }
@@ -81,7 +81,7 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
             let stream = try StreamOutput(descriptor, name: name, interrupt: interrupt)
             made = Made(
                 stream: stream, archive: try ArchiveWriter(into: stream, coding: options.compression.here),
-                server: plan.server, now: Int64(time(nil)))
+                server: plan.server, connections: plan.connections, now: Int64(time(nil)))
             if hasManifest { manifest = try GrowingFile(namelessIn: spoolDirectory, holding: "the spooled manifest") }
         } catch { throw UnderstudyError(error) }
     }
@@ -94,11 +94,13 @@ package final class TarStreamTarget: BackupTarget, @unchecked Sendable {
     package func makeSink(_ observer: MemberObserver) throws(UnderstudyError) -> TarArchiveSink {
         let made = prepared, interrupt = interrupt, archive = prepared.archive
         let pool = WritePool(
-            observer: observer, writers: 1, makeOutput: { TarOutput(endsArchives: false) { _ in archive } },
+            observer: observer, writers: 1, feeders: made.connections.count,
+            makeOutput: { TarOutput(endsArchives: false) { _ in archive } },
             interrupt: interrupt
         ) { interrupt.raise() }
         let sink = try TarArchiveSink(
-            TarLayout(made.server, options, now: made.now, tablespaces: [], held: made.held, edits: edits), pool: pool)
+            TarLayout(made.server, options, now: made.now, tablespaces: [], held: made.held, edits: edits), pool: pool,
+            turns: try WriteTurns(pool, for: made.connections, interrupt))
         self.sink = sink
         return sink
     }

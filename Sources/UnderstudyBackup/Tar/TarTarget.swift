@@ -27,6 +27,7 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
     private struct Made {
         var directories: TargetDirectories
         var server: ServerFacts
+        var connections: BaseBackup.Connections
         var archives: [AnnouncedArchive]
         /// Seconds since 1970-01-01 00:00:00 UTC.
         var now: Int64
@@ -45,7 +46,6 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
     /// Not where the end of it is still in a compressor.
     package var keepsSyncedWAL: Bool { walCoding == nil }
     package var placeOnServer: BackupPlace? { nil }
-    package var needsServerOrder: Bool { true }
     package var wantsTablespaceMap: Bool { true }
     package var directory: ConfinedDirectory? { nil }
     package var failure: UnderstudyError? { sink?.failure }
@@ -69,7 +69,9 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
             syncMethod: options.syncMethod, leftovers: leftovers, slot: plan.slot, takesMode: options.takesTargetMode,
             interrupt: interrupt)
-        made = Made(directories: directories, server: server, archives: plan.archives, now: Int64(time(nil)))
+        made = Made(
+            directories: directories, server: server, connections: plan.connections, archives: plan.archives,
+            now: Int64(time(nil)))
         let root = directories.root(directories.data, prefix: nil)
         // How small they become compressed shows only at the end.
         if options.compression == .none {
@@ -105,7 +107,7 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
         let coding = options.compression.here
         let directory = made.directories.directory
         let pool = WritePool(
-            observer: observer, writers: 1,
+            observer: observer, writers: 1, feeders: made.connections.count,
             makeOutput: {
                 TarOutput(endsArchives: true) { archive throws(FileIOError) in
                     try ArchiveWriter(
@@ -118,7 +120,7 @@ package final class TarTarget: BackupTarget, @unchecked Sendable {
         let sink = try TarArchiveSink(
             TarLayout(
                 made.server, options, now: made.now, tablespaces: Set(made.archives.compactMap(\.oid)), edits: edits),
-            pool: pool)
+            pool: pool, turns: try WriteTurns(pool, for: made.connections, interrupt))
         self.sink = sink
         return sink
     }

@@ -57,9 +57,6 @@ package protocol BackupTarget: AnyObject, Sendable {
     /// Where the server puts the backup itself; nil if it sends it.
     var placeOnServer: BackupPlace? { get }
 
-    /// Whether all members must come in the server's order, as over one connection.
-    var needsServerOrder: Bool { get }
-
     /// Whether edits must be added before the members come, because they are made on the way.
     var takesEditsFirst: Bool { get }
 
@@ -102,7 +99,6 @@ extension BackupTarget {
     package func check(against server: ServerFacts) {}
     package var keepsPartial: Bool { false }
     package func keep() -> Remedy? { nil }
-    package var needsServerOrder: Bool { false }
 }
 
 /// What a target needs to know about the backup before the first byte.
@@ -119,8 +115,11 @@ package struct BackupPlan {
 package protocol BackupSink: Sendable {
     associatedtype Feeder: MemberFeeder
 
-    /// Whether all members must come through one feeder, in the server's order.
+    /// Whether all members must come through one feeder, in the server's order; or in turns, if the sink takes those.
     var needsServerOrder: Bool { get }
+
+    /// Whether the members of several feeders may come in turns: see ``MemberFeeder/beginTurn(_:)``.
+    var takesTurns: Bool { get }
 
     /// Whether pieces of a file may come in any order, through several feeders.
     var takesPieces: Bool { get }
@@ -150,8 +149,16 @@ package protocol MemberFeeder: TarSink where Failure == UnderstudyError {
     /// archives.
     mutating func keep(_ compressed: RawSpan) throws(UnderstudyError)
 
+    /// Begins a turn: what comes until its end stands in the sink behind what comes in the turns before, through whatever
+    /// feeder. Several feeders may be in turns at once. Each number from 0 on is given once. Only for sinks that take turns.
+    mutating func beginTurn(_ turn: BackupTurn) throws(UnderstudyError)
+
+    /// Ends the turn.
+    mutating func endTurn() throws(UnderstudyError)
+
     /// Begins a piece of a file, in place of ``TarSink/begin(_:)``: what comes until the end is the piece's content. Only
-    /// for sinks that take pieces.
+    /// for sinks that take pieces, or turns: there each piece has one, and the turns of a file's pieces follow on each other
+    /// in the order of their offsets.
     mutating func begin(_ entry: TarEntry, _ piece: FilePiece) throws(UnderstudyError)
 
     /// Whether the target may hold files already: see ``openPresent(_:)``.
@@ -171,12 +178,23 @@ package protocol MemberFeeder: TarSink where Failure == UnderstudyError {
     mutating func drain() throws(UnderstudyError)
 }
 
+/// A place in the order of a sink that takes turns.
+package struct BackupTurn: Sendable {
+    /// From 0.
+    var number: Int
+    /// Whether it is the last one of the backup. It is begun when all others have ended, and is of the data directory.
+    var isLast = false
+}
+
 extension MemberFeeder {
     package func failure(_ error: BackupFormatError) -> UnderstudyError {
         UnderstudyError(error)
     }
 
     package mutating func keep(_ compressed: RawSpan) {}
+
+    package mutating func beginTurn(_ turn: BackupTurn) {}
+    package mutating func endTurn() {}
 
     package mutating func begin(_ entry: TarEntry, _ piece: FilePiece) {
         preconditionFailure("a piece of a file came to a sink that takes none")
@@ -193,6 +211,7 @@ extension MemberFeeder {
 
 extension BackupSink {
     package var takesPieces: Bool { false }
+    package var takesTurns: Bool { false }
 
     package func removeSurplus(besides table: FileTable, of archives: [AnnouncedArchive]) {}
 }

@@ -54,6 +54,13 @@ final class WritePool<Output: MemberOutput & ~Copyable>: Sendable {
         self.onFailure = onFailure
     }
 
+    /// Makes all blocks now. There are fewer than planned where memory is short.
+    ///
+    /// - Returns: How many there are.
+    func makeBlocks() throws(UnderstudyError) -> Int {
+        do throws(FileIOError) { return try blocks.makeAll() } catch { throw UnderstudyError(error) }
+    }
+
     /// Starts the writers; each ends after ``close()``. If not all threads can be created, the others do the work.
     ///
     /// - Throws: If no thread can be created.

@@ -14,9 +14,9 @@ enum CommonOptions {
         "jobs", "j", "NUMBER", isLinked: false,
         help: """
             copy over so many ordinary connections beside those
-            for replication, by SQL functions (plain format,
-            servers from 9.6); "auto" for as many as help, or
-            one where several cannot be used
+            for replication, by SQL functions (servers from
+            9.6); "auto" for as many as help, or one where
+            several cannot be used
             """, suggestions: ["auto"])
     static let maxRate = CommandOption(
         "max-rate", "r", "RATE", stock: .since(90400),

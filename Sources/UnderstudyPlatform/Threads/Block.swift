@@ -111,6 +111,25 @@ package final class BlockPool: Sendable {
         self.blockSize = blockSize
     }
 
+    /// Makes all blocks now, so that memory that runs out later takes none away.
+    ///
+    /// - Returns: How many there are: fewer than requested if there is no memory for more.
+    /// - Throws: If there is no memory for even one block.
+    package func makeAll() throws(FileIOError) -> Int {
+        let made = state.update { state -> Result<Int, FileIOError> in
+            while state.made < state.limit {
+                do throws(FileIOError) { state.free.append(try Block(capacity: self.blockSize)) } catch {
+                    if state.made == 0 { return .failure(error) }
+                    state.limit = state.made
+                    break
+                }
+                state.made += 1
+            }
+            return .success(state.made)
+        }
+        return try made.get()
+    }
+
     /// An empty block. Waits at most `timeout` until one is free.
     ///
     /// If there is no memory for another block, the existing ones are reused.

@@ -5,6 +5,10 @@ struct BackupUnit {
     /// The index of the archive.
     var archive: Int
     var parts: [Part]
+    /// Directories that come before all else of the archive.
+    var directories: [TarEntry] = []
+    /// For sinks that take turns.
+    var turn = BackupTurn(number: 0)
 
     /// A file, or a piece of one.
     struct Part {

@@ -47,9 +47,14 @@ struct BackupWorker<Feeder: MemberFeeder>: ~Copyable {
     }
 
     private mutating func copy(_ unit: BackupUnit) throws(UnderstudyError) {
+        try feeder.beginTurn(unit.turn)
         if archive != unit.archive {
             try feeder.beginArchive(work.archives[unit.archive])
             archive = unit.archive
+        }
+        for directory in unit.directories {
+            try feeder.begin(directory)
+            try feeder.end()
         }
         var transfer = UnitTransfer<Feeder>(unit, meter: work.meter, pages: work.pages)
         while !transfer.isComplete {
@@ -62,6 +67,7 @@ struct BackupWorker<Feeder: MemberFeeder>: ~Copyable {
                 try connectAgain(after: error)
             }
         }
+        try feeder.endTurn()
     }
 
     private mutating func connectAgain(after error: UnderstudyError) throws(UnderstudyError) {

@@ -31,6 +31,7 @@ final class ParallelSource: BackupSource {
     }
 
     var keepsServerOrder: Bool { false }
+    var takesTurns: Bool { true }
     var sendsManifest: Bool { false }
     var connections: BaseBackup.Connections { .parallel(mostSessions) }
 
@@ -117,10 +118,22 @@ final class ParallelSource: BackupSource {
         for session in sessions { session.standstillLimit = options.stallTimeout.map { $0 * Session.answerTimeFactor } }
         try sink.removeSurplus(besides: table, of: archives)
         var feeder = try sink.makeFeeder()
-        try feedDirectories(into: &feeder)
-        try copyFiles(into: sink, holder)
-        try feedControlFile(into: &feeder)
+        let directories = try listDirectories(), data = archives.firstIndex { $0.oid == nil }!
+        let queue: BackupQueue
+        if sink.takesTurns {
+            // The data directory comes last: it ends with what the end of the backup brings.
+            let others = archives.indices.filter { $0 != data }
+            queue = makeQueue(.inTurn(archives: (others + [data]).map { ($0, directories[$0]) }))
+        } else {
+            try feed(directories, into: &feeder)
+            let cuts = sink.takesPieces && [.crc32c, .none].contains(options.manifestChecksum)
+            queue = makeQueue(.largestFirst(cutsFiles: cuts))
+        }
+        try copyFiles(of: queue, into: sink, holder)
+        try feeder.beginTurn(BackupTurn(number: queue.turns, isLast: true))
+        try feeder.beginArchive(archives[data])
         try feedEnd(into: &feeder, holder)
+        try feeder.endTurn()
         try feeder.drain()
         for _ in archives { context.meter.tablespaceDone() }
         if options.existing != .refused {
@@ -129,42 +142,55 @@ final class ParallelSource: BackupSource {
         }
     }
 
-    private func feedDirectories(into feeder: inout some MemberFeeder) throws(UnderstudyError) {
-        var current: Int?
-        for directory in table.directories {
-            if directory.archive != current {
-                current = directory.archive
-                try feeder.beginArchive(archives[directory.archive])
-            }
-            guard !directory.member.isEmpty else { continue }
-            try feeder.begin(
+    private func makeQueue(_ order: BackupQueue.Order) -> BackupQueue {
+        BackupQueue(
+            table, leavingOut: { table.serverPath($0) == HeldMember.path }, order: order,
+            fileMode: context.server.fileMode)
+    }
+
+    /// The directories of each archive, and the links in them.
+    private func listDirectories() throws(UnderstudyError) -> [[TarEntry]] {
+        var entries = Array(repeating: [TarEntry](), count: archives.count)
+        for directory in table.directories where !directory.member.isEmpty {
+            entries[directory.archive].append(
                 TarEntry(
                     path: try FileTable.path(directory.member), kind: .directory, mode: context.server.directoryMode,
                     modificationTime: Self.now))
-            try feeder.end()
-            if directory.path == FileListing.tablespaces { try feedLinks(into: &feeder) }
+            if directory.path == FileListing.tablespaces { entries[directory.archive] += try links() }
         }
+        return entries
     }
 
     /// The links to tablespaces outside of the data directory.
-    private func feedLinks(into feeder: inout some MemberFeeder) throws(UnderstudyError) {
-        guard !context.wantsTablespaceMap else { return }
+    private func links() throws(UnderstudyError) -> [TarEntry] {
+        guard !context.wantsTablespaceMap else { return [] }
+        var links: [TarEntry] = []
         for archive in archives {
             guard let oid = archive.oid, let location = archive.location, location.isAbsolutePath else { continue }
-            try feeder.begin(
+            links.append(
                 TarEntry(
                     path: try FileTable.path(Array("\(FileListing.tablespaces)/\(oid)".utf8)),
                     kind: .symbolicLink(target: Array(location.utf8)), mode: 0o777, modificationTime: Self.now))
-            try feeder.end()
+        }
+        return links
+    }
+
+    private func feed(
+        _ directories: [[TarEntry]], into feeder: inout some MemberFeeder
+    ) throws(UnderstudyError) {
+        for (archive, entries) in zip(archives, directories) where !entries.isEmpty {
+            try feeder.beginArchive(archive)
+            for entry in entries {
+                try feeder.begin(entry)
+                try feeder.end()
+            }
         }
     }
 
     /// Copies all files but pg_control, on a thread for each connection.
-    private func copyFiles(into sink: some BackupSink, _ holder: Session) throws(UnderstudyError) {
-        let cuts = sink.takesPieces && [.crc32c, .none].contains(options.manifestChecksum)
-        let queue = BackupQueue(
-            table, leavingOut: { table.serverPath($0) == HeldMember.path }, cutsFiles: cuts,
-            fileMode: context.server.fileMode)
+    private func copyFiles(
+        of queue: BackupQueue, into sink: some BackupSink, _ holder: Session
+    ) throws(UnderstudyError) {
         let work = BackupWork(
             queue: queue, connections: ParallelConnections(context, sameAs: facts), archives: archives, sql: sql,
             pages: pages, pacer: options.maxRate.map { RatePacer($0, interrupt: context.interrupt) },
@@ -185,37 +211,29 @@ final class ParallelSource: BackupSource {
         }
     }
 
-    /// The file that makes the copy a data directory comes last. A server writes it in place, so it is read until it is
-    /// whole.
-    private func feedControlFile(into feeder: inout some MemberFeeder) throws(UnderstudyError) {
-        let bytes = try whileHeld { () throws(UnderstudyError) in try readControlFile(holder!).bytes }
-        let path = try FileTable.path(Array(HeldMember.path.utf8))
-        try feeder.beginArchive(archives.first { $0.oid == nil }!)
-        try feeder.begin(entry(path, bytes.count))
-        try feeder.content(bytes.rawSpan)
-        try feeder.end()
-        context.meter.count(bytes: bytes.count)
-    }
-
     // MARK: - End
 
-    /// Ends the backup on the server, and feeds what it says then.
+    /// Ends the backup on the server, and feeds what it says then. The file that makes the copy a data directory comes last:
+    /// without backup_label, a server would start from it and miss what was written meanwhile. It is read before the end,
+    /// as BASE_BACKUP does.
     private func feedEnd(into feeder: inout some MemberFeeder, _ holder: Session) throws(UnderstudyError) {
+        let control = try whileHeld { () throws(UnderstudyError) in try readControlFile(holder).bytes }
         context.expectSilence(of: holder)
         let stopped = try whileHeld { () throws(UnderstudyError) in
             try holder.ask(sql.stop(waits: options.wal == .none))
         }
         self.stopped = BackupPosition(lsn: stopped.lsn, timeline: try context.session.ask(.identifySystem).timeline)
-        var files = [("backup_label", stopped.label)]
+        var files = [("backup_label", Array(stopped.label.utf8))]
         if context.wantsTablespaceMap, !stopped.tablespaceMap.isEmpty {
-            files.append(("tablespace_map", stopped.tablespaceMap))
+            files.append(("tablespace_map", Array(stopped.tablespaceMap.utf8)))
         }
+        files.append((HeldMember.path, control))
         for (name, content) in files {
-            let bytes = Array(content.utf8)
-            try feeder.begin(entry(try FileTable.path(Array(name.utf8)), bytes.count))
-            try feeder.content(bytes.rawSpan)
+            try feeder.begin(entry(try FileTable.path(Array(name.utf8)), content.count))
+            try feeder.content(content.rawSpan)
             try feeder.end()
         }
+        context.meter.count(bytes: control.count)
     }
 
     func end() throws(UnderstudyError) -> BackupEnd {

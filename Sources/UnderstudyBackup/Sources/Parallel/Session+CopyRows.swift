@@ -17,8 +17,9 @@ extension Session {
         while try takeCopyData(
             failure: { UnderstudyError($0) },
             { message throws(UnderstudyError) in
-                if message.byteCount > 0 { noteProgress() }
                 try reader.take(message, failure: { UnderstudyError($0) }, take)
+                // Afterwards: the server is not to blame for the time that it took here.
+                if message.byteCount > 0 { noteProgress() }
             }) != .ended
         {}
         // An error of the server ends the copy, and follows as its result.
