@@ -26,9 +26,12 @@ enum SurplusRules {
     /// under way, and the directories beside them.
     static func isOfWAL(_ name: String) -> Bool {
         let digits = name.utf8.prefix(8)
-        let isNumbered = digits.count == 8 && digits.allSatisfy {
-            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "A")...UInt8(ascii: "F")).contains($0)
-        }
+        let isNumbered =
+            digits.count == 8
+            && digits.allSatisfy {
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                    || (UInt8(ascii: "A")...UInt8(ascii: "F")).contains($0)
+            }
         return isNumbered || ["archive_status", "summaries"].contains(name)
             || ["xlogtemp.", "RECOVERY", "pgsql_tmp"].contains { name.hasPrefix($0) }
     }

@@ -12,7 +12,7 @@ extension BackupRun {
     /// - Returns: The position from which the slot holds WAL; nil if it holds none or the position is unknown.
     func checkHolds(_ session: Session) throws(UnderstudyError) -> LSN? {
         let name: String
-        switch options.slot {
+        switch wantedSlot {
         case .existing(let wanted), .createIfMissing(let wanted): name = wanted
         case .none, .temporary, .create: return nil
         }

@@ -36,7 +36,7 @@ extension BackupRun {
     }
 
     /// A slot of the interrupted run that could not be dropped is taken over, if it is the one that is to be made.
-    private var wantedSlot: ReplicationSlot {
+    var wantedSlot: ReplicationSlot {
         if case .create(let name) = options.slot, name == slotOfInterrupted { return .createIfMissing(name) }
         return options.slot
     }
