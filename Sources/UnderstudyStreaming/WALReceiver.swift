@@ -124,7 +124,10 @@ package final class WALReceiver: Sendable {
             machine: ReceiveMachine(
                 start: start.position.segmentStart(segmentSize), timeline: start.timeline, segmentSize: segmentSize,
                 // The slot may have advanced over this connection already.
-                held: session.reportedFlushed, policy: policy),
+                held: session.reportedFlushed,
+                // A limit that is older than the start would move the slot back, to WAL that a checkpoint under way no
+                // longer keeps: it then invalidates the slot.
+                reserved: start.position, policy: policy),
             requestsChanged: requestsChanged,
             requests: { [state] in state.read { StreamRequests(stop: $0.stop, flushLimit: $0.flushLimit) } },
             observe: { _ in })
