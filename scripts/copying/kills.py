@@ -28,7 +28,7 @@ def run(options, home, stages):
         kept = kept_bytes(stage)
         changed = change(stage) if stage.random.random() < 0.3 else ""
         stage.traffic.take()
-        stage.wait(stage.copying(*options_of(number), "--resume"))
+        stage.wait(stage.copying(*options_of(number), *resumes(stage)))
         moved, wal = stage.traffic.take()
         print(
             f"| {number + 1} | {', '.join(how)}{changed} | {received / MEGABYTE:.1f} MB | {kept / MEGABYTE:.1f} MB |"
@@ -46,6 +46,11 @@ def run(options, home, stages):
 
 def options_of(number):
     return ["--slot", f"copy{number}", "--keep-partial"]
+
+
+def resumes(stage):
+    """What asks for it, unless the first one was killed before it had begun anything."""
+    return ["--resume"] if os.path.isdir(stage.target) and os.listdir(stage.target) else []
 
 
 def take_fresh(stage):
@@ -74,8 +79,7 @@ def kill_some(stage, number, fresh, seconds):
     """Kills a copy, and now and then the one that resumes it, too; how, and what all received."""
     how, received = [], 0
     while True:
-        again = ["--resume"] if how else []
-        killed, moved = kill(stage, [*options_of(number), *again], fresh, seconds)
+        killed, moved = kill(stage, [*options_of(number), *resumes(stage)], fresh, seconds)
         if killed is None:
             # It was over before.
             stage.fresh_target()
@@ -106,14 +110,14 @@ def kill(stage, options, fresh, seconds):
         while child.poll() is None and time.monotonic() < end:
             time.sleep(0.0005)
     if child.poll() is None:
-        child.send_signal(number)
+        stage.signal(child, number)
     try:
         status = child.wait(60)
     except Exception:
         raise Loss(f"{number.name} {moment} did not end the program:\n{stage.said()[-2000:]}")
     if status == 0:
         return None, 0
-    if status != -number and number == signal.SIGKILL:
+    if status not in (-number, 128 + number) and number == signal.SIGKILL:
         raise Loss(f"the program ended with {status} before it was killed:\n{stage.said()[-3000:]}")
     # The slot of the copy, as long as the server has not noticed.
     eventually(

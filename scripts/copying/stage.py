@@ -1,7 +1,8 @@
 """A primary, and copies that are taken of it by the program and run beside it. Lowest of the modules here.
 
 The copy runs in a mount namespace in which its tablespaces lie where the primary's do, as on a machine of its own: so
-replay makes and removes tablespaces as the primary did, and neither sees the other's. That takes root.
+replay makes and removes tablespaces as the primary did, and neither sees the other's. The program does not see the
+processes of the other server, either, which would be in the wrong places for it. That takes root.
 """
 import os
 import pathlib
@@ -28,6 +29,7 @@ log_checkpoints = off
 allow_in_place_tablespaces = on
 """
 AS_POSTGRES = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
+ALONE = ["unshare", "-p", "--fork", "--kill-child", "--mount-proc"]
 ENTER = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
 
 
@@ -164,11 +166,21 @@ class Stage:
         where = f"host=127.0.0.1 port={self.proxy.port} user=postgres dbname=postgres"
         words = [f"{self.home}/understudy", command, "-d", where, "-D", target or self.target, "-c", "fast"]
         words += ["--jobs", str(self.options.jobs), *arguments]
-        user = common.become_postgres() if target or not self.can_mount else {}
+        before = [*ALONE, *(AS_POSTGRES if target else self.words())] if self.can_mount else []
         with open(f"{self.home}/out", "w") as out:
-            return subprocess.Popen(
-                [*([] if target else self.words()), *words], cwd=self.home, stdout=out, stderr=out, **user
-            )
+            return subprocess.Popen([*before, *words], cwd=self.home, stdout=out, stderr=out)
+
+    def signal(self, child, number):
+        """Sends a signal to the program, not to what has put it into its namespaces."""
+        process = child.pid
+        while self.can_mount and child.poll() is None:
+            if inner := common.children(child.pid):
+                (process,) = inner
+                break
+        try:
+            os.kill(process, number)
+        except ProcessLookupError:
+            pass
 
     def said(self):
         return pathlib.Path(f"{self.home}/out").read_text(errors="replace").strip()
@@ -177,7 +189,7 @@ class Stage:
         try:
             status = child.wait(seconds)
         except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGKILL)
+            self.signal(child, signal.SIGKILL)
             raise Loss(f"the program has not ended after {seconds} seconds:\n{self.said()[-2000:]}")
         if status != 0:
             raise Loss(f"the program ended with {status}:\n{self.said()[-4000:]}")
