@@ -110,7 +110,7 @@ class Proxy(threading.Thread):
         try:
             if self.refuses:
                 raise OSError
-            server = socket.create_connection(("127.0.0.1", self.target_port))
+            server = self.connect()
         except OSError:
             reset(client)
             return
@@ -129,6 +129,14 @@ class Proxy(threading.Thread):
         """How many bytes may wait in one direction. With a limit, no more than 50 ms of it: a client that did not read
         for a while gets no more than that at once."""
         return max(256 << 10, int(self.rate * 0.05)) if self.rate else 4 << 20
+
+    def connect(self):
+        server = socket.socket()
+        if self.rate:
+            # The kernel's own would hold megabytes: what the client no longer wants would keep it waiting.
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 << 10)
+        server.connect(("127.0.0.1", self.target_port))
+        return server
 
     def read(self, direction):
         data = direction.source.recv(256 << 10)

@@ -1,37 +1,50 @@
 """What makes, grows, cuts, moves and removes files of the primary, in sessions of their own."""
 import collections
+import fcntl
+import os
 import random
 import re
+import signal
 import subprocess
 import threading
 
 import common
 
 
+# What a primary may hold, with the WAL that a slow copy has not taken yet, before the load waits.
+MOST_BYTES = 2 << 30
+
+
 class Worker(threading.Thread):
     """Gives a psql one statement after the other, until it is ended."""
 
-    def __init__(self, primary, kind, statements):
+    def __init__(self, primary, kind, statements, may_run):
         super().__init__(daemon=True)
-        self.kind, self.statements = kind, statements
+        self.kind, self.statements, self.may_run, self.ended = kind, statements, may_run, False
         self.log = f"{primary.home}/load.{kind}"
         with open(self.log, "w") as out:
             self.shell = primary.open(
                 "psql", "-X", *primary.connection(), stdin=subprocess.PIPE, stdout=out, stderr=out, text=True
             )
+        # Few statements are ahead.
+        fcntl.fcntl(self.shell.stdin, fcntl.F_SETPIPE_SZ, 4096)
 
     def run(self):
         try:
             for statement in self.statements:
-                # Unbuffered: no more is ahead than the pipe holds.
+                self.may_run.wait()
+                if self.ended:
+                    break
                 self.shell.stdin.write(statement + ";\n")
                 self.shell.stdin.flush()
         except (BrokenPipeError, ValueError):
             pass
 
     def end(self):
+        self.ended = True
         self.shell.kill()
         self.shell.wait()
+        self.may_run.set()
         self.join()
 
     def done(self):
@@ -50,8 +63,10 @@ class Load:
             "databases": lambda chance: databases(chance, version), "checkpoints": checkpoints,
             "tablespaces": lambda chance: tablespaces(chance, places),
         }
+        self.may_run, self.ended = threading.Event(), threading.Event()
+        self.may_run.set()
         self.workers = [
-            Worker(self.primary, kind, make(random.Random(f"{seed} {kind}"))) for kind, make in kinds.items()
+            Worker(self.primary, kind, make(random.Random(f"{seed} {kind}")), self.may_run) for kind, make in kinds.items()
         ]
         for worker in self.workers:
             worker.start()
@@ -59,9 +74,21 @@ class Load:
             "pgbench", "-n", "-c", "3", "-T", "100000", *self.primary.connection()[:-2], "postgres",
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
+        self.governor = threading.Thread(target=self.govern, daemon=True)
+        self.governor.start()
+
+    def govern(self):
+        """Has the load wait while the primary is too large."""
+        while not self.ended.wait(1):
+            is_large = size(self.primary.data) > MOST_BYTES
+            if is_large == self.may_run.is_set():
+                self.may_run.clear() if is_large else self.may_run.set()
+                self.bench.send_signal(signal.SIGSTOP if is_large else signal.SIGCONT)
 
     def end(self):
         """Ends all sessions; returns what they did, and the errors."""
+        self.ended.set()
+        self.governor.join()
         self.bench.kill()
         self.bench.wait()
         tags, errors = collections.Counter(), []
@@ -71,6 +98,17 @@ class Load:
             tags += some
             errors += [f"{worker.kind}: {text}" for text in trouble]
         return tags, errors
+
+
+def size(root):
+    total = 0
+    for directory, _, names in os.walk(root):
+        for name in names:
+            try:
+                total += os.lstat(f"{directory}/{name}").st_size
+            except FileNotFoundError:
+                pass
+    return total
 
 
 def fill(stage):
@@ -145,7 +183,7 @@ def large(chance):
     """A file of several pieces that grows by half and shrinks to a part of a piece."""
     while True:
         yield (
-            f"INSERT INTO large SELECT n, repeat('z', 1900) FROM generate_series(1, {chance.randrange(8000, 24000)}) n"
+            f"INSERT INTO large SELECT n, repeat('z', 1900) FROM generate_series(1, {chance.randrange(6000, 15000)}) n"
         )
         if chance.random() < 0.5:
             yield f"DELETE FROM large WHERE n > {chance.randrange(1, 4000)}"

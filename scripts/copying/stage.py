@@ -102,8 +102,8 @@ class Counter:
         self.traffic, self.is_replication, self.asked = traffic, False, False
 
     def from_client(self, data):
-        if not self.asked:
-            # The startup message comes as one.
+        # The startup message comes as one, after requests for encryption, of 8 bytes, that the server declines.
+        if not self.asked and len(data) > 8:
             self.asked, self.is_replication = True, b"replication\0" in data
 
     def from_server(self, data):
