@@ -11,16 +11,7 @@ final class BackupQueue: Sendable {
         var small: ArraySlice<Int>
         /// The file whose pieces are given out, and where the next one begins.
         var current: (file: Int, pieces: FileInPieces, next: UInt64)?
-        /// The bytes of all that is still to be given out.
-        var left: UInt64
         var isStopped = false
-
-        /// How large a unit is at most: smaller towards the end, so that no connection waits long for another one's last.
-        /// Whole pages and rows: a multiple of 1 MiB.
-        var mostBytes: UInt64 {
-            let part = left / BackupQueue.partsOfRest / BackupQueue.largeSize * BackupQueue.largeSize
-            return min(BackupQueue.pieceSize, max(BackupQueue.largeSize, part))
-        }
     }
 
     private let state: Monitor<State>
@@ -33,8 +24,6 @@ final class BackupQueue: Sendable {
     static let largeSize: UInt64 = 1 << 20
     private static let mostPartsOfUnit = 500
     private static let mostBytesOfUnit: UInt64 = 8 << 20
-    /// Two units for each of eight connections. More of them would cost queries where no network limits a connection.
-    private static let partsOfRest: UInt64 = 16
 
     /// - Parameter cutsFiles: Whether pieces of one file may come over several connections.
     init(_ table: FileTable, leavingOut isLeftOut: (FileTable.File) -> Bool, cutsFiles: Bool, fileMode: UInt16) {
@@ -43,8 +32,7 @@ final class BackupQueue: Sendable {
             if file.size >= Self.largeSize { large.append(index) } else { small.append(index) }
         }
         large.sort { table.files[$0].size < table.files[$1].size }
-        let left = (large + small).reduce(0) { $0 &+ table.files[$1].size }
-        state = Monitor(State(table: table, large: large, small: small[...], left: left))
+        state = Monitor(State(table: table, large: large, small: small[...]))
         self.cutsFiles = cutsFiles
         self.fileMode = fileMode
     }
@@ -66,11 +54,10 @@ final class BackupQueue: Sendable {
     private func takeNext(_ state: inout State) throws(UnderstudyError) -> BackupUnit? {
         if let unit = try nextPiece(&state) { return unit }
         if let file = state.large.popLast() {
-            if cutsFiles, state.table.files[file].size > state.mostBytes {
+            if cutsFiles, state.table.files[file].size > Self.pieceSize {
                 state.current = (file, FileInPieces(size: state.table.files[file].size), 0)
                 return try nextPiece(&state)
             }
-            state.left &-= state.table.files[file].size
             return try unit(of: [file], state.table)
         }
         return try nextOfSmall(&state)
@@ -78,8 +65,7 @@ final class BackupQueue: Sendable {
 
     private func nextPiece(_ state: inout State) throws(UnderstudyError) -> BackupUnit? {
         guard let (file, pieces, offset) = state.current else { return nil }
-        let count = min(state.mostBytes, pieces.size - offset)
-        state.left &-= count
+        let count = min(Self.pieceSize, pieces.size - offset)
         state.current = offset + count < pieces.size ? (file, pieces, offset + count) : nil
         var unit = try unit(of: [file], state.table)
         unit.parts[0].piece = FilePiece(of: pieces, offset: offset, count: count)
@@ -89,16 +75,14 @@ final class BackupQueue: Sendable {
     private func nextOfSmall(_ state: inout State) throws(UnderstudyError) -> BackupUnit? {
         guard let first = state.small.first else { return nil }
         let archive = state.table.directory(of: state.table.files[first]).archive
-        let mostBytes = min(Self.mostBytesOfUnit, state.mostBytes)
         var bytes: UInt64 = 0, taken: [Int] = []
-        while let file = state.small.first, taken.count < Self.mostPartsOfUnit, bytes < mostBytes,
+        while let file = state.small.first, taken.count < Self.mostPartsOfUnit, bytes < Self.mostBytesOfUnit,
             state.table.directory(of: state.table.files[file]).archive == archive
         {
             bytes += state.table.files[file].size
             taken.append(file)
             state.small.removeFirst()
         }
-        state.left &-= bytes
         return try unit(of: taken, state.table)
     }
 
