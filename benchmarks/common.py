@@ -98,12 +98,43 @@ class Primary:
             text=text,
         )
 
-    def stop(self):
+    def stop(self, mode="immediate"):
         if not os.path.exists(f"{self.data}/postmaster.pid"):
             return
         subprocess.run(
-            [f"{self.bin}/pg_ctl", "-D", self.data, "-m", "immediate", "-s", "-w", "stop"], **become_postgres()
+            [f"{self.bin}/pg_ctl", "-D", self.data, "-m", mode, "-s", "-w", "stop"], **become_postgres()
         )
+
+    def version(self):
+        """The major version."""
+        return int(self.sql("SHOW server_version_num")) // 10000
+
+    def cpu(self):
+        """The seconds of CPU time that all processes of the server have taken, those that ended included."""
+        with open(f"{self.data}/postmaster.pid") as file:
+            postmaster = int(file.readline())
+        while True:
+            # A process that ends in between would count twice, or not at all.
+            before = children(postmaster)
+            own = times(postmaster)
+            ticks = sum(own) + sum(sum(times(child)[:2]) for child in before)
+            if children(postmaster) == before:
+                return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def children(parent):
+    return {int(name) for name in os.listdir("/proc") if name.isdigit() and times(int(name), wants_parent=True) == parent}
+
+
+def times(process, wants_parent=False):
+    """User and system time of a process, and of its children that it has waited for, in clock ticks; or its parent."""
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            # The name, in brackets, may hold anything.
+            fields = file.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None if wants_parent else (0, 0, 0, 0)
+    return int(fields[1]) if wants_parent else tuple(int(field) for field in fields[11:15])
 
 
 def measure(command, home):

@@ -4,6 +4,7 @@ import shutil
 import statistics
 
 import common
+import turns
 
 # Name, options, whether it goes through a pipe, and the goals: beside receiving and throwing away, or the stock tool.
 forms = [
@@ -23,11 +24,7 @@ forms = [
 def run(options, primary, commands, home):
     connection = f"host=127.0.0.1 port={primary.port} user=postgres"
     target = f"{home}/target"
-    # The clone may be closed to the user postgres.
-    shutil.copy(common.root / "benchmarks" / "discard", f"{home}/discard")
-    discard = [f"{home}/discard", "127.0.0.1", str(primary.port)]
-    # As the backups ask for it.
-    query = "BASE_BACKUP (LABEL 'discard', PROGRESS, CHECKPOINT 'fast', WAIT 0, MANIFEST 'yes', TARGET 'client')"
+    discard = turns.discard(home).command(None, primary.port, options)
     results = []
     unsynced = ["--no-sync"] if options.no_sync else []
     for name, words, is_pipe, goal in forms:
@@ -38,7 +35,7 @@ def run(options, primary, commands, home):
             order = list(runs) if number % 2 == 0 else list(reversed(runs))
             for who in order:
                 if who == "discard":
-                    row = common.measure(discard + [query], home)
+                    row = common.measure(discard, home)
                 else:
                     place = "-" if is_pipe else target
                     command = commands[who] + ["-D", place, "-d", connection, "-X", "none", "-c", "fast"] + words + unsynced

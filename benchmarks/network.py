@@ -1,4 +1,4 @@
-"""A proxy for one server's TCP port that forwards, delays, stalls, and cuts.
+"""A proxy for one server's TCP port that forwards, delays, limits, stalls, and cuts.
 
 As a program (PORT MILLISECONDS), it delays each direction for ever and prints the port that it listens on.
 """
@@ -18,17 +18,20 @@ class Direction:
     def __init__(self, source, sink, watch=None):
         self.source, self.sink, self.watch = source, sink, watch
         self.waiting, self.size, self.ended = collections.deque(), 0, False
+        # When a limited direction has passed on what it has taken so far.
+        self.free = 0.0
 
 
 class Proxy(threading.Thread):
     """Its settings may be changed at any time, from any thread.
 
     `watch` makes, for each connection, something whose from_client and from_server are given all bytes before they go on.
+    `rate` limits each direction of each connection, in bytes per second; what is not used is not saved up.
     """
 
-    def __init__(self, target_port, delay=0.0, watch=None):
+    def __init__(self, target_port, delay=0.0, watch=None, rate=None):
         super().__init__(daemon=True)
-        self.target_port, self.delay, self.watch = target_port, delay, watch
+        self.target_port, self.delay, self.watch, self.rate = target_port, delay, watch, rate
         self.stalled = self.refuses = False
         # How many more bytes from the server reach the client before both lose the connection.
         self.bytes_until_cut = None
@@ -72,7 +75,7 @@ class Proxy(threading.Thread):
                 for direction in link:
                     if self.stalled:
                         continue
-                    if not direction.ended and direction.size < 4 << 20:
+                    if not direction.ended and direction.size < self.room():
                         wanted[direction.source] = wanted.get(direction.source, 0) | selectors.EVENT_READ
                     if direction.waiting:
                         due = direction.waiting[0][0] - now
@@ -107,7 +110,7 @@ class Proxy(threading.Thread):
         try:
             if self.refuses:
                 raise OSError
-            server = socket.create_connection(("127.0.0.1", self.target_port))
+            server = self.connect()
         except OSError:
             reset(client)
             return
@@ -122,12 +125,29 @@ class Proxy(threading.Thread):
             )
         )
 
+    def room(self):
+        """How many bytes may wait in one direction. With a limit, no more than 50 ms of it: a client that did not read
+        for a while gets no more than that at once."""
+        return max(256 << 10, int(self.rate * 0.05)) if self.rate else 4 << 20
+
+    def connect(self):
+        server = socket.socket()
+        if self.rate:
+            # The kernel's own would hold megabytes: what the client no longer wants would keep it waiting.
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 << 10)
+        server.connect(("127.0.0.1", self.target_port))
+        return server
+
     def read(self, direction):
         data = direction.source.recv(256 << 10)
         if data:
             if direction.watch:
                 direction.watch(data)
-            direction.waiting.append((time.monotonic() + self.delay, memoryview(data)))
+            due = time.monotonic() + self.delay
+            if self.rate:
+                # Time that passed without a byte is lost; a late turn of this loop is not.
+                due = direction.free = max(due, direction.free) + len(data) / self.rate
+            direction.waiting.append((due, memoryview(data)))
             direction.size += len(data)
         else:
             direction.ended = True

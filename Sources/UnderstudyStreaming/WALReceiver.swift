@@ -119,12 +119,16 @@ package final class WALReceiver: Sendable {
             }
             writer.putHistory(start.timeline, content)
         }
+        // The slot may have advanced over this connection already.
+        let held = session.reportedFlushed
         var loop = NetworkLoop(
             session: session, writer: writer,
             machine: ReceiveMachine(
                 start: start.position.segmentStart(segmentSize), timeline: start.timeline, segmentSize: segmentSize,
-                // The slot may have advanced over this connection already.
-                held: session.reportedFlushed, policy: policy),
+                held: held,
+                // A limit that is older than the start would move the slot back, to WAL that a checkpoint under way no
+                // longer keeps: it then invalidates the slot.
+                reserved: held == .invalid ? start.position : held, policy: policy),
             requestsChanged: requestsChanged,
             requests: { [state] in state.read { StreamRequests(stop: $0.stop, flushLimit: $0.flushLimit) } },
             observe: { _ in })

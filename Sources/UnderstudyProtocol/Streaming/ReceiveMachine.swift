@@ -316,7 +316,7 @@ package struct ReceiveMachine: Sendable {
     /// The status to report to the server.
     package var status: StandbyStatus {
         let limit = policy.flushLimit
-        let told = flushed >= reserved ? min(flushed, limit) : .invalid
+        let reached = min(flushed, limit), told = reached >= reserved ? reached : .invalid
         // If a flush position is reported, the write position is limited too. Otherwise it is for information only.
         let shown = limit == .invalid ? written : min(written, limit)
         return StandbyStatus(written: max(shown, told), flushed: told, replyRequested: false)

@@ -6,9 +6,9 @@ import UnderstudyWAL
 @Suite("The rules of receiving WAL: a limit to what is told as flushed")
 struct FlushLimitTests {
     /// A machine to which 100 bytes have come, all written and 80 synced; what it has told.
-    private func told(_ limit: LSN) throws -> (ReceiveMachine, [ReceiveMachine.Action]) {
+    private func told(_ limit: LSN, reserved: LSN = .invalid) throws -> (ReceiveMachine, [ReceiveMachine.Action]) {
         var machine = ReceiveMachine(
-            start: Stream.start, timeline: TimelineID(rawValue: 1), segmentSize: .default,
+            start: Stream.start, timeline: TimelineID(rawValue: 1), segmentSize: .default, reserved: reserved,
             policy: .init(statusInterval: nil, syncInterval: .zero, flushLimit: limit))
         var actions: [ReceiveMachine.Action] = []
         for event: ReceiveMachine.Event in [
@@ -47,6 +47,13 @@ struct FlushLimitTests {
         #expect(try machine.handle(.flushLimit(Stream.lsn(500)), now: .zero) == [])
         // Taken back: the server then takes the stream for no standby that commits could wait for.
         #expect(try machine.handle(.flushLimit(.invalid), now: .zero) == [Stream.status(100, nil)])
+    }
+
+    @Test("nothing is told as flushed before the limit is where the slot keeps WAL from")
+    func reserved() throws {
+        var (machine, actions) = try told(Stream.lsn(40), reserved: Stream.lsn(50))
+        #expect(!actions.isEmpty && actions.allSatisfy { $0 == Stream.status(40, nil) })
+        #expect(try machine.handle(.flushLimit(Stream.lsn(60)), now: .zero) == [Stream.status(60, 60)])
     }
 
     @Test("is no sign of life")
