@@ -32,6 +32,8 @@ final class BackupQueue: Sendable {
         var groups: ArraySlice<Group>
         /// The file whose pieces are given out, and where the next one begins.
         var current: (file: Int, pieces: FileInPieces, next: UInt64)?
+        /// The bytes of all that is still to be given out.
+        var left: UInt64
         var turns = 0
         var isStopped = false
     }
@@ -49,6 +51,8 @@ final class BackupQueue: Sendable {
     /// Files below this size share a unit.
     static let largeSize: UInt64 = 1 << 20
     private static let mostPartsOfUnit = 500
+    /// Two units for each of eight connections. More of them would cost queries where no network limits a connection.
+    private static let partsOfRest: UInt64 = 16
 
     init(_ table: FileTable, leavingOut isLeftOut: (FileTable.File) -> Bool, order: Order, fileMode: UInt16) {
         var groups: [Group], groupOfArchive: [Int: Int] = [:]
@@ -67,7 +71,9 @@ final class BackupQueue: Sendable {
             for (group, archive) in archives.enumerated() { groupOfArchive[archive.index] = group }
         }
         let files = table.files
+        var left: UInt64 = 0
         for (index, file) in files.enumerated() where !isLeftOut(file) {
+            left &+= file.size
             let group = groupOfArchive[table.directory(of: file).archive] ?? 0, index = UInt32(index)
             if file.size >= Self.largeSize {
                 groups[group].large.append(index)
@@ -76,7 +82,7 @@ final class BackupQueue: Sendable {
             }
         }
         for group in groups.indices { groups[group].large.sort { files[Int($0)].size < files[Int($1)].size } }
-        state = Monitor(State(table: table, groups: groups[...]))
+        state = Monitor(State(table: table, groups: groups[...], left: left))
         self.fileMode = fileMode
     }
 
@@ -109,22 +115,36 @@ final class BackupQueue: Sendable {
                 return BackupUnit(archive: directories.archive, parts: [], directories: directories.entries)
             }
             if let file = state.groups[group].large.popLast() { return try unit(of: Int(file), &state) }
-            if let unit = try nextOfSmall(&state.groups[group].small, state.table) { return unit }
+            let most = min(mostBytesOfUnit, partOfRest(state.left))
+            if let unit = try nextOfSmall(&state.groups[group].small, state.table, most) {
+                state.left &-= unit.parts.reduce(0) { $0 &+ $1.entry.size }
+                return unit
+            }
             state.groups.removeFirst()
         }
         return nil
     }
 
+    /// How large a unit is at most: smaller towards the end, so that no connection waits long for another one's last.
+    /// Whole pages and rows: a multiple of 1 MiB.
+    private func partOfRest(_ left: UInt64) -> UInt64 {
+        min(pieceSize, max(Self.largeSize, left / Self.partsOfRest / Self.largeSize * Self.largeSize))
+    }
+
     private func unit(of file: Int, _ state: inout State) throws(UnderstudyError) -> BackupUnit? {
         let size = state.table.files[file].size
-        guard cutsFiles, size > pieceSize else { return try unit(of: [file], state.table) }
+        guard cutsFiles, size > partOfRest(state.left) else {
+            state.left &-= size
+            return try unit(of: [file], state.table)
+        }
         state.current = (file, FileInPieces(size: size), 0)
         return try nextPiece(&state)
     }
 
     private func nextPiece(_ state: inout State) throws(UnderstudyError) -> BackupUnit? {
         guard let (file, pieces, offset) = state.current else { return nil }
-        let count = min(pieceSize, pieces.size - offset)
+        let count = min(partOfRest(state.left), pieces.size - offset)
+        state.left &-= count
         state.current = offset + count < pieces.size ? (file, pieces, offset + count) : nil
         var unit = try unit(of: [file], state.table)
         unit.parts[0].piece = FilePiece(of: pieces, offset: offset, count: count)
@@ -132,12 +152,12 @@ final class BackupQueue: Sendable {
     }
 
     private func nextOfSmall(
-        _ small: inout ArraySlice<UInt32>, _ table: borrowing FileTable
+        _ small: inout ArraySlice<UInt32>, _ table: borrowing FileTable, _ mostBytes: UInt64
     ) throws(UnderstudyError) -> BackupUnit? {
         guard let first = small.first.map({ Int($0) }) else { return nil }
         let archive = table.directory(of: table.files[first]).archive
         var bytes: UInt64 = 0, taken: [Int] = []
-        while let file = small.first.map({ Int($0) }), taken.count < Self.mostPartsOfUnit, bytes < mostBytesOfUnit,
+        while let file = small.first.map({ Int($0) }), taken.count < Self.mostPartsOfUnit, bytes < mostBytes,
             table.directory(of: table.files[file]).archive == archive
         {
             bytes += table.files[file].size
