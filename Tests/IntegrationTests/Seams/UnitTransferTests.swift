@@ -140,6 +140,44 @@ struct UnitTransferTests {
             failure?.code == .target && failure?.message.contains("/one\" has changed") == true, "\(failure as Any)")
     }
 
+    @Test("where the connection breaks, the rest is compared over another one")
+    func broken() throws {
+        let cluster = try Cluster(.newest), here = try TestDirectory.make("here")
+        // A block in four is the same.
+        let count = 20 << 20, there = file("x", count)
+        var old: [UInt8] = Array(there.utf8)
+        for block in 0..<count / 65536 where block % 4 != 1 { old[block * 65536] = UInt8(ascii: "y") }
+        try TestDirectory.write(there, to: "\(cluster.directory)/large")
+        try TestDirectory.write(String(decoding: old, as: UTF8.self), to: "\(here)/large")
+        var feeder = KeepingFeeder(here: try ConfinedDirectory(path: here)), isBroken = false
+        feeder.onContent = {
+            guard !isBroken else { return }
+            isBroken = true
+            _ = try? cluster.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test'")
+        }
+        let meter = ProgressMeter { _ in }
+        var transfer = UnitTransfer<KeepingFeeder>(
+            BackupUnit(archive: 0, parts: [try part("large", size: UInt64(count))]), meter: meter, pages: nil)
+        var session = try connect(cluster), losses = 0
+        let sql = BackupSQL(session.serverVersion)
+        _ = try session.run(sql.settings)
+        while !transfer.isComplete {
+            do throws(UnderstudyError) { try transfer.run(session, sql, into: &feeder, pacer: nil) } catch {
+                guard error.costsPiece else { throw error }
+                losses += 1
+                session = try connect(cluster)
+                _ = try session.run(sql.settings)
+            }
+        }
+        #expect(losses == 1)
+        let got = feeder.files[0]
+        #expect(feeder.files.count == 1 && same(got.content, Array(there.utf8)))
+        #expect(got.sent == count / 4 * 3)
+        #expect(meter.bytesDone == UInt64(count))
+        #expect(meter.bytesPresent == UInt64(count / 4))
+    }
+
     @Test("a server reads each block once, and what it makes up is refused")
     func lies() throws {
         let cluster = try Cluster(.newest), here = try TestDirectory.make("here")
@@ -200,12 +238,14 @@ private struct KeepingFeeder: MemberFeeder {
     var files: [(name: String, content: [UInt8], sent: Int)] = []
     var leftOut: [String] = []
     var onOpen: (String) -> Void = { _ in }
+    var onContent: () -> Void = {}
 
     var updates: Bool { here != nil }
 
     mutating func beginArchive(_ archive: AnnouncedArchive) {}
     mutating func begin(_ entry: TarEntry) { files.append(("\(entry.path)", [], 0)) }
     mutating func content(_ bytes: RawSpan) {
+        onContent()
         files[files.count - 1].content += bytes.array
         files[files.count - 1].sent += bytes.byteCount
     }
