@@ -12,7 +12,7 @@ import UnderstudyTestSupport
         let dropped = try primary.makeTablespace("dropped"), mappedDropped = TestDirectory.freshPath("dropped")
         try primary.sql(
             """
-            CREATE TABLE changed AS SELECT i, repeat('x', 200) AS t FROM generate_series(1, 20000) i;
+            CREATE TABLE changed AS SELECT i, repeat('x', 200) AS t FROM generate_series(1, 5000) i;
             CREATE TABLE gone AS SELECT i FROM generate_series(1, 1000) i
             """)
         let unlogged = try primary.makeUnloggedTable("unlogged")
@@ -32,7 +32,7 @@ import UnderstudyTestSupport
             """
             DROP TABLE gone;
             DROP TABLE in_dropped;
-            UPDATE changed SET t = repeat('y', 200) WHERE i % 1000 = 0;
+            UPDATE changed SET t = repeat('y', 200) WHERE i % 500 = 0;
             CREATE TABLE new AS SELECT i FROM generate_series(1, 1000) i;
             UPDATE in_space SET i = i + 1 WHERE i < 10
             """)

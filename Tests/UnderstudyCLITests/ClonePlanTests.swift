@@ -220,7 +220,8 @@ struct ClonePlanTests {
         #expect(json.hasPrefix(#"{"time":"1970-01-01T00:00:00.000Z","type":"result","phase":"done","#))
         #expect(
             json.hasSuffix(
-                #""startLSN":"0/2000028","endLSN":"0/2000100","timeline":1,"verifiedFiles":971,"keptBytes":0,"slot":"s1","#
+                #""startLSN":"0/2000028","endLSN":"0/2000100","timeline":1,"verifiedFiles":971,"keptBytes":0,"#
+                    + #""slot":"s1","#
                     + #""startCommand":"pg_ctl -D d start","standby":{"processID":4711,"port":5434,"#
                     + #""socketDirectory":null,"lagBytes":0}}"#))
     }
