@@ -1,9 +1,7 @@
 """One stream and many connections beside each other: `benchmarks/run --jobs`."""
 import json
 import os
-import shlex
 import statistics
-import sys
 
 import common
 import network
@@ -63,7 +61,7 @@ def ratio(rows, others):
 def write(options, conditions, size, count, results):
     """What `benchmarks/plot` reads: each row is wall, client's CPU (seconds), peak memory (MiB), server's CPU (seconds)."""
     figures = {
-        "command": shlex.join([os.path.basename(sys.argv[0])] + sys.argv[1:]),
+        "command": command(options),
         "conditions": conditions,
         "cores": len(os.sched_getaffinity(0)),
         "bytes": size,
@@ -73,6 +71,14 @@ def write(options, conditions, size, count, results):
     }
     with open(options.output, "w") as file:
         file.write(text_of(figures) + "\n")
+
+
+def command(options):
+    """What was run, without this machine's paths."""
+    words = ["benchmarks/run", "--jobs", options.jobs, "--rounds", str(options.rounds), "--scale", str(options.scale)]
+    for name, value in (("--page-checksums", options.page_checksums), ("--network", options.network and f"{options.network:g}")):
+        words += [name, value] if value else []
+    return " ".join(words + (["--no-sync"] if options.no_sync else []))
 
 
 def text_of(figures):
