@@ -89,19 +89,25 @@ struct PieceTests {
         return units
     }
 
-    @Test("the largest files come first, in pieces; small ones share a unit")
+    @Test("the largest files come first, in pieces that get smaller towards the end; small ones share a unit")
     func order() throws {
-        let table = try table([3, 1 << 20, (32 << 20) + 8192, 0, 16 << 20, 5])
+        let table = try table([3, 1 << 20, (400 << 20) + 8192, 0, 6 << 20, 5])
         let queue = BackupQueue(
             table, leavingOut: { $0.size == 5 }, order: .largestFirst(cutsFiles: true), fileMode: 0o600)
+        let units = try units(queue), largest = units.prefix { $0[0].hasPrefix("base/5/2 ") }
         #expect(
-            try units(queue) == [
-                ["base/5/2 0..<16777216"], ["base/5/2 16777216..<33554432"], ["base/5/2 33554432..<33562624"],
-                ["base/5/4 0..<16777216"], ["base/5/1 0..<1048576"], ["base/5/0 0..<3", "base/5/3 0..<0"],
+            units.dropFirst(largest.count) == [
+                ["base/5/4 0..<4194304"], ["base/5/4 4194304..<6291456"], ["base/5/1 0..<1048576"],
+                ["base/5/0 0..<3", "base/5/3 0..<0"],
             ])
+        let bounds = largest.flatMap { $0[0].dropFirst(9).split(separator: "..<").map { UInt64($0)! } }
+        #expect(bounds.first == 0 && bounds.last == (400 << 20) + 8192)
+        #expect(stride(from: 1, to: bounds.count - 1, by: 2).allSatisfy { bounds[$0] == bounds[$0 + 1] })
+        let sizes = stride(from: 0, to: bounds.count, by: 2).map { bounds[$0 + 1] - bounds[$0] }
+        #expect(sizes.first == 16 << 20 && sizes.dropLast().last == 4 << 20 && sizes == sizes.sorted(by: >), "\(sizes)")
         let whole = BackupQueue(
             table, leavingOut: { _ in false }, order: .largestFirst(cutsFiles: false), fileMode: 0o600)
-        #expect(try units(whole).first == ["base/5/2 0..<33562624"])
+        #expect(try self.units(whole).first == ["base/5/2 0..<\((400 << 20) + 8192)"])
         let stopped = BackupQueue(
             table, leavingOut: { _ in false }, order: .largestFirst(cutsFiles: true), fileMode: 0o600)
         stopped.stop()

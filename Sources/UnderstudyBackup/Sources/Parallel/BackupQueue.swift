@@ -53,6 +53,8 @@ final class BackupQueue: Sendable {
     private static let mostPartsOfUnit = 500
     /// Two units for each of eight connections. More of them would cost queries where no network limits a connection.
     private static let partsOfRest: UInt64 = 16
+    /// Below that, queries count.
+    private static let smallestPiece: UInt64 = 4 << 20
 
     init(_ table: FileTable, leavingOut isLeftOut: (FileTable.File) -> Bool, order: Order, fileMode: UInt16) {
         var groups: [Group], groupOfArchive: [Int: Int] = [:]
@@ -128,7 +130,7 @@ final class BackupQueue: Sendable {
     /// How large a unit is at most: smaller towards the end, so that no connection waits long for another one's last.
     /// Whole pages and rows: a multiple of 1 MiB.
     private func partOfRest(_ left: UInt64) -> UInt64 {
-        min(pieceSize, max(Self.largeSize, left / Self.partsOfRest / Self.largeSize * Self.largeSize))
+        min(pieceSize, max(Self.smallestPiece, left / Self.partsOfRest / Self.largeSize * Self.largeSize))
     }
 
     private func unit(of file: Int, _ state: inout State) throws(UnderstudyError) -> BackupUnit? {
