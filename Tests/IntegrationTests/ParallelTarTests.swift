@@ -121,9 +121,10 @@ import UnderstudyTestSupport
     @Test func `a connection that breaks costs a piece, and a signal leaves nothing`() throws {
         let (cluster, _) = try makeCluster(.newest)
         let archives = TestDirectory.freshPath("archives")
-        let first = try startBasebackup(cluster, to: archives, Self.jobs + ["-r", "20M"])
+        let first = try startBasebackup(cluster, to: archives, Self.jobs + ["-r", "8M"])
         try eventually("connections that copy") {
-            try cluster.holds(
+            guard first.isRunning else { throw SupportError("ended too early: \(first.wait())") }
+            return try cluster.holds(
                 "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE application_name = 'understudy' AND query LIKE '%pg_read_binary_file%' AND state = 'active'"
             )
         }
