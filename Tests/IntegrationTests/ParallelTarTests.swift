@@ -78,9 +78,9 @@ import UnderstudyTestSupport
     /// What makes, truncates and removes files meanwhile.
     private func startLoad(_ primary: Cluster) throws -> Program {
         let load = """
-            SELECT 'CREATE TABLE grown AS SELECT n, repeat(''y'', 900) FROM generate_series(1, 20000) n',
+            SELECT 'CREATE TABLE grown AS SELECT n, repeat(''y'', 900) FROM generate_series(1, 1000) n',
                 'DELETE FROM grown WHERE n > 100', 'VACUUM grown', 'UPDATE in_space SET i = i + 1', 'VACUUM FULL in_space',
-                'CHECKPOINT', 'DROP TABLE grown'
+                'CHECKPOINT', 'DROP TABLE grown', 'SELECT pg_sleep(0.01)'
             FROM generate_series(1, 1000) i \\gexec
             """
         return try Program(

@@ -17,8 +17,8 @@ extension TargetDirectories {
 
     /// Makes a directory in the data directory, or takes the one that is there. A link in its place is removed.
     func makeDirectory(_ name: RelativePath) throws(FileIOError) {
-        if existing != nil, directory.exists(name) {
-            if try directory.kind(of: name) == .directory { return }
+        if existing != nil, let kind = try directory.kindIfThere(name) {
+            if kind == .directory { return }
             try directory.remove(name)
         }
         try directory.makeDirectory(name, mode: mode)
@@ -27,8 +27,9 @@ extension TargetDirectories {
     /// Moves global/pg_control aside, so that no server starts with contents that are not whole. On stable storage when
     /// this returns.
     func hideControlFile() throws(UnderstudyError) {
-        guard existing != nil, directory.exists(Self.control) else { return }
+        guard existing != nil else { return }
         do throws(FileIOError) {
+            guard try directory.kindIfThere(Self.control) != nil else { return }
             try directory.rename(Self.control, to: ExistingDirectory.hiddenControl)
             try directory.openDirectory("global").sync()
         } catch { throw UnderstudyError(error) }
@@ -45,9 +46,9 @@ extension TargetDirectories {
         let isInside = self.wal == nil
         hasChanged = true
         do throws(FileIOError) {
-            for name in SurplusRules.removedFirst.map({ RelativePath($0) }) where directory.exists(name) {
-                // One that is none is another's.
-                if try directory.kind(of: name) != .directory { try directory.remove(name) }
+            for name in SurplusRules.removedFirst.map({ RelativePath($0) }) {
+                // A directory of that name is another's.
+                if let kind = try directory.kindIfThere(name), kind != .directory { try directory.remove(name) }
             }
             try removeEntries(directory) { $0 != UnfinishedMark.name && SurplusRules.isOurs("\($0)") }
             // Behind a link or a mount there may be more than a server's files.
@@ -90,8 +91,8 @@ extension TargetDirectories {
 
     /// Removes the control file that was moved aside, once there is another one.
     func dropHiddenControlFile() throws(UnderstudyError) {
-        guard directory.exists(ExistingDirectory.hiddenControl) else { return }
-        do throws(FileIOError) { try directory.remove(ExistingDirectory.hiddenControl) } catch {
+        guard existing != nil else { return }
+        do throws(FileIOError) { try directory.removeTree(ExistingDirectory.hiddenControl) } catch {
             throw UnderstudyError(error)
         }
     }
@@ -102,7 +103,9 @@ extension TargetDirectories {
     func giveBack() -> Bool {
         guard let existing, existing.left == nil, !hasChanged else { return false }
         do throws(FileIOError) {
-            if directory.exists(ExistingDirectory.hiddenControl), !directory.exists(Self.control) {
+            if try directory.kindIfThere(ExistingDirectory.hiddenControl) != nil,
+                try directory.kindIfThere(Self.control) == nil
+            {
                 try directory.rename(ExistingDirectory.hiddenControl, to: Self.control)
                 try directory.openDirectory("global").sync()
             }

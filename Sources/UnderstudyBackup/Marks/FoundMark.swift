@@ -78,8 +78,10 @@ final class FoundMark {
     private func check() throws(MarkFlaw) {
         if isLocked { return }
         guard record.stage != .made else {
-            // The run was killed before it put anything in: then nothing else is there.
-            guard (try? directory.count(upTo: 2)) == 1 else { throw .isNotWhole }
+            // The run was killed before it put anything in: then nothing else is there, but for a mount for WAL.
+            guard (try? directory.count(upTo: 2, besidesMounts: UnfinishedDirectory.namesOfWAL)) == 1 else {
+                throw .isNotWhole
+            }
             return
         }
         guard let noted = record.directory, identity.matches(noted, isSameBoot: record.isOfThisBoot),

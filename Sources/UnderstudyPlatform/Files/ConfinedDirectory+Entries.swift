@@ -158,4 +158,11 @@ extension ConfinedDirectory {
         default: .other
         }
     }
+
+    /// What has this name; nil if nothing has. A failure is no answer, unlike with ``exists(_:)``.
+    package func kindIfThere(_ name: RelativePath) throws(FileIOError) -> Entry.Kind? {
+        do throws(FileIOError) { return try kind(of: name) } catch  where [ENOENT, ENOTDIR].contains(error.number) {
+            return nil
+        }
+    }
 }

@@ -70,8 +70,8 @@ extension ConfinedDirectory {
     /// Removes what has this name, a directory with all that is in it; does nothing if there is no such name. Follows no
     /// symbolic link and enters no other file system.
     package func removeTree(_ relative: RelativePath, interrupt: Interrupt? = nil) throws(FileIOError) {
-        guard exists(relative) else { return }
-        let isDirectory = try kind(of: relative) == .directory
+        guard let kind = try kindIfThere(relative) else { return }
+        let isDirectory = kind == .directory
         if isDirectory {
             let (parent, name) = relative.parentAndName
             let place = if let parent { try openDirectory(parent) } else { self }
