@@ -146,7 +146,7 @@ import UnderstudyTestSupport
         let target = TestDirectory.freshPath("backup")
         let first = try startBasebackup(cluster, to: target, Self.jobs + map(cluster) + ["-r", "20M"])
         try end("query LIKE '%pg_read_binary_file%' AND state = 'active'", by: "pg_cancel_backend")
-        try end("query LIKE '%pg_read_binary_file%'")
+        try end("query LIKE 'COPY%pg_read_binary_file%'")
         let result = first.wait()
         #expect(result.status == 0, "\(result)")
         #expect(result.errorOutput.contains("goes on over another connection"), "\(result)")

@@ -125,7 +125,7 @@ import UnderstudyTestSupport
         try eventually("connections that copy") {
             guard first.isRunning else { throw SupportError("ended too early: \(first.wait())") }
             return try cluster.holds(
-                "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE application_name = 'understudy' AND query LIKE '%pg_read_binary_file%' AND state = 'active'"
+                "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE application_name = 'understudy' AND query LIKE 'COPY%pg_read_binary_file%'"
             )
         }
         let result = first.wait()
