@@ -118,7 +118,8 @@ package final class BackupRun: @unchecked Sendable {
         note(start)
         try target.prepare(
             BackupPlan(
-                server: server, archives: start.archives, slot: wal?.madeSlot, connections: source.connections))
+                server: server, archives: start.archives, slot: wal?.madeSlot, connections: source.connections,
+                listing: start.listing))
         if let wal { try startWAL(wal, server, into: target.makeWALDestination(), at: start.position) }
         let facts = Facts(
             server: server, slotName: slot?.permanent, slotWasMade: slot?.made != nil,

@@ -49,32 +49,6 @@ extension BackupRun {
     }
 }
 
-extension DirectoryTarget {
-    /// Where the survey looks; nil if there is nothing yet. Refuses places as a run does.
-    fileprivate func surveyedRoots(
-        _ archives: [AnnouncedArchive], _ server: ServerFacts
-    ) throws(UnderstudyError) -> ExistingRoots? {
-        let layout = try layOut(archives)
-        try layout.checkUnmapped(options, logger)
-        guard let existing else { return nil }
-        let data: ConfinedDirectory
-        do throws(FileIOError) { data = try ConfinedDirectory(path: path) } catch { throw UnderstudyError(error) }
-        let oids = archives.compactMap(\.oid)
-        return ExistingRoots(
-            data: data, walName: server.version.walDirectoryName,
-            isLinked: oids.reduce(into: [:]) { $0[$1] = layout.links[$1] != nil },
-            tablespace: { oid throws(UnderstudyError) in
-                guard let place = layout.links[oid] else {
-                    return try? data.openDirectory(RelativePath("pg_tblspc/\(oid)"))
-                }
-                guard existing.holds(place), realPath(place) != nil else { return nil }
-                do throws(FileIOError) { return try ConfinedDirectory(path: place) } catch {
-                    throw UnderstudyError(error)
-                }
-            })
-    }
-}
-
 extension ParallelSource {
     /// Lists all files, and begins no backup.
     func survey() throws(UnderstudyError) -> (table: FileTable, archives: [AnnouncedArchive]) {

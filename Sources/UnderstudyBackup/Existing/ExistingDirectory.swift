@@ -90,15 +90,44 @@ struct ExistingDirectory {
         wal = try Self.walPlace(directory)
         links = try Self.links(directory)
         others = Set(left?.others(trust: trust) ?? [])
-        try checkShared(directory, servers)
+        try checkShared(directory, servers, owner)
     }
 
-    private func checkShared(_ directory: ConfinedDirectory, _ servers: ServersHere) throws(UnderstudyError) {
+    private func checkShared(
+        _ directory: ConfinedDirectory, _ servers: ServersHere, _ owner: FileOwner
+    ) throws(UnderstudyError) {
         let own: FileIdentity
         do throws(FileIOError) { own = try directory.identity() } catch { throw UnderstudyError(error) }
-        if case .linked(let place) = wal { try servers.refuseShared(place, "WAL directory", besides: own) }
-        for place in links.values.sorted() {
-            try servers.refuseShared(place, "tablespace directory", besides: own)
+        var places = links.values.sorted().map { ($0, "tablespace directory") }
+        if case .linked(let place) = wal { places.append((place, "WAL directory")) }
+        for (place, what) in places {
+            try servers.refuseShared(place, what, besides: own)
+            try checkLinked(place, what, besides: own, owner)
+        }
+    }
+
+    /// Refuses a place that only a link of the data directory names, where its owner may have no business: whoever owns the
+    /// data directory can make a link to anywhere.
+    private func checkLinked(
+        _ place: String, _ what: String, besides own: FileIdentity, _ owner: FileOwner
+    ) throws(UnderstudyError) {
+        guard let found = try? ConfinedDirectory(path: place).modeAndOwner().owner else { return }
+        if found.user != owner.user, !others.contains(where: { Self.isSame($0, place) }) {
+            throw UnderstudyError(
+                .target, "\(what) \"\(place)\" does not belong to the user of \"\(path)\"",
+                detail: "Only a link in the data directory names that place.",
+                hint: "Give it to that user, or remove the link.")
+        }
+        var parent = realPathToBe(place)
+        while parent != "/" {
+            if let directory = try? ConfinedDirectory(path: parent), (try? directory.identity()) != own,
+                directory.exists("global/pg_control")
+            {
+                throw UnderstudyError(
+                    .target, "\(what) \"\(place)\" lies in data directory \"\(parent)\"",
+                    detail: "Only a link in \"\(path)\" names that place.", hint: "Remove the link.")
+            }
+            parent = parent.parentPath
         }
     }
 

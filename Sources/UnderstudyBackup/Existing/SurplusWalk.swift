@@ -65,9 +65,19 @@ struct SurplusWalk {
                 } else {
                     try visit(root, Place(archive: index))
                 }
-            } catch { throw UnderstudyError(error) }
+            } catch { throw Self.inTheWay(error) }
         }
         figures.settle()
+    }
+
+    private static func inTheWay(_ error: FileIOError) -> UnderstudyError {
+        var failure = UnderstudyError(error, else: .target)
+        switch error.number {
+        case EEXIST: failure.hint = "Move it out of the directory: it is not what the source has there."
+        case EXDEV: failure.hint = "Unmount it, or copy into an empty directory."
+        default: break
+        }
+        return failure
     }
 
     // MARK: - Directories

@@ -46,6 +46,8 @@ package struct BackupStart {
     package var position: BackupPosition
     /// The data directory and the tablespaces.
     package var archives: [AnnouncedArchive]
+    /// All that will come, where the source knows it by now.
+    var listing: FileTable?
 
     package init(position: BackupPosition, archives: [AnnouncedArchive]) {
         self.position = position

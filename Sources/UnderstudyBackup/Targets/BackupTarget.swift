@@ -109,6 +109,8 @@ package struct BackupPlan {
     package var slot: UnfinishedRecord.Slot?
     /// What the source uses, by its choice where that was left to it.
     package var connections = BaseBackup.Connections.one
+    /// See ``BackupStart/listing``.
+    var listing: FileTable?
 }
 
 /// What takes the members of a base backup.

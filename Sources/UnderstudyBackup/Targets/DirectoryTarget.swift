@@ -74,6 +74,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
         let tablespaces = try layOut(plan.archives)
         try tablespaces.checkUnmapped(options, logger)
         try refuseServers()
+        try checkFit(plan)
         let directories = try TargetDirectories(
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
             syncMethod: options.syncMethod, leftovers: leftovers, slot: plan.slot, takesMode: options.takesTargetMode,
@@ -102,8 +103,8 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     }
 
     /// With holes, too little room for the estimate is only warned of: nobody knows how much of it they are.
-    private func checkSpace(_ archives: [PlacedArchive]) throws(UnderstudyError) {
-        do throws(UnderstudyError) { try SpaceCheck.check(archives) } catch {
+    func checkSpace(_ archives: [PlacedArchive], freed: UInt64 = 0) throws(UnderstudyError) {
+        do throws(UnderstudyError) { try SpaceCheck.check(archives, freed: freed) } catch {
             guard options.leavesHoles, error.code == .noSpace else { throw error }
             logger.warning(
                 "\(error.message), unless holes make it smaller",

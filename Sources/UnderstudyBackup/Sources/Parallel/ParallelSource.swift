@@ -57,7 +57,9 @@ final class ParallelSource: BackupSource {
         }
         try listFiles()
         pages = try makePageCheck(readControlFile(holder).control, holder, start: position.lsn)
-        return BackupStart(position: position, archives: archives)
+        var start = BackupStart(position: position, archives: archives)
+        start.listing = table
+        return start
     }
 
     /// Opens the connections that copy: fewer where the server has no more.
