@@ -155,17 +155,40 @@ import UnderstudyTestSupport
         #expect(result.status == 0 && result.errorOutput.contains("this is a copy like any other"), "\(result)")
     }
 
-    @Test func `links that lead to files of a running server are not followed`() throws {
+    @Test
+    func `links that lead to another's files are not followed, and what is in the way is found before any change`()
+        throws
+    {
         let cluster = try Cluster(.newest)
         let space = try cluster.makeTablespace("space")
         let copy = TestDirectory.freshPath("copy"), mapped = TestDirectory.freshPath("mapped")
         #expect(try basebackup(cluster, to: copy, ["-T", "\(space)=\(mapped)"]).status == 0)
         let link = try #require(FileTree.names("\(copy)/pg_tblspc").first)
-        try FileManager.default.removeItem(atPath: "\(copy)/pg_tblspc/\(link)")
-        try FileManager.default.createSymbolicLink(atPath: "\(copy)/pg_tblspc/\(link)", withDestinationPath: space)
-        let before = FileTree.snapshot(copy)
-        let result = try basebackup(cluster, to: copy, ["--delta"])
-        expectRefused(result, "\"\(space)\" is in use by the server in \"\(cluster.directory)\"")
-        #expect(FileTree.snapshot(copy) == before)
+        func expectUntouched(_ words: String...) throws {
+            let before = FileTree.snapshot(copy)
+            let result = try basebackup(cluster, to: copy, ["--delta"])
+            for word in words { expectRefused(result, word) }
+            #expect(FileTree.snapshot(copy) == before)
+        }
+        func lead(to place: String) throws {
+            try? FileManager.default.removeItem(atPath: "\(copy)/pg_tblspc/\(link)")
+            try FileManager.default.createSymbolicLink(atPath: "\(copy)/pg_tblspc/\(link)", withDestinationPath: place)
+        }
+        try lead(to: space)
+        try expectUntouched("\"\(space)\" is in use by the server in \"\(cluster.directory)\"")
+        // Nobody's tablespace, but another's data directory.
+        try lead(to: "\(cluster.directory)/base")
+        try expectUntouched("lies in data directory \"\(cluster.directory)\"")
+        if geteuid() == 0 {
+            let foreign = try TestDirectory.make("foreign")
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o755, .ownerAccountID: 1], ofItemAtPath: foreign)
+            try lead(to: foreign)
+            try expectUntouched("\"\(foreign)\" does not belong to the user of")
+        }
+        try lead(to: mapped)
+        try FileManager.default.removeItem(atPath: "\(copy)/pg_ident.conf")
+        try TestDirectory.make(at: "\(copy)/pg_ident.conf")
+        try expectUntouched("\(copy)/pg_ident.conf", "Move it out of the directory")
     }
 }
