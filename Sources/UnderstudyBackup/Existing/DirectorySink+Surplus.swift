@@ -22,7 +22,10 @@ extension DirectorySink {
         try look.run()
         surplus.figures = look.figures
         surplus.kept = kept.read { $0 }
-        try SpaceCheck.check(growth(archives, look.figures), freed: look.figures.surplus.bytes)
+        // Holes may make it smaller; a lack of room was warned of before anything changed.
+        if !layout.leavesHoles {
+            try SpaceCheck.check(growth(archives, look.figures), freed: look.figures.surplus.bytes)
+        }
         var removal = SurplusWalk(table, archives, roots, removes: true, interrupt: interrupt) { _ in }
         try removal.run()
         notes.note(surplus)
@@ -39,10 +42,9 @@ extension DirectorySink {
     /// What each archive still needs.
     private func growth(_ archives: [AnnouncedArchive], _ figures: ExistingFigures) -> [PlacedArchive] {
         archives.enumerated().map { index, archive in
-            var archive = archive
-            archive.size = archive.size.map { $0 - min($0, figures.held[index] ?? 0) }
-            return PlacedArchive(
-                announced: archive, root: archive.oid.flatMap { layout.tablespaces[$0] } ?? layout.data)
+            PlacedArchive(
+                announced: figures.growth(of: archive, index),
+                root: archive.oid.flatMap { layout.tablespaces[$0] } ?? layout.data)
         }
     }
 }

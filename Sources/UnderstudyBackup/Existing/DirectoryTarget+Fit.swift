@@ -41,11 +41,9 @@ extension DirectoryTarget {
             guard let directory = if let oid = archive.oid { try roots.tablespace(oid) } else { roots.data } else {
                 continue
             }
-            var archive = archive
-            archive.size = archive.size.map { $0 - min($0, walk.figures.held[index] ?? 0) }
             placed.append(
                 PlacedArchive(
-                    announced: archive,
+                    announced: walk.figures.growth(of: archive, index),
                     root: MemberRoot(place: .open(directory), manifestPrefix: nil, syncsEachFile: false)))
         }
         let freed = walk.figures.surplus.bytes.addingSaturated(Self.bytesOfWAL(roots))

@@ -1,5 +1,6 @@
 import UnderstudyCore
 import UnderstudyPlatform
+import UnderstudyProtocol
 
 /// Where a comparison finds what is there.
 struct ExistingRoots {
@@ -37,6 +38,13 @@ struct ExistingFigures {
 
     mutating func grow(archive: Int, by size: UInt64) {
         held[archive] = (held[archive] ?? 0).addingSaturated(size)
+    }
+
+    /// An archive with what it still needs in place of its size.
+    func growth(of archive: AnnouncedArchive, _ index: Int) -> AnnouncedArchive {
+        var archive = archive
+        archive.size = archive.size.map { $0 - min($0, held[index] ?? 0) }
+        return archive
     }
 
     /// What was not found is missing.
