@@ -55,7 +55,9 @@ import UnderstudyTestSupport
     func `a slot whose WAL is lost is refused`(installation: PostgresInstallation) throws {
         var options = Cluster.Options()
         options.walSegmentMegabytes = 1
-        options.settings = ["max_slot_wal_keep_size = 1MB", "max_wal_size = 2MB", "min_wal_size = 2MB"]
+        options.settings = [
+            "max_slot_wal_keep_size = 1MB", "max_wal_size = 2MB", "min_wal_size = 2MB", "wal_keep_size = 0",
+        ]
         let cluster = try Cluster(installation, options)
         try cluster.sql("SELECT pg_create_physical_replication_slot('standby1', true)")
         try eventually("the loss of the slot's WAL", polls: 50) {

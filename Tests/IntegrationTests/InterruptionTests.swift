@@ -218,7 +218,7 @@ import UnderstudyTestSupport
     ) throws {
         var options = Cluster.Options()
         options.walSegmentMegabytes = 1
-        options.settings = ["max_wal_size = 2MB", "min_wal_size = 2MB"]
+        options.settings = ["max_wal_size = 2MB", "min_wal_size = 2MB", "wal_keep_size = 0"]
         let cluster = try Cluster(installation, options)
         let parent = try TestDirectory.make("parent")
         let program = try UnderstudyProgram.start(

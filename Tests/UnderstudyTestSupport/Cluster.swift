@@ -96,6 +96,8 @@ package final class Cluster: Sendable {
                 "fsync = off", "shared_buffers = 16MB", "max_connections = 40", "wal_level = replica",
                 "max_wal_senders = 10", "max_replication_slots = 10", "hot_standby = on", "logging_collector = off",
                 "log_line_prefix = '%m [%p] %q%a '", "max_wal_size = 1GB",
+                // A standby without a slot finds the WAL behind the backup that it starts from.
+                "wal_keep_size = 256MB",
             ] + options.settings
         try append(settings, to: "postgresql.conf")
         try TestDirectory.write(
