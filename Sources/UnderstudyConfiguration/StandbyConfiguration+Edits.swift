@@ -42,6 +42,12 @@ extension StandbyConfiguration {
 
     // MARK: - The settings
 
+    /// All that are written.
+    package var allSettings: [Setting] {
+        let facts = ConfigurationFacts(serverVersion: serverVersion)
+        return recoverySettings(facts) + serverSettings(facts)
+    }
+
     /// Those of recovery, in the order in which they are written: before 12 all that is in recovery.conf.
     func recoverySettings(_ facts: ConfigurationFacts) -> [Setting] {
         var settings: [Setting] = []

@@ -3,7 +3,11 @@ extension StandbyConfiguration {
     /// Refuses settings that the server does not have, values that it would refuse at its start, and those that its files
     /// cannot hold.
     package func check() throws(Finding) {
-        for name in settings.map(\.name) + removedSettings { try checkName(name) }
+        for name in removedSettings { try Self.checkName(name) }
+        for setting in settings {
+            try Self.checkName(setting.name)
+            try checkVersion(of: setting.name.lowercased())
+        }
         let facts = ConfigurationFacts(serverVersion: serverVersion)
         if slotName != nil, !facts.hasSlots { throw absent("replication slots", since: "9.4") }
         for setting in recoverySettings(facts) + serverSettings(facts) { try Self.checkValue(setting, facts) }
@@ -21,18 +25,19 @@ extension StandbyConfiguration {
         Finding("version \(versionText) has no \(what), which came with \(since)")
     }
 
-    private func checkName(_ name: String) throws(Finding) {
-        let lowercased = name.lowercased()
-        guard ConfigurationLine.isName(name), !ConfigurationLine.isDirective(lowercased) else {
+    private static func checkName(_ name: String) throws(Finding) {
+        guard ConfigurationLine.isName(name), !ConfigurationLine.isDirective(name.lowercased()) else {
             throw Finding(
                 "\"\(name)\" is not the name of a setting",
                 hint: "Names consist of letters, digits and underscores, with a dot for those of extensions.")
         }
-        if RecoverySetting.isKnown(lowercased, serverVersion: serverVersion) == false {
-            throw Finding(
-                "version \(versionText) has no setting \"\(lowercased)\"",
-                detail: "A server does not start with a setting that it does not know.")
-        }
+    }
+
+    private func checkVersion(of name: String) throws(Finding) {
+        guard RecoverySetting.isKnown(name, serverVersion: serverVersion) == false else { return }
+        throw Finding(
+            "version \(versionText) has no setting \"\(name)\"",
+            detail: "A server does not start with a setting that it does not know.")
     }
 
     private static func checkValue(_ setting: Setting, _ facts: ConfigurationFacts) throws(Finding) {
