@@ -4,6 +4,7 @@ import UnderstudyConfiguration
 import UnderstudyConnection
 import UnderstudyCore
 import UnderstudyPlatform
+import UnderstudyProtocol
 
 /// Finds what is to be changed in a data directory, and changes nothing.
 struct DirectoryPlanner {
@@ -235,7 +236,6 @@ struct DirectoryPlanner {
             if hasValue("primary_conninfo") || hasValue("restore_command") || !knowsAll { return }
             logger.warning(
                 "the standby has neither a primary nor an archive, and replays only what is in its own WAL directory")
-        default: break
         }
     }
 }

@@ -10,15 +10,16 @@ enum HiddenSecrets {
         let text = line.drop { $0 == "#" || $0 == " " || $0 == "\t" }
         guard case .setting("primary_conninfo", let value)? = ConfigurationLine.read(String(text)).first else {
             // What the server could not read either may still begin like one.
-            return text.lowercased().hasPrefix("primary_conninfo") ? "\(line.prefix(while: { $0 != "=" }))= '\(hidden)'" : line
+            return text.lowercased().hasPrefix("primary_conninfo") ? "\(line[..<text.startIndex])primary_conninfo = '\(hidden)'" : line
         }
-        guard let parameters = try? ConnectionParameters(value) else { return "primary_conninfo = '\(hidden)'" }
-        let settings = ConnectionSettings(parameters.settings.map { .init($0.keyword, $0.value) })
-        let shown = settings.description
-        if shown == settings.conninfo { return line }
-        let mark = line.prefix(line.count - text.count)
-        return mark
-            + ConfigurationLine.setting(name: "primary_conninfo", value: shown).text.dropLast()
+        var shown = hidden
+        if let parameters = try? ConnectionParameters(value) {
+            let settings = ConnectionSettings(parameters.settings.map { .init($0.keyword, $0.value) })
+            shown = settings.description
+            if shown == settings.conninfo { return line }
+        }
+        let setting = ConfigurationLine.setting(name: "primary_conninfo", value: shown).text.dropLast()
+        return "\(line[..<text.startIndex])\(setting)"
     }
 
     /// A line of a password file, whose last field is the password.

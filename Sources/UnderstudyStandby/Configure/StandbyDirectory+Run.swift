@@ -1,5 +1,5 @@
 import Logging
-public import UnderstudyConfiguration
+import UnderstudyConfiguration
 public import UnderstudyCore
 import UnderstudyPlatform
 
