@@ -11,7 +11,8 @@ package struct ConfigurationDocument: Sendable, Equatable {
 
         init(_ bytes: [UInt8]) {
             self.bytes = bytes
-            if case .setting(let name, let value)? = ConfigurationLine.read(String(decoding: bytes, as: UTF8.self)).first
+            if case .setting(let name, let value)? = ConfigurationLine.read(String(decoding: bytes, as: UTF8.self))
+                .first
             {
                 setting = Setting(name, value)
             }

@@ -104,7 +104,8 @@ extension PrimaryConnInfo {
         let facts = ConfigurationFacts(serverVersion: serverVersion)
         if !facts.hasPassfileKeyword, ["host", "hostaddr"].contains(where: { given[$0]?.contains(",") ?? false }) {
             throw Finding(
-                "several hosts for the primary of a standby before version 10", hint: "Name one: older standbys take one.")
+                "several hosts for the primary of a standby before version 10",
+                hint: "Name one: older standbys take one.")
         }
         var kept = ConnectionSettings()
         dropped = []

@@ -49,6 +49,7 @@ package enum RecoverySetting {
     /// What is said of a recovery target, and with the target is replaced by another one.
     package static let ofTarget =
         CopiedSettings.recoveryTargets + [
-            "recovery_target_inclusive", "recovery_target_action", "pause_at_recovery_target", "recovery_target_timeline",
+            "recovery_target_inclusive", "recovery_target_action", "pause_at_recovery_target",
+            "recovery_target_timeline",
         ]
 }

@@ -53,7 +53,9 @@ extension StandbyConfiguration {
                 let settings = facts.usesRecoveryConf ? server : recovery + server
                 document.set(settings)
                 // Empty targets have to stand before the one that is set.
-                guard resetsRecoveryTarget, !document.hasOrder(of: settings, CopiedSettings.recoveryTargets) else { return }
+                guard resetsRecoveryTarget, !document.hasOrder(of: settings, CopiedSettings.recoveryTargets) else {
+                    return
+                }
                 document.remove(Set(CopiedSettings.recoveryTargets))
                 document.set(settings)
             }

@@ -22,7 +22,7 @@ extension StandbyConfiguration {
     }
 
     private func absent(_ what: String, since: String) -> Finding {
-        Finding("version \(versionText) has no \(what), which came with \(since)")
+        Finding("version \(versionText) has no \(what), which came with \(since)", hint: "Leave it out.")
     }
 
     private static func checkName(_ name: String) throws(Finding) {
@@ -82,7 +82,9 @@ extension StandbyConfiguration {
         guard let number = Double(digits), let factor = units[unit], !factor.isNaN else {
             throw Finding(
                 "invalid delay \"\(text)\"",
-                hint: "Give a number with one of the units ms, s, min, h and d, such as 1h; without one, of milliseconds.")
+                hint:
+                    "Give a number with one of the units ms, s, min, h and d, such as 1h; without one, of milliseconds."
+            )
         }
         guard number * factor <= Double(Int32.max) else {
             throw Finding("delay \"\(text)\" is too long", detail: "A standby waits for at most 24 days.")

@@ -109,7 +109,8 @@ public struct StandbyConfiguration: Sendable, Equatable {
     public var settings: [Setting]
 
     public init(
-        serverVersion: Int, primaryConnInfo: String? = nil, slotName: String? = nil, port: Int? = nil, hotStandby: Bool = true,
+        serverVersion: Int, primaryConnInfo: String? = nil, slotName: String? = nil, port: Int? = nil,
+        hotStandby: Bool = true,
         settings: [Setting] = []
     ) {
         self.serverVersion = serverVersion

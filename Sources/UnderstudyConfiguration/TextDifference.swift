@@ -93,7 +93,8 @@ package enum TextDifference {
         var lines: ArraySlice<(change: Change, line: Line)>
 
         func write(to text: inout String, _ showing: (String) -> String) {
-            text += "@@ -\(range(from: before.old, without: .added)) +\(range(from: before.new, without: .removed)) @@\n"
+            text +=
+                "@@ -\(range(from: before.old, without: .added)) +\(range(from: before.new, without: .removed)) @@\n"
             for (change, line) in lines {
                 let isWhole = line.last == newline
                 text += change.mark + showing(String(decoding: isWhole ? line.dropLast() : line, as: UTF8.self)) + "\n"

@@ -159,7 +159,8 @@ struct DirectoryPlanner {
 
     /// Whether hot_standby is off, by a setting, or before 10 without one.
     private var forbidsQueries: Bool {
-        let value = files[FileName.autoConf].flatMap { ConfigurationDocument($0)["hot_standby"] }
+        let value =
+            files[FileName.autoConf].flatMap { ConfigurationDocument($0)["hot_standby"] }
             ?? others["hot_standby"]?.value
         return value.map { !ServerBoolean.isOn($0) } ?? (opened.version.number < 100_000)
     }
@@ -205,7 +206,8 @@ struct DirectoryPlanner {
     private func checkMainFile(_ changes: [StandbyConfiguration.FileChange]) throws(UnderstudyError) {
         guard changes.contains(where: { $0.name == FileName.mainConf && $0.old == nil }) else { return }
         throw UnderstudyError(
-            .configuration, "directory \"\(opened.path)\" has no postgresql.conf, and version 9.3 reads settings from there alone",
+            .configuration,
+            "directory \"\(opened.path)\" has no postgresql.conf, and version 9.3 reads settings from there alone",
             remedy: "Name the postgresql.conf of this server: \(.configFile)")
     }
 

@@ -10,7 +10,8 @@ enum HiddenSecrets {
         let text = line.drop { $0 == "#" || $0 == " " || $0 == "\t" }
         guard case .setting("primary_conninfo", let value)? = ConfigurationLine.read(String(text)).first else {
             // What the server could not read either may still begin like one.
-            return text.lowercased().hasPrefix("primary_conninfo") ? "\(line[..<text.startIndex])primary_conninfo = '\(hidden)'" : line
+            return text.lowercased().hasPrefix("primary_conninfo")
+                ? "\(line[..<text.startIndex])primary_conninfo = '\(hidden)'" : line
         }
         var shown = hidden
         if let parameters = try? ConnectionParameters(value) {

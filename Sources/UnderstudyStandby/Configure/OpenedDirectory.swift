@@ -35,7 +35,8 @@ struct OpenedDirectory {
         try ServersHere(owner: owner).refuse(directory, owner: owner)
         if version.number >= 120_000, directory.exists("recovery.conf") {
             throw UnderstudyError(
-                .configuration, "directory \"\(self.path)\" has a recovery.conf, with which version \(version.major) does not start",
+                .configuration,
+                "directory \"\(self.path)\" has a recovery.conf, with which version \(version.major) does not start",
                 hint: "Remove it, once nothing in it is needed: rm \(ShellText.pasted("\(self.path)/recovery.conf"))")
         }
         self.configFile = try Self.configFile(configFile, self.path, version, directory)
@@ -45,13 +46,16 @@ struct OpenedDirectory {
         guard let major = DataDirectory.major(directory), directory.exists("global/pg_control") else {
             throw UnderstudyError(
                 .target, "directory \"\(directory.path)\" is no data directory",
-                detail: "It has no \(DataDirectory.major(directory) == nil ? "PG_VERSION" : "global/pg_control") that can be read.",
+                detail:
+                    "It has no \(DataDirectory.major(directory) == nil ? "PG_VERSION" : "global/pg_control") that can be read.",
                 hint: "Name the data directory of a server, in which these are.")
         }
         guard let version = ServerVersion(major: major), version >= .oldestSupported, version < .firstUnknown else {
             throw UnderstudyError(
                 .target, "directory \"\(directory.path)\" is of version \(major), which is not known",
-                detail: "Known are \(ServerVersion.oldestSupported.major) to \(ServerVersion(number: ServerVersion.firstUnknown.number - 10_000).major). Settings of another version would keep a server from starting.")
+                detail:
+                    "Known are \(ServerVersion.oldestSupported.major) to \(ServerVersion(number: ServerVersion.firstUnknown.number - 10_000).major). Settings of another version would keep a server from starting.",
+                hint: "Write its settings by hand, as the manual of that version says.")
         }
         return version
     }

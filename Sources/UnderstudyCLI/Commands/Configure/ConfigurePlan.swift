@@ -155,7 +155,8 @@ struct ConfigureInterpreter {
             guard let number = UInt32(word), number > 0 else {
                 throw invalid(
                     word, ConfigureOptions.timeline,
-                    "Use latest, current, or a number in decimal digits; names of WAL files have it in hexadecimal ones.")
+                    "Use latest, current, or a number in decimal digits; names of WAL files have it in hexadecimal ones."
+                )
             }
             return .number(TimelineID(rawValue: number))
         }
