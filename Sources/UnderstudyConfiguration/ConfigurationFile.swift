@@ -28,6 +28,20 @@ package enum ConfigurationLine: Hashable, Sendable {
         return lines
     }
 
+    /// The line as the server reads it, with its newline.
+    package var text: String {
+        switch self {
+        case .setting(let name, let value): ConfigurationText.line(name, value)
+        case .include(let file): "include \(ConfigurationText.quoted(file))\n"
+        case .includeDirectory(let directory): "include_dir \(ConfigurationText.quoted(directory))\n"
+        }
+    }
+
+    /// Whether a name begins a line that is no setting.
+    package static func isDirective(_ name: String) -> Bool {
+        ["include", "include_if_exists", "include_dir"].contains(name)
+    }
+
     /// Whether a text can be the name of a setting: an identifier, or two with a dot between them.
     ///
     /// Source: ID and QUALIFIED_ID, `guc-file.l`.
@@ -68,36 +82,37 @@ package enum ConfigurationLine: Hashable, Sendable {
             skipSpace()
             guard rest.first == "'" else { return word { $0.isLetterOrDigit || "-+._:/".unicodeScalars.contains($0) } }
             rest.removeFirst()
-            var value = String.UnicodeScalarView()
+            // Bytes: an escape may stand for a part of a character.
+            var value: [UInt8] = []
             while let scalar = rest.popFirst() {
                 switch scalar {
                 case "'":
                     // A doubled quote stands for itself.
-                    guard rest.first == "'" else { return String(value) }
+                    guard rest.first == "'" else { return String(decoding: value, as: UTF8.self) }
                     rest.removeFirst()
-                    value.append("'")
+                    value.append(UInt8(ascii: "'"))
                 case "\\":
                     guard let escaped = escaped() else { return nil }
-                    value.append(escaped)
-                default: value.append(scalar)
+                    value += escaped
+                default: value += Array(scalar.utf8)
                 }
             }
             return nil
         }
 
-        private mutating func escaped() -> Unicode.Scalar? {
+        private mutating func escaped() -> [UInt8]? {
             let digits = rest.prefix(3).prefix { ("0"..."7").contains($0) }
             if !digits.isEmpty {
                 rest = rest[digits.endIndex...]
-                return UInt8(truncatingIfNeeded: Int(String(digits), radix: 8) ?? 0).asScalar
+                return [UInt8(truncatingIfNeeded: Int(String(digits), radix: 8) ?? 0)]
             }
             switch rest.popFirst() {
-            case "b": return "\u{8}"
-            case "f": return "\u{c}"
-            case "n": return "\n"
-            case "r": return "\r"
-            case "t": return "\t"
-            case let other: return other
+            case "b": return [8]
+            case "f": return [12]
+            case "n": return [10]
+            case "r": return [13]
+            case "t": return [9]
+            case let other: return other.map { Array($0.utf8) }
             }
         }
 
@@ -123,8 +138,4 @@ extension Unicode.Scalar {
         default: value > 127
         }
     }
-}
-
-extension UInt8 {
-    fileprivate var asScalar: Unicode.Scalar { Unicode.Scalar(self) }
 }

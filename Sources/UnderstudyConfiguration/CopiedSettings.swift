@@ -60,7 +60,7 @@ package struct CopiedSettings: Sendable, Equatable {
     }
 
     /// Whether hot_standby is off, so a standby answers no queries.
-    package var forbidsQueries: Bool { settings["hot_standby"].map { Self.isOff($0.value) } ?? false }
+    package var forbidsQueries: Bool { settings["hot_standby"].map { ServerBoolean.isOff($0.value) } ?? false }
 
     /// Warnings for the user before a standby starts with these settings. They do not contain values, since a command
     /// may hold a password.
@@ -141,12 +141,4 @@ package struct CopiedSettings: Sendable, Equatable {
             name: "archive_mode", versions: 90_500..<Int.max, counts: { $0.lowercased() == "always" },
             effect: "it is always, so the standby archives WAL too, perhaps to where its primary does"),
     ]
-
-    /// Whether the server reads a value as false: the words for false, and their unambiguous prefixes.
-    private static func isOff(_ value: String) -> Bool {
-        let word = value.lowercased()
-        if word == "0" { return true }
-        return ["false", "no"].contains { !word.isEmpty && $0.hasPrefix(word) }
-            || (word.count > 1 && "off".hasPrefix(word))
-    }
 }

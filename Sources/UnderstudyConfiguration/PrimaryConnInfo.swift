@@ -80,3 +80,60 @@ package struct PrimaryConnInfo: Hashable, Sendable {
         }
     }
 }
+
+// MARK: - Of a connection that was not made
+
+extension PrimaryConnInfo {
+    /// Where the password goes.
+    package enum PasswordPlace: Sendable, Equatable {
+        case inline
+        /// A password file.
+        case file(String)
+        case leftOut
+    }
+
+    /// Keeps what the user gave, as far as the server's libpq knows it: nothing is resolved and nothing added.
+    ///
+    /// - Parameters:
+    ///   - given: The settings of a connection string, from libpq's `PQconninfoParse`.
+    ///   - password: The password, if it is not among them.
+    /// - Throws: For several hosts before 10, where libpq takes the list for the name of one.
+    package init(
+        given: ConnectionSettings, forServer serverVersion: Int, password: String?, in place: PasswordPlace
+    ) throws(Finding) {
+        let facts = ConfigurationFacts(serverVersion: serverVersion)
+        if !facts.hasPassfileKeyword, ["host", "hostaddr"].contains(where: { given[$0]?.contains(",") ?? false }) {
+            throw Finding(
+                "several hosts for the primary of a standby before version 10",
+                hint: "Name one: older standbys take one.")
+        }
+        var kept = ConnectionSettings()
+        dropped = []
+        for setting in given.settings where !setting.value.isEmpty && !Self.addedByServer.contains(setting.keyword) {
+            if setting.keyword == "dbname", !facts.usesStandbyDatabase { continue }
+            if LibpqKeyword.isKnown(setting.keyword, serverVersion: serverVersion),
+                Self.isUsable(setting, facts, serverVersion: serverVersion)
+            {
+                kept[setting.keyword] = setting.value
+            } else {
+                dropped.append(setting.keyword)
+            }
+        }
+        switch place {
+        case .inline: if kept["password"] == nil, let password, !password.isEmpty { kept["password"] = password }
+        case .leftOut: kept["password"] = nil
+        case .file(let path):
+            kept["password"] = nil
+            dropped.removeAll { $0 == "passfile" }
+            if facts.hasPassfileKeyword { kept["passfile"] = path } else { environmentPassfile = path }
+        }
+        // Before 10 only the server's environment names a password file.
+        if environmentPassfile == nil, let index = dropped.firstIndex(of: "passfile") {
+            environmentPassfile = given["passfile"]
+            dropped.remove(at: index)
+        }
+        settings = kept
+    }
+
+    private static let addedByServer: Set<String> = ["fallback_application_name", "replication"]
+}

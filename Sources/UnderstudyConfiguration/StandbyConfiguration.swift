@@ -12,6 +12,8 @@
 /// the server reads last, and an empty file `standby.signal`. The copy contains the primary's `postgresql.auto.conf`;
 /// these settings are appended to it and win.
 ///
+/// ``edits`` are for a copy that was just made; ``changes(to:)`` is for a directory that may have been configured before.
+///
 /// Writes nothing: the caller applies the edits and makes them durable.
 ///
 /// Source: PostgreSQL manual, "Setting Up a Standby Server".
@@ -54,10 +56,21 @@ public struct StandbyConfiguration: Sendable, Equatable {
         }
     }
 
+    /// What a server does when it starts with these settings.
+    @nonexhaustive
+    public enum Mode: String, Sendable, CaseIterable {
+        /// It follows a primary, or an archive, until it is promoted: standby.signal, or standby_mode before 12.
+        case standby
+        /// It replays an archive to the target or to its end, and becomes a primary: recovery.signal, or a recovery.conf
+        /// without standby_mode.
+        case recovery
+    }
+
     /// The server's version, as in `server_version_num`: 150018.
     public var serverVersion: Int
-    /// The connection string for primary_conninfo, used unchanged. It may hold a password.
-    public var primaryConnInfo: String
+    public var mode = Mode.standby
+    /// The connection string for primary_conninfo, used unchanged. It may hold a password. nil for none to set.
+    public var primaryConnInfo: String?
     /// The replication slot on the primary. Servers before 9.4 have no slots; the name is then left out.
     public var slotName: String?
     /// The port that the standby listens on; nil keeps the primary's.
@@ -73,12 +86,31 @@ public struct StandbyConfiguration: Sendable, Equatable {
     public var followsLatestTimeline = true
     /// How the standby gets WAL that its primary has removed: restore_command, which a shell runs; nil for none.
     public var restoreCommand: String?
+    /// What the server runs at each restart point: archive_cleanup_command, with `%r` for the oldest file that it needs.
+    public var archiveCleanupCommand: String?
+    /// What the server runs once, at the end of recovery: recovery_end_command.
+    public var recoveryEndCommand: String?
+    /// How much later than on its primary a standby replays commits (from 9.4), as the server reads it, in milliseconds
+    /// unless a unit follows: `1h`.
+    public var minApplyDelay: String?
+    /// A file that promotes a standby when it appears: trigger_file before 12, promote_trigger_file up to 15.
+    public var triggerFile: String?
+    /// Where recovery stops; nil for the end of WAL.
+    public var recoveryTarget: RecoveryTarget?
+    /// The timeline that recovery follows; nil for the server's default, unless `followsLatestTimeline` counts.
+    public var timeline: RecoveryTimeline?
+    /// Whether ``changes(to:)`` takes out a recovery target that the files have, with what belongs to it, if there is none
+    /// to set.
+    public var takesTargetOut = false
+    /// Settings that ``changes(to:)`` takes out of the files.
+    public var removedSettings: [String] = []
     /// More settings for the standby, written after all others. Before 12, those that the server reads in recovery.conf
     /// go there.
     public var settings: [Setting]
 
     public init(
-        serverVersion: Int, primaryConnInfo: String, slotName: String? = nil, port: Int? = nil, hotStandby: Bool = true,
+        serverVersion: Int, primaryConnInfo: String? = nil, slotName: String? = nil, port: Int? = nil,
+        hotStandby: Bool = true,
         settings: [Setting] = []
     ) {
         self.serverVersion = serverVersion
@@ -99,72 +131,5 @@ public struct StandbyConfiguration: Sendable, Equatable {
         func word(_ text: String) -> String { ShellText.word(text).replacing("%", with: "%%") }
         let directories = archives.map { "-D \(word($0)) " }.joined()
         return "\(word(program)) restore-wal \(directories)%f \"%p\""
-    }
-
-    /// The settings that servers before 12 accept in recovery.conf, and nowhere else.
-    ///
-    /// Source: recovery.conf.sample of those versions.
-    private static let onlyInRecoveryConf: Set<String> = [
-        "restore_command", "archive_cleanup_command", "recovery_end_command", "recovery_target", "recovery_target_name",
-        "recovery_target_time", "recovery_target_xid", "recovery_target_lsn", "recovery_target_inclusive",
-        "recovery_target_timeline", "recovery_target_action", "pause_at_recovery_target", "standby_mode",
-        "primary_conninfo", "primary_slot_name", "trigger_file", "recovery_min_apply_delay",
-    ]
-
-    /// The changes, in the order in which to make them. The file that makes the server a standby comes last, so that a
-    /// copy never becomes a standby without a primary.
-    public var edits: [FileEdit] {
-        let facts = ConfigurationFacts(serverVersion: serverVersion)
-        var edits: [FileEdit] = []
-        var lines = facts.usesRecoveryConf ? "" : recoveryLines(facts)
-        lines += serverLines(facts)
-        if !lines.isEmpty {
-            // The last line of the file may lack its newline.
-            let content = "\n" + lines
-            switch facts.autoConf {
-            case .read: edits.append(FileEdit(name: "postgresql.auto.conf", content: content, kind: .append))
-            case .none: edits.append(FileEdit(name: "postgresql.conf", content: content, kind: .appendIfPresent))
-            }
-        }
-        if facts.usesRecoveryConf {
-            let content = ConfigurationText.line("standby_mode", "on") + recoveryLines(facts)
-            edits.append(FileEdit(name: "recovery.conf", content: content, kind: .create))
-        } else {
-            edits.append(FileEdit(name: "standby.signal", content: "", kind: .create))
-        }
-        return edits
-    }
-
-    private func recoveryLines(_ facts: ConfigurationFacts) -> String {
-        var lines = ConfigurationText.line("primary_conninfo", primaryConnInfo)
-        if facts.hasSlots {
-            if let slotName {
-                lines += ConfigurationText.line("primary_slot_name", slotName)
-            } else if !facts.usesRecoveryConf, resetsSlotName {
-                // A primary that was once a standby still has its own slot's name in the file.
-                lines += ConfigurationText.line("primary_slot_name", "")
-            }
-        }
-        if followsLatestTimeline {
-            lines += ConfigurationText.line("recovery_target_timeline", "latest")
-        }
-        if resetsRecoveryTarget && !facts.usesRecoveryConf {
-            // Reset all of them or none: an empty value overrides another target only together with the others.
-            for name in CopiedSettings.recoveryTargets { lines += ConfigurationText.line(name, "") }
-        }
-        if let restoreCommand { lines += ConfigurationText.line("restore_command", restoreCommand) }
-        if facts.usesRecoveryConf { lines += settingLines { Self.onlyInRecoveryConf.contains($0) } }
-        return lines
-    }
-
-    private func settingLines(where belongs: (String) -> Bool) -> String {
-        settings.filter { belongs($0.name.lowercased()) }.map { ConfigurationText.line($0.name, $0.value) }.joined()
-    }
-
-    private func serverLines(_ facts: ConfigurationFacts) -> String {
-        var lines = ""
-        if hotStandby { lines += ConfigurationText.line("hot_standby", "on") }
-        if let port { lines += ConfigurationText.line("port", String(port)) }
-        return lines + settingLines { !facts.usesRecoveryConf || !Self.onlyInRecoveryConf.contains($0) }
     }
 }

@@ -10,7 +10,7 @@ extension Remedy {
             case forceClean, forceCleanFor(owner: String), mapTablespace(from: String, to: String?)
             case binDirectory, wait, configFile, generateConfig, standbyPort, serverLog, role, noPageChecksums
             case setting(String, String)
-            case resume, updateExisting, overwriteOtherCluster
+            case resume, updateExisting, overwriteOtherCluster, recoveryMode, restoreCommand
         }
 
         package let value: Value
@@ -63,6 +63,10 @@ extension Remedy {
         public static let updateExisting = Step(value: .updateExisting)
         /// Overwriting a data directory of another cluster: `overwritesOtherCluster`.
         public static let overwriteOtherCluster = Step(value: .overwriteOtherCluster)
+        /// What a configured server does when it starts: `mode`.
+        public static let recoveryMode = Step(value: .recoveryMode)
+        /// How a server gets WAL from an archive: `restoreCommand`.
+        public static let restoreCommand = Step(value: .restoreCommand)
         /// The role to log in with: `user` in the connection string.
         public static let role = Step(value: .role)
     }
@@ -91,6 +95,8 @@ extension Remedy.Step: CustomStringConvertible {
         case .resume: "existing = .resumed"
         case .updateExisting: "existing = .updated"
         case .overwriteOtherCluster: "overwritesOtherCluster"
+        case .recoveryMode: "mode"
+        case .restoreCommand: "restoreCommand"
         case .role: "user in the connection string"
         }
     }

@@ -7,6 +7,19 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
         self.number = number
     }
 
+    /// The first version of a major one, as PG_VERSION names it: `15`, `9.6`. nil for other texts.
+    package init?(major: String) {
+        let parts = major.split(separator: ".", omittingEmptySubsequences: false).map { part in
+            part.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(part) : nil
+        }
+        switch (parts.count, parts.first ?? nil, parts.last ?? nil) {
+        case (1, let number?, _) where (10...99).contains(number): self.number = number * 10_000
+        case (2, let number?, let minor?) where (7...9).contains(number) && minor < 10:
+            self.number = number * 10_000 + minor * 100
+        default: return nil
+        }
+    }
+
     package static func < (left: ServerVersion, right: ServerVersion) -> Bool {
         left.number < right.number
     }

@@ -113,6 +113,23 @@ struct DebianTests {
         try debian.expectFollows(standby)
     }
 
+    @Test func `configure reads the configuration in /etc, and writes into the data directory`() throws {
+        // A target at which a standby would stop, and a switch with which nobody could read it.
+        let debian = try DebianCluster(
+            settings: ["recovery_target_name = x", "hot_standby = off"], isStarted: false)
+        let directory = debian.cluster.directory, main = "\(debian.configuration)/postgresql.conf"
+        let before = try FileTree.bytes(main)
+        let result = try Program.run(
+            UnderstudyProgram.path, ["configure", "-D", directory, "-v", "-h", "nowhere", "-S", "s1"],
+            environment: UnderstudyProgram.environment, asCaller: true)
+        #expect(result.status == 0 && result.errorOutput.contains("configuration is \"\(main)\""), "\(result)")
+        #expect(try FileTree.bytes(main) == before)
+        try debian.restart()
+        #expect(try debian.cluster.sql("SELECT pg_is_in_recovery()") == "t")
+        #expect(try debian.cluster.sql("SHOW recovery_target_name") == "")
+        #expect(try debian.cluster.sql("SHOW primary_conninfo") == "host=nowhere")
+    }
+
     @Test func `a setting too low in --config-file is found before the copy`() throws {
         let debian = try DebianCluster(settings: ["max_connections = 123"])
         try debian.cluster.makeReplicationRole("reader", password: "secret")

@@ -46,7 +46,9 @@ import UnderstudyTestSupport
             }
             block = block.replacing("--listen 9187", with: "--listen 0")
             block = block.replacing("/var/lib/prometheus/node-exporter", with: "\(home)/srv/archive")
-            return block.replacing("--start", with: "--start --standby-port \(standbyPort)")
+            block = block.replacing("10.0.0.1 user", with: "127.0.0.1 port=\(primary.port) user")
+            return block.replacing("--start", with: "--start --standby-port \(standbyPort)").replacing(
+                "--standby-port 5433", with: "--standby-port \(standbyPort)")
         }
 
         func start(_ block: String) throws -> Program {
@@ -67,6 +69,7 @@ import UnderstudyTestSupport
                 "understudy basebackup -h 10.0.0.1 -U replicator -D /srv/backups/monday -c fast"
             ).wait()
             #expect(backup.status == 0, "\(backup)")
+            try primary.sql("SELECT pg_create_restore_point('before upgrade')")
             let end = try primary.sql("SELECT pg_switch_wal()")
             let archiver = try start(
                 "understudy receivewal -h 10.0.0.1 -U replicator -D /srv/wal -S guide -Z zstd -E \(end)"
@@ -102,7 +105,7 @@ import UnderstudyTestSupport
                 .wait()
             #expect(sunday.status == 0, "\(sunday)")
         }
-        if page == "archive.md" { try place.fillArchive() }
+        if ["archive.md", "configure.md"].contains(page) { try place.fillArchive() }
         for block in blocks {
             let isEndless = block.contains("understudy receivewal") && block.contains("-D ")
             if isEndless {
@@ -116,7 +119,7 @@ import UnderstudyTestSupport
                 let result = try place.withTablespaces(of: block) { try place.start(block).wait() }
                 #expect(result.status == 0, "\(block)\n\(result)")
                 if block.contains("--version") { #expect(result.output.contains(" (PostgreSQL) 18.99 (Understudy ")) }
-                if block.contains("--start") {
+                if block.contains("--start") || block.contains("pg_ctl -D /srv/standby") {
                     let standby = try Cluster(running: "\(place.home)/srv/standby", place.primary.installation)
                     try place.primary.sql("CREATE TABLE arrives AS SELECT 1 AS n")
                     try place.primary.waitForReplay(on: standby)
@@ -128,7 +131,9 @@ import UnderstudyTestSupport
             where !["archive", "backups", "sunday", "monday", "wal"].contains(name) {
                 TestDirectory.removeTree("\(place.home)/srv/\(name)")
             }
-            if !["archive.md", "receivewal.md"].contains(page) { TestDirectory.removeTree("\(place.home)/srv/wal") }
+            if !["archive.md", "configure.md", "receivewal.md"].contains(page) {
+                TestDirectory.removeTree("\(place.home)/srv/wal")
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ struct RemedyTextTests {
             (.generateConfig, "--generate-config"), (.standbyPort, "--standby-port"),
             (.serverLog, "--log"), (.role, "-U"), (.resume, "--resume"),
             (.updateExisting, "--delta"), (.overwriteOtherCluster, "--force-other-cluster"),
+            (.recoveryMode, "--mode"), (.restoreCommand, "--archive DIRECTORY or --restore-command COMMAND"),
         ] as [(Remedy.Step, String)])
     func options(step: Remedy.Step, words: String) {
         let remedy: Remedy = "Use \(step), or wait."

@@ -74,7 +74,7 @@ struct ExistingDirectory {
         let servers = ServersHere(owner: owner)
         try servers.refuse(directory, owner: owner)
         let control = Self.control(directory)
-        major = Self.version(directory) ?? left?.record.cluster?.major
+        major = DataDirectory.major(directory) ?? left?.record.cluster?.major
         systemIdentifier = left?.record.cluster?.systemIdentifier ?? control.map { String($0.systemIdentifier) }
         if left == nil || left?.state == .served, major == nil || !directory.exists("global/pg_control") {
             throw UnderstudyError(
@@ -166,12 +166,6 @@ struct ExistingDirectory {
             .target, "directory \"\(path)\" belongs to user \"\(name)\"",
             detail: "What is added to it would belong to another one.",
             hint: trust.user == 0 ? "Run this as that user, or name that user as the owner." : "Run this as that user.")
-    }
-
-    private static func version(_ directory: ConfinedDirectory) -> String? {
-        guard let bytes = try? directory.read("PG_VERSION", atMost: 16) else { return nil }
-        let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-        return text.isEmpty ? nil : text
     }
 
     private static func control(_ directory: ConfinedDirectory) -> ControlFile? {

@@ -1,17 +1,17 @@
 import Glibc
 import UnderstudyConfiguration
-import UnderstudyCore
-import UnderstudyPlatform
+package import UnderstudyCore
+package import UnderstudyPlatform
 
 /// The servers that run on this machine, as far as its processes can be seen: whose files must not be touched.
 ///
 /// What runs elsewhere, in another container or over a network file system, is not seen, nor is a server's shared memory.
-struct ServersHere {
+package struct ServersHere {
     /// One process for each working directory, which is the data directory of a server.
     private var places: [(process: RunningProcess, directory: FileIdentity, path: String?)] = []
 
     /// - Parameter owner: A user whose processes are looked at as that user, if this one may.
-    init(owner: FileOwner?) {
+    package init(owner: FileOwner?) {
         var seen: Set<FileIdentity> = []
         for process in RunningProcess.servers() {
             guard let place = process.workingDirectory(owner: owner), seen.insert(place).inserted else { continue }
@@ -23,7 +23,7 @@ struct ServersHere {
     ///
     /// postmaster.pid may name a process that is gone, or another's by now. What counts is a process that works there; of one
     /// that cannot be looked at, the file is believed.
-    func refuse(_ directory: ConfinedDirectory, owner: FileOwner?) throws(UnderstudyError) {
+    package func refuse(_ directory: ConfinedDirectory, owner: FileOwner?) throws(UnderstudyError) {
         let here: FileIdentity
         do throws(FileIOError) { here = try directory.identity() } catch { throw UnderstudyError(error) }
         if let found = places.first(where: { $0.directory == here }) {

@@ -29,6 +29,8 @@ extension Remedy.Step {
         case .resume: "--resume"
         case .updateExisting: "--delta"
         case .overwriteOtherCluster: "--force-other-cluster"
+        case .recoveryMode: "--mode"
+        case .restoreCommand: "--archive DIRECTORY or --restore-command COMMAND"
         case .role: "-U"
         }
     }

@@ -28,7 +28,7 @@ extension CloneRun {
         if let file = options.configFile { try checkConfigFile(file) }
         if let log = options.log { try checkLog(absolutePath(log)) }
         if let path = options.passfile {
-            try checkReach(absolutePath(path).parentPath)
+            try PasswordFile.checkReach(path, owner: options.backup.owner?.fileOwner)
             passwordFile = try PasswordFile(path, owner: options.backup.owner?.fileOwner)
         }
     }
@@ -98,25 +98,6 @@ extension CloneRun {
                 .configuration, error.description,
                 hint: "Name a postgresql.conf that exists, for example one that pg_createcluster has made.",
                 cause: error)
-        }
-    }
-
-    /// Refuses a directory that the standby's user cannot enter.
-    private func checkReach(_ path: String) throws(UnderstudyError) {
-        guard let owner = options.backup.owner?.fileOwner, owner.user != geteuid(), owner.user != 0 else { return }
-        var place = path
-        while place != "/" {
-            guard let directory = try? ConfinedDirectory(path: place), let info = try? directory.modeAndOwner() else {
-                break
-            }
-            // An access list may allow more than the bits.
-            guard info.permissions(of: owner) & 1 != 0 || owner.mayRead(place) else {
-                throw UnderstudyError(
-                    .configuration,
-                    "user \"\(userName(owner.user) ?? "\(owner.user)")\" may not enter directory \"\(place)\", so the standby could not read its password file",
-                    hint: "Name a file in a directory of that user.")
-            }
-            place = place.parentPath
         }
     }
 

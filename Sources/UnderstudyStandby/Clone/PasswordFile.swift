@@ -38,6 +38,25 @@ struct PasswordFile: Sendable {
         try checkMode()
     }
 
+    /// Refuses a file in a directory that the standby's user cannot enter.
+    static func checkReach(_ path: String, owner: FileOwner?) throws(UnderstudyError) {
+        guard let owner, owner.user != geteuid(), owner.user != 0 else { return }
+        var place = absolutePath(path).parentPath
+        while place != "/" {
+            guard let directory = try? ConfinedDirectory(path: place), let info = try? directory.modeAndOwner() else {
+                break
+            }
+            // An access list may allow more than the bits.
+            guard info.permissions(of: owner) & 1 != 0 || owner.mayRead(place) else {
+                throw UnderstudyError(
+                    .configuration,
+                    "user \"\(userName(owner.user) ?? "\(owner.user)")\" may not enter directory \"\(place)\", so the standby could not read its password file",
+                    hint: "Name a file in a directory of that user.")
+            }
+            place = place.parentPath
+        }
+    }
+
     private func checkMode() throws(UnderstudyError) {
         do throws(FileIOError) {
             guard try directory.sizeAndMode(of: name).mode & 0o077 != 0 else { return }
@@ -56,17 +75,32 @@ struct PasswordFile: Sendable {
                 written = Written(sizeBefore: nil, sizeAfter: 0)
                 try file.sync(path: path)
             }
-            let text = String(decoding: try directory.read(name, atMost: 1 << 20), as: UTF8.self)
-            // libpq also strips a carriage return at the end of a line.
-            let present = Set(text.lines.map { $0.last == "\r" ? String($0.dropLast()) : String($0) })
-            let missing = lines.filter { line in !present.contains(String(line.lines.first ?? "")) }
-            let separator = text.isEmpty || text.utf8.last == UInt8(ascii: "\n") ? "" : "\n"
-            if !missing.isEmpty {
-                let bytes = Array((separator + missing.joined()).utf8)
+            let bytes = Self.addition(lines, to: try directory.read(name, atMost: 1 << 20))
+            if !bytes.isEmpty {
                 written = Written(sizeBefore: sizeBefore, sizeAfter: (sizeBefore ?? 0) + Int64(bytes.count))
                 try directory.append(bytes, to: name)
             }
             try directory.sync()
+        } catch { throw UnderstudyError(error) }
+    }
+
+    /// What adding lines appends to a file of these bytes; nothing if it has them all.
+    private static func addition(_ lines: [String], to bytes: [UInt8]) -> [UInt8] {
+        let text = String(decoding: bytes, as: UTF8.self)
+        // libpq also strips a carriage return at the end of a line.
+        let present = Set(text.lines.map { $0.last == "\r" ? String($0.dropLast()) : String($0) })
+        let missing = lines.filter { line in !present.contains(String(line.lines.first ?? "")) }
+        if missing.isEmpty { return [] }
+        let separator = text.isEmpty || text.utf8.last == UInt8(ascii: "\n") ? "" : "\n"
+        return Array((separator + missing.joined()).utf8)
+    }
+
+    /// The file before and after lines are added; nil if it has them all.
+    func change(adding lines: [String]) throws(UnderstudyError) -> StandbyConfiguration.FileChange? {
+        do throws(FileIOError) {
+            let old = directory.exists(name) ? try directory.read(name, atMost: 1 << 20) : nil
+            let addition = Self.addition(lines, to: old ?? [])
+            return addition.isEmpty ? nil : .init(name: path, old: old, new: (old ?? []) + addition)
         } catch { throw UnderstudyError(error) }
     }
 

@@ -42,16 +42,8 @@ public enum WALRecovery: Sendable, Hashable {
         }
         var isStandby = false
         for case .setting("standby_mode", let value) in ConfigurationLine.read(String(decoding: bytes, as: UTF8.self)) {
-            isStandby = Self.isOn(value)
+            isStandby = ServerBoolean.isOn(value)
         }
         self = isStandby ? .standby : .endsByItself
-    }
-
-    /// The words and beginnings of words that a server takes for on.
-    ///
-    /// Source: parse_bool of PostgreSQL's `bool.c`.
-    private static func isOn(_ value: String) -> Bool {
-        let value = value.lowercased()
-        return value == "1" || value == "on" || (!value.isEmpty && ("true".hasPrefix(value) || "yes".hasPrefix(value)))
     }
 }

@@ -28,8 +28,8 @@ struct CloneInterpreter {
         options.port = try parsed[CloneOptions.standbyPort].map { text throws(UsageError) in
             try NumberArgument.integer(text, option: "--standby-port", in: 1...65535)
         }
-        options.restoreCommand = try restoreCommand()
-        options.settings = try parsed.all(CloneOptions.set).map(setting)
+        options.restoreCommand = try parsed.restoreCommand(misuse: misuse)
+        options.settings = try parsed.settings(CloneOptions.set)
         if parsed[CloneOptions.configFile] != nil, parsed.has(CloneOptions.generateConfig) {
             throw misuse("--config-file and --generate-config are incompatible options")
         }
@@ -84,23 +84,6 @@ struct CloneInterpreter {
         if let text = parsed[CloneOptions.stallTimeout] { options.stallTimeout = try StallArgument.parse(text) }
         options.owner = try parsed[CloneOptions.owner].map(owner)
         return options
-    }
-
-    private func setting(_ text: String) throws(UsageError) -> StandbyConfiguration.Setting {
-        guard let equals = text.firstIndex(of: "=") else {
-            throw UsageError("invalid setting \"\(text)\"", hint: "Use --set NAME=VALUE.")
-        }
-        return .init(String(text[..<equals]), String(text[text.index(after: equals)...]))
-    }
-
-    private func restoreCommand() throws(UsageError) -> String? {
-        let archives = parsed.all(CloneOptions.archive), command = parsed[CloneOptions.restoreCommand]
-        guard !archives.isEmpty else { return command }
-        if command != nil { throw misuse("--archive and --restore-command are incompatible options") }
-        if archives.contains("") { throw misuse("the name of an archive directory is empty") }
-        // The server runs it in its data directory.
-        return StandbyConfiguration.restoreCommand(
-            archives: archives.map(absolutePath), program: DetachedProcess.pathOfThisProgram ?? "understudy")
     }
 
     private func slot() throws(UsageError) -> ReplicationSlot {
