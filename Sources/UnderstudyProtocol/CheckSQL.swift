@@ -176,10 +176,8 @@ package enum CheckSQL {
         }
     }
 
-    /// So many rows of 32 KiB, whose only purpose is to see how fast they come.
-    package static func sample(rows: Int) -> String {
-        "SELECT pg_catalog.repeat('understudy', 3276) FROM pg_catalog.generate_series(1, \(rows))"
+    /// A field of so many bytes, whose only purpose is to see how fast it comes.
+    package static func sample(bytes: Int) -> String {
+        "SELECT pg_catalog.repeat('understudy.check', \(bytes / 16))"
     }
-
-    package static let sampleRowBytes = 32_760
 }

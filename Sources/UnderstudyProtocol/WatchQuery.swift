@@ -18,9 +18,11 @@ package struct WatchQuery: Sendable, Equatable {
     package var text: String {
         let state =
             senderPID.map { "(SELECT sync_state FROM pg_catalog.pg_stat_replication WHERE pid = \($0))" } ?? "NULL"
-        let columns = "\(state), \(version.walNames.position), slot_type, restart_lsn, \(status), \(waits), \(Self.names)"
+        let columns =
+            "\(state), \(version.walNames.position), slot_type, restart_lsn, \(status), \(waits), \(Self.names)"
         guard let slot, version.hasSlots else {
-            return "SELECT \(state), \(version.walNames.position), NULL, NULL, NULL, NULL, NULL, \(waits), \(Self.names)"
+            return
+                "SELECT \(state), \(version.walNames.position), NULL, NULL, NULL, NULL, NULL, \(waits), \(Self.names)"
         }
         return """
             SELECT \(columns) FROM (SELECT 1) AS one \

@@ -9,6 +9,8 @@ struct CheckConnections {
     let role: ReplicationCheck.Role
     private(set) var sql: Session?
     private(set) var replication: Session?
+    /// Of the ordinary connection.
+    private(set) var situation: CheckSQL.Situation?
     private(set) var refusal: UnderstudyError?
     private(set) var replicationRefusal: UnderstudyError?
 
@@ -22,7 +24,8 @@ struct CheckConnections {
         _ logger: Logger
     ) throws(UnderstudyError) {
         self.role = role
-        var login = Login(parameters: try ConnectionParameters(reading: source), password: password, interrupt: interrupt)
+        var login = Login(
+            parameters: try ConnectionParameters(reading: source), password: password, interrupt: interrupt)
         if login.parameters["connect_timeout"] == nil { login.parameters["connect_timeout"] = "10" }
         do throws(ConnectionError) {
             sql = try login.connect { parameters throws(ConnectionError) in
@@ -36,7 +39,12 @@ struct CheckConnections {
             if Self.endsAttempts(error) { throw refusal }
             self.refusal = refusal
         }
-        if let sql { login.parameters = login.parameters.pinned(to: sql) }
+        if let sql {
+            login.parameters = login.parameters.pinned(to: sql)
+            situation = try sql.ask(CheckSQL.situation(sql.serverVersion))
+            // It would only be a FATAL in the server's log.
+            if situation?.mayReplicate == false { return }
+        }
         do throws(ConnectionError) {
             replication = try login.connect { parameters throws(ConnectionError) in
                 try Session.connect(
@@ -49,7 +57,9 @@ struct CheckConnections {
         }
         guard sql == nil, replication == nil else { return }
         // A password that was given may do for one of them.
-        for error in [refusal, replicationRefusal].compactMap({ $0 }) where error.code == .passwordNeeded { throw error }
+        for error in [refusal, replicationRefusal].compactMap({ $0 }) where error.code == .passwordNeeded {
+            throw error
+        }
         throw (role == .primary ? replicationRefusal : refusal)
             ?? UnderstudyError(.connection, "could not connect to the server")
     }

@@ -45,7 +45,7 @@ struct CheckedServer {
             if sql == nil { readSettings(showing: session) }
         }
         guard let sql else { return }
-        reading.situation = try ask(CheckSQL.situation(reading.version), logger)
+        reading.situation = connections.situation
         reading.settings = ServerSettings(
             (try ask(CheckSQL.settings(Self.names(reading.version)), logger)) ?? [:])
         if reading.system == nil, reading.version.hasControlFunctions, let control = try ask(CheckSQL.control, logger) {
@@ -114,16 +114,16 @@ struct CheckedServer {
 
     var measures: Measures { Measures(sizes: reading.sizes, rate: reading.rate) }
 
-    /// Bytes a second at which rows come over the connection; nil if they did not. Some hundred kB first, and a few MB only if these
+    /// Bytes a second at which data comes over the connection; nil if none did. Some hundred kB first, and a few MB only if these
     /// came at once.
     private static func rate(_ session: Session) -> Double? {
         let clock = ContinuousClock()
         var rate: Double?
-        for rows in [8, 128] {
+        for bytes in [256 << 10, 4 << 20] {
             let begin = clock.now
-            guard (try? session.runForRows(CheckSQL.sample(rows: rows))) != nil else { return rate }
+            guard (try? session.runForBytes(CheckSQL.sample(bytes: bytes))) != nil else { return rate }
             let seconds = Quantity.precise(clock.now - begin)
-            rate = Double(rows * CheckSQL.sampleRowBytes) / max(seconds, 0.000_1)
+            rate = Double(bytes) / max(seconds, 0.000_1)
             if seconds > 0.2 { break }
         }
         return rate

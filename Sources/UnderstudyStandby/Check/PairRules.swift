@@ -16,7 +16,8 @@ struct PairRules {
     var sameServer: ReplicationCheck.Finding {
         standby.finding(
             "servers", .error, found: "one server", wanted: "two servers",
-            message: "\(primary.place) and \(standby.place) are the same server", cure: "Name the standby's own host and port.")
+            message: "\(primary.place) and \(standby.place) are the same server",
+            cure: "Name the standby's own host and port.")
     }
 
     /// Whether the positions of both mean the same, as far as that is known.

@@ -44,7 +44,8 @@ extension ServerReading {
                     "archive_mode", .warning, found: "\(mode), without an archive_command",
                     message: "WAL is kept until an archive_command takes it",
                     cure: Remedy(
-                        "\(PrimaryHint.set(["archive_command": "'...'"], on: version.number, restart: false)) Or turn archive_mode off.")
+                        "\(PrimaryHint.set(["archive_command": "'...'"], on: version.number, restart: false)) Or turn archive_mode off."
+                    )
                 )
             ]
         }
@@ -60,7 +61,9 @@ extension ServerReading {
             ]
         }
         guard archiver.isFailing else {
-            return [on, finding("archiver", found: "\(archiver.archivedCount) archived, \(archiver.failedCount) failed")]
+            return [
+                on, finding("archiver", found: "\(archiver.archivedCount) archived, \(archiver.failedCount) failed"),
+            ]
         }
         return [
             on,
@@ -88,7 +91,7 @@ extension ServerReading {
         if let rate, rate > 0 {
             let seconds = Double(sizes.bytes) / rate
             found +=
-                ", \(Quantity.clock(.seconds(Int64(seconds.rounded(.up))))) or more to copy at \(Quantity.bytes(UInt64(rate))) a second, as rows came over one connection just now; disks may be slower"
+                ", \(Quantity.clock(.seconds(Int64(seconds.rounded(.up))))) or more to copy at \(Quantity.bytes(UInt64(rate))) a second, as data came over one connection just now; disks may be slower"
         }
         guard sizes.unmeasured == 0 else {
             let which = sizes.unmeasured == 1 ? "1 database" : "\(sizes.unmeasured) databases"
@@ -109,7 +112,8 @@ extension ServerReading {
         guard names.needed > 0 else { return finding(name, found: "none") }
         let wanted = names.needed == 1 ? "1 standby" : "\(names.needed) standbys"
         guard let senders else {
-            return unknown(name, "whether somebody serves \"\(value)\" is not known", wanted: wanted, cure: refusal?.remedy)
+            return unknown(
+                name, "whether somebody serves \"\(value)\" is not known", wanted: wanted, cure: refusal?.remedy)
         }
         let candidates = senders.count { names.mayMean($0.applicationName) && ($0.state == nil || $0.isStream) }
         let serving = senders.count { ["sync", "quorum"].contains($0.syncState) }
@@ -126,7 +130,8 @@ extension ServerReading {
             message: waits
                 ? "commits wait for \(wanted), and \(serving == 0 ? "none" : "only \(serving)") of these names streams"
                 : "\(serving == 0 ? "no" : "too few") standbys of these names stream, and who turns synchronous_commit on waits",
-            cure: "Start the standby, with this name as application_name in its primary_conninfo, or have nobody waited for. \(setting)"
+            cure:
+                "Start the standby, with this name as application_name in its primary_conninfo, or have nobody waited for. \(setting)"
         )
     }
 

@@ -13,7 +13,8 @@ extension ServerReading {
         findings += hostRuleFindings
         findings += [walLevel, sendersLeft, slotsLeft].compactMap { $0 }
         findings += slotFindings + archiveFindings
-        findings += [walKeep, checksums, fullPageWrites, tablespaceFinding, sizeFinding, synchronousFinding].compactMap { $0 }
+        findings += [walKeep, checksums, fullPageWrites, tablespaceFinding, sizeFinding, synchronousFinding].compactMap
+        { $0 }
         return findings + standbyLags(options)
     }
 
@@ -53,6 +54,11 @@ extension ServerReading {
     }
 
     private var replicationFinding: Finding {
+        guard situation?.mayReplicate != false else {
+            return unknown(
+                "replication_connection", "not tried, since the role may not replicate", wanted: "accepted",
+                cure: Remedy(LoginHint.allowReplication(situation?.role)))
+        }
         guard let error = replicationRefusal else {
             return finding("replication_connection", found: "accepted from here", wanted: "accepted")
         }
@@ -89,7 +95,8 @@ extension ServerReading {
             return hostRules.errors.map { line, reason in
                 finding(
                     "pg_hba", object: "line \(line)", .error, found: "cannot be read", wanted: "no errors",
-                    message: "the server cannot read line \(line) of pg_hba.conf, so it keeps to an older state of it: \(reason)",
+                    message:
+                        "the server cannot read line \(line) of pg_hba.conf, so it keeps to an older state of it: \(reason)",
                     cure: "Mend the line (SHOW hba_file; names the file), then: SELECT pg_reload_conf();")
             }
         }
@@ -193,7 +200,7 @@ extension ServerReading {
             "data_checksums", .warning, found: value, wanted: "on",
             message: "a damaged page is copied to standbys unseen",
             cure: version.enablesChecksums
-                ? "Stop all servers of the cluster, and run on each: pg_checksums --enable -D DIRECTORY"
+                ? "Stop all servers of the cluster, and run on each: pg_checksums -e -D DIRECTORY"
                 : "Only a new cluster gets them: initdb with data checksums, then dump and restore.")
     }
 

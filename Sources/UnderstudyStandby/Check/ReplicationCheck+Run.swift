@@ -131,7 +131,8 @@ private struct CheckRound {
             )
         }
         return ReplicationCheck.Finding(
-            role, "connection", .error, found: error.code == .server ? "refused" : "failed", wanted: "a server that answers",
+            role, "connection", .error, found: error.code == .server ? "refused" : "failed",
+            wanted: "a server that answers",
             message: error.message, cure: error.remedy)
     }
 }

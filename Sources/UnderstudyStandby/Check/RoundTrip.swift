@@ -41,13 +41,15 @@ struct RoundTrip {
             return [
                 reading.finding(
                     Self.name, .error, found: "no standby", wanted: "replayed",
-                    message: "no standby receives the primary's WAL", cure: "Start one: its log says why it does not stream.")
+                    message: "no standby receives the primary's WAL",
+                    cure: "Start one: its log says why it does not stream.")
             ]
         }
         guard streams.allSatisfy({ $0.state != nil }) else {
             return [
                 reading.unknown(
-                    Self.name, "the role may not see what standbys have replayed", wanted: "replayed", cure: reading.grant)
+                    Self.name, "the role may not see what standbys have replayed", wanted: "replayed",
+                    cure: reading.grant)
             ]
         }
         return try wait(for: try send(over: session), by: session)
@@ -92,7 +94,8 @@ struct RoundTrip {
         _ = try poll(sent, session) { () throws(UnderstudyError) in
             // A client that replays nothing, such as a WAL archiver, never tells that it did.
             last = try session.ask(CheckSQL.senders(reading.version)).filter { $0.isStream && $0.replayedTo != nil }
-            for sender in last where times[sender.processID] == nil && (sender.replayedTo ?? .invalid) >= sent.position {
+            for sender in last where times[sender.processID] == nil && (sender.replayedTo ?? .invalid) >= sent.position
+            {
                 times[sender.processID] = Quantity.precise(ContinuousClock().now - sent.at)
             }
             return !last.isEmpty && last.allSatisfy { times[$0.processID] != nil }

@@ -121,10 +121,9 @@ extension ServerReading {
         let sender = primary.flatMap(sender(in:))
         let received = receiver?.written ?? replay.received
         guard let position else {
-            let reason = "how much it lacks only the primary can tell"
+            // What it has not received, only the primary can tell.
             return [
-                unknown("receive_lag", reason, cure: "Give the primary, too."),
-                lag("replay_lag", behind(replay.replayed, replay.received), replay.isIdle ? 0 : replay.age, options),
+                lag("replay_lag", behind(replay.replayed, replay.received), replay.isIdle ? 0 : replay.age, options)
             ].compactMap { $0 }
         }
         let age = behind(replay.replayed, position) == 0 ? 0 : replay.age

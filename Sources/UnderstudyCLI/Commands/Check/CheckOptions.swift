@@ -36,7 +36,9 @@ extension Command {
                 is well, what is wanted, and the line that cures it: whether the primary can have (more) standbys, whether the
                 standby follows it, and how far it is behind.
                 """,
-            usage: ["COMMAND --primary CONNSTR [OPTION]...", "COMMAND [--primary CONNSTR] --standby CONNSTR [OPTION]..."],
+            usage: [
+                "COMMAND --primary CONNSTR [OPTION]...", "COMMAND [--primary CONNSTR] --standby CONNSTR [OPTION]...",
+            ],
             sections: [
                 .init(
                     title: "The servers",

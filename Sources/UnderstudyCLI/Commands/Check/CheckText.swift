@@ -16,7 +16,7 @@ enum CheckText {
                 lines += findings.map(line)
             }
         }
-        if asTable { lines.append("") }
+        if asTable, !lines.isEmpty { lines.append("") }
         return (lines + [verdict(report)]).joined(separator: "\n")
     }
 
@@ -61,7 +61,9 @@ enum CheckText {
 
     private static func remarks(_ finding: ReplicationCheck.Finding) -> [String] {
         // Not broken: a line of it may be pasted.
-        [finding.message, finding.cure?.commandLineText].compactMap { $0.map { PrintedText.line(PrintedText.words($0)) } }
+        [finding.message, finding.cure?.commandLineText].compactMap {
+            $0.map { PrintedText.line(PrintedText.words($0)) }
+        }
     }
 
     // MARK: - Elsewhere

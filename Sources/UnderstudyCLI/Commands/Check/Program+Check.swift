@@ -10,7 +10,8 @@ extension Program {
         let console = console(.understudy, verbose: plan.verbose, writesObjects: plan.writesJSON)
         let showsWait = canRewriteLines
         do throws(UnderstudyError) {
-            let report = try await work(plan.connection, console: console, remains: .archive(nil), abandoned: { _ in }) {
+            let report = try await work(plan.connection, console: console, remains: .archive(nil), abandoned: { _ in })
+            {
                 source throws(UnderstudyError) in
                 let options = ReplicationCheck.Options(
                     roundTrip: plan.roundTrip, wait: plan.wait, isStrict: plan.isStrict,
@@ -20,7 +21,8 @@ extension Program {
                     primary: plan.primary?.source, standby: plan.standby?.source, options: options,
                     logger: console.logger)
                 return try await check.run { report in
-                    if showsWait { console.setStatus("waiting: \(CheckText.verdict(report))") }
+                    let verdict = "not well yet: \(CheckText.verdict(report))"
+                    if showsWait { console.setStatus(verdict) } else { console.info(verdict) }
                 }
             }
             console.setStatus(nil)
