@@ -2,15 +2,19 @@
 ///
 /// The version is that of the server, as `server_version_num`; nil if it is not known, as before a login.
 package enum PrimaryHint {
-    /// - Parameter restart: Whether the settings count only after a restart.
-    static func set(_ settings: KeyValuePairs<String, String>, on version: Int?, restart: Bool = true) -> String {
+    /// - Parameters:
+    ///   - restart: Whether the settings count only after a restart.
+    ///   - server: Which server it is for.
+    package static func set(
+        _ settings: KeyValuePairs<String, String>, on version: Int?, restart: Bool = true, server: String = "primary"
+    ) -> String {
         let end = restart ? "then restart it" : "then: SELECT pg_reload_conf();"
         if let version, ConfigurationFacts(serverVersion: version).autoConf == .none {
             let lines = settings.map { "\($0.key) = \($0.value)" }.joined(separator: " and ")
-            return "Set \(lines) in postgresql.conf on the primary (SHOW config_file; names it), \(end)"
+            return "Set \(lines) in postgresql.conf on the \(server) (SHOW config_file; names it), \(end)"
         }
         let statements = settings.map { "ALTER SYSTEM SET \($0.key) = \($0.value);" }.joined(separator: " ")
-        return "On the primary: \(statements) \(end)"
+        return "On the \(server): \(statements) \(end)"
     }
 
     /// What makes a primary write WAL that a standby can use.

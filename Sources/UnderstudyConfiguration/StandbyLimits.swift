@@ -7,6 +7,11 @@ package enum StandbyLimits {
         package var name: String
         package var needed: Int
         package var found: Int
+
+        /// - Parameter verb: `is`, or `would be` before the standby has it.
+        package func message(_ verb: String = "is") -> String {
+            "\(name) \(verb) \(found) for the standby, and is \(needed) on the primary: with less no standby starts"
+        }
     }
 
     /// The settings of a server version, with its defaults.

@@ -5,11 +5,13 @@ package struct SynchronousStandbyNames: Sendable, Equatable {
     /// Names in lower case; `*` for any. Words of the grammar are among them, which does no harm: who is called so waits
     /// for a sync too many.
     private let names: Set<String>
+    /// How many standbys a commit waits for; none if the setting is empty.
+    package let needed: Int
 
     package init(_ setting: String) {
-        var names: Set<String> = [], name: String?, isQuoted = false
+        var words: [String] = [], name: String?, isQuoted = false, hasList = false
         func end() {
-            if let word = name { names.insert(word.lowercased()) }
+            if let word = name { words.append(word.lowercased()) }
             name = nil
         }
         for scalar in setting.unicodeScalars {
@@ -18,12 +20,18 @@ package struct SynchronousStandbyNames: Sendable, Equatable {
             case "\"": isQuoted.toggle()
             case "(", ")", ",", " ", "\t", "\n", "\r":
                 if isQuoted { name = (name ?? "") + String(scalar) } else { end() }
+                if !isQuoted, scalar == "(" { hasList = true }
             default: name = (name ?? "") + String(scalar)
             }
         }
         end()
-        self.names = names
+        names = Set(words)
+        // Before the list stands a number, from 10 on maybe with FIRST or ANY before it.
+        let number = words.first.map { ["first", "any"].contains($0) ? words.dropFirst().first : $0 } ?? nil
+        needed = words.isEmpty ? 0 : hasList ? number.flatMap { Int($0) } ?? 1 : 1
     }
+
+    package var isEmpty: Bool { needed == 0 }
 
     /// Whether commits may wait for a standby of that name.
     ///

@@ -64,6 +64,11 @@ package struct LoginHint: Equatable {
         user.flatMap { isName($0) ? SQLText.identifier($0) : nil } ?? "NAME"
     }
 
+    /// What lets a role replicate.
+    package static func allowReplication(_ user: String?) -> String {
+        "Give the role the right on the primary: ALTER ROLE \(identifier(user)) WITH REPLICATION;"
+    }
+
     /// Whether this can be a role name: visible text, no longer than servers keep (NAMEDATALEN).
     private static func isName(_ text: String) -> Bool {
         (1...NameLimits.usualLength).contains(text.utf8.count)

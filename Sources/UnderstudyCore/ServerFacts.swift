@@ -17,11 +17,7 @@ package struct ServerFacts: Sendable {
     /// Asks the server. Refuses one that is too old; warns about one that is newer than we know, and tries it.
     package init(_ session: Session, logger: Logger) throws(UnderstudyError) {
         version = session.serverVersion
-        guard version >= .oldestSupported else {
-            throw UnderstudyError(
-                .server, "server version \(version) is too old",
-                hint: "Servers from \(ServerVersion.oldestSupported.major) on are served.")
-        }
+        try version.requireSupported()
         if version >= .firstUnknown {
             logger.warning(
                 "server version \(version) is newer than this program knows; trying anyway",
@@ -43,6 +39,17 @@ package struct ServerFacts: Sendable {
                 throw UnderstudyError(ProtocolError("server has an unexpected data_directory_mode \"\(text)\""))
             }
             directoryMode = mode
+        }
+    }
+}
+
+extension ServerVersion {
+    /// Refuses a server that is too old.
+    package func requireSupported() throws(UnderstudyError) {
+        guard self >= .oldestSupported else {
+            throw UnderstudyError(
+                .server, "server version \(self) is too old",
+                hint: "Servers from \(Self.oldestSupported.major) on are served.")
         }
     }
 }

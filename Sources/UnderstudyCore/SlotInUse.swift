@@ -9,8 +9,7 @@ package enum SlotInUse {
     ///   - version: Of the server; nil if it is not known.
     ///   - isDropped: Whether the slot was to be dropped, not used.
     package static func hint(_ name: String?, _ version: ServerVersion?, isDropped: Bool = false) -> String {
-        // pg_replication_slots shows the process from 9.5 on.
-        let showsProcess = version.map { $0.number >= 90500 } ?? false
+        let showsProcess = version.map(\.showsSlotProcess) ?? false
         let query =
             if showsProcess, let name {
                 "SELECT * FROM pg_stat_replication WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = \(SQLText.literal(name)));"

@@ -36,8 +36,7 @@ extension UnderstudyError {
             hint =
                 "Give the role the right, as a superuser: GRANT CONNECT ON DATABASE \(SQLText.identifier(database ?? "")) TO \(LoginHint.identifier(error.user));"
         case "42501":
-            hint =
-                "Give the role the right on the primary: ALTER ROLE \(LoginHint.identifier(error.user)) WITH REPLICATION;"
+            hint = LoginHint.allowReplication(error.user)
         case "08P01" where KnownText.pooler.stands(in: text), "3D000" where KnownText.pooler.stands(in: text):
             hint =
                 "A connection pooler answers there, and it passes on no replication connections: name the host and port of PostgreSQL itself."

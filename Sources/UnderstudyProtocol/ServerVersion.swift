@@ -46,6 +46,8 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     package var reservesWALOnSlotCreation: Bool { from(90600) }
     package var hasTemporarySlots: Bool { from(100_000) }
     package var hasReceiverView: Bool { from(90600) }
+    /// Whether pg_replication_slots names the WAL sender that uses a slot.
+    package var showsSlotProcess: Bool { from(90500) }
     package var readsSlots: Bool { from(150_000) }
     package var reportsSlotWALStatus: Bool { from(130_000) }
     package var reportsInvalidationReason: Bool { from(170_000) }
@@ -84,6 +86,28 @@ package struct ServerVersion: Sendable, Hashable, Comparable, CustomStringConver
     package var countsSendersAmongConnections: Bool { !from(120_000) }
     /// Whether the server has stats_temp_directory.
     package var keepsStatisticsInFiles: Bool { !from(150_000) }
+
+    // MARK: - What a check can ask
+
+    package var hasArchiverView: Bool { from(90400) }
+    /// Whether the functions that read pg_control exist.
+    package var hasControlFunctions: Bool { from(90600) }
+    package var hasLogicalMessages: Bool { from(90600) }
+    /// Whether pg_create_restore_point can be granted; before, it is a superuser's.
+    package var grantsRestorePoints: Bool { from(90600) }
+    /// Whether pg_stat_replication tells lags as times.
+    package var tellsLagTimes: Bool { from(100_000) }
+    /// Whether the roles pg_monitor, pg_read_all_stats and pg_read_all_settings exist.
+    package var hasMonitorRoles: Bool { from(100_000) }
+    package var hasHostRulesView: Bool { from(100_000) }
+    /// Whether pg_stat_wal_receiver names the server that it receives from.
+    package var namesSenderOfReceiver: Bool { from(110_000) }
+    /// Whether pg_stat_wal_receiver tells what was written apart from what was flushed.
+    package var tellsWrittenByReceiver: Bool { from(130_000) }
+    /// Whether page checksums can be turned on in a cluster that exists, with pg_checksums.
+    package var enablesChecksums: Bool { from(120_000) }
+    /// Whether pg_logical_emit_message takes a fourth argument, which flushes.
+    package var flushesLogicalMessages: Bool { from(170_000) }
 
     // MARK: - The rest
 

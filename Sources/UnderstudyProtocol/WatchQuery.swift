@@ -18,20 +18,16 @@ package struct WatchQuery: Sendable, Equatable {
     package var text: String {
         let state =
             senderPID.map { "(SELECT sync_state FROM pg_catalog.pg_stat_replication WHERE pid = \($0))" } ?? "NULL"
-        let columns = "\(state), \(position), slot_type, restart_lsn, \(status), \(waits), \(Self.names)"
+        let columns =
+            "\(state), \(version.walNames.position), slot_type, restart_lsn, \(status), \(waits), \(Self.names)"
         guard let slot, version.hasSlots else {
-            return "SELECT \(state), \(position), NULL, NULL, NULL, NULL, NULL, \(waits), \(Self.names)"
+            return
+                "SELECT \(state), \(version.walNames.position), NULL, NULL, NULL, NULL, NULL, \(waits), \(Self.names)"
         }
         return """
             SELECT \(columns) FROM (SELECT 1) AS one \
             LEFT JOIN pg_catalog.pg_replication_slots ON slot_name = \(SQLText.literal(slot))
             """
-    }
-
-    private var position: String {
-        version.usesXlogName
-            ? "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_xlog_receive_location() ELSE pg_catalog.pg_current_xlog_location() END"
-            : "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_receive_lsn() ELSE pg_catalog.pg_current_wal_lsn() END"
     }
 
     /// Whether commits wait until standbys have replayed them: here, or for some role or database.

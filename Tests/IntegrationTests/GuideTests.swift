@@ -27,7 +27,10 @@ import UnderstudyTestSupport
         init(roles: [String]) throws {
             var options = Cluster.Options()
             options.settings = ["summarize_wal = on"]
-            options.hostBasedAuthentication = ["host replication replicator 127.0.0.1/32 scram-sha-256"]
+            options.hostBasedAuthentication = [
+                "host replication replicator 127.0.0.1/32 scram-sha-256",
+                "host postgres,replication monitor 127.0.0.1/32 scram-sha-256",
+            ]
             primary = try Cluster(.newest, options)
             home = try TestDirectory.make("guide", mode: 0o755)
             standbyPort = try Port.free()
@@ -44,6 +47,7 @@ import UnderstudyTestSupport
                 block = block.replacing(" \(path)", with: " \(home)\(path)").replacing(
                     "=\(path)", with: "=\(home)\(path)")
             }
+            block = block.replacing("10.0.0.2", with: "127.0.0.1 port=\(standbyPort)")
             block = block.replacing("--listen 9187", with: "--listen 0")
             block = block.replacing("/var/lib/prometheus/node-exporter", with: "\(home)/srv/archive")
             block = block.replacing("10.0.0.1 user", with: "127.0.0.1 port=\(primary.port) user")
@@ -57,6 +61,15 @@ import UnderstudyTestSupport
                 "/bin/bash", ["-eo", "pipefail", "-c", "cd '\(home)'; \(local(block))"],
                 environment: UnderstudyProgram.environment.merging(
                     ["PATH": path, "PGPORT": "\(primary.port)", "PGPASSWORD": "..."]) { $1 })
+        }
+
+        /// A standby that streams, where the page about checks has it.
+        func startStandby() throws -> Cluster {
+            let result = try start(
+                "understudy clone -h 10.0.0.1 -U replicator -D /mnt/standby --slot standby1 -c fast --start"
+            ).wait()
+            try #require(result.status == 0, "\(result)")
+            return try Cluster(running: "\(home)/mnt/standby", primary.installation)
         }
 
         /// An archive of some segments, and a base backup.
@@ -106,6 +119,12 @@ import UnderstudyTestSupport
             #expect(sunday.status == 0, "\(sunday)")
         }
         if ["archive.md", "configure.md"].contains(page) { try place.fillArchive() }
+        var standby: Cluster?
+        defer { try? standby?.stop() }
+        if page == "check.md" {
+            for statements in try self.blocks(page, "sql") { try place.primary.sql(statements) }
+            standby = try place.startStandby()
+        }
         for block in blocks {
             let isEndless = block.contains("understudy receivewal") && block.contains("-D ")
             if isEndless {

@@ -93,7 +93,7 @@ struct ProgramTests {
         "help texts, to the letter",
         arguments: [
             "understudy", "understudy basebackup", "understudy clone", "understudy receivewal",
-            "understudy restore-wal", "understudy archive",
+            "understudy restore-wal", "understudy check", "understudy archive",
             "understudy archive list", "understudy archive check", "understudy archive prune", "pg_basebackup",
             "pg_receivewal", "pg_receivexlog",
         ])

@@ -16,4 +16,15 @@ import Testing
         #expect(SynchronousStandbyNames("1 (\"a b, (c)\")").mayMean("a b, (c)"))
         #expect(SynchronousStandbyNames("\"a\"\"b\"").mayMean("a\"b"))
     }
+
+    @Test(
+        "a commit waits for so many",
+        arguments: [
+            ("", 0), ("  ", 0), ("*", 1), ("a", 1), ("a, b", 1), ("2 (a, b, c)", 2), ("FIRST 2 (a, b)", 2),
+            ("any 3 (*)", 3), ("ANY 1(a)", 1), ("any, first", 1), ("\"2 (\"", 1), ("2", 1),
+        ])
+    func needed(setting: String, count: Int) {
+        #expect(SynchronousStandbyNames(setting).needed == count)
+        #expect(SynchronousStandbyNames(setting).isEmpty == (count == 0))
+    }
 }

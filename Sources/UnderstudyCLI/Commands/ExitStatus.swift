@@ -5,6 +5,9 @@ enum ExitStatus {
     static let success: Int32 = 0
     static let failure: Int32 = 1
 
+    /// Nothing is wrong with what was checked, but there are warnings, and the command line wants none.
+    static let notStrictlyWell: Int32 = 2
+
     /// A file that an archive may have could not be restored. A server in recovery stops at a status above 125, unless a
     /// shell makes it of SIGTERM (143).
     static let doubt: Int32 = 200

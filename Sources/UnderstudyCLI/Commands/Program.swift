@@ -22,7 +22,7 @@ public struct Program: Sendable {
         let executor = CallingThread()
         let program = Program(
             calledAs: arguments.first ?? "", users: .system, environment: environmentVariable, write: output.write,
-            errorsAreTerminal: StandardStreams.errorsAreTerminal,
+            errorsAreTerminal: StandardStreams.errorsAreTerminal, outputIsTerminal: StandardStreams.outputIsTerminal,
             errorsAreJournal: StandardStreams.errorsAreJournal(environmentVariable("JOURNAL_STREAM")),
             output: output, executor: executor)
         let status = executor.run { await program.run(Array(arguments.dropFirst())) }
@@ -37,6 +37,7 @@ public struct Program: Sendable {
     var environment: @Sendable (String) -> String?
     var write: @Sendable (Console.Stream, String) -> Void
     var errorsAreTerminal: Bool
+    var outputIsTerminal = false
     /// Whether the journal of systemd gets them.
     var errorsAreJournal = false
     /// What `write` writes to, where that is queued while the work runs.

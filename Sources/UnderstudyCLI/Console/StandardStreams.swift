@@ -14,6 +14,7 @@ enum StandardStreams {
     }
 
     static var errorsAreTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+    static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
     /// Whether standard error goes to the journal of systemd itself: systemd.exec(5), JOURNAL_STREAM.
     ///

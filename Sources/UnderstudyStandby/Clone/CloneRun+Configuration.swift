@@ -83,7 +83,7 @@ extension CloneRun {
         for shortfall in shortfalls where facts.comesAlong(shortfall.name) != true || own[shortfall.name] != nil {
             let error = UnderstudyError(
                 .configuration,
-                "\(shortfall.name) would be \(shortfall.found) for the standby, and is \(shortfall.needed) on the primary: with less no standby starts",
+                shortfall.message("would be"),
                 detail: configFile.map { "\"\($0)\" is its configuration." },
                 remedy: "Raise it there, or: \(.setting(shortfall.name, "\(shortfall.needed)"))")
             // postgresql.auto.conf of the primary comes along, and may have it, which not everybody may know: but to give

@@ -14,18 +14,12 @@ struct PrimaryFacts: Sendable {
     /// Whether SQL was allowed.
     private(set) var isAsked = false
     /// The primary's settings by name, as far as they are known.
-    private var settings: [String: Setting] = [:]
+    private var settings = ServerSettings()
 
-    /// A setting and, for a role that may know it, the file that has it.
-    private struct Setting {
-        var value: String
-        var file: String?
-    }
-
-    subscript(name: String) -> String? { settings[name]?.value }
+    subscript(name: String) -> String? { settings[name] }
 
     /// Whether postgresql.auto.conf, which comes along, has the setting; nil if that is not known.
-    func comesAlong(_ name: String) -> Bool? { settings[name]?.file.map { $0.hasSuffix("/postgresql.auto.conf") } }
+    func comesAlong(_ name: String) -> Bool? { settings.file(name).map { $0.hasSuffix("/postgresql.auto.conf") } }
 
     /// - Parameter slot: Refused here if it is logical, in use or lost; an absent slot is no error.
     init(
@@ -44,7 +38,7 @@ struct PrimaryFacts: Sendable {
         }
         if let slot, version.hasSlots { try Self.checkSlot(slot, session, version) }
         isAsked = true
-        settings = Self.ask(Self.names + StandbyLimits.defaults(version.number).map(\.name), session)
+        settings = ServerSettings(Self.names + StandbyLimits.defaults(version.number).map(\.name), session)
         if let level = self["wal_level"] { try Self.checkWALLevel(level, version) }
         configurationIsInside = Self.isInside(self["config_file"], self["data_directory"])
     }
@@ -52,19 +46,6 @@ struct PrimaryFacts: Sendable {
     private static let names = [
         "wal_level", "config_file", "data_directory", "port", "listen_addresses", "cluster_name", "log_directory",
     ]
-
-    /// The settings by name that the role may read. pg_settings leaves the others out, where current_setting would be an
-    /// error in the log of the primary.
-    private static func ask(_ names: [String], _ session: Session) -> [String: Setting] {
-        let list = names.map { SQLText.literal($0) }.joined(separator: ", ")
-        let question = "SELECT name, setting, sourcefile FROM pg_catalog.pg_settings WHERE name IN (\(list))"
-        guard let rows = try? session.runForRows(question).rows else { return [:] }
-        var settings: [String: Setting] = [:]
-        for row in rows where row.count == 3 {
-            if let name = row[0], let setting = row[1] { settings[name] = Setting(value: setting, file: row[2]) }
-        }
-        return settings
-    }
 
     /// Before 10 a replication connection does not tell this.
     private static func checkWALLevel(_ text: String, _ version: ServerVersion) throws(UnderstudyError) {
@@ -86,7 +67,7 @@ struct PrimaryFacts: Sendable {
         guard let row = try? session.runForRows(question).rows.first, row.count == 3 else { return }
         if row[0] != "physical" { throw .notPhysical(slot: name, kind: row[0] ?? "logical") }
         var flaw: String?
-        if row[2] == "lost" { flaw = "the WAL that it needs has been removed" }
+        if row[2] == "lost" { flaw = SlotFlaw.lost }
         let isActive = row[1] == "t"
         if isActive { flaw = flaw ?? "it is in use" }
         guard let flaw else { return }

@@ -106,12 +106,11 @@ struct StandbyWatch: Sendable {
     }
 
     private var question: String {
-        let position = version.usesXlogName ? "pg_last_xlog_receive_location()" : "pg_last_wal_receive_lsn()"
+        let names = version.walNames
         let status = version.hasReceiverView ? "(SELECT status FROM pg_catalog.pg_stat_wal_receiver LIMIT 1)" : "NULL"
-        let pause = version.usesXlogName ? "pg_is_xlog_replay_paused()" : "pg_is_wal_replay_paused()"
         return """
-            SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.\(position), \(status), \
-            CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.\(pause) END
+            SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.\(names.received)(), \(status), \
+            CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.\(names.isReplayPaused)() END
             """
     }
 
