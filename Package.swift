@@ -44,7 +44,9 @@ let package = Package(
         .target(name: "UnderstudyPlatform", dependencies: ["CUnderstudyLinux"]),
         .target(
             name: "UnderstudyConnection",
-            dependencies: ["CUnderstudyPQ", "UnderstudyPlatform", "UnderstudyProtocol", "UnderstudyWAL"]),
+            dependencies: [
+                "CUnderstudyCrypto", "CUnderstudyPQ", "UnderstudyPlatform", "UnderstudyProtocol", "UnderstudyWAL",
+            ]),
 
         // MARK: The work
 

@@ -13,7 +13,7 @@ package struct ConfigurationFacts {
     var usesRecoveryConf: Bool
     var autoConf: AutoConf
     /// Whether there are replication slots, and primary_slot_name.
-    var hasSlots: Bool
+    package var hasSlots: Bool
     /// Whether libpq has `passfile`. Otherwise the server's environment names the password file.
     var hasPassfileKeyword: Bool
     /// Whether a standby uses dbname: it synchronises logical slots through that database.
@@ -27,7 +27,7 @@ package struct ConfigurationFacts {
     /// A value of that setting which keeps some 1 GB.
     package var walKeepExample: String
     /// The password method in pg_hba.conf, for any hash that the primary's roles may have.
-    var passwordMethod: String
+    package var passwordMethod: String
     /// Whether max_wal_senders counts against max_connections.
     var walSendersAreConnections: Bool
 
@@ -39,7 +39,7 @@ package struct ConfigurationFacts {
         usesStandbyDatabase = serverVersion >= 170_000
         hasTargetSessionOnReplication = serverVersion >= 140_000
         walKeepSetting = serverVersion < 130_000 ? "wal_keep_segments" : "wal_keep_size"
-        walKeepExample = serverVersion < 130_000 ? "64" : "'1GB'"
+        walKeepExample = serverVersion < 130_000 ? "64" : "1GB"
         standbyWALLevel = serverVersion < 90_600 ? "hot_standby" : "replica"
         // Up to 13, passwords are hashed with MD5 by default. There, the method md5 accepts both kinds of hash.
         passwordMethod = serverVersion < 140_000 ? "md5" : "scram-sha-256"

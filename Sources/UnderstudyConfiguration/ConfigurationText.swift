@@ -1,5 +1,8 @@
 /// Formats lines of a configuration file.
-enum ConfigurationText {
+package enum ConfigurationText {
+    /// The line without its newline.
+    package static func setting(_ name: String, _ value: String) -> String { String(line(name, value).dropLast()) }
+
     /// `name = 'value'` with its newline.
     static func line(_ name: String, _ value: String) -> String {
         "\(name) = \(quoted(value))\n"

@@ -10,10 +10,10 @@ package enum PrimaryHint {
     ) -> String {
         let end = restart ? "then restart it" : "then: SELECT pg_reload_conf();"
         if let version, ConfigurationFacts(serverVersion: version).autoConf == .none {
-            let lines = settings.map { "\($0.key) = \($0.value)" }.joined(separator: " and ")
+            let lines = settings.map { "\($0.key) = \(SettingText.value($0.value))" }.joined(separator: " and ")
             return "Set \(lines) in postgresql.conf on the \(server) (SHOW config_file; names it), \(end)"
         }
-        let statements = settings.map { "ALTER SYSTEM SET \($0.key) = \($0.value);" }.joined(separator: " ")
+        let statements = settings.map { SettingText.alterSystem($0.key, $0.value) }.joined(separator: " ")
         return "On the \(server): \(statements) \(end)"
     }
 

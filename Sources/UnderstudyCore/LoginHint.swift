@@ -34,12 +34,12 @@ package struct LoginHint: Equatable {
     ///
     /// - Parameter database: For an ordinary connection; nil for one of replication.
     func line(for database: String? = nil) -> String {
-        let user = user.flatMap(Self.hbaWord) ?? "USER"
-        let database = database.map { Self.hbaWord($0) ?? "DATABASE" } ?? "replication"
+        let user = user.flatMap { HostToken.word($0) } ?? "USER"
+        let database = database.map { HostToken.word($0) ?? "DATABASE" } ?? "replication"
         return switch address {
-        case .socket: "local  \(database)  \(user)  \(method)"
-        case .network(let address, let bits): "host  \(database)  \(user)  \(address)/\(bits)  \(method)"
-        case .unknown: "host  \(database)  \(user)  ADDRESS  \(method)"
+        case .socket: HostRule.line(.local, database, user, nil, method)
+        case .network(let address, let bits): HostRule.line(.host, database, user, "\(address)/\(bits)", method)
+        case .unknown: HostRule.line(.host, database, user, "ADDRESS", method)
         }
     }
 
@@ -87,20 +87,6 @@ package struct LoginHint: Equatable {
             return .network(address, bits: 32)
         }
         return .unknown
-    }
-
-    /// The name as pg_hba.conf takes it: quoted if it is not plain or would be a keyword. nil if it begins with a
-    /// slash, which makes it a pattern even in quotes (from 16).
-    private static func hbaWord(_ name: String) -> String? {
-        guard name.unicodeScalars.first != "/" else { return nil }
-        let isPlain = name.unicodeScalars.allSatisfy { scalar in
-            switch scalar {
-            case "a"..."z", "A"..."Z", "0"..."9", "_", "-", ".": true
-            default: false
-            }
-        }
-        return isPlain && !["all", "sameuser", "samerole", "samegroup", "replication"].contains(name)
-            ? name : SQLText.quotedIdentifier(name)
     }
 }
 

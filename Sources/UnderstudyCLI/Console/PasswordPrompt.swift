@@ -8,22 +8,38 @@ enum PasswordPrompt {
     ///
     /// Cancelling the task ends the wait; the terminal's settings are restored in any case.
     static func ask() async throws(UnderstudyError) -> String? {
-        let interrupt = Interrupt()
-        let password = try await OwnThread.run(
-            "password", interrupt: interrupt, failure: { UnderstudyError($0) }
-        ) { () throws(UnderstudyError) in read(until: interrupt) }
-        if Task.isCancelled { throw UnderstudyError(.cancelled, "no password was entered") }
-        return password
+        try await read(["Password: "]).first ?? nil
     }
 
-    private static func read(until interrupt: Interrupt) -> String? {
+    /// A password to give to a role, which is typed twice on a terminal; nil if there is nobody to ask.
+    static func askNew(role: String) async throws(UnderstudyError) -> String? {
+        let name = PrintedText.line(role)
+        let answers = try await read(["New password for role \"\(name)\": ", "Enter it again: "])
+        guard let first = answers.first ?? nil, !first.isEmpty else { return nil }
+        guard answers.count < 2 || answers[1] == first else {
+            throw UnderstudyError(.options, "the two passwords differ", hint: "Run this again.")
+        }
+        return first
+    }
+
+    /// - Returns: An answer to each prompt; on standard input, which shows none, to the first one alone.
+    private static func read(_ prompts: [String]) async throws(UnderstudyError) -> [String?] {
+        let interrupt = Interrupt()
+        let answers = try await OwnThread.run(
+            "password", interrupt: interrupt, failure: { UnderstudyError($0) }
+        ) { () throws(UnderstudyError) in read(prompts, until: interrupt) }
+        if Task.isCancelled { throw UnderstudyError(.cancelled, "no password was entered") }
+        return answers
+    }
+
+    private static func read(_ prompts: [String], until interrupt: Interrupt) -> [String?] {
         // A constant path.
         let terminal = unsafe open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
         guard terminal >= 0 else {
             // As the stock tools: a prompt for whoever reads standard error.
-            StandardStreams.write("Password: ", to: STDERR_FILENO)
+            StandardStreams.write(prompts[0], to: STDERR_FILENO)
             defer { StandardStreams.write("\n", to: STDERR_FILENO) }
-            return readLine(from: STDIN_FILENO, until: interrupt)
+            return [readLine(from: STDIN_FILENO, until: interrupt)]
         }
         defer { close(terminal) }
         var before = termios()
@@ -34,11 +50,13 @@ enum PasswordPrompt {
             hidden.c_lflag &= ~tcflag_t(ECHO)
             _ = unsafe tcsetattr(terminal, TCSAFLUSH, &hidden)
         }
-        StandardStreams.write("Password: ", to: terminal)
-        let line = readLine(from: terminal, until: interrupt)
+        let answers = prompts.map { prompt in
+            StandardStreams.write(prompt, to: terminal)
+            defer { StandardStreams.write("\n", to: terminal) }
+            return readLine(from: terminal, until: interrupt)
+        }
         if canHide { _ = unsafe tcsetattr(terminal, TCSAFLUSH, &before) }
-        StandardStreams.write("\n", to: terminal)
-        return line
+        return answers
     }
 
     /// Reads one line without its end, byte by byte, so that nothing after it is consumed; nil at the end of the input,

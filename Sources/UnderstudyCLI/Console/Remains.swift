@@ -10,12 +10,17 @@ enum Remains: Sendable {
     case stream(slot: String?)
     /// The directory for received WAL; nil if none is received.
     case archive(String?)
+    /// A primary of which a part may be prepared.
+    case preparation
 
     static func message(_ signal: EndingSignal) -> String { "received \(signal) for the third time, ending at once" }
 
     func tell(_ signal: EndingSignal, _ console: Console) {
         let message = Self.message(signal)
         switch self {
+        case .preparation:
+            console.notice(
+                message, detail: "Some steps may have been done.", hint: "The next run does those that are left.")
         case .archive(let directory):
             let detail = directory.map { "What was received lies in \"\($0)\" as far as it was written." }
             console.notice(message, detail: detail, hint: directory.map { _ in "The next run goes on from there." })

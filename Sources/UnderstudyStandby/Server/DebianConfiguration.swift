@@ -42,6 +42,7 @@ struct DebianConfiguration: Sendable, Equatable {
     }
 
     var startCommand: [String] { ["pg_ctlcluster", version, name, "start"] }
+    var restartCommand: [String] { ["pg_ctlcluster", version, name, "restart"] }
 
     /// The cluster's log; nil if there is no directory for it.
     var log: String? {

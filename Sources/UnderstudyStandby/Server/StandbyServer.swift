@@ -60,7 +60,10 @@ struct StandbyServer: Sendable {
 
     var stopCommand: String { command([programs.pgCtl, "-D", directory, "-m", "fast", "stop"]) }
 
-    private func command(_ words: [String]) -> String {
+    private func command(_ words: [String]) -> String { Self.command(words, as: owner) }
+
+    /// A command line that runs as the server's user.
+    static func command(_ words: [String], as owner: BaseBackup.Owner?) -> String {
         var prefix: [String] = []
         // Only root can give files to another user, and no server runs as root.
         if let owner, geteuid() == 0 {
