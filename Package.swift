@@ -38,6 +38,7 @@ let package = Package(
         .target(
             name: "UnderstudyCompression", dependencies: ["CUnderstudyLZ4", "CUnderstudyZ", "CUnderstudyZstd"]),
         .target(name: "UnderstudyConfiguration", dependencies: ["UnderstudyWAL"]),
+        .target(name: "UnderstudyWALRecords", dependencies: ["UnderstudyBackupFormat", "UnderstudyWAL"]),
 
         // MARK: The outside world
 
@@ -107,6 +108,13 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
 
+        .target(
+            name: "UnderstudyVerification",
+            dependencies: [
+                "UnderstudyCompression", "UnderstudyCore", "UnderstudyPlatform", "UnderstudyWAL",
+                "UnderstudyWALRecords",
+            ]),
+
         // MARK: What users see
 
         .target(
@@ -114,7 +122,8 @@ let package = Package(
             dependencies: [
                 "UnderstudyWALArchive", "UnderstudyBackup", "UnderstudyCompression", "UnderstudyConfiguration",
                 "UnderstudyHTTP", "UnderstudyMonitoring", "UnderstudyStreaming",
-                "UnderstudyCore", "UnderstudyStandby", "UnderstudyWAL",
+                "UnderstudyCore", "UnderstudyStandby", "UnderstudyVerification", "UnderstudyWAL",
+                "UnderstudyWALRecords",
             ]),
         .target(
             name: "UnderstudyCLI",
@@ -151,6 +160,11 @@ let package = Package(
         .target(
             name: "UnderstudyMemoryDestinationExample", dependencies: ["Understudy"],
             path: "Examples/MemoryDestination"),
+        // Prints records as pg_waldump does: scripts/wal-records runs it.
+        .executableTarget(
+            name: "UnderstudyWALList",
+            dependencies: ["UnderstudyVerification", "UnderstudyWAL", "UnderstudyWALRecords"],
+            path: "Tests/UnderstudyWALList"),
         // A server that lies, and who watches the program meanwhile: scripts/lies runs it.
         .executableTarget(
             name: "UnderstudyLies", dependencies: ["CUnderstudyCrypto", "UnderstudyTestSupport"],
@@ -165,6 +179,9 @@ let package = Package(
             name: "UnderstudyBackupFormatTests", dependencies: ["UnderstudyBackupFormat", "UnderstudyTestSupport"]),
         .testTarget(
             name: "UnderstudyCompressionTests", dependencies: ["UnderstudyCompression", "UnderstudyTestSupport"]),
+        .testTarget(
+            name: "UnderstudyWALRecordsTests",
+            dependencies: ["UnderstudyBackupFormat", "UnderstudyTestSupport", "UnderstudyWAL", "UnderstudyWALRecords"]),
         .testTarget(
             name: "UnderstudyConfigurationTests",
             dependencies: ["UnderstudyConfiguration", "UnderstudyTestSupport", "UnderstudyWAL"]),
@@ -240,17 +257,19 @@ if let fuzzer {
                 "UnderstudyBackup", "UnderstudyBackupFormat", "UnderstudyCLI", "UnderstudyCompression",
                 "UnderstudyConfiguration",
                 "UnderstudyConnection", "UnderstudyPlatform", "UnderstudyProtocol",
-                "UnderstudyStandby", "UnderstudyWAL",
+                "UnderstudyStandby", "UnderstudyWAL", "UnderstudyWALRecords",
             ], path: "Tests/UnderstudyFuzz", linkerSettings: [.unsafeFlags([fuzzer, "-lstdc++"])]))
 }
 
 // CI compiles tests three times, each time those that show something there: docs/testing.md, "In CI".
 if let choice = Context.environment["UNDERSTUDY_TESTS"] {
     // What has no threads cannot race: of no use to ThreadSanitizer, whose tests of them take the longest.
-    let unthreaded = ["BackupFormat", "Compression", "Configuration", "Protocol", "WAL"].map { "Understudy\($0)Tests" }
+    let unthreaded = ["BackupFormat", "Compression", "Configuration", "Protocol", "WAL", "WALRecords"].map {
+        "Understudy\($0)Tests"
+    }
     // The integration tests start programs that no sanitizer sees, and take a third of the time that all tests take to
     // compile.
-    let programs = ["UnderstudyArchiverExample", "UnderstudyFleetExample", "UnderstudyLies"]
+    let programs = ["UnderstudyArchiverExample", "UnderstudyFleetExample", "UnderstudyLies", "UnderstudyWALList"]
     // Some of the platform's ask for what no sanitizer allows.
     let plain = unthreaded + ["IntegrationTests", "UnderstudyPlatformTests"]
     let isLeftOut = { (target: Target) in
@@ -292,7 +311,8 @@ if fuzzer != nil {
     ]
     // No target of the fuzzer gets there.
     let unreached = [
-        "Understudy", "UnderstudyHTTP", "UnderstudyMonitoring", "UnderstudyTestKit", "UnderstudyWALArchive",
+        "Understudy", "UnderstudyHTTP", "UnderstudyMonitoring", "UnderstudyTestKit", "UnderstudyVerification",
+        "UnderstudyWALArchive",
     ]
     let isCounted = { (target: Target) in
         target.name == "UnderstudyFuzz"
