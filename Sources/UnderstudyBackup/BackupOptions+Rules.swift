@@ -99,7 +99,7 @@ enum BackupOptionRules {
         throw UnderstudyError(
             .server, "server version \(version) cannot be copied over several connections",
             detail: "Its low-level backups exclude each other, and leave traces when they are broken off.",
-            hint: "Use one connection; servers from 9.6 allow more.")
+            hint: "Use one connection; servers from 9.6 allow more.", cause: SeveralAreRefused())
     }
 
     /// For a server of this version.

@@ -6,6 +6,12 @@ import UnderstudyPlatform
 
 extension UnderstudyError {
     init(_ error: BackupFormatError) {
+        if error.code == .memberTooLong {
+            self.init(
+                .server, "could not archive a file of the server: \(error.message)", detail: error.detail,
+                hint: "Take the backup in plain format, or give the file a shorter name there.", cause: error)
+            return
+        }
         self.init(
             .protocolViolation, "could not read what the server sent: \(error.message)", detail: error.detail,
             cause: error)
@@ -26,6 +32,7 @@ extension UnderstudyError {
                         ? "It is a mount point with nothing but lost+found: name a directory below it, such as \"\(path)/data\"."
                         : "Name a directory that does not exist yet, or empty this one."))
         case .unfinished(let directory): self.init(directory, what: what, trust: trust)
+        case .marked(let directory): self.init(takenBy: directory, what: what, trust: trust)
         case .notADirectory(let path):
             self.init(
                 .target, "\"\(path)\" is not a directory",

@@ -8,6 +8,8 @@ package struct BackupFormatError: Error, Hashable, Sendable, CustomStringConvert
         case malformedArchive
         /// A member that no server sends: a hard link, a device, an extension header.
         case unsupportedMember
+        /// A member that the tar format cannot hold, for a name or a link that is too long.
+        case memberTooLong
         /// A path that is empty, or that leads out of its directory.
         case unsafePath
         /// The archive or manifest ends too early.

@@ -46,6 +46,11 @@ package struct ConnectionSettings: Hashable, Sendable {
         settings.map { "\($0.keyword)=\(Self.quoted($0.value))" }.joined(separator: " ")
     }
 
+    /// The same without passwords and other secrets.
+    package var withoutSecrets: ConnectionSettings {
+        ConnectionSettings(settings.filter { !Self.secrets.contains($0.keyword) })
+    }
+
     static func quoted(_ value: String) -> String {
         if !value.isEmpty, value.unicodeScalars.allSatisfy(isPlain) { return value }
         var text = "'"

@@ -64,6 +64,11 @@ package struct KnownText: Sendable, Equatable {
     /// 53300: all WAL senders are in use. The setting's name stands in every language. Source: InitProcess, proc.c, and
     /// InitWalSenderSlot, walsender.c.
     package static let maxWALSenders = KnownText("max_wal_senders")
+    /// 53300: the limit of a database, and not that of the role, whose name may be the same. Source: CheckMyDatabase,
+    /// postinit.c.
+    package static let connectionsOfDatabase = KnownText("for database")
+    /// 53400: the setting's name stands in every language. Source: FileWriteV, fd.c.
+    package static let temporaryFileLimit = KnownText("temp_file_limit")
     /// 08P01 or 3D000: a pooler takes `replication` for an unknown parameter, or passes it on as a database. The word stands
     /// in every language. Source: PgBouncer, client.c; InitPostgres, postinit.c.
     package static let pooler = KnownText(

@@ -1,3 +1,4 @@
+import UnderstudyConfiguration
 package import UnderstudyConnection
 
 /// How a server is reached: a libpq connection string, and keywords that override it.
@@ -24,6 +25,18 @@ public struct ConnectionString: Sendable, Hashable, ExpressibleByStringLiteral, 
 
     public init(stringLiteral text: String) {
         self.init(text)
+    }
+}
+
+extension ConnectionString {
+    /// The text without passwords and other secrets: itself if it has none, and as `keyword=value …` if not; nil if it cannot
+    /// be read.
+    package static func withoutSecrets(_ text: String) -> String? {
+        guard let parameters = try? ConnectionParameters(text) else { return nil }
+        let settings = ConnectionSettings(
+            parameters.settings.map { ConnectionSettings.Setting($0.keyword, $0.value) })
+        let kept = settings.withoutSecrets
+        return kept == settings ? text : kept.conninfo
     }
 }
 

@@ -10,7 +10,18 @@ extension Remedy {
             case forceClean, forceCleanFor(owner: String), mapTablespace(from: String, to: String?)
             case binDirectory, wait, configFile, generateConfig, standbyPort, serverLog, role, noPageChecksums
             case setting(String, String)
-            case resume, updateExisting, overwriteOtherCluster, recoveryMode, restoreCommand
+            case resume([Move]), resumeIn(String), updateExisting, overwriteOtherCluster, recoveryMode, restoreCommand
+        }
+
+        /// A tablespace, as the server reports its directory, and its directory here.
+        package struct Move: Hashable, Sendable {
+            package var from: String
+            package var to: String
+
+            package init(from: String, to: String) {
+                self.from = from
+                self.to = to
+            }
         }
 
         package let value: Value
@@ -58,7 +69,11 @@ extension Remedy {
         /// Not having the server verify page checksums: `verifyServerChecksums`.
         public static let noPageChecksums = Step(value: .noPageChecksums)
         /// Going on from what an interrupted run has left: `existing` as `resumed`.
-        public static let resume = Step(value: .resume)
+        public static let resume = Step(value: .resume([]))
+        /// The same, with mappings of tablespaces that were found, and not given.
+        package static func resumeWith(_ moves: [Move]) -> Step { Step(value: .resume(moves)) }
+        /// The same in another directory.
+        package static func resumeIn(_ directory: String) -> Step { Step(value: .resumeIn(directory)) }
         /// Making a data directory equal to its source: `existing` as `updated`.
         public static let updateExisting = Step(value: .updateExisting)
         /// Overwriting a data directory of another cluster: `overwritesOtherCluster`.
@@ -92,7 +107,9 @@ extension Remedy.Step: CustomStringConvertible {
         case .serverLog: "log"
         case .setting(let name, let value): "settings with \(name) = \(value)"
         case .noPageChecksums: "verifyServerChecksums = false"
-        case .resume: "existing = .resumed"
+        case .resume(let moves):
+            "existing = .resumed" + moves.map { " and \(Remedy.Step.mapTablespace(from: $0.from, to: $0.to))" }.joined()
+        case .resumeIn(let path): "existing = .resumed for \"\(path)\""
         case .updateExisting: "existing = .updated"
         case .overwriteOtherCluster: "overwritesOtherCluster"
         case .recoveryMode: "mode"

@@ -45,7 +45,11 @@ extension UnderstudyError {
             hint =
                 KnownText.maxWALSenders.stands(in: text)
                 ? WALSendersInUse.hint(error, nil)
-                : "End connections that are not needed: SELECT pid, usename, application_name, state FROM pg_stat_activity; or raise max_connections on the primary (restart needed)."
+                : error.isLimitOfRole
+                    ? "Let the role have more connections at once, on the primary: ALTER ROLE \(LoginHint.identifier(error.user)) CONNECTION LIMIT -1; which takes the limit away, or a number in its place."
+                    : KnownText.connectionsOfDatabase.stands(in: text)
+                        ? "Let the database take more connections, on the primary: ALTER DATABASE \(LoginHint.identifier(database ?? text.quotedParts.first)) CONNECTION LIMIT -1; or name another one with dbname in the connection string."
+                        : "End connections that are not needed: SELECT pid, usename, application_name, state FROM pg_stat_activity; or raise max_connections on the primary (restart needed)."
         case "57P03":
             code = .connection
             hint = "The server is starting up or shutting down; try again when it accepts connections."
@@ -53,6 +57,9 @@ extension UnderstudyError {
         }
         self.init(code, error.message, hint: hint, sqlState: error.sqlState)
     }
+
+    /// Whether the server refused a login because its role has as many connections as it may.
+    package var isLimitOfRole: Bool { (cause as? ConnectionError)?.isLimitOfRole == true }
 
     static let wrongPeer: Remedy =
         "A server of its version knows this command: connect to PostgreSQL itself, not to a pooler or a fork with another protocol."
@@ -73,6 +80,9 @@ extension UnderstudyError {
         case "55006":
             code = .slot
             hint = Remedy(SlotInUse.hint(slot ?? Self.slotName(in: error), version))
+        case "53400" where KnownText.temporaryFileLimit.stands(in: error.message):
+            hint =
+                "Let the role use more room for temporary files, as a superuser: ALTER ROLE \(LoginHint.identifier(error.user)) SET temp_file_limit = -1;"
         case "53400":
             code = .slot
             hint = Remedy(PrimaryHint.raiseSlots(version?.number))
@@ -119,5 +129,15 @@ extension UnderstudyError {
         (error.server?.message ?? error.message).quotedParts.first.flatMap {
             NameLimits.flaw(ofSlot: $0) == nil ? $0 : nil
         }
+    }
+}
+
+extension ConnectionError {
+    /// Whether a login was refused because its role has as many connections as it may: the server quotes the role.
+    ///
+    /// Source: InitializeSessionUserId, miscinit.c.
+    fileprivate var isLimitOfRole: Bool {
+        guard sqlState == "53300", let user, let text = server?.message else { return false }
+        return text.quotedParts == [user] && !KnownText.connectionsOfDatabase.stands(in: text)
     }
 }

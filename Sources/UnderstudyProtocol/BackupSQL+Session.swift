@@ -1,8 +1,8 @@
 /// The sessions of a backup over ordinary connections: their settings, whom they have reached, and what their role may do.
 extension BackupSQL {
     /// What may not depend on settings of the role or the database: no time-out, no translation of bytes, only the server's
-    /// own functions and operators, no plan but the plain one, and no messages for developers. A serializable transaction
-    /// would be refused by a standby.
+    /// own functions and operators, no plan but the plain one, no temporary file for the names of a directory, and no messages
+    /// for developers. A serializable transaction would be refused by a standby.
     ///
     /// They are SET, which needs no right.
     ///
@@ -12,6 +12,7 @@ extension BackupSQL {
             ("client_min_messages", "notice"), ("default_transaction_isolation", "read committed"),
             ("search_path", "pg_catalog"), ("client_encoding", "SQL_ASCII"), ("standard_conforming_strings", "on"),
             ("statement_timeout", "0"), ("lock_timeout", "0"), ("bytea_output", "hex"),
+            ("work_mem", "16MB"),
         ]
         func from(_ number: Int, _ name: String, _ value: String) {
             if version.number >= number { values.append((name, value)) }

@@ -9,11 +9,12 @@ import UnderstudyTestSupport
         var options = Cluster.Options()
         options.hostBasedAuthentication =
             [
+                "host replication halfway 127.0.0.1/32 trust", "host all halfway 127.0.0.1/32 scram-sha-256",
                 "host all barred 127.0.0.1/32 reject", "host all,replication locked 127.0.0.1/32 scram-sha-256",
             ] + options.hostBasedAuthentication
         let cluster = try Cluster(.newest, options)
         for role in ["plain", "barred"] { try cluster.makeReplicationRole(role) }
-        try cluster.makeReplicationRole("locked", password: "s3cr3t")
+        for role in ["locked", "halfway"] { try cluster.makeReplicationRole(role, password: "s3cr3t") }
         try cluster.sql("ALTER ROLE locked SUPERUSER")
         return cluster
     }
@@ -50,6 +51,18 @@ import UnderstudyTestSupport
         let cluster = try Self.shared.get()
         let text = try take(cluster, arguments)
         #expect(text.contains(Self.one) && text.contains(reason) && !text.contains(Self.several), "\(text)")
+    }
+
+    @Test func `a password that is wrong is said once, and no reason to take one connection`() throws {
+        let cluster = try Self.shared.get(), target = TestDirectory.freshPath("backup")
+        let words = ["-d", cluster.connectionString(user: "halfway"), "-D", target, "-w", "-c", "fast", "-j", "auto"]
+        let result = try UnderstudyProgram.start(["basebackup"] + words, environment: ["PGPASSWORD": "wrong"]).wait()
+        expectRefused(result, "password authentication failed", "database name \"postgres\"")
+        #expect(result.errorOutput.components(separatedBy: "authentication failed").count == 2, "\(result)")
+        #expect(!result.errorOutput.contains(Self.one) && !FileTree.exists(target), "\(result)")
+        // Without one, it does.
+        let text = try take(cluster, ["-U", "halfway"])
+        #expect(text.contains(Self.one) && text.contains("PGPASSWORD"), "\(text)")
     }
 
     @Test func `a name that no query can hold is found when the backup has begun, and another one begins`() throws {

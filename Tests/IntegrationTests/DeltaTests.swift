@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 import UnderstudyTestSupport
 
@@ -26,6 +27,7 @@ import UnderstudyTestSupport
         try TestDirectory.write("", to: "\(target)/promote")
         try TestDirectory.write("old", to: "\(target)/base/pgsql_tmp.old")
         try TestDirectory.write("old", to: "\(target)/\(unlogged)")
+        try TestDirectory.write("mine", to: "\(target)/pg_wal/new\nline")
         let wal = FileTree.names("\(target)/pg_wal").filter { $0.count == 24 }
         let gone = try primary.sql("SELECT pg_relation_filepath('gone')")
         try primary.sql(
@@ -50,7 +52,8 @@ import UnderstudyTestSupport
         #expect(survey.status == 0, "\(survey)")
         for line in [
             "remove  \(gone)", "remove  \(unlogged)", "remove  promote", "remove  base/pgsql_tmp.old",
-            "keep    notes.txt", "keep    log", "keep    \(mappedDropped)", "nothing was changed",
+            "keep    notes.txt", "keep    log", "keep    \(mappedDropped)", "keep    pg_wal/new\\x0aline",
+            "replace postgresql.auto.conf", "is a data directory of this cluster", "nothing was changed",
         ] {
             #expect(survey.output.contains(line), "\(line): \(survey)")
         }
@@ -59,6 +62,8 @@ import UnderstudyTestSupport
         let result = try clone(primary, to: target, ["--no-slot", "--delta"])
         #expect(result.errorOutput.contains("were there already"), "\(result)")
         #expect(result.errorOutput.contains("\"notes.txt\""), "\(result)")
+        #expect(result.errorOutput.contains("\"pg_wal/new\\x0aline\""), "\(result)")
+        #expect(try FileTree.text("\(target)/pg_wal/new\nline") == "mine")
         #expect(try FileTree.text("\(target)/notes.txt") == "mine")
         #expect(try FileTree.text("\(target)/log/old.log") == "mine")
         for name in [gone, unlogged, "promote", "base/pgsql_tmp.old", Self.mark] {
@@ -122,9 +127,11 @@ import UnderstudyTestSupport
         try other.stop()
         let plain = try TestDirectory.make("plain")
         try TestDirectory.write("mine", to: "\(plain)/file")
+        // Not in the copy yet.
+        let new = try cluster.makeTablespace("new"), small = try smallPlace()
         let places = [copy, mapped, other.directory, plain]
         let before = places.map(FileTree.snapshot)
-        let cases: [(directory: String, arguments: [String], words: [String])] = [
+        var cases: [(directory: String, arguments: [String], words: [String])] = [
             (
                 cluster.directory, ["--delta"],
                 ["a server runs in directory", "pg_ctl -D \(cluster.directory) -m fast stop"]
@@ -140,7 +147,20 @@ import UnderstudyTestSupport
             (copy, ["--delta", "-F", "t"], ["--delta is for plain format"]),
             (copy, ["--delta", "--force-clean"], ["incompatible"]),
             (copy, ["--dry-run"], ["--dry-run needs --delta or --resume"]),
+            // The place of a tablespace that is new.
+            (copy, ["--delta"], ["\"\(new)\" exists but is not empty", "--tablespace-mapping=\(new)=NEWDIR"]),
+            (copy, ["--delta", "-T", "\(new)=\(plain)"], ["\"\(plain)\" exists but is not empty"]),
+            (copy, ["--delta", "-T", "\(new)=\(copy)/new"], ["overlaps the data directory"]),
+            (copy, ["--delta", "-T", "\(new)=/proc/new"], ["/proc"]),
         ]
+        if let small {
+            cases.append(
+                (copy, ["--delta", "-T", "\(new)=\(small.path)/new"], ["not enough room", "\(small.path)/new"]))
+        }
+        // What a run refuses, its comparison refuses.
+        cases += cases.filter { $0.arguments.contains { ["--delta", "--resume"].contains($0) } }.map {
+            ($0.directory, $0.arguments + ["--dry-run"], $0.words)
+        }
         for (directory, arguments, words) in cases {
             let result = try basebackup(cluster, to: directory, arguments)
             #expect(result.status == 1, "\(arguments): \(result)")
@@ -149,10 +169,92 @@ import UnderstudyTestSupport
         #expect(places.map(FileTree.snapshot) == before)
         try cluster.expectReleased()
 
+        // Where that is wanted, it is said whose files those are.
+        let survey = try basebackup(
+            cluster, to: other.directory,
+            ["--delta", "--force-other-cluster", "--dry-run", "-T", "\(space)=\(plain)/new", "-T", "\(new)=\(plain)/2"])
+        #expect(survey.status == 0 && survey.output.contains("is a data directory of another cluster"), "\(survey)")
+        #expect(FileTree.snapshot(other.directory) == before[2])
+
         // An empty directory is filled like any other, and that is said.
         let result = try basebackup(
-            cluster, to: TestDirectory.freshPath("new"), ["--delta", "-T", "\(space)=\(plain)/new"])
+            cluster, to: TestDirectory.freshPath("new"),
+            ["--delta", "-T", "\(space)=\(plain)/new", "-T", "\(new)=\(plain)/2"])
         #expect(result.status == 0 && result.errorOutput.contains("this is a copy like any other"), "\(result)")
+    }
+
+    /// A file system without room for a tablespace; nil where none can be mounted.
+    private func smallPlace() throws -> MountedFileSystem? {
+        guard MountedFileSystem.isAllowed else { return nil }
+        return try MountedFileSystem(.small(bytes: 64 << 10))
+    }
+
+    @Test func `a postmaster's file that a crash has left is told from a server's`() throws {
+        let target = try TestDirectory.make("data"), file = "\(target)/postmaster.pid"
+        try TestDirectory.make(at: "\(target)/global")
+        for name in ["PG_VERSION", "global/pg_control"] { try TestDirectory.write("15\n", to: "\(target)/\(name)") }
+        func run(_ process: Int32) throws -> ProgramResult {
+            try TestDirectory.write("\(process)\n\(target)\n1\n5432\n", to: file)
+            return try UnderstudyProgram.run(
+                ["basebackup", "-h", "127.0.0.1", "-p", "1", "-w", "-D", target, "--delta"])
+        }
+        // A process of another user if this one is root's, and else one that works elsewhere.
+        for stale in [getpid(), Int32.max, 1] {
+            expectRefused(try run(stale), "connection to server")
+        }
+        let other = try Program("/bin/sh", ["-c", "cd '\(target)' && exec sleep 600"])
+        try eventually("its directory") {
+            (try? FileTree.linkTarget("/proc/\(other.processID)/cwd")) == target
+        }
+        expectRefused(
+            try run(other.processID), "a server runs in directory", "process \(other.processID)",
+            "pg_ctl -D \(target) -m fast stop", "ps -fp \(other.processID)", "rm \(file)")
+        #expect(FileTree.exists(file))
+    }
+
+    @Test
+    func `WAL behind a link and tablespaces in the data directory stay where they are, and root's copy is its owner's`()
+        throws
+    {
+        var options = Cluster.Options()
+        options.settings = ["allow_in_place_tablespaces = on"]
+        let primary = try Cluster(.newest, options)
+        try primary.sql(
+            """
+            CREATE TABLESPACE inside LOCATION '';
+            CREATE TABLE t TABLESPACE inside AS SELECT i, md5(i::text) AS t FROM generate_series(1, 20000) i
+            """)
+        let target = TestDirectory.freshPath("standby"), wal = TestDirectory.freshPath("wal")
+        _ = try clone(primary, to: target, ["--no-slot", "--waldir", wal])
+        let old = FileTree.names(wal).filter { $0.count == 24 }
+        try TestDirectory.write("mine", to: "\(wal)/notes")
+        try primary.sql("UPDATE t SET t = 'new' WHERE i % 500 = 0; SELECT pg_switch_wal(); CHECKPOINT")
+        let arguments = [
+            "clone", "--primary", primary.connectionString(), "-D", target, "--no-slot", "-c", "fast", "--delta",
+            "--sparse",
+        ]
+        func run(_ more: [String]) throws -> ProgramResult {
+            try Program.run(
+                UnderstudyProgram.path, arguments + more + (Account.isRoot ? ["--owner", "postgres"] : []),
+                environment: UnderstudyProgram.environment, asCaller: true)
+        }
+        let survey = try run(["--dry-run"])
+        #expect(survey.status == 0 && survey.output.contains("keep    pg_wal/notes\n"), "\(survey)")
+        #expect(FileTree.names(wal).filter { $0.count == 24 } == old)
+        let result = try run([])
+        #expect(result.status == 0 && result.errorOutput.contains("\"pg_wal/notes\""), "\(result)")
+        #expect(try FileTree.linkTarget("\(target)/pg_wal") == wal && FileTree.text("\(wal)/notes") == "mine")
+        #expect(old.allSatisfy { !FileTree.exists("\(wal)/\($0)") })
+        #expect(!FileTree.exists("\(wal)/\(Self.mark)"))
+        let owners = (FileTree.snapshot(target) + FileTree.snapshot(wal)).filter {
+            !$0.contains(" \(Account.postgres?.user ?? geteuid()):")
+        }
+        #expect(owners == [])
+        let standby = try Cluster(copy: target, of: primary)
+        try standby.start()
+        try primary.sql("CREATE TABLE streamed AS SELECT 1")
+        try primary.waitForReplay(on: standby)
+        #expect(try primary.differences(from: standby) == [])
     }
 
     @Test

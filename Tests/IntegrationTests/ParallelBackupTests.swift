@@ -98,11 +98,18 @@ import UnderstudyTestSupport
 
     // MARK: - Privileges and connections
 
-    @Test func `a role without privileges is told which, and has them as soon as it is given them`() throws {
-        let cluster = try makeCluster(.newest)
+    @Test(arguments: PostgresInstallation.outermost)
+    func `a role without privileges is told which, and has them as soon as it is given them`(
+        installation: PostgresInstallation
+    ) throws {
+        let cluster = try Cluster(installation)
         try cluster.makeReplicationRole("\"plain role\"")
         let target = TestDirectory.freshPath("backup")
-        let arguments = try ["-U", "plain role"] + Self.jobs + map(cluster)
+        let arguments = ["-U", "plain role"] + Self.jobs
+        func give(_ result: ProgramResult) throws {
+            let hint = try #require(result.errorOutput.split(separator: "\n").first { $0.contains("hint: ") })
+            try cluster.sql(String(hint[hint.range(of: "GRANT").map(\.lowerBound)!...]))
+        }
         // What is everybody's on most servers, and messages that nobody wants to see.
         try cluster.sql(
             """
@@ -115,12 +122,14 @@ import UnderstudyTestSupport
             "pg_control_system()", "GRANT SELECT ON pg_catalog.pg_tablespace")
         #expect(!refused.errorOutput.contains("pg_backend_pid"))
         #expect(!FileTree.exists(target))
+        try give(refused)
+        let granted = try basebackup(cluster, to: TestDirectory.freshPath("backup"), arguments)
+        #expect(granted.status == 0, "\(granted)")
         // Then it cannot be asked which are missing, and all are named.
         try cluster.sql("REVOKE EXECUTE ON FUNCTION has_function_privilege(text, text) FROM PUBLIC")
         let unknown = try basebackup(cluster, to: target, arguments)
         expectRefused(unknown, "cannot be asked", "has_function_privilege(text, text)", "pg_backend_pid()")
-        let hint = try #require(unknown.errorOutput.split(separator: "\n").first { $0.contains("hint: ") })
-        try cluster.sql(String(hint[hint.range(of: "GRANT").map(\.lowerBound)!...]))
+        try give(unknown)
         let result = try basebackup(cluster, to: target, arguments)
         #expect(result.status == 0, "\(result)")
         #expect(!result.errorOutput.contains("DEBUG"), "\(result)")
@@ -131,7 +140,25 @@ import UnderstudyTestSupport
         let target = TestDirectory.freshPath("backup")
         let result = try basebackup(cluster, to: target, ["--jobs", "20"] + map(cluster))
         #expect(result.status == 0, "\(result)")
-        #expect(result.errorOutput.contains("of 20 connections copy"), "\(result)")
+        #expect(result.errorOutput.contains("of 20 connections copy: the server has no more"), "\(result)")
+
+        // So it is with a role that may have no more; nor do its settings matter, with many names in one directory.
+        let version = ServerVersion(number: try #require(Int(cluster.sql("SHOW server_version_num"))))
+        try cluster.makeReplicationRole("limited")
+        try cluster.sql(BackupSQL(version).privileges.prefix(5).map { $0.grant(to: "limited") }.joined(separator: " "))
+        try cluster.sql(
+            """
+            ALTER ROLE limited CONNECTION LIMIT 4; ALTER ROLE limited SET default_transaction_read_only = on;
+            ALTER ROLE limited SET temp_file_limit = 0; ALTER ROLE limited SET work_mem = 64;
+            ALTER ROLE limited SET search_path = nowhere; ALTER ROLE limited SET bytea_output = escape
+            """)
+        try Program.check(
+            "/bin/sh", ["-c", "mkdir \"$0/many\" && cd \"$0/many\" && seq 3000 | xargs touch", cluster.directory])
+        let limited = try basebackup(
+            cluster, to: TestDirectory.freshPath("backup"), ["-U", "limited", "--jobs", "20"] + map(cluster))
+        #expect(limited.status == 0, "\(limited)")
+        #expect(limited.errorOutput.contains("of 20 connections copy: the role may have no more"), "\(limited)")
+        #expect(limited.errorOutput.contains("ALTER ROLE limited CONNECTION LIMIT -1;"), "\(limited)")
     }
 
     @Test func `a connection that breaks costs a piece, and that which holds the backup ends it`() throws {

@@ -112,6 +112,8 @@ import UnderstudyTestSupport
         killed.send(SIGTERM)
         let ended = killed.wait()
         #expect(ended.status == 1 && ended.errorOutput.contains("What has come is kept"), "\(ended)")
+        // It goes on with the tablespace where that was found.
+        #expect(ended.errorOutput.contains(" -T \(space)=\(mapped) --resume\n"), "\(ended)")
         #expect(FileTree.exists("\(target)/global/pgsql_tmp.understudy.pg_control"))
 
         let refused = try basebackup(cluster, to: target, [])

@@ -76,7 +76,7 @@ struct TarWriterTests {
         #expect(try Self.entry(of: TarWriter.header(of: directory)) == directory)
         for path in [name(100), "\(name(155))/\(name(99))", "d/\(name(100))"] {
             let error = #expect(throws: BackupFormatError.self) { try TarWriter.header(of: Self.entry(path)) }
-            #expect(error?.code == .unsupportedMember)
+            #expect(error?.code == .memberTooLong)
         }
     }
 }

@@ -289,6 +289,17 @@ struct SpaceCheckTests {
         try check([0, nil])
     }
 
+    @Test("is that of the file system where a directory will be")
+    func missing() throws {
+        let path = "\(TestDirectory.freshPath("missing"))/deep"
+        try SpaceCheck.check([(1, path)])
+        let error = #expect(throws: UnderstudyError.self) { try SpaceCheck.check([(.max, path)]) }
+        #expect(error?.message == "not enough room for the backup in \"\(path)\"")
+        // What is freed on that file system counts.
+        try SpaceCheck.check([(1 << 62, path)], freed: [(1 << 62, TestDirectory.root)])
+        #expect(throws: UnderstudyError.self) { try SpaceCheck.check([(1 << 62, path)], freed: [(1 << 62, "/proc")]) }
+    }
+
     @Test("must be there for all archives of a file system together")
     func sum() throws {
         let free = try ConfinedDirectory(path: TestDirectory.root).freeSpace().bytes

@@ -15,6 +15,7 @@ struct BackupErrorTests {
         var message: String
         var code: UnderstudyError.Code
         var hint: String
+        var user: String?
     }
 
     static let logins = [
@@ -85,14 +86,24 @@ struct BackupErrorTests {
             state: "53300", message: "sorry, too many clients already", code: .server,
             hint: "raise max_connections on the primary"),
         Login(
+            state: "53300", message: #"too many connections for role "r""#, code: .server,
+            hint: "ALTER ROLE r CONNECTION LIMIT -1;", user: "r"),
+        // Of which both have the name.
+        Login(
+            state: "53300", message: #"too many connections for database "r""#, code: .server,
+            hint: "ALTER DATABASE r CONNECTION LIMIT -1;", user: "r"),
+        Login(
             state: "57P03", message: "the database system is starting up", code: .connection, hint: "try again"),
     ]
 
     @Test("a login that the server refuses has the line to write", arguments: logins)
     func refused(_ login: Login) {
         let server = ServerMessage(severity: "FATAL", sqlState: login.state, message: login.message)
-        let error = UnderstudyError(
-            ConnectionError(.refused, "connection to server failed: FATAL:  \(login.message)", server: server))
+        var refused = ConnectionError(
+            .refused, "connection to server failed: FATAL:  \(login.message)", server: server)
+        refused.user = login.user
+        let error = UnderstudyError(refused)
+        #expect(error.isLimitOfRole == login.message.contains("for role"))
         #expect(error.code == login.code)
         #expect(error.hint?.contains(login.hint) == true, "\(error.hint ?? "")")
         #expect(error.sqlState == login.state)
@@ -245,6 +256,10 @@ struct BackupErrorTests {
         ("42704", #"unrecognized configuration parameter "x""#, .server, .server, nil),
         ("55006", #"replication slot "s" is active for PID 1"#, .slot, .slot, "stop the client that uses this one"),
         ("53400", "all replication slots are in use", .slot, .slot, "ALTER SYSTEM SET max_replication_slots = 20;"),
+        (
+            "53400", #"temporary file size exceeds "temp_file_limit" (64kB)"#, .server, .server,
+            "SET temp_file_limit = -1;"
+        ),
         ("53300", "too many senders", .server, .server, "ALTER SYSTEM SET max_wal_senders = 20;"),
         (
             "58P01", "requested WAL segment 000000010000000000000001 has already been removed", .wal, .wal,

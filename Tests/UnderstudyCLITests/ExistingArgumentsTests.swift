@@ -33,10 +33,36 @@ struct ExistingArgumentsTests {
         #expect(throws: UsageError.self) { _ = try BasebackupPlan.read(["-D", "d", "--delta"], as: .baseBackup) }
     }
 
-    @Test func `the command that goes on is the same with another option, and no password is shown`() {
-        let words = ["clone", "-D", "a b", "--delta", "--keep-part", "-T", "/x=/y"]
-        #expect(ResumeCommand.text(words) == "understudy clone -D 'a b' -T /x=/y --resume")
-        #expect(ResumeCommand.text(["clone", "-d", "host=h password=x"]) == nil)
-        #expect(ResumeCommand.text(["clone", "-d", "postgresql://u:p@h"]) == nil)
+    private func resume(_ words: [String], _ moves: [Remedy.Step.Move] = []) -> ResumeCommand? {
+        ResumeCommand(words, of: .clone, moves: moves)
+    }
+
+    @Test func `the command that goes on is the same with another option, and with what was found`() {
+        let words = ["-Da b", "--delta", "--keep-part", "-vT", "/x=/y", "--slot", "s", "--force-clean", "--waldir=/w"]
+        let line = "understudy clone -D 'a b' --verbose -T /x=/y -S s --waldir=/w"
+        #expect(resume(words)?.text == "\(line) --resume")
+        #expect(resume(words)?.lacksPassword == false)
+        let moves = [Remedy.Step.Move(from: "/x", to: "/y"), .init(from: "/a=b", to: "/c d")]
+        #expect(resume(words, moves)?.text == "\(line) -T '/a\\=b=/c d' --resume")
+        #expect(resume(["--no-such-option"]) == nil)
+    }
+
+    @Test(arguments: [
+        (["-d", "host=h password=s3cr3t user=u"], ["-d 'user=u host=h'", "-d 'host=h user=u'"]),
+        (
+            ["--dbname", "postgresql://u:s3cr3t@h/?sslpassword=s3cr3t"],
+            ["-d 'user=u host=h'", "-d 'host=h user=u'"]
+        ),
+        (["--set", "x=a password=s3cr3t", "-D", "d"], ["-D d"]),
+    ])
+    func `the command that goes on has no password, and that is said`(words: [String], lines: [String]) throws {
+        let found = try #require(resume(words))
+        #expect(found.lacksPassword)
+        #expect(lines.map { "understudy clone \($0) --resume" }.contains(found.text), "\(found.text)")
+    }
+
+    @Test(arguments: ["host=h user=u", "postgresql://u@h/d", "host=h passfile=/password=x"])
+    func `a connection string without a password stays as it is`(text: String) {
+        #expect(resume(["-d", text])?.text == "understudy clone -d \(ShellText.pasted(text)) --resume")
     }
 }

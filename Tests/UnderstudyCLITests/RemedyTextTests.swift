@@ -17,6 +17,8 @@ struct RemedyTextTests {
             (.binDirectory, "--bin-dir"), (.wait, "--wait"), (.configFile, "--config-file"),
             (.generateConfig, "--generate-config"), (.standbyPort, "--standby-port"),
             (.serverLog, "--log"), (.role, "-U"), (.resume, "--resume"),
+            (.resumeWith([.init(from: "/a", to: "/b")]), "--resume --tablespace-mapping=/a=/b"),
+            (.resumeIn("/a b"), "-D '/a b' --resume"),
             (.updateExisting, "--delta"), (.overwriteOtherCluster, "--force-other-cluster"),
             (.recoveryMode, "--mode"), (.restoreCommand, "--archive DIRECTORY or --restore-command COMMAND"),
         ] as [(Remedy.Step, String)])

@@ -21,6 +21,8 @@ struct KnownTextTests {
             (.hostRules, "kein pg_hba.conf-Eintrag für Replikationsverbindung von Host »::1«"),
             (.missingRole, #"role "r" does not exist"#),
             (.maxWALSenders, "number of requested standby connections exceeds max_wal_senders (currently 1)"),
+            (.connectionsOfDatabase, #"too many connections for database "d""#),
+            (.temporaryFileLimit, #"temporary file size exceeds "temp_file_limit" (64kB)"#),
             (.walLevel, "WAL level not sufficient for making an online backup"),
             (.walLevel, #"replication slots can only be used if "wal_level" >= "replica""#),
             (.fileNameTooLong, #"file name too long for tar format: "base/1/x""#),
@@ -40,6 +42,8 @@ struct KnownTextTests {
         #expect(!KnownText.otherSessionKind.stands(in: "failed: session is read-only, says a name"))
         #expect(!KnownText.untrustedCertificate.stands(in: "certificate"))
         #expect(!KnownText.maxWALSenders.stands(in: "sorry, too many clients already"))
+        #expect(!KnownText.connectionsOfDatabase.stands(in: #"too many connections for role "d""#))
+        #expect(!KnownText.temporaryFileLimit.stands(in: "all replication slots are in use"))
         #expect(!KnownText.missingRole.stands(in: "Rolle »r« existiert nicht"))
     }
 

@@ -36,6 +36,29 @@ struct RateLimitTests {
         #expect(limit.pause(now: rest) == .milliseconds(1))
     }
 
+    @Test("of which little may come at once is kept by all who take, from the beginning on and after a rest")
+    func smallBurst() {
+        let rate: UInt64 = 1_000_000, size = 65_536, takers = 8
+        var limit = RateLimit(bytesPerSecond: rate, burst: .milliseconds(100), now: .zero)
+        // When each may take again.
+        var times = Array(repeating: Duration.zero, count: takers), taken = 0
+        for rest in [Duration.zero, .seconds(3600)] {
+            let start = times.max()! + rest
+            times = times.map { max($0, start) }
+            let before = taken
+            for _ in 0..<1000 {
+                let next = times.indices.min { times[$0] < times[$1] }!, now = times[next]
+                limit.take(size, now: now)
+                taken += size
+                times[next] = now + limit.pause(now: now)
+                // A tenth of a second's worth, and what each had begun before it was told to wait.
+                let most = Double(rate) * ((now - start).seconds + 0.1) + Double(size * takers)
+                #expect(Double(taken - before) <= most * 1.000_001)
+            }
+            #expect(Double(taken - before) >= Double(rate) * (times.min()! - start).seconds * 0.999_999)
+        }
+    }
+
     @Test("makes the pause as long as what was taken is ahead of its time")
     func pauses() {
         var limit = RateLimit(bytesPerSecond: 1000, now: .seconds(7))

@@ -22,30 +22,28 @@ extension BackupRun {
         let server = try ServerFacts(session, logger: logger)
         try BackupOptionRules.check(options, nil, against: server.version)
         try target.check(against: server)
+        try checkNames(session)
+        try checkWALLevel(session, server)
         let source = ParallelSource(
             SourceContext(
                 session: session, server: server, options: options, wantsTablespaceMap: false, parameters: parameters,
                 interrupt: interrupt, meter: meter, logger: logger))
         let (table, archives) = try source.survey()
-        var figures = ExistingFigures()
-        if let roots = try target.surveyedRoots(archives, server) {
-            var walk = SurplusWalk(table, archives, roots, removes: false, interrupt: interrupt) { finding in
-                switch finding {
-                case .surplus(let path): report(.removed(path))
-                case .kept(let path): report(.kept(path))
-                }
+        let layout = try target.layOut(archives)
+        try layout.checkUnmapped(options, logger)
+        let figures = try target.compare(table, archives, layout, server) { finding in
+            switch finding {
+            case .surplus(let path): report(.removed(path))
+            case .kept(let path): report(.kept(path))
+            case .replaced(let path): report(.replaced(path))
             }
-            try walk.run()
-            figures = walk.figures
-        } else {
-            for file in table.files { figures.source.count(file.size) }
-            figures.settle()
         }
         return BaseBackup.Survey(
             isNew: target.existing == nil, isInterrupted: target.existing?.left != nil, source: figures.source,
             sameSize: figures.sameSize, otherSize: figures.otherSize, missing: figures.missing,
             surplus: figures.surplus, serverVersion: server.version.number,
-            systemIdentifier: server.identity.systemIdentifier)
+            systemIdentifier: server.identity.systemIdentifier,
+            foundSystemIdentifier: target.existing?.systemIdentifier)
     }
 }
 

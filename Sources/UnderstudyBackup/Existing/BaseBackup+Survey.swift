@@ -21,15 +21,22 @@ extension BaseBackup {
         /// As `server_version_num`: 150018.
         public var serverVersion: Int
         public var systemIdentifier: String
+        /// Of the directory; nil if it is new, or does not tell. Another one than the server's is of another cluster, whose files
+        /// are overwritten only if ``Options/overwritesOtherCluster`` is set.
+        public var foundSystemIdentifier: String?
     }
 
-    /// What would become of something that is in the directory and not on the server.
+    /// What would become of something that is in the directory. As in messages, backslashes, control characters and bytes
+    /// that are no UTF-8 are escaped in it: `\\`, `\x0a`.
     @nonexhaustive
     public enum SurveyedPath: Sendable, Equatable {
-        /// Relative to the data directory; below `pg_tblspc/OID` for what lies in a tablespace.
+        /// The server has none. Relative to the data directory; below `pg_tblspc/OID` for what lies in a tablespace.
         case removed(String)
-        /// The same, or an absolute path of what a link leads to that goes.
+        /// The server has none, and it is not a server's. As before, or an absolute path of what a link leads to that goes.
         case kept(String)
+        /// The server's contents come in its place: it has another size, or is something of yours that the server has, too,
+        /// such as settings.
+        case replaced(String)
     }
 
     /// Compares a directory with the server, without changing anything on either side: no backup begins, and no file is

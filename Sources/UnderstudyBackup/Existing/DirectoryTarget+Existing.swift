@@ -69,6 +69,11 @@ extension DirectoryTarget {
         logger.notice("kept what the server has not, and a server has not written: \(surplus.kept.list)")
     }
 
+    /// Mappings of tablespaces to where they were found, which the options had not.
+    private var foundMoves: [Remedy.Step.Move] {
+        options.tablespaceMappings.dropFirst(givenMappings).map { .init(from: $0.old, to: $0.new) }
+    }
+
     package func keep() -> Remedy? {
         guard let directories = made?.directories, !directories.isComplete, !directories.giveBack() else { return nil }
         do throws(FileIOError) { try directories.keep() } catch {
@@ -78,7 +83,7 @@ extension DirectoryTarget {
             existing?.heldFiles == true
             ? "give it up, with all that it held before: \(.forceClean)" : "remove it: \(.forceClean)"
         return
-            "What has come is kept in \(name), which is no data directory until it is complete. Go on: \(.resume). Or \(lost)."
+            "What has come is kept in \(name), which is no data directory until it is complete. Go on: \(.resumeWith(foundMoves)). Or \(lost)."
     }
 }
 

@@ -10,6 +10,8 @@ struct ExistingRoots {
     var isLinked: [UInt32: Bool]
     /// The directory of a tablespace; nil if there is none yet.
     var tablespace: (UInt32) throws(UnderstudyError) -> ConfinedDirectory?
+    /// The WAL directory, wherever it is; nil if there is none yet.
+    var wal: ConfinedDirectory?
 
     var hasTablespaceLinks: Bool { (try? data.kind(of: "pg_tblspc")) == .directory }
 }
@@ -35,9 +37,16 @@ struct ExistingFigures {
     var surplus = FileFigures()
     /// Bytes of files that are there and stay, by the archive's index.
     private(set) var held: [Int: UInt64] = [:]
+    /// Bytes of ``surplus``, by the archive's index.
+    private(set) var freed: [Int: UInt64] = [:]
 
     mutating func grow(archive: Int, by size: UInt64) {
         held[archive] = (held[archive] ?? 0).addingSaturated(size)
+    }
+
+    mutating func countSurplus(archive: Int, _ size: UInt64) {
+        surplus.count(size)
+        freed[archive] = (freed[archive] ?? 0).addingSaturated(size)
     }
 
     /// An archive with what it still needs in place of its size.

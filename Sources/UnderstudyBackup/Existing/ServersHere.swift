@@ -21,13 +21,16 @@ package struct ServersHere {
 
     /// Refuses a data directory in which a server runs, or may do so.
     ///
-    /// postmaster.pid may name a process that is gone, or another's by now. What counts is a process that works there; of one
-    /// that cannot be looked at, the file is believed.
+    /// postmaster.pid may name a process that is gone, or another's by now. What counts is a process that works there. One that
+    /// cannot be looked at is no server of this directory if it is another user's: a server starts only as the user that its
+    /// data directory belongs to. Of any other the file is believed.
+    ///
+    /// Source: CreateLockFile and checkDataDir, miscinit.c.
     package func refuse(_ directory: ConfinedDirectory, owner: FileOwner?) throws(UnderstudyError) {
         let here: FileIdentity
         do throws(FileIOError) { here = try directory.identity() } catch { throw UnderstudyError(error) }
         if let found = places.first(where: { $0.directory == here }) {
-            throw Self.running(directory.path, "Its process is \(found.process.number).")
+            throw Self.running(directory.path, "Its process is \(found.process.number).", doubt: "")
         }
         guard let bytes = try? directory.read("postmaster.pid", atMost: 64),
             let number = Int32(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
@@ -36,18 +39,29 @@ package struct ServersHere {
         let process = number == .min ? 0 : abs(number)
         if let running = RunningProcess(process) {
             // A server works in its data directory.
-            if let place = running.workingDirectory(owner: owner), place != here { return }
-        } else if !RunningProcess.isHidden(process) {
+            if let place = running.workingDirectory(owner: owner) {
+                if place != here { return }
+            } else if let owner, running.user != owner.user {
+                return
+            }
+        } else if !RunningProcess.isHidden(process)
+            || owner?.user == geteuid() && RunningProcess.isOfAnotherUser(process)
+        {
             return
         }
         throw Self.running(
-            directory.path, "Its postmaster.pid names process \(process), which runs, and cannot be looked at.")
+            directory.path,
+            "Its postmaster.pid names process \(process), which runs, and cannot be told from a server.",
+            doubt:
+                " If that is none (ps -fp \(process)), a crash has left the file: rm \(ShellText.pasted(directory.fullPath("postmaster.pid")))"
+        )
     }
 
-    private static func running(_ path: String, _ detail: String) -> UnderstudyError {
-        UnderstudyError(
+    private static func running(_ path: String, _ detail: String, doubt: String) -> UnderstudyError {
+        let stop = "Stop it first: pg_ctl -D \(ShellText.pasted(path)) -m fast stop"
+        return UnderstudyError(
             .target, "a server runs in directory \"\(path)\"", detail: detail,
-            hint: "Stop it first: pg_ctl -D \(ShellText.pasted(path)) -m fast stop")
+            hint: doubt.isEmpty ? stop : "\(stop).\(doubt)")
     }
 
     /// Refuses a directory outside of the data directory that a running server of another data directory uses, by its links:

@@ -25,15 +25,18 @@ enum SurplusRules {
     /// Whether a server makes what has this name in its WAL directory: segments and what belongs to them, histories, what is
     /// under way, and the directories beside them.
     static func isOfWAL(_ name: String) -> Bool {
-        let digits = name.utf8.prefix(8)
-        let isNumbered =
-            digits.count == 8
-            && digits.allSatisfy {
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
-                    || (UInt8(ascii: "A")...UInt8(ascii: "F")).contains($0)
-            }
-        return isNumbered || ["archive_status", "summaries"].contains(name)
-            || ["xlogtemp.", "RECOVERY", "pgsql_tmp"].contains { name.hasPrefix($0) }
+        let name = Array(name.utf8)
+        let digits = name.prefix {
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "A")...UInt8(ascii: "F")).contains($0)
+        }
+        let suffix = String(decoding: name.dropFirst(digits.count), as: UTF8.self)
+        return switch digits.count {
+        case 24: ["", ".partial", ".deleted"].contains(suffix) || suffix.hasPrefix(".") && suffix.hasSuffix(".backup")
+        case 8: suffix == ".history"
+        default:
+            ["archive_status", "summaries"].contains { $0.utf8.elementsEqual(name) }
+                || ["xlogtemp.", "RECOVERY", "pgsql_tmp"].contains { name.starts(with: $0.utf8) }
+        }
     }
 
     /// What mkfs(8) makes.

@@ -4,7 +4,7 @@ import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
 
-/// Compares names, kinds and sizes in a data directory with those that its source lists, and removes what is surplus.
+/// Compares names, kinds and sizes in a data directory with those that its source lists, or removes what is surplus.
 ///
 /// One directory at a time is held in memory beside the list. No link is followed, nothing outside of the roots is touched,
 /// and no other file system is entered.
@@ -14,6 +14,8 @@ struct SurplusWalk {
         case surplus(String)
         /// Stays, though the source has none.
         case kept(String)
+        /// Gets the source's contents. It has another size, or is no server's alone: of that, a size tells little.
+        case replaced(String)
     }
 
     private struct Key: Hashable {
@@ -25,7 +27,7 @@ struct SurplusWalk {
     private let archives: [AnnouncedArchive]
     private let roots: ExistingRoots
     private let interrupt: Interrupt?
-    /// Whether surplus is removed; if not, sizes are looked at.
+    /// Whether surplus is removed; if not, the sizes of what both have are looked at.
     private let removes: Bool
     private let report: (Finding) -> Void
     /// The files of each directory, which the list has one after another.
@@ -64,6 +66,7 @@ struct SurplusWalk {
                     try visitTablespace(root, Place(archive: index, shown: "pg_tblspc/\(oid)/"))
                 } else {
                     try visit(root, Place(archive: index))
+                    try visitWAL()
                 }
             } catch { throw Self.inTheWay(error) }
         }
@@ -98,7 +101,7 @@ struct SurplusWalk {
         func inside(_ name: [UInt8], isOfServer: Bool) -> Place {
             var place = self
             place.member = member.isEmpty ? name : member + [UInt8(ascii: "/")] + name
-            place.shown += String(decoding: name, as: UTF8.self) + "/"
+            place.shown += MemberPath.escaped(name) + "/"
             place.isOfServer = isOfServer
             return place
         }
@@ -167,13 +170,18 @@ struct SurplusWalk {
             throw FileIOError(
                 "could not make what the source has, in place of", directory.fullPath(entry.name), number: EEXIST)
         }
-        if let target = directory.linkTarget(entry.name), !removes { report(.kept(target)) }
+        reportTarget(of: entry, in: directory)
         surplus.append(entry)
+    }
+
+    /// What a link leads to stays where it goes.
+    private func reportTarget(of entry: Entry, in directory: ConfinedDirectory) {
+        if let target = directory.linkTarget(entry.name) { report(.kept(MemberPath.escaped(Array(target.utf8)))) }
     }
 
     private func note(_ entry: Entry, _ place: Place, _ surplus: inout [Entry], isSurplus: Bool) {
         if isSurplus { return surplus.append(entry) }
-        if !removes { report(.kept(String(place.shown.dropLast()))) }
+        report(.kept(String(place.shown.dropLast())))
     }
 
     private mutating func remove(
@@ -181,12 +189,9 @@ struct SurplusWalk {
     ) throws(FileIOError) {
         for entry in surplus {
             if let interrupt, interrupt.isRaised { throw .interrupted(directory.path) }
-            if removes {
-                try directory.removeTree(entry.name, interrupt: interrupt)
-                continue
-            }
-            figures.surplus.count(try size(of: entry, in: directory))
-            report(.surplus("\(place.shown)\(entry.name)"))
+            figures.countSurplus(archive: place.archive, try size(of: entry, in: directory))
+            report(.surplus(place.shown + MemberPath.escaped(entry.name.bytes)))
+            if removes { try directory.removeTree(entry.name, interrupt: interrupt) }
         }
     }
 
@@ -209,6 +214,9 @@ struct SurplusWalk {
         let size = UInt64(max(0, try directory.sizeAndMode(of: name).size))
         if size == file.size { figures.sameSize.count(size) } else { figures.otherSize.count(file.size) }
         figures.grow(archive: place.archive, by: size)
+        if size != file.size || !place.isOfServer && name != "PG_VERSION" {
+            report(.replaced(place.shown + MemberPath.escaped(name.bytes)))
+        }
     }
 
     /// Not a method, so that `body` may change the comparison.
@@ -219,6 +227,16 @@ struct SurplusWalk {
             if let interrupt, interrupt.isRaised { throw .interrupted(directory.path) }
             try body(entry)
             return true
+        }
+    }
+
+    /// What is in the WAL directory and not WAL: all of that goes before the copy, and the rest stays.
+    private func visitWAL() throws(FileIOError) {
+        guard let wal = roots.wal else { return }
+        try Self.forEach(wal, interrupt) { entry throws(FileIOError) in
+            let name = entry.name.description
+            if SurplusRules.isOurs(name) || name == SurplusRules.ofFileSystem || SurplusRules.isOfWAL(name) { return }
+            report(.kept("\(roots.walName)/\(MemberPath.escaped(entry.name.bytes))"))
         }
     }
 
@@ -233,7 +251,7 @@ struct SurplusWalk {
             let place = place.inside(entry.name.bytes, isOfServer: true)
             if entry.kind == .directory, directories[Key(archive: place.archive, member: place.member)] != nil {
                 inner.append((entry.name, place))
-            } else if !removes {
+            } else {
                 report(.kept(String(place.shown.dropLast())))
             }
         }
@@ -251,7 +269,7 @@ struct SurplusWalk {
             {
                 return
             }
-            if let target = links.linkTarget(entry.name), !removes { report(.kept(target)) }
+            reportTarget(of: entry, in: links)
             surplus.append(entry)
         }
         try remove(surplus, from: links, place.inside(Array("pg_tblspc".utf8), isOfServer: true))

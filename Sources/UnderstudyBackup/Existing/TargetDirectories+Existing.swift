@@ -1,19 +1,9 @@
-import Glibc
 import UnderstudyCore
 import UnderstudyPlatform
 
 /// Directories that are not empty: nothing is undone in them, and each step leaves a state that the next run understands.
 extension TargetDirectories {
     private static let control: RelativePath = "global/pg_control"
-
-    /// Whether a directory outside of the data directory is taken with what lies in it.
-    func isTaken(_ path: String) throws(UnderstudyError) -> Bool {
-        guard let existing, existing.holds(path) else { return false }
-        do throws(FileIOError) { return try !ConfinedDirectory(path: path).isEmpty() } catch {
-            if error.number == ENOENT { return false }
-            throw UnderstudyError(error)
-        }
-    }
 
     /// Makes a directory in the data directory, or takes the one that is there. A link in its place is removed.
     func makeDirectory(_ name: RelativePath) throws(FileIOError) {
@@ -43,7 +33,6 @@ extension TargetDirectories {
     ///   - path: Where it goes if there is none.
     func empty(walNamed name: String, at path: String?) throws(UnderstudyError) -> ConfinedDirectory {
         let wal = try takeWALDirectory(named: name, at: path)
-        let isInside = self.wal == nil
         hasChanged = true
         do throws(FileIOError) {
             for name in SurplusRules.removedFirst.map({ RelativePath($0) }) {
@@ -51,8 +40,8 @@ extension TargetDirectories {
                 if let kind = try directory.kindIfThere(name), kind != .directory { try directory.remove(name) }
             }
             try removeEntries(directory) { $0 != UnfinishedMark.name && SurplusRules.isOurs("\($0)") }
-            // Behind a link or a mount there may be more than a server's files.
-            try removeEntries(wal) { $0 != UnfinishedMark.name && (isInside || SurplusRules.isOfWAL("\($0)")) }
+            // What else is there is the user's.
+            try removeEntries(wal) { $0 != UnfinishedMark.name && SurplusRules.isOfWAL("\($0)") }
             try wal.makeDirectory("archive_status", mode: mode)
             premade.formUnion([name, "\(name)/archive_status"])
             return wal

@@ -16,26 +16,9 @@ extension OwnedDirectory {
         taking path: String, as held: UnfinishedRecord.Held, run: UnfinishedRecord, data: RecordedDirectory? = nil,
         owner: FileOwner? = nil
     ) throws(Refusal) {
-        let trust = TrustedUsers(owner: owner)
+        let (directory, old) = try Self.openToTake(path, for: run, data, owner, lock: .exclusive)
         do throws(FileIOError) {
-            let directory = try ConfinedDirectory(path: path, owner: owner)
-            let user = try directory.modeAndOwner().owner.user
-            let old: FoundMark?
-            do throws(MarkFlaw) { old = try FoundMark(path, trust: trust, lock: .exclusive) } catch {
-                throw FileIOError("could not rely on the mark in directory", path, number: EPERM)
-            }
-            // The owner's links may lead anywhere: for root, to directories that are not the owner's. What a run of root's
-            // has made, and not given away yet, has root's mark.
-            guard user == trust.owner ?? trust.user || user == trust.user && old?.isOwn == true else {
-                throw FileIOError("could not take directory", path, number: EPERM)
-            }
-            var wasServed = false
-            if let old {
-                guard old.mayBeReplaced(by: run, data) else {
-                    throw FileIOError("could not take over the mark in directory", path, number: EWOULDBLOCK)
-                }
-                wasServed = data == nil && (try? old.state()) == .served
-            }
+            let wasServed = data == nil && (try? old?.state()) == .served
             let identity = try directory.identity(), before = try directory.modeAndOwner()
             var record = run
             record.directory = identity
@@ -60,6 +43,49 @@ extension OwnedDirectory {
                     path: path, identity: identity, made: record.made, before: record.before, owner: owner, syncs: true,
                     record: record, isTaken: true),
                 mark: mark)
+        } catch {
+            // Another run has marked it meanwhile.
+            if [EWOULDBLOCK, EEXIST].contains(error.number),
+                let other = UnfinishedDirectory.find(path, trust: TrustedUsers(owner: owner))
+            {
+                throw .marked(other)
+            }
+            throw .init(error)
+        }
+    }
+
+    /// Throws if a directory with contents cannot be taken. Changes nothing. The parameters are those of taking it.
+    package static func checkTaking(
+        _ path: String, run: UnfinishedRecord, data: RecordedDirectory?, owner: FileOwner?
+    ) throws(Refusal) {
+        _ = try openToTake(path, for: run, data, owner, lock: .probe)
+    }
+
+    /// Opens a directory, and the mark in it if it has one. Throws if it is not this run's to take.
+    private static func openToTake(
+        _ path: String, for run: UnfinishedRecord, _ data: RecordedDirectory?, _ owner: FileOwner?,
+        lock: FileLock.Kind
+    ) throws(Refusal) -> (directory: ConfinedDirectory, old: FoundMark?) {
+        let trust = TrustedUsers(owner: owner)
+        let old: FoundMark?
+        do throws(MarkFlaw) { old = try FoundMark(path, trust: trust, lock: lock) } catch {
+            throw .marked(UnfinishedDirectory(path: path, record: UnfinishedRecord(run: ""), state: .distrusted(error)))
+        }
+        let directory: ConfinedDirectory
+        do throws(FileIOError) {
+            directory = try ConfinedDirectory(path: path, owner: owner)
+            let user = try directory.modeAndOwner().owner.user
+            // The owner's links may lead anywhere: for root, to directories that are not the owner's. What a run of root's
+            // has made, and not given away yet, has root's mark.
+            guard user == trust.owner ?? trust.user || user == trust.user && old?.isOwn == true else {
+                throw FileIOError("could not take directory", path, number: EPERM)
+            }
         } catch { throw .init(error) }
+        if let old, !old.mayBeReplaced(by: run, data) {
+            // If what became of its run cannot be told, it is not in use.
+            let state = (try? old.state()) ?? .abandoned
+            throw .marked(UnfinishedDirectory(path: path, record: old.record, state: state))
+        }
+        return (directory, old)
     }
 }

@@ -10,6 +10,8 @@ package final class OwnedDirectory: Sendable {
         case notEmpty(String)
         /// An earlier run left it unfinished, or a run is filling it now.
         case unfinished(UnfinishedDirectory)
+        /// Another run has marked it, and so it is not taken with its contents.
+        case marked(UnfinishedDirectory)
         case notADirectory(String)
         case failed(attempt: String, path: String, number: CInt)
     }

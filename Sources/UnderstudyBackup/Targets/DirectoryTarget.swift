@@ -14,6 +14,8 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     package let path: String
     /// With the places of what is there, once that is known.
     var options: BaseBackup.Options
+    /// How many mappings of tablespaces the user gave, before those to places that were found.
+    let givenMappings: Int
     let interrupt: Interrupt
     let logger: Logger
     private(set) var made: Made?
@@ -34,6 +36,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     package init(path: String, options: BaseBackup.Options, interrupt: Interrupt, logger: Logger) {
         self.path = absolutePath(path)
         self.options = options
+        givenMappings = options.tablespaceMappings.count
         self.interrupt = interrupt
         self.logger = logger
     }
@@ -74,7 +77,9 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
         let tablespaces = try layOut(plan.archives)
         try tablespaces.checkUnmapped(options, logger)
         try refuseServers()
-        try checkFit(plan)
+        if existing != nil, let listing = plan.listing {
+            _ = try compare(listing, plan.archives, tablespaces, server)
+        }
         let directories = try TargetDirectories(
             path: path, mode: server.directoryMode, owner: options.owner?.fileOwner, syncs: options.sync,
             syncMethod: options.syncMethod, leftovers: leftovers, slot: plan.slot, takesMode: options.takesTargetMode,
@@ -93,7 +98,7 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
             nameUnused(directories)
             return
         }
-        try checkSpace(archives)
+        try allowingHoles { () throws(UnderstudyError) in try SpaceCheck.check(archives) }
         guard options.wal == .stream || options.walDirectory != nil || directories.hasMountedWAL(walName) else {
             return
         }
@@ -103,8 +108,8 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
     }
 
     /// With holes, too little room for the estimate is only warned of: nobody knows how much of it they are.
-    func checkSpace(_ archives: [PlacedArchive], freed: UInt64 = 0) throws(UnderstudyError) {
-        do throws(UnderstudyError) { try SpaceCheck.check(archives, freed: freed) } catch {
+    func allowingHoles(_ check: () throws(UnderstudyError) -> Void) throws(UnderstudyError) {
+        do throws(UnderstudyError) { try check() } catch {
             guard options.leavesHoles, error.code == .noSpace else { throw error }
             logger.warning(
                 "\(error.message), unless holes make it smaller",

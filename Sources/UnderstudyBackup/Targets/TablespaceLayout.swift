@@ -61,15 +61,43 @@ struct TablespaceLayout {
         return plans
     }
 
-    private func makeTablespace(
-        _ path: String, isNamed: Bool, _ targets: TargetDirectories
-    ) throws(UnderstudyError) -> MemberRoot {
-        do throws(UnderstudyError) { return try targets.makeTablespace(at: path, isNamed: isNamed) } catch {
+    /// What stands against a place that only the server named can be put right by another one.
+    private func offeringMapping<Value>(
+        of path: String, _ isNamed: Bool, _ body: () throws(UnderstudyError) -> Value
+    ) throws(UnderstudyError) -> Value {
+        do throws(UnderstudyError) { return try body() } catch {
             var error = error
             if error.code == .target, !isNamed {
                 error.remedy = "Put the tablespace elsewhere: \(.mapTablespace(from: path))."
             }
             throw error
+        }
+    }
+
+    /// Refuses places that ``makeRoots(_:_:)`` would refuse. Changes nothing.
+    ///
+    /// - Parameters:
+    ///   - places: Has noted the other directories of the run.
+    ///   - run: The run that would fill them.
+    ///   - data: The data directory, if there is one.
+    func checkPlaces(
+        _ places: inout OtherPlaces, _ announced: [AnnouncedArchive], run: UnfinishedRecord, data: RecordedDirectory?
+    ) throws(UnderstudyError) {
+        let unmapped = Set(unmapped)
+        for archive in announced {
+            guard let path = archive.oid.flatMap({ links[$0] }) else { continue }
+            let isNamed = !unmapped.contains(archive.location ?? "")
+            try offeringMapping(of: path, isNamed) { () throws(UnderstudyError) in
+                try places.check(path, .tablespace, isNamed: isNamed, run: run, data: data)
+            }
+        }
+    }
+
+    private func makeTablespace(
+        _ path: String, isNamed: Bool, _ targets: TargetDirectories
+    ) throws(UnderstudyError) -> MemberRoot {
+        try offeringMapping(of: path, isNamed) { () throws(UnderstudyError) in
+            try targets.makeTablespace(at: path, isNamed: isNamed)
         }
     }
 }
@@ -78,35 +106,4 @@ struct TablespaceLayout {
 struct PlacedArchive {
     var announced: AnnouncedArchive
     var root: MemberRoot
-}
-
-/// Checks that the file systems have room for the announced archives.
-enum SpaceCheck {
-    /// - Parameter freed: Bytes that will be freed before, on any of the file systems.
-    static func check(_ plans: [PlacedArchive], freed: UInt64 = 0) throws(UnderstudyError) {
-        var needed: [UInt64: (bytes: UInt64, free: UInt64, path: String)] = [:]
-        for plan in plans {
-            guard let size = plan.announced.size else { continue }
-            let space: (device: UInt64, bytes: UInt64)
-            let directory = try plan.root.open().directory
-            do throws(FileIOError) { space = try directory.freeSpace() } catch { throw UnderstudyError(error) }
-            let sum = (needed[space.device]?.bytes ?? 0).addingSaturated(size)
-            needed[space.device] = (sum, space.bytes, plan.root.path)
-        }
-        for (bytes, free, path) in needed.values where bytes > free.addingSaturated(freed) {
-            throw UnderstudyError(
-                .noSpace, "not enough room for the backup in \"\(path)\"",
-                detail:
-                    "The server estimates \(Quantity.bytes(bytes)), and \(Quantity.bytes(free)) are free on that file system.",
-                hint: "Free space there, or choose a target on another file system.")
-        }
-    }
-}
-
-extension UInt64 {
-    /// The sum, capped at the largest number: estimates come from a server, and must not trap.
-    func addingSaturated(_ other: UInt64) -> UInt64 {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? .max : sum
-    }
 }

@@ -17,8 +17,7 @@ final class TargetDirectories {
     /// By device number: opened before the first byte is written, so that no failure is missed.
     private var wholeFileSystems: [UInt64: DurableTree] = [:]
     private var syncedEach: [OwnedDirectory.Closed] = []
-    /// The real path of each directory and of its parents, with the directory's path.
-    private var realPaths: [String: String] = [:], realParents: [String: String] = [:]
+    private var places: OtherPlaces
     let owner: FileOwner?
     let mode: UInt16
     private let syncs: Bool
@@ -61,6 +60,7 @@ final class TargetDirectories {
         }
         if existing == nil { try leftovers.clear(path, .target) }
         self.existing = existing
+        places = OtherPlaces(leftovers: leftovers, owner: owner, existing: existing)
         run = UnfinishedRecord.ofRun(goingOnFrom: existing?.left?.record, cluster)
         var record = run
         record.slot = slot
@@ -93,20 +93,7 @@ final class TargetDirectories {
                 wholeFileSystems[device] = tree
             }
         } catch { throw UnderstudyError(error) }
-        if let path = realPath(owned.directory.path) {
-            realPaths[path] = owned.directory.path
-            for parent in Self.parents(of: path) { realParents[parent] = owned.directory.path }
-        }
-    }
-
-    /// The parents of a path that has neither links nor doubled slashes.
-    private static func parents(of path: String) -> [String] {
-        var parents: [String] = [], path = path
-        while path != "/" {
-            path = path.parentPath
-            parents.append(path)
-        }
-        return parents
+        places.note(owned.directory.path)
     }
 
     private func checkInterrupt() throws(UnderstudyError) {
@@ -175,9 +162,9 @@ final class TargetDirectories {
     ) throws(UnderstudyError) -> (directory: OwnedDirectory, syncsEachFile: Bool) {
         let what = place.rawValue
         try checkInterrupt()
-        let isTaken = try isTaken(path)
-        if !isTaken { try (isNamed ? leftovers : leftovers.inPlaceOfServer).clear(path, place) }
-        if !isNamed { try checkOwner(of: path, what) }
+        let isTaken = try places.isTaken(path)
+        if !isTaken { try places.leftovers(isNamed: isNamed).clear(path, place) }
+        if !isNamed { try places.checkOwner(of: path, place) }
         do throws(FileIOError) { try data.mark?.addOther(path) } catch { throw UnderstudyError(error) }
         let owned: OwnedDirectory
         do throws(OwnedDirectory.Refusal) {
@@ -191,30 +178,10 @@ final class TargetDirectories {
                     adoption: place == .wal ? [.mode, .owner] : isNamed ? .owner : [])
         } catch { throw UnderstudyError(error, what: what) }
         others.append(owned.closed)
-        // The paths were compared as text before; a symbolic link may still lead from one into another.
-        if !isMounted, let real = realPath(path),
-            let other = ([real] + Self.parents(of: real)).lazy.compactMap({ self.realPaths[$0] }).first
-                ?? realParents[real]
-        {
-            throw UnderstudyError(
-                .target, "\(what) \"\(path)\" leads into \"\(other)\" by a symbolic link",
-                hint: "Choose a directory of its own.")
-        }
+        if !isMounted { try places.checkLinks(path, place) }
         try remember(owned)
         let tree = DurableTree(root: owned.directory, syncsEachFile: syncMethod.syncsEachFile)
         return (owned, tree.syncsEachFile)
-    }
-
-    /// Refuses an existing directory of another user at a path that only the server named: it is not given to the owner
-    /// on the server's word, and otherwise the owner cannot use it.
-    private func checkOwner(of path: String, _ what: String) throws(UnderstudyError) {
-        guard let owner, let directory = try? ConfinedDirectory(path: path),
-            let found = try? directory.modeAndOwner().owner, found.user != owner.user
-        else { return }
-        func name(_ user: UInt32) -> String { "\"\(userName(user) ?? "\(user)")\"" }
-        throw UnderstudyError(
-            .target, "\(what) \"\(path)\" belongs to user \(name(found.user)), and not to \(name(owner.user))",
-            remedy: TablespaceLayout.remedy(path))
     }
 
     func root(_ owned: OwnedDirectory, prefix: MemberPath?) -> MemberRoot {

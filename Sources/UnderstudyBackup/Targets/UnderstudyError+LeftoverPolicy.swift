@@ -1,3 +1,4 @@
+import UnderstudyConfiguration
 import UnderstudyCore
 import UnderstudyPlatform
 
@@ -39,6 +40,32 @@ extension UnderstudyError {
                     : "Use \(.forceClean) to remove what it left there, or name another directory.")
         case .distrusted(let flaw):
             self.init(flaw, in: directory.path, what: what, place: MarkPlace(of: directory.path), trust: trust)
+        }
+    }
+}
+
+extension UnderstudyError {
+    /// A directory with contents that another run has marked, perhaps for another data directory.
+    init(takenBy directory: UnfinishedDirectory, what: String, trust: TrustedUsers) {
+        let record = directory.record
+        guard let data = record.data?.path else {
+            self.init(directory, what: what, trust: trust)
+            return
+        }
+        let shared =
+            "Two data directories cannot share it: if \"\(data)\" leads there as well, remove the link in one of them, and map it to another place there."
+        if directory.state == .inUse {
+            self.init(
+                .target,
+                "\(what) \"\(directory.path)\" is being filled by another base backup, of directory \"\(data)\"\(record.origin)",
+                hint: "Wait for its end. \(shared)")
+        } else {
+            self.init(
+                .target,
+                "\(what) \"\(directory.path)\" has the mark of an interrupted base backup of directory \"\(data)\"\(record.origin)",
+                remedy:
+                    "Go on with that one first (\(.resumeIn(data))), or give it up (\(.forceClean)). \(shared) If that one is no more: rm \(ShellText.pasted("\(directory.path)/\(UnfinishedMark.name)"))"
+            )
         }
     }
 }

@@ -13,7 +13,7 @@ package enum TarWriter {
 
     /// The header of a member: 512 bytes.
     ///
-    /// - Throws: ``BackupFormatError`` with code `.unsupportedMember` if the path or the target of a link is too long.
+    /// - Throws: ``BackupFormatError`` with code `.memberTooLong` if the path or the target of a link is too long.
     package static func header(of entry: TarEntry) throws(BackupFormatError) -> [UInt8] {
         var header = [UInt8](repeating: 0, count: TarHeader.size)
         var path = entry.path.bytes
@@ -58,7 +58,8 @@ package enum TarWriter {
 
     private static func tooLong(_ what: String, of entry: TarEntry) -> BackupFormatError {
         BackupFormatError(
-            .unsupportedMember, "the \(what) of archive member \"\(entry.path)\" is too long for the tar format")
+            .memberTooLong, "the \(what) of archive member \"\(entry.path)\" is too long for the tar format",
+            detail: "A name has at most 99 bytes, and the directories before it 154; the target of a link has 99.")
     }
 }
 

@@ -13,10 +13,10 @@ enum CommonOptions {
     static let jobs = CommandOption(
         "jobs", "j", "NUMBER", isLinked: false,
         help: """
-            copy over so many ordinary connections beside those
-            for replication, by SQL functions (servers from
-            9.6); "auto" for as many as help, or one where
-            several cannot be used
+            copy over so many ordinary connections, from 1 to 64,
+            beside those for replication, by SQL functions
+            (servers from 9.6); "auto" for as many as help, or
+            one where several cannot be used
             """, suggestions: ["auto"])
     static let maxRate = CommandOption(
         "max-rate", "r", "RATE", stock: .since(90400),

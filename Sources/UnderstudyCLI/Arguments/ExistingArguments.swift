@@ -62,29 +62,3 @@ extension OptionValues {
         if self[CommonOptions.jobs] == nil { options.connections = .automatic }
     }
 }
-
-/// The command line that goes on after a failed run.
-enum ResumeCommand {
-    /// - Parameter words: Of the run that failed, without the program's name.
-    /// - Returns: nil if a password is among them, which is shown nowhere.
-    static func text(_ words: [String]) -> String? {
-        guard !words.contains(where: { $0.lowercased().contains("password=") || $0.contains("://") }) else {
-            return nil
-        }
-        let others =
-            [ExistingOptions.delta, ExistingOptions.resume, ExistingOptions.keepPartial].map { "--\($0.name)" } + [
-                "--force-clean"
-            ]
-        // Names may be cut short.
-        let kept = words.filter { word in !(word.count > 3 && others.contains { $0.hasPrefix(word) }) }
-        return ([Personality.understudy.program] + kept + ["--resume"]).map(ShellText.pasted).joined(separator: " ")
-    }
-}
-
-extension Console {
-    /// Says how to go on, if the failed run has left something to go on from.
-    func tellHowToResume(_ error: UnderstudyError, _ words: [String]) {
-        guard error.remedy?.steps.contains(.resume) == true, let command = ResumeCommand.text(words) else { return }
-        notice("to go on with it: \(command)")
-    }
-}

@@ -26,7 +26,9 @@ extension Remedy.Step {
         case .serverLog: "--log"
         case .setting(let name, let value): ShellText.pasted("--set=\(name)=\(value)")
         case .noPageChecksums: "--no-verify-checksums"
-        case .resume: "--resume"
+        case .resume(let moves):
+            "--resume" + moves.map { " \(Remedy.Step.mapTablespace(from: $0.from, to: $0.to).option)" }.joined()
+        case .resumeIn(let path): "-D \(ShellText.pasted(path)) --resume"
         case .updateExisting: "--delta"
         case .overwriteOtherCluster: "--force-other-cluster"
         case .recoveryMode: "--mode"

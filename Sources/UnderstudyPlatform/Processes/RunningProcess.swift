@@ -30,6 +30,11 @@ package struct RunningProcess: Sendable, Equatable {
         return (try? ConfinedDirectory(path: "/proc/\(number)").read("stat", atMost: 1)) == nil
     }
 
+    /// Whether the process exists, and this one's user may send it no signal: it is another user's.
+    package static func isOfAnotherUser(_ number: Int32) -> Bool {
+        number > 0 && kill(number, 0) != 0 && errno == EPERM
+    }
+
     /// The current time, on the clock of process start times: the start time of a thread created for this. In a
     /// container, any other clock may differ. If no thread can be created, the start time of this process.
     package static func now() -> UInt64? {

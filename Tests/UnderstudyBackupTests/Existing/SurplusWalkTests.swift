@@ -55,22 +55,26 @@ struct SurplusWalkTests {
         ] { try FileManager.default.createSymbolicLink(atPath: "\(path)/\(name)", withDestinationPath: target) }
     }
 
-    private func walk(removes: Bool) throws -> (surplus: [String], kept: [String], figures: ExistingFigures) {
-        let found = Locked((surplus: [String](), kept: [String]()))
+    private func walk(
+        removes: Bool
+    ) throws -> (surplus: [String], kept: [String], replaced: [String], figures: ExistingFigures) {
+        let found = Locked((surplus: [String](), kept: [String](), replaced: [String]()))
         let space = outside
-        let roots = ExistingRoots(
+        var roots = ExistingRoots(
             data: try ConfinedDirectory(path: path), walName: "pg_wal", isLinked: [5: true],
             tablespace: { _ in try? ConfinedDirectory(path: space) })
+        roots.wal = try? ConfinedDirectory(path: "\(path)/pg_wal")
         var walk = SurplusWalk(table, archives, roots, removes: removes, interrupt: nil) { finding in
             found.withLock {
                 switch finding {
                 case .surplus(let path): $0.surplus.append(path)
                 case .kept(let path): $0.kept.append(path)
+                case .replaced(let path): $0.replaced.append(path)
                 }
             }
         }
         try walk.run()
-        return found.withLock { ($0.surplus.sorted(), $0.kept.sorted(), walk.figures) }
+        return found.withLock { ($0.surplus.sorted(), $0.kept.sorted(), $0.replaced.sorted(), walk.figures) }
     }
 
     @Test func `is told by names and sizes, and goes where a server writes alone`() throws {
@@ -88,10 +92,14 @@ struct SurplusWalkTests {
                 "elsewhere", "log/old.log", "mine", "notes", "pg_tblspc/5/PG_14_1", "pg_tblspc/5/file", outside,
                 "\(outside)/file",
             ])
+        // Another size, and what is not a server's alone.
+        #expect(found.replaced == ["base/1/100", "log/listed.log"])
         #expect(found.figures.source.files == 6 && found.figures.sameSize.files == 3)
         #expect(found.figures.otherSize.files == 1 && found.figures.missing.files == 2)
 
-        _ = try walk(removes: true)
+        let removed = try walk(removes: true)
+        #expect(removed.surplus == found.surplus && removed.kept == found.kept)
+        #expect(removed.figures.surplus == found.figures.surplus)
         for name in surplus where !name.hasPrefix("pg_tblspc/5") {
             #expect(!FileTree.exists("\(path)/\(name)"), "\(name)")
         }
@@ -104,6 +112,21 @@ struct SurplusWalkTests {
         #expect(FileTree.names("\(outside)/PG_15_1") == ["200"])
         #expect(try FileTree.text("\(outside)/file") == "precious")
         #expect(try walk(removes: false).surplus == [])
+    }
+
+    @Test func `of the WAL directory is named where it is no WAL, and its name is escaped`() throws {
+        try TestDirectory.make(at: "\(path)/pg_wal")
+        for name in [
+            "000000010000000000000001", "00000001000000000000000A.partial", "00000002.history", "archive_status",
+            "00000001000000000000000B.00000028.backup", "xlogtemp.5", "pgsql_tmp.understudy", "lost+found",
+            "20261128", "000000010000000000000001.mine", "new\nline", "00000001.notes",
+        ] { try TestDirectory.write("four", to: "\(path)/pg_wal/\(name)") }
+        let kept = try walk(removes: false).kept
+        #expect(
+            kept == [
+                "pg_wal/00000001.notes", "pg_wal/000000010000000000000001.mine", "pg_wal/20261128",
+                "pg_wal/new\\x0aline",
+            ])
     }
 
     @Test func `in the place of a file that the source has, a directory of the user's is refused`() throws {

@@ -1,5 +1,7 @@
 import Foundation
+import Glibc
 import Testing
+import UnderstudyCore
 import UnderstudyTestSupport
 
 @testable import UnderstudyBackup
@@ -58,6 +60,58 @@ struct TakenDirectoryTests {
         do { _ = try OwnedDirectory(taking: path, as: held, run: run()) }
         try #require(UnfinishedDirectory.find(path)).remove()
         #expect(FileTree.names(path) == left)
+    }
+
+    @Test func `that another data directory's run has marked is not taken, and it is said whose it is`() throws {
+        let space = try make(), one = try make(), other = try make()
+        func taken(by run: UnfinishedRecord, of path: String) throws -> (OwnedDirectory, OwnedDirectory) {
+            let data = try OwnedDirectory(taking: path, as: .data, run: run)
+            return (data, try OwnedDirectory(taking: space, as: .tablespace, run: run, data: data.closed.noted))
+        }
+        func expectRefused(_ state: UnfinishedDirectory.State, _ words: String...) throws {
+            let before = FileTree.snapshot(space)
+            let data = try OwnedDirectory(taking: other, as: .data, run: run("2b"))
+            // As looked at before a run, and by it.
+            for looks in [true, false] {
+                let refusal = #expect(throws: OwnedDirectory.Refusal.self) {
+                    if looks {
+                        try OwnedDirectory.checkTaking(space, run: run("2b"), data: data.closed.noted, owner: nil)
+                    } else {
+                        _ = try OwnedDirectory(
+                            taking: space, as: .tablespace, run: run("2b"), data: data.closed.noted)
+                    }
+                }
+                guard case .marked(let found) = refusal else {
+                    Issue.record("\(String(describing: refusal))")
+                    continue
+                }
+                #expect(found.state == state && found.record.data?.path == one)
+                let error = UnderstudyError(OwnedDirectory.Refusal.marked(found), what: "tablespace directory")
+                for word in words + [space, one, "by process \(getpid())"] {
+                    #expect("\(error)".contains(word), "\(word): \(error)")
+                }
+            }
+            #expect(FileTree.snapshot(space) == before)
+        }
+        do {
+            let held = try taken(by: run(), of: one)
+            try expectRefused(.inUse, "is being filled by another base backup", "Wait for its end")
+            _ = held
+        }
+        try expectRefused(.abandoned, "has the mark of an interrupted base backup", "rm \(space)/pgsql_tmp.understudy")
+        _ = try taken(by: run(), of: one)
+    }
+
+    @Test func `that a run has taken since it was looked at is refused by the run's process`() throws {
+        let path = try make()
+        let first = try OwnedDirectory(taking: path, as: .data, run: run())
+        let refusal = #expect(throws: OwnedDirectory.Refusal.self) {
+            _ = try OwnedDirectory(taking: path, as: .data, run: run())
+        }
+        let error = try UnderstudyError(#require(refusal), what: "directory")
+        #expect(error.message.contains("is being filled by another base backup"), "\(error)")
+        #expect(error.message.contains("by process \(getpid())") && error.hint?.contains("Wait for its end") == true)
+        _ = first
     }
 
     @Test func `is not taken on the word of a mark that is moved there, or of another format`() throws {

@@ -83,13 +83,14 @@ struct ParallelConnections: Sendable {
                 .connection, "a connection pooler is between this program and the server",
                 detail:
                     "It gives each command to any of its connections, and a backup lasts as long as one connection.",
-                hint: "Name the server itself, with its own port.")
+                hint: "Name the server itself, with its own port.", cause: SeveralAreRefused())
         }
         if found.systemIdentifier != expected.systemIdentifier {
             return UnderstudyError(
                 .connection, "an ordinary connection reached another database cluster than the replication connection",
                 detail: "The system identifiers are \(expected.systemIdentifier) and \(found.systemIdentifier).",
-                hint: "Name one server: the address stands for several, by a balancer, a virtual address or DNS.")
+                hint: "Name one server: the address stands for several, by a balancer, a virtual address or DNS.",
+                cause: SeveralAreRefused())
         }
         guard found.startTime != expected.startTime else { return nil }
         return UnderstudyError(
@@ -143,7 +144,7 @@ struct ParallelConnections: Sendable {
             throw UnderstudyError(
                 .server, "role \"\(try session.ask(sql.role))\" cannot take a backup over several connections",
                 detail: "Before version 11, only a superuser may read files of the server.",
-                hint: "Use a superuser, or one connection.")
+                hint: "Use a superuser, or one connection.", cause: SeveralAreRefused())
         }
         let missing: [BackupPrivilege]
         do throws(UnderstudyError) { missing = try session.ask(sql.missingPrivileges) } catch {
@@ -162,6 +163,6 @@ struct ParallelConnections: Sendable {
         let lines = privileges.map { $0.grant(to: SQLText.identifier(role)) }.joined(separator: " ")
         return UnderstudyError(
             .server, "role \"\(role)\" lacks privileges for a backup over several connections", detail: detail,
-            hint: "Run as a superuser in database \"\(database)\": \(lines)")
+            hint: "Run as a superuser in database \"\(database)\": \(lines)", cause: SeveralAreRefused())
     }
 }

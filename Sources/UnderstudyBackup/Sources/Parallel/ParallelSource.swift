@@ -74,10 +74,13 @@ final class ParallelSource: BackupSource {
             do throws(UnderstudyError) { sessions.append(try connections.open()) } catch {
                 guard error.isShortageOfConnections, !sessions.isEmpty else { throw error }
                 // The WAL stream needs one, too.
-                if context.server.version.countsSendersAmongConnections, sessions.count > 1 { sessions.removeLast() }
+                let countsSenders = error.isLimitOfRole || context.server.version.countsSendersAmongConnections
+                if countsSenders, sessions.count > 1 { sessions.removeLast() }
+                var metadata: Logger.Metadata = ["detail": "\(error.message)"]
+                if error.isLimitOfRole, let remedy = error.remedy { metadata["hint"] = .stringConvertible(remedy) }
                 context.logger.warning(
-                    "\(sessions.count) of \(wanted) connections copy: the server has no more",
-                    metadata: ["detail": "\(error.message)"])
+                    "\(sessions.count) of \(wanted) connections copy: the \(error.isLimitOfRole ? "role may have" : "server has") no more",
+                    metadata: metadata)
                 mostSessions = sessions.count
                 return
             }

@@ -10,9 +10,16 @@ final class RatePacer: Sendable {
     private let interrupt: Interrupt
     private let hasPaused = Atomic(false)
 
+    /// How much may come at once: little, since all connections begin at the same time.
+    private static let burst = Duration.milliseconds(200)
+
     init(_ rate: TransferRate, interrupt: Interrupt) {
-        limit = Monitor(RateLimit(bytesPerSecond: UInt64(rate.kilobytesPerSecond) * 1024, now: .zero))
+        limit = Monitor(Self.limit(rate))
         self.interrupt = interrupt
+    }
+
+    static func limit(_ rate: TransferRate) -> RateLimit {
+        RateLimit(bytesPerSecond: UInt64(rate.kilobytesPerSecond) * 1024, burst: burst, now: .zero)
     }
 
     /// Waits until these bytes may have come.

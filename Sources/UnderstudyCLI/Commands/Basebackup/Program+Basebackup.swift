@@ -41,7 +41,7 @@ extension Program {
                 words.tell(error, in: reporter.reached, to: console)
             } else {
                 console.error(error)
-                console.tellHowToResume(error, [Command.basebackup.name] + arguments)
+                console.tellHowToResume(error, .basebackup, arguments)
             }
             failed(error)
             return ExitStatus.of(error.code)

@@ -39,7 +39,7 @@ extension Program {
         } catch {
             _ = reporter.end()
             console.error(error)
-            console.tellHowToResume(error, [Command.clone.name] + arguments)
+            console.tellHowToResume(error, .clone, arguments)
             failed(error)
             return ExitStatus.of(error.code)
         }

@@ -4,8 +4,8 @@ import Understudy
 enum SurveyText {
     /// The first of the paths that a survey finds, and how many there are.
     struct Paths: Sendable {
-        private(set) var removed: [String] = [], kept: [String] = []
-        private(set) var keptCount = 0
+        private(set) var removed: [String] = [], kept: [String] = [], replaced: [String] = []
+        private(set) var keptCount = 0, replacedCount = 0
         /// An object is one line, which its reader holds whole.
         private static let most = 10_000
 
@@ -15,6 +15,9 @@ enum SurveyText {
             case .kept(let path):
                 keptCount += 1
                 if kept.count < Self.most { kept.append(path) }
+            case .replaced(let path):
+                replacedCount += 1
+                if replaced.count < Self.most { replaced.append(path) }
             }
         }
     }
@@ -23,24 +26,33 @@ enum SurveyText {
         switch path {
         case .removed(let path): "remove  \(path)"
         case .kept(let path): "keep    \(path)"
+        case .replaced(let path): "replace \(path)"
         }
     }
 
     static func text(_ survey: BaseBackup.Survey, _ paths: Paths, directory: String) -> String {
-        let state =
-            survey.isNew
-            ? "is new or empty: all would be copied"
-            : survey.isInterrupted ? "holds what an interrupted run has left" : "is a data directory of this cluster"
-        return """
-            directory "\(directory)" \(state)
-            on the server:        \(figures(survey.source))
-            here, of equal size:  \(figures(survey.sameSize)), of which blocks that differ would come
-            here, of other size:  \(figures(survey.otherSize)), likewise
-            missing here:         \(figures(survey.missing))
-            to be removed:        \(figures(survey.surplus))
-            kept besides:         \(paths.keptCount)
-            nothing was changed
-            """
+        """
+        directory "\(PrintedText.line(directory))" \(state(survey))
+        on the server:        \(figures(survey.source))
+        here, of equal size:  \(figures(survey.sameSize)), of which blocks that differ would come
+        here, of other size:  \(figures(survey.otherSize)), likewise
+        missing here:         \(figures(survey.missing))
+        to be removed:        \(figures(survey.surplus))
+        kept besides:         \(paths.keptCount)
+        nothing was changed
+        """
+    }
+
+    private static func state(_ survey: BaseBackup.Survey) -> String {
+        if survey.isNew { return "is new or empty: all would be copied" }
+        let cluster =
+            switch survey.foundSystemIdentifier {
+            case survey.systemIdentifier?: "of this cluster"
+            case let other?: "of another cluster, whose system identifier is \(PrintedText.line(other))"
+            case nil: "that does not tell of which cluster it is"
+            }
+        return survey.isInterrupted
+            ? "holds what an interrupted run has left, \(cluster)" : "is a data directory \(cluster)"
     }
 
     private static func figures(_ figures: FileFigures) -> String {
@@ -57,11 +69,15 @@ enum SurveyText {
                 ("phase", .string(BackupProgress.Phase.done.rawValue)), ("dryRun", .bool(true)),
                 ("target", .string(directory)), ("isNew", .bool(survey.isNew)),
                 ("isInterrupted", .bool(survey.isInterrupted)),
-                ("systemIdentifier", .string(survey.systemIdentifier)), ("source", value(survey.source)),
+                ("systemIdentifier", .string(survey.systemIdentifier)),
+                ("foundSystemIdentifier", survey.foundSystemIdentifier.map { .string($0) } ?? .null),
+                ("source", value(survey.source)),
                 ("sameSize", value(survey.sameSize)), ("otherSize", value(survey.otherSize)),
                 ("missing", value(survey.missing)), ("surplus", value(survey.surplus)),
                 ("removed", .array(paths.removed.map { .string($0) })),
                 ("kept", .array(paths.kept.map { .string($0) })), ("keptCount", .integer(Int64(paths.keptCount))),
+                ("replaced", .array(paths.replaced.map { .string($0) })),
+                ("replacedCount", .integer(Int64(paths.replacedCount))),
             ])
     }
 }
