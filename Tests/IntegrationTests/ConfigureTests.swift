@@ -149,7 +149,7 @@ import UnderstudyTestSupport
         try TestDirectory.write("# mine\nhot_standby = off\n", to: "\(old)/postgresql.conf", mode: 0o644)
         let result = try configure(old, arguments)
         #expect(result.status == 0, "\(result)")
-        #expect(try FileTree.text("\(old)/recovery.conf").contains("primary_conninfo = 'user=r host=a'\n"))
+        #expect(try FileTree.text("\(old)/recovery.conf").contains("primary_conninfo = 'host=a user=r'\n"))
         #expect(try FileTree.text("\(old)/postgresql.conf").hasPrefix("# mine\nhot_standby = off\n# What"))
         #expect(try FileTree.mode("\(old)/recovery.conf") == 0o600)
         #expect(try FileTree.mode("\(old)/postgresql.conf") == 0o644)
@@ -157,7 +157,7 @@ import UnderstudyTestSupport
         // A standby stays one, with its primary, where something else is set.
         let later = try configure(old, ["--restore-command", "cp x %p"])
         #expect(later.output.contains("is a standby"), "\(later)")
-        #expect(try FileTree.text("\(old)/recovery.conf").contains("host=a'\n"))
+        #expect(try FileTree.text("\(old)/recovery.conf").contains("host=a user=r'\n"))
         expectRefused(try configure(old, ["-S", "s1"]), "has no replication slots")
     }
 

@@ -75,7 +75,7 @@ struct ConnInfoTests {
     // MARK: - Shown lines
 
     @Test(arguments: [
-        (#"primary_conninfo = 'host=a password=''se cret'''"#, "primary_conninfo = 'host=a"),
+        (#"primary_conninfo = 'host=a password=''se cret'''"#, "primary_conninfo = 'password=''"),
         (#"  #  Primary_ConnInfo='host=a password=secret sslpassword=secret' # c"#, "  #  primary_conninfo = "),
         (#"primary_conninfo = 'postgresql://r:secret@a/'"#, "primary_conninfo = 'user=r"),
         (#"primary_conninfo = 'hots=a password=secret'"#, "primary_conninfo = '********'"),
