@@ -19,7 +19,14 @@ package enum TextDifference {
     package static func unified(
         old: String?, new: String?, name: String, showing: (String) -> String = { $0 }
     ) -> String {
-        let hunks = hunks(changes(from: lines(old ?? ""), to: lines(new ?? "")))
+        unified(old: old.map { Array($0.utf8) }, new: new.map { Array($0.utf8) }, name: name, showing: showing)
+    }
+
+    /// The same for files in any encoding; bytes that are not UTF-8 are shown as replacement characters.
+    package static func unified(
+        old: [UInt8]?, new: [UInt8]?, name: String, showing: (String) -> String = { $0 }
+    ) -> String {
+        let hunks = hunks(changes(from: lines(old ?? []), to: lines(new ?? [])))
         if hunks.isEmpty, (old == nil) == (new == nil) { return "" }
         var text = "--- \(old == nil ? "/dev/null" : name)\n+++ \(new == nil ? "/dev/null" : name)\n"
         for hunk in hunks { hunk.write(to: &text, showing) }
@@ -30,8 +37,7 @@ package enum TextDifference {
     private static let newline = UInt8(ascii: "\n")
 
     /// Each with its newline; the last may lack it.
-    private static func lines(_ text: String) -> [Line] {
-        let bytes = Array(text.utf8)
+    private static func lines(_ bytes: [UInt8]) -> [Line] {
         var lines: [Line] = [], start = 0
         for end in bytes.indices where bytes[end] == newline {
             lines.append(bytes[start...end])
@@ -87,7 +93,8 @@ package enum TextDifference {
         var lines: ArraySlice<(change: Change, line: Line)>
 
         func write(to text: inout String, _ showing: (String) -> String) {
-            text += "@@ -\(range(from: before.old, without: .added)) +\(range(from: before.new, without: .removed)) @@\n"
+            text +=
+                "@@ -\(range(from: before.old, without: .added)) +\(range(from: before.new, without: .removed)) @@\n"
             for (change, line) in lines {
                 let isWhole = line.last == newline
                 text += change.mark + showing(String(decoding: isWhole ? line.dropLast() : line, as: UTF8.self)) + "\n"

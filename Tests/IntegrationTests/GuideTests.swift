@@ -44,6 +44,7 @@ import UnderstudyTestSupport
                 block = block.replacing(" \(path)", with: " \(home)\(path)").replacing(
                     "=\(path)", with: "=\(home)\(path)")
             }
+            block = block.replacing("/run/postgresql", with: primary.socketDirectory)
             block = block.replacing("--listen 9187", with: "--listen 0")
             block = block.replacing("/var/lib/prometheus/node-exporter", with: "\(home)/srv/archive")
             return block.replacing("--start", with: "--start --standby-port \(standbyPort)")

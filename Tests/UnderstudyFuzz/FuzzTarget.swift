@@ -6,7 +6,7 @@ import Glibc
 
 enum FuzzTarget: String, CaseIterable {
     case tar, manifest, messages, rows, copy, notices, history, control, wal, texts, marks, pidfiles, archived,
-        compressed
+        compressed, hostrules, settings
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -24,6 +24,8 @@ enum FuzzTarget: String, CaseIterable {
         case .pidfiles: fuzzPidFile(bytes)
         case .archived: fuzzArchived(bytes)
         case .compressed: fuzzCompressed(bytes)
+        case .hostrules: fuzzHostRules(bytes)
+        case .settings: fuzzSettings(bytes)
         }
     }
 
