@@ -210,12 +210,14 @@ package struct PreparationSQL: Sendable {
         package var file: String?
     }
 
-    /// For which lines the server would refuse pg_hba.conf as it is on its disk; nil before 10.
+    /// For which lines the server would refuse pg_hba.conf as it is on its disk; nil before 10. A line that it takes, but of
+    /// which it says that it can never match, is not among them.
     package var ruleErrors: ReplicationQuery<[RuleError]>? {
         guard version.number >= 100_000 else { return nil }
         let file = version.number >= 160_000 ? "file_name" : "NULL"
         let text = """
-            SELECT line_number, error, \(file) FROM pg_hba_file_rules WHERE error IS NOT NULL ORDER BY 1
+            SELECT line_number, error, \(file) FROM pg_hba_file_rules \
+            WHERE error IS NOT NULL AND type IS NULL ORDER BY 1
             """
         return ReplicationQuery(text) { rows throws(ProtocolError) in
             rows.rows.compactMap { row in

@@ -43,6 +43,32 @@ struct DebianTests {
         try debian.expectFollows(standby)
     }
 
+    @Test func `a primary that nobody prepared is prepared and restarted, and a standby follows it`() throws {
+        let debian = try DebianCluster(settings: ["wal_level = minimal", "max_wal_senders = 0"])
+        let rules = "\(debian.configuration)/pg_hba.conf", before = try FileTree.text(rules)
+        let login = "host=\(debian.cluster.socketDirectory) port=\(debian.cluster.port) user=postgres"
+        func prepare() throws -> ProgramResult {
+            try UnderstudyProgram.run(
+                ["prepare", "--primary", login, "-w", "--standby", "192.0.2.7", "--restart"],
+                environment: ["UNDERSTUDY_ROLE_PASSWORD": "secret"])
+        }
+        let result = try prepare()
+        #expect(result.status == 0 && result.output.contains("done: restart the server\n"), "\(result)")
+        #expect(try FileTree.text("\(rules).old") == before && FileTree.mode(rules) == 0o640)
+        // initdb's lines are for this machine.
+        let type = try debian.cluster.sql("SHOW ssl") == "on" ? "hostssl" : "host"
+        #expect(
+            try FileTree.text(rules) == before + "\(type)  replication  replicator  192.0.2.7/32  scram-sha-256\n")
+        #expect(try debian.cluster.sql("SHOW wal_level") == "replica")
+        let again = try prepare()
+        #expect(again.output == "nothing to change: the primary is prepared\n", "\(again)")
+        let target = TestDirectory.freshPath("standby")
+        let copy = try debian.clone(
+            to: target, ["--generate-config", "--start", "--standby-port", String(Port.free())], role: "replicator")
+        try #require(copy.status == 0, "\(copy)")
+        try debian.expectFollows(try Cluster(running: target, debian.cluster.installation))
+    }
+
     @Test func `and to a backup and an archive`() throws {
         let (debian, follower) = try unprepared(), login = debian.cluster.connectionString(user: "replicator")
         let environment = UnderstudyProgram.environment.merging(["PGPASSWORD": "..."]) { $1 }

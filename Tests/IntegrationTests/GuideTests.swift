@@ -48,6 +48,7 @@ import UnderstudyTestSupport
                     "=\(path)", with: "=\(home)\(path)")
             }
             block = block.replacing("10.0.0.2", with: "127.0.0.1 port=\(standbyPort)")
+            block = block.replacing("/run/postgresql", with: primary.socketDirectory)
             block = block.replacing("--listen 9187", with: "--listen 0")
             block = block.replacing("/var/lib/prometheus/node-exporter", with: "\(home)/srv/archive")
             block = block.replacing("10.0.0.1 user", with: "127.0.0.1 port=\(primary.port) user")

@@ -6,7 +6,7 @@ import Glibc
 
 enum FuzzTarget: String, CaseIterable {
     case tar, manifest, messages, rows, copy, notices, history, control, wal, texts, marks, pidfiles, archived,
-        compressed, settings, conninfo
+        compressed, settings, conninfo, hostrules
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -26,6 +26,7 @@ enum FuzzTarget: String, CaseIterable {
         case .compressed: fuzzCompressed(bytes)
         case .settings: fuzzSettings(bytes)
         case .conninfo: fuzzConnInfo(bytes)
+        case .hostrules: fuzzHostRules(bytes)
         }
     }
 

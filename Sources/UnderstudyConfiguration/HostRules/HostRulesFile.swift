@@ -31,6 +31,11 @@ package struct HostRulesFile: Sendable, Hashable {
         package var kind: Kind
         /// Relative to the directory of the file that has the line.
         package var path: String
+
+        package init(_ kind: Kind, _ path: String) {
+            self.kind = kind
+            self.path = path
+        }
     }
 
     package private(set) var lines: [Line] = []
@@ -71,7 +76,7 @@ package struct HostRulesFile: Sendable, Hashable {
         if version >= HostRule.firstWithIncludes, fields.count == 2, fields.allSatisfy({ $0.count == 1 }),
             let kind = Include.Kind(rawValue: fields[0][0].text)
         {
-            return .include(Include(kind: kind, path: fields[1][0].text))
+            return .include(Include(kind, fields[1][0].text))
         }
         do throws(HostRule.Fault) { return .rule(try HostRule(fields, version: version)) } catch {
             return .fault(error.message)

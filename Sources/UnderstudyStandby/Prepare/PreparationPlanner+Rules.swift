@@ -78,7 +78,8 @@ extension PreparationPlanner {
     }
 
     private static func text(_ line: HostRulesFile.Line) -> String {
-        String(decoding: line.bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        let words = String(decoding: line.bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+        return HiddenOptions.hide(words.joined(separator: " "))
     }
 
     /// What regular expressions mean, only the server knows.

@@ -156,8 +156,7 @@ struct PreparationPlanner {
                     + byHand.joined(separator: "\n"))
         }
         let difference = TextDifference.unified(
-            old: String(decoding: change.old, as: UTF8.self), new: String(decoding: change.new, as: UTF8.self),
-            name: change.path)
+            old: change.old, new: change.new, name: change.path, showing: HiddenOptions.hide)
         return .init(
             action: .file(change),
             shown: .init(kind: kind, summary: summary, text: difference, obstacle: obstacle, byHand: byHand))
