@@ -8,19 +8,47 @@ package struct ConfigurationDocument: Sendable, Equatable {
         var bytes: [UInt8]
         /// The name in lower case, and the value without quotes.
         var setting: Setting?
+        /// Whether it includes other files.
+        var isInclude = false
 
         init(_ bytes: [UInt8]) {
             self.bytes = bytes
-            if case .setting(let name, let value)? = ConfigurationLine.read(String(decoding: bytes, as: UTF8.self))
-                .first
-            {
-                setting = Setting(name, value)
+            switch ConfigurationLine.read(String(decoding: bytes, as: UTF8.self)).first {
+            case .setting(let name, let value): setting = Setting(name, value)
+            case .include, .includeDirectory: isInclude = true
+            case nil: break
             }
         }
 
         init(_ setting: Setting) {
             bytes = Array(ConfigurationText.line(setting.name, setting.value).utf8)
             self.setting = Setting(setting.name.lowercased(), setting.value)
+        }
+
+        /// The line with another setting; what stands before and behind it stays.
+        func replaced(by setting: Setting) -> Line {
+            var line = Line(setting)
+            let indent = bytes.prefix { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+            line.bytes = indent + line.bytes.dropLast() + rest
+            return line
+        }
+
+        /// What stands behind the value: blanks, a comment, the line end.
+        private var rest: ArraySlice<UInt8> {
+            var isInQuotes = false, isEscaped = false, end = 0
+            scan: for (index, byte) in bytes.enumerated() {
+                switch byte {
+                case _ where isEscaped: isEscaped = false
+                case UInt8(ascii: "\\") where isInQuotes: isEscaped = true
+                case UInt8(ascii: "'"): isInQuotes.toggle()
+                case UInt8(ascii: "#") where !isInQuotes: break scan
+                case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"), UInt8(ascii: "\n"):
+                    if !isInQuotes { continue }
+                default: break
+                }
+                end = index + 1
+            }
+            return bytes[end...]
         }
     }
 
@@ -57,12 +85,39 @@ package struct ConfigurationDocument: Sendable, Equatable {
             if let last = places.last {
                 // By bytes: equal strings may have other bytes.
                 let isRight = lines[last].setting.map { $0.value.utf8.elementsEqual(setting.value.utf8) } ?? false
-                if !isRight { lines[last] = Line(setting) }
+                if !isRight { lines[last] = lines[last].replaced(by: setting) }
                 for place in places.dropLast().reversed() { lines.remove(at: place) }
             } else {
                 append(Line(setting))
             }
         }
+    }
+
+    /// What the file itself sets; nil if it does not, or if a file that it includes further below may set it.
+    ///
+    /// - Parameter name: In lower case.
+    package func value(beyondIncludes name: String) -> String? {
+        place(beyondIncludes: name).flatMap { lines[$0].setting?.value }
+    }
+
+    /// Sets a value in a file that people edit: in the line that counts, or in a new one at the end, where it counts
+    /// whatever included files set. Other lines of the name stay.
+    ///
+    /// - Returns: Whether the file has changed.
+    @discardableResult
+    package mutating func setWhereItCounts(_ name: String, _ value: String) -> Bool {
+        guard let place = place(beyondIncludes: name.lowercased()) else {
+            append(Line(Setting(name, value)))
+            return true
+        }
+        guard lines[place].setting?.value.utf8.elementsEqual(value.utf8) != true else { return false }
+        lines[place] = lines[place].replaced(by: Setting(name, value))
+        return true
+    }
+
+    private func place(beyondIncludes name: String) -> Int? {
+        guard let place = lines.lastIndex(where: { $0.isInclude || $0.setting?.name == name }) else { return nil }
+        return lines[place].isInclude ? nil : place
     }
 
     /// - Parameter names: In lower case.

@@ -82,7 +82,8 @@ import UnderstudyTestSupport
         #expect(lines(text, 160_000)[0].content == HostRulesFile.Content.include(.init(.directory, "hba.d")))
         if case .fault = lines(text)[0].content {} else { Issue.record("an include before 16") }
         #expect(
-            lines("include_if_exists \"a b\"", 180_000)[0].content == HostRulesFile.Content.include(.init(.fileIfThere, "a b")))
+            lines("include_if_exists \"a b\"", 180_000)[0].content
+                == HostRulesFile.Content.include(.init(.fileIfThere, "a b")))
     }
 
     @Test func `takes a new rule anywhere, and all other bytes stay`() {
@@ -105,7 +106,8 @@ import UnderstudyTestSupport
     static func text(_ random: inout SplitMix64) -> [UInt8] {
         let parts = [
             "local", "host", "hostssl", "all", "\"all\"", "replication", "r", "+g", "@f", "/^r$", "10.0.0.0/8", "::1",
-            "255.0.0.0", "samenet", ".x.y", "trust", "md5", "scram-sha-256", " ", " ", " ", "\t", ",", "\"", "\"\"", "#",
+            "255.0.0.0", "samenet", ".x.y", "trust", "md5", "scram-sha-256", " ", " ", " ", "\t", ",", "\"", "\"\"",
+            "#",
             "\\", "\\\n", "\n", "\n", "\r\n", "\r", "\0", "\u{e9}", "include", "a=b",
         ]
         var bytes: [UInt8] = []
@@ -131,7 +133,8 @@ import UnderstudyTestSupport
             #expect(rules.contains { if case .rule(let rule) = $0.content { rule.method == "md5" } else { false } })
             let contents = file.lines.map(\.content), now = changed.lines.map(\.content)
             let place = index ?? contents.count
-            #expect(Array(now.prefix(place)) == Array(contents.prefix(place)), "\(String(decoding: bytes, as: UTF8.self))")
+            #expect(
+                Array(now.prefix(place)) == Array(contents.prefix(place)), "\(String(decoding: bytes, as: UTF8.self))")
             #expect(Array(now.suffix(contents.count - place)) == Array(contents.suffix(contents.count - place)))
         }
     }
@@ -139,7 +142,8 @@ import UnderstudyTestSupport
 
 @Suite("Names in pg_hba.conf") struct HostTokenTests {
     @Test(arguments: [
-        ("r", "r"), ("R-1.x", "R-1.x"), ("all", "\"all\""), ("a b", "\"a b\""), ("a\"b", "\"a\"\"b\""), ("+g", "\"+g\""),
+        ("r", "r"), ("R-1.x", "R-1.x"), ("all", "\"all\""), ("a b", "\"a b\""), ("a\"b", "\"a\"\"b\""),
+        ("+g", "\"+g\""),
         ("@f", "\"@f\""), ("#", "\"#\""), ("a\\", "\"a\\\""), ("é", "\"é\""), ("/x", nil), ("", nil), ("a\nb", nil),
     ])
     func `are written so that they mean themselves`(name: String, word: String?) throws {
@@ -161,9 +165,13 @@ import UnderstudyTestSupport
 }
 
 @Test(arguments: [
-    ("host all all all ldap ldapserver=x ldapbindpasswd=secret", "host all all all ldap ldapserver=x ldapbindpasswd=********"),
+    (
+        "host all all all ldap ldapserver=x ldapbindpasswd=secret",
+        "host all all all ldap ldapserver=x ldapbindpasswd=********"
+    ),
     (#"host all all all radius "RadiusSecrets=a b""#, #"host all all all radius "RadiusSecrets=********"#),
-    ("primary_conninfo = 'host=a password=x'", "primary_conninfo = 'host=a password=********"), ("local all é peer", "local all é peer"),
+    ("primary_conninfo = 'host=a password=x'", "primary_conninfo = 'host=a password=********"),
+    ("local all é peer", "local all é peer"),
 ])
 func `passwords in configuration files are not shown`(line: String, shown: String) {
     #expect(HiddenOptions.hide(line) == shown)

@@ -28,14 +28,14 @@ func fuzzHostRules(_ bytes: [UInt8]) {
 
 /// A postgresql.conf in which a setting is changed.
 func fuzzMainFile(_ bytes: [UInt8]) {
-    var file = SettingsFile(bytes)
+    var file = ConfigurationDocument(bytes)
     precondition(file.bytes == bytes, "bytes are lost")
     let before = ConfigurationLine.read(String(decoding: bytes, as: UTF8.self)).filter { !isPort($0) }
-    file.set("port", "5433")
+    file.setWhereItCounts("port", "5433")
     let after = ConfigurationLine.read(String(decoding: file.bytes, as: UTF8.self))
     precondition(after.filter { !isPort($0) } == before, "another setting has changed")
     precondition(after.last(where: isPort) == .setting(name: "port", value: "5433"), "the setting does not count")
-    precondition(!file.set("port", "5433"), "a second change of the same")
+    precondition(!file.setWhereItCounts("port", "5433"), "a second change of the same")
 }
 
 private func isPort(_ line: ConfigurationLine) -> Bool {

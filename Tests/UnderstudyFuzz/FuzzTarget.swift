@@ -24,7 +24,9 @@ enum FuzzTarget: String, CaseIterable {
         case .pidfiles: fuzzPidFile(bytes)
         case .archived: fuzzArchived(bytes)
         case .compressed: fuzzCompressed(bytes)
-        case .settings: fuzzSettings(bytes)
+        case .settings:
+            fuzzSettings(bytes)
+            fuzzMainFile(bytes)
         case .conninfo: fuzzConnInfo(bytes)
         case .hostrules: fuzzHostRules(bytes)
         }

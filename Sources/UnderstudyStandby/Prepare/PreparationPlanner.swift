@@ -135,8 +135,8 @@ struct PreparationPlanner {
                         obstacle: .place("postgresql.conf of the primary cannot be read from here"), byHand: byHand)))
             return
         }
-        var file = SettingsFile(old)
-        for change in wanted.changes { file.set(change.name, change.value) }
+        var file = ConfigurationDocument(old)
+        for change in wanted.changes { file.setWhereItCounts(change.name, change.value) }
         byHand[0] = "in \"\(path)\" on the primary:"
         let change = PreparationPlan.FileChange(path: path, old: old, new: file.bytes, isRules: false)
         plan.steps.append(try fileStep(.settingsFile, change, summary, byHand))
@@ -144,7 +144,8 @@ struct PreparationPlanner {
 
     /// The step that replaces a file, if that can be done here.
     func fileStep(
-        _ kind: PrimaryPreparation.Step.Kind, _ change: PreparationPlan.FileChange, _ summary: String, _ byHand: [String]
+        _ kind: PrimaryPreparation.Step.Kind, _ change: PreparationPlan.FileChange, _ summary: String,
+        _ byHand: [String]
     ) throws(UnderstudyError) -> PreparationPlan.Step {
         var obstacle: PrimaryPreparation.Obstacle?
         if !facts.files.isHere {

@@ -139,7 +139,8 @@ final class PreparationRun: Sendable {
         let low = wanted.changes.map(\.name) + wanted.pending
         guard low.isEmpty else {
             throw UnderstudyError(
-                .configuration, "after its restart the primary still has other values of \(low.joined(separator: ", "))",
+                .configuration,
+                "after its restart the primary still has other values of \(low.joined(separator: ", "))",
                 hint:
                     "Something else sets them: on the primary, SELECT name, setting, source, sourcefile FROM pg_settings; tells what."
             )

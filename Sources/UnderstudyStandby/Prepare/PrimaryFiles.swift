@@ -74,9 +74,9 @@ struct PrimaryFiles {
         var settings: [String: PreparationSQL.Configured] = [:]
         func add(_ path: String?, isOfAlterSystem: Bool) throws(UnderstudyError) {
             guard let path, let bytes = try? read(path) else { return }
-            let file = SettingsFile(bytes)
+            let file = ConfigurationDocument(bytes)
             for name in names {
-                if let value = file.value(of: name) {
+                if let value = file.value(beyondIncludes: name) {
                     settings[name] = .init(value: value, isOfAlterSystem: isOfAlterSystem)
                 }
             }
@@ -147,7 +147,8 @@ struct PrimaryFiles {
             let info = try? directory.status(of: RelativePath(real.lastPathComponent))
         else { return "file \"\(path)\" cannot be looked at by user \"\(user)\"" }
         if geteuid() != 0, info.st_uid != geteuid() {
-            return "file \"\(path)\" belongs to user \"\(userName(info.st_uid) ?? "\(info.st_uid)")\", not to \"\(user)\""
+            return
+                "file \"\(path)\" belongs to user \"\(userName(info.st_uid) ?? "\(info.st_uid)")\", not to \"\(user)\""
         }
         guard unsafe access(directory.path, W_OK) == 0 else {
             return FileIOError("could not write into directory", directory.path).description

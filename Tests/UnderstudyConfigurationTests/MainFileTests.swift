@@ -2,10 +2,10 @@ import Testing
 import UnderstudyConfiguration
 import UnderstudyTestSupport
 
-@Suite("Changes of postgresql.conf") struct SettingsFileTests {
+@Suite("Changes of postgresql.conf") struct MainFileTests {
     private func changed(_ text: String, _ name: String = "wal_level", _ value: String = "replica") -> String {
-        var file = SettingsFile(Array(text.utf8))
-        file.set(name, value)
+        var file = ConfigurationDocument(Array(text.utf8))
+        file.setWhereItCounts(name, value)
         return String(decoding: file.bytes, as: UTF8.self)
     }
 
@@ -37,7 +37,8 @@ import UnderstudyTestSupport
 
     @Test func `change one setting, and no other byte, in any text`() {
         let parts = [
-            "wal_level", "port", "=", " ", "\t", "'", "''", "\\", "#", "\n", "\n", "\r\n", "minimal", "on", "1", "include",
+            "wal_level", "port", "=", " ", "\t", "'", "''", "\\", "#", "\n", "\n", "\r\n", "minimal", "on", "1",
+            "include",
             "include_dir", "'x'", "\u{e9}", "wal_level = minimal\n", "port = 1 # a\n",
         ]
         var random = SplitMix64(state: 7)
@@ -47,19 +48,21 @@ import UnderstudyTestSupport
                 bytes += Array((parts.randomElement(using: &random) ?? "").utf8)
                 if Int.random(in: 0..<50, using: &random) == 0 { bytes.append(0xFE) }
             }
-            var file = SettingsFile(bytes)
+            var file = ConfigurationDocument(bytes)
             #expect(file.bytes == bytes)
             let before = ConfigurationLine.read(String(decoding: bytes, as: UTF8.self))
-            file.set("wal_level", "logical")
-            #expect(file.value(of: "wal_level") == "logical", "\(String(decoding: bytes, as: UTF8.self))")
+            file.setWhereItCounts("wal_level", "logical")
+            #expect(file.value(beyondIncludes: "wal_level") == "logical", "\(String(decoding: bytes, as: UTF8.self))")
             let after = ConfigurationLine.read(String(decoding: file.bytes, as: UTF8.self))
             func others(_ lines: [ConfigurationLine]) -> [ConfigurationLine] {
                 lines.filter { if case .setting("wal_level", _) = $0 { false } else { true } }
             }
             #expect(others(after) == others(before))
-            #expect(after.last { if case .setting("wal_level", _) = $0 { true } else { false } } == .setting(name: "wal_level", value: "logical"))
+            #expect(
+                after.last { if case .setting("wal_level", _) = $0 { true } else { false } }
+                    == .setting(name: "wal_level", value: "logical"))
             let again = file
-            #expect(!file.set("wal_level", "logical") && file == again)
+            #expect(!file.setWhereItCounts("wal_level", "logical") && file == again)
         }
     }
 }
