@@ -59,7 +59,10 @@ package struct PrimarySettings: Sendable, Equatable {
     package static func names(_ version: Int) -> [String] {
         let facts = ConfigurationFacts(serverVersion: version)
         return ["wal_level", "max_wal_senders"] + (facts.hasSlots ? ["max_replication_slots"] : [])
-            + ["hot_standby", facts.walKeepSetting, "listen_addresses", "max_connections", "superuser_reserved_connections"]
+            + [
+                "hot_standby", facts.walKeepSetting, "listen_addresses", "max_connections",
+                "superuser_reserved_connections",
+            ]
     }
 
     private let found: [String: Found]

@@ -31,11 +31,15 @@ import UnderstudyTestSupport
         func write(_ text: String) throws { try TestDirectory.write(text, to: rules) }
 
         func expectUntouched(sourceLocation: SourceLocation = #_sourceLocation) throws {
-            #expect(try cluster.sql("SELECT count(*) FROM pg_roles WHERE rolname = 'replicator'") == "0", sourceLocation: sourceLocation)
+            #expect(
+                try cluster.sql("SELECT count(*) FROM pg_roles WHERE rolname = 'replicator'") == "0",
+                sourceLocation: sourceLocation)
             #expect(
                 FileTree.names(cluster.directory).filter { $0.contains("pg_hba") } == ["pg_hba.conf"],
                 sourceLocation: sourceLocation)
-            #expect(!(try FileTree.text("\(cluster.directory)/postgresql.auto.conf").contains("wal_senders")), sourceLocation: sourceLocation)
+            #expect(
+                !(try FileTree.text("\(cluster.directory)/postgresql.auto.conf").contains("wal_senders")),
+                sourceLocation: sourceLocation)
         }
     }
 
@@ -75,13 +79,15 @@ import UnderstudyTestSupport
         expectRefused(try primary.prepare(standby + ["--role", "/r"]), "does not begin with a slash")
         expectRefused(try primary.prepare(standby + ["--role", ""]), "is no role name")
         expectRefused(
-            try primary.prepare(standby + ["--role", String(repeating: "r", count: 64)]), "is too long: it has 64 bytes")
+            try primary.prepare(standby + ["--role", String(repeating: "r", count: 64)]), "is too long: it has 64 bytes"
+        )
         for address in ["10.0.0", "10.0.0.0/40", "all", "", "a b", "::g"] {
             expectRefused(try primary.prepare(["--standby", address]), "is no address of a standby")
         }
         // A name that the server refuses, as the first step.
         expectRefused(
-            try primary.prepare(standby + ["--role", "pg_replicator"]), "could not create role", "Nothing was changed")
+            try primary.prepare(standby + ["--role", "pg_replicator"]), "could not create role", "Nothing was changed",
+            "run this again")
         try primary.expectUntouched()
     }
 
@@ -103,7 +109,8 @@ import UnderstudyTestSupport
         try TestDirectory.make(at: obstacle)
         let result = try primary.prepare()
         expectRefused(
-            result, "could not let the standby in", "Done before: create role \"replicator\"; set max_wal_senders to 10",
+            result, "could not let the standby in",
+            "Done before: create role \"replicator\"; set max_wal_senders to 10",
             "To take back what was done", "ALTER SYSTEM RESET max_wal_senders;", "DROP ROLE replicator;")
         TestDirectory.removeTree(obstacle)
         #expect(try FileTree.text(primary.rules) == primary.usual)
@@ -118,7 +125,8 @@ import UnderstudyTestSupport
             try Program.run(
                 "/usr/bin/setpriv",
                 [
-                    "--reuid=65534", "--regid=65534", "--clear-groups", "--", UnderstudyProgram.path, "prepare", "--primary",
+                    "--reuid=65534", "--regid=65534", "--clear-groups", "--", UnderstudyProgram.path, "prepare",
+                    "--primary",
                     primary.cluster.connectionString(), "-w", "--standby", "10.0.0.7",
                 ] + more,
                 environment: UnderstudyProgram.environment.merging(["UNDERSTUDY_ROLE_PASSWORD": "secret"]) { $1 },
@@ -130,8 +138,12 @@ import UnderstudyTestSupport
         let result = try far([])
         let line = "host  replication  replicator  10.0.0.7/32  scram-sha-256"
         #expect(result.status == 0, "\(result)")
-        #expect(result.output.contains("done: create role \"replicator\"") && result.output.contains("left to you: let the standby in"), "\(result)")
-        #expect(result.output.contains("    in \"\(primary.rules)\" on the primary, at the end:\n    \(line)\n"), "\(result)")
+        #expect(
+            result.output.contains("done: create role \"replicator\"")
+                && result.output.contains("left to you: let the standby in"), "\(result)")
+        #expect(
+            result.output.contains("    in \"\(primary.rules)\" on the primary, at the end:\n    \(line)\n"),
+            "\(result)")
         #expect(try FileTree.text(primary.rules) == primary.usual)
         // Once the line is there, it is seen from afar, too.
         try primary.write(primary.usual + "host replication +replicator 10.0.0.0/24 md5\n")
@@ -169,12 +181,17 @@ import UnderstudyTestSupport
         // A name that has to be quoted everywhere, and several standbys.
         try primary.write(primary.usual)
         let odd = try primary.prepare(
-            ["--role", #"My "Role", é"#, "--standby", "db2.example.com", "--standby", "fd00::/64", "--standby", "local"])
+            [
+                "--role", #"My "Role", é"#, "--standby", "db2.example.com", "--standby", "fd00::/64", "--standby",
+                "local",
+            ])
         #expect(odd.status == 0, "\(odd)")
         let found = try primary.cluster.sql(
-            "SELECT type, user_name[1], address FROM pg_hba_file_rules WHERE database = '{replication}' ORDER BY line_number")
+            "SELECT type, user_name[1], address FROM pg_hba_file_rules WHERE database = '{replication}' ORDER BY line_number"
+        )
         #expect(
-            found == #"host|My "Role", é|db2.example.com"# + "\n" + #"host|My "Role", é|fd00::"# + "\n" + #"local|My "Role", é|"#)
+            found == #"host|My "Role", é|db2.example.com"# + "\n" + #"host|My "Role", é|fd00::"# + "\n"
+                + #"local|My "Role", é|"#)
     }
 
     private func editsFiles(_ primary: Primary) throws {

@@ -8,7 +8,9 @@ import UnderstudyTestSupport
     /// With all that a quoting could stumble over.
     private static let password = #"it's \ "secret" 100% ä"#
 
-    private func login(_ cluster: Cluster) -> String { "host=\(cluster.socketDirectory) port=\(cluster.port) user=postgres" }
+    private func login(_ cluster: Cluster) -> String {
+        "host=\(cluster.socketDirectory) port=\(cluster.port) user=postgres"
+    }
 
     private func prepare(
         _ cluster: Cluster, _ arguments: [String], login: String? = nil, password: String? = Self.password
@@ -39,8 +41,10 @@ import UnderstudyTestSupport
         #expect(dry.status == 0, "\(dry)")
         let line = "host  replication  replicator  127.0.0.1/32  scram-sha-256"
         for text in [
-            "CREATE ROLE replicator WITH LOGIN REPLICATION PASSWORD '...';\n", "ALTER SYSTEM SET wal_level = replica;\n",
-            "ALTER SYSTEM SET max_wal_senders = 10;\n", "--- \(rules)\n", "\n+\(line)\n host replication all 127.0.0.1/32 reject",
+            "CREATE ROLE replicator WITH LOGIN REPLICATION PASSWORD '...';\n",
+            "ALTER SYSTEM SET wal_level = replica;\n",
+            "ALTER SYSTEM SET max_wal_senders = 10;\n", "--- \(rules)\n",
+            "\n+\(line)\n host replication all 127.0.0.1/32 reject",
             "SELECT pg_reload_conf();\n", "nothing was changed\n",
         ] {
             #expect(dry.output.contains(text), "\(text) in \(dry)")
@@ -68,7 +72,8 @@ import UnderstudyTestSupport
         // What waits for a restart is not set again.
         let second = try prepare(primary, standby)
         #expect(second.status == 0 && !second.output.contains("done:"), "\(second)")
-        #expect(second.output.contains("nothing to change") && second.output.contains("is restarted: max_"), "\(second)")
+        #expect(
+            second.output.contains("nothing to change") && second.output.contains("is restarted: max_"), "\(second)")
         #expect(!FileTree.exists("\(rules).old.1"))
 
         let third = try prepare(primary, standby + ["--restart", "--bin-dir", installation.programs])
@@ -80,7 +85,8 @@ import UnderstudyTestSupport
         let target = TestDirectory.freshPath("standby")
         let copy = try UnderstudyProgram.run([
             "clone", "--primary", "\(primary.connectionString(user: "replicator")) password='\(words)'", "-D", target,
-            "--slot", "s", "-c", "fast", "--start", "--standby-port", "\(Port.free())", "--bin-dir", installation.programs,
+            "--slot", "s", "-c", "fast", "--start", "--standby-port", "\(Port.free())", "--bin-dir",
+            installation.programs,
             "-w",
         ])
         #expect(copy.status == 0, "\(copy)")
@@ -94,7 +100,8 @@ import UnderstudyTestSupport
         let file = TestDirectory.freshPath("password")
         try TestDirectory.write("other\nmore\n", to: file)
         let changed = try prepare(primary, standby + ["--role-password-file", file])
-        #expect(changed.output == "done: give role \"replicator\" its password\nthe primary is prepared\n", "\(changed)")
+        #expect(
+            changed.output == "done: give role \"replicator\" its password\nthe primary is prepared\n", "\(changed)")
         expectNothingToDo(try prepare(primary, standby, password: "other"))
 
         try compareWithServer(primary, rules, installation)
@@ -104,9 +111,13 @@ import UnderstudyTestSupport
     private func compareWithServer(_ cluster: Cluster, _ rules: String, _ installation: PostgresInstallation) throws {
         var random = SplitMix64(state: UInt64(installation.major))
         func pick(_ words: [String]) -> String { words.randomElement(using: &random) ?? "" }
-        let names = ["all", "\"all\"", "replication", "a", "\"a b\"", "\"x\"\"y\"", "+g", "\"+g\"", "a,b", "a, \"b,c\"", "a#b", "é", "/^a$"]
+        let names = [
+            "all", "\"all\"", "replication", "a", "\"a b\"", "\"x\"\"y\"", "+g", "\"+g\"", "a,b", "a, \"b,c\"", "a#b",
+            "é", "/^a$",
+        ]
         let addresses = [
-            "10.0.0.0/8", "10.0.0.1 255.255.255.0", "::1/128", "fd00::1 ffff::", "samehost", "samenet", "all", "\"all\"", "db1",
+            "10.0.0.0/8", "10.0.0.1 255.255.255.0", "::1/128", "fd00::1 ffff::", "samehost", "samenet", "all",
+            "\"all\"", "db1",
             ".example.com", "10.0.0.1/33", "10.0.0.1", "1.2.3.4/", "x/8",
         ]
         var lines: [String] = []

@@ -120,7 +120,9 @@ import UnderstudyConfiguration
     }
 
     @Test func `a line with another method catches it first`() {
-        #expect(decide("host all all all trust\n\nhost replication all all reject\nhost replication r all md5") == .caught(index: 2))
+        #expect(
+            decide("host all all all trust\n\nhost replication all all reject\nhost replication r all md5")
+                == .caught(index: 2))
         #expect(decide("local replication all trust\nhost replication r 10.0.0.8/32 md5") == .caught(index: nil))
     }
 

@@ -43,7 +43,10 @@ import UnderstudyWAL
     @Test func `is nothing where the level is higher`() throws {
         #expect(try changes(180_000, ["wal_level": "logical"]) == [])
         #expect(try changes(90_500, ["wal_level": "archive"]).contains("wal_level=hot_standby"))
-        #expect(try changes(180_000, ["wal_level": "minimal", "max_wal_senders": "0"]) == ["wal_level=replica", "max_wal_senders=10"])
+        #expect(
+            try changes(180_000, ["wal_level": "minimal", "max_wal_senders": "0"]) == [
+                "wal_level=replica", "max_wal_senders=10",
+            ])
     }
 
     @Test func `leaves room for one more standby and its clone, and what was chosen as it is`() throws {

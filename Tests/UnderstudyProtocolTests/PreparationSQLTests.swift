@@ -28,7 +28,8 @@ import UnderstudyProtocol
         let mended = RoleStatement(role: "r", isNew: false, login: false, replication: true, renews: true)
         #expect(mended.text == "ALTER ROLE r WITH REPLICATION VALID UNTIL 'infinity';")
         #expect(mended.undo == "ALTER ROLE r WITH NOREPLICATION;")
-        let password = RoleStatement(role: "r", isNew: false, login: false, replication: false, verifier: "SCRAM-SHA-256$x")
+        let password = RoleStatement(
+            role: "r", isNew: false, login: false, replication: false, verifier: "SCRAM-SHA-256$x")
         #expect(password.undo == nil && password.linesForPsql == ["\\password r"])
         #expect(password.shownText == "ALTER ROLE r WITH PASSWORD 'SCRAM-SHA-256$...';")
         #expect(RoleStatement(role: "r", isNew: false, login: false, replication: false).isEmpty)

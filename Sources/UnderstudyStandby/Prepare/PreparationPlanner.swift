@@ -144,7 +144,8 @@ struct PreparationPlanner {
 
     /// The step that replaces a file, if that can be done here.
     func fileStep(
-        _ kind: PrimaryPreparation.Step.Kind, _ change: PreparationPlan.FileChange, _ summary: String, _ byHand: [String]
+        _ kind: PrimaryPreparation.Step.Kind, _ change: PreparationPlan.FileChange, _ summary: String,
+        _ byHand: [String]
     ) throws(UnderstudyError) -> PreparationPlan.Step {
         var obstacle: PrimaryPreparation.Obstacle?
         if !facts.files.isHere {

@@ -139,7 +139,8 @@ final class PreparationRun: Sendable {
         let low = wanted.changes.map(\.name) + wanted.pending
         guard low.isEmpty else {
             throw UnderstudyError(
-                .configuration, "after its restart the primary still has other values of \(low.joined(separator: ", "))",
+                .configuration,
+                "after its restart the primary still has other values of \(low.joined(separator: ", "))",
                 hint:
                     "Something else sets them: on the primary, SELECT name, setting, source, sourcefile FROM pg_settings; tells what."
             )
@@ -160,6 +161,7 @@ final class PreparationRun: Sendable {
             done.isEmpty
                 ? "Nothing was changed." : "Done before: \(done.map(\.summary).joined(separator: "; ")).")
         error.detail = details.joined(separator: "\n")
+        if error.remedy == nil { error.hint = "Mend that, and run this again: what is right already stays." }
         var undo = done.reversed().compactMap(\.undo)
         if done.contains(where: { $0.kind == .reload }) { undo.append("\(PreparationSQL.reload);") }
         if !undo.isEmpty {

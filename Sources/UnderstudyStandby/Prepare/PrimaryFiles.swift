@@ -147,7 +147,8 @@ struct PrimaryFiles {
             let info = try? directory.status(of: RelativePath(real.lastPathComponent))
         else { return "file \"\(path)\" cannot be looked at by user \"\(user)\"" }
         if geteuid() != 0, info.st_uid != geteuid() {
-            return "file \"\(path)\" belongs to user \"\(userName(info.st_uid) ?? "\(info.st_uid)")\", not to \"\(user)\""
+            return
+                "file \"\(path)\" belongs to user \"\(userName(info.st_uid) ?? "\(info.st_uid)")\", not to \"\(user)\""
         }
         guard unsafe access(directory.path, W_OK) == 0 else {
             return FileIOError("could not write into directory", directory.path).description

@@ -47,8 +47,10 @@ struct PrimaryRestart: Sendable {
             let owner: BaseBackup.Owner? =
                 geteuid() == info.owner.user ? nil : .init(user: info.owner.user, group: info.owner.group)
             let pgCtl = try ServerPrograms(facts.version, given: options.binDirectory).pgCtl
-            let log = Self.log(of: postmaster.processID) ?? StartLog(
-                directory: directory, configFile: nil, given: nil, user: info.owner, isMade: true)
+            let log =
+                Self.log(of: postmaster.processID)
+                ?? StartLog(
+                    directory: directory, configFile: nil, given: nil, user: info.owner, isMade: true)
             words = [pgCtl, "-D", directory, "-l", log.path, "-m", "fast", "-w", "-t", "\(wait)", "restart"]
             self.owner = owner
             self.log = log
@@ -99,7 +101,8 @@ struct PrimaryRestart: Sendable {
         throw UnderstudyError(
             .start, "the restart failed, and the server may be down",
             detail: failure.map { "The server says: \($0)" } ?? "It says: \(ServerLog(output).lastLines)",
-            hint: "\(log.map { "Its log is \"\($0.path)\". " } ?? "")When the cause is mended, start it with: \(command)")
+            hint:
+                "\(log.map { "Its log is \"\($0.path)\". " } ?? "")When the cause is mended, start it with: \(command)")
     }
 
     /// Commands of the system, whose directory may not be in the PATH of who runs this.

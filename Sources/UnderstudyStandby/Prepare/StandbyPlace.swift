@@ -18,7 +18,8 @@ enum StandbyPlace: Sendable, Hashable {
             throw UnderstudyError(
                 .options, "\"\(text)\" is no address of a standby",
                 hint:
-                    "Name an IP address (10.0.0.7, fd00::7), a network (10.0.0.0/24), a host name, or local for the socket.")
+                    "Name an IP address (10.0.0.7, fd00::7), a network (10.0.0.0/24), a host name, or local for the socket."
+            )
         }
     }
 

@@ -2,7 +2,8 @@
 enum PrepareOptions {
     // MARK: The primary
 
-    static let primaryPort = CommandOption("primary-port", "p", "PORT", aliases: ["port"], help: "the port (also: --port)")
+    static let primaryPort = CommandOption(
+        "primary-port", "p", "PORT", aliases: ["port"], help: "the port (also: --port)")
     static let primaryUser = CommandOption(
         "primary-user", "U", "ROLE", aliases: ["username"],
         help: "the role to connect as, usually a superuser (also: --username)")
@@ -104,7 +105,8 @@ extension Command {
                     PreparePlan.passwordVariable, "The password for the role, if --role-password-file is not given.")
             ],
             files: [
-                ManualEntry("pg_hba.conf.old", "Beside pg_hba.conf: what it was before. A number follows if there is one.")
+                ManualEntry(
+                    "pg_hba.conf.old", "Beside pg_hba.conf: what it was before. A number follows if there is one.")
             ]),
         run: { program, words, _ in await program.prepare(words) })
 }

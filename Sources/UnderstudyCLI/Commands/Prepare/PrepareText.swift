@@ -46,7 +46,8 @@ enum PrepareText {
         guard !settings.isEmpty, !isPlanned else { return [] }
         let names = settings.map { PrintedText.line($0) }.joined(separator: ", ")
         let lines = ["these settings come into effect when the primary is restarted: \(names)"]
-        return lines + (plan.restartCommand.map { ["restart it with:", PrintedText.indent + PrintedText.line($0)] } ?? [])
+        return lines
+            + (plan.restartCommand.map { ["restart it with:", PrintedText.indent + PrintedText.line($0)] } ?? [])
     }
 
     private static func trimmed(_ text: String) -> String {

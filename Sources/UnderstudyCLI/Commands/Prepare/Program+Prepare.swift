@@ -57,14 +57,16 @@ extension Program {
 
     private func askForPassword(_ plan: PreparePlan, _ console: Console) async throws(UnderstudyError) -> String {
         output?.drain()
-        let password = plan.connection.password == .never
+        let password =
+            plan.connection.password == .never
             ? nil : try await PasswordPrompt.askNew(role: plan.options.role)
         guard let password else {
             throw UnderstudyError(
                 .options, "role \"\(plan.options.role)\" has no password, and none is given",
                 detail: "Nothing was changed.",
                 hint:
-                    "Put it into a file and name that with --role-password-file, or into $\(PreparePlan.passwordVariable).")
+                    "Put it into a file and name that with --role-password-file, or into $\(PreparePlan.passwordVariable)."
+            )
         }
         return password
     }
