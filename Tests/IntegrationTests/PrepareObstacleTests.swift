@@ -86,7 +86,8 @@ import UnderstudyTestSupport
         }
         // A name that the server refuses, as the first step.
         expectRefused(
-            try primary.prepare(standby + ["--role", "pg_replicator"]), "could not create role", "Nothing was changed")
+            try primary.prepare(standby + ["--role", "pg_replicator"]), "could not create role", "Nothing was changed",
+            "run this again")
         try primary.expectUntouched()
     }
 

@@ -42,7 +42,7 @@ import UnderstudyTestSupport
             "include_dir", "'x'", "\u{e9}", "wal_level = minimal\n", "port = 1 # a\n",
         ]
         var random = SplitMix64(state: 7)
-        for _ in 0..<3000 {
+        for _ in 0..<400 {
             var bytes: [UInt8] = []
             for _ in 0..<Int.random(in: 0...40, using: &random) {
                 bytes += Array((parts.randomElement(using: &random) ?? "").utf8)

@@ -75,6 +75,9 @@ package struct HostRule: Sendable, Hashable {
         }
         method = token.text
         options = rest.flatMap(\.self)
+        if let option = options.first(where: { !$0.text.utf8.contains(UInt8(ascii: "=")) }) {
+            throw Fault(message: "\"\(option.text)\" is no option: it has no equals sign")
+        }
     }
 
     private static func isMethod(_ word: String, _ version: Int) -> Bool {

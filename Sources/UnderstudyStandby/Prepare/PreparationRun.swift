@@ -161,6 +161,7 @@ final class PreparationRun: Sendable {
             done.isEmpty
                 ? "Nothing was changed." : "Done before: \(done.map(\.summary).joined(separator: "; ")).")
         error.detail = details.joined(separator: "\n")
+        if error.remedy == nil { error.hint = "Mend that, and run this again: what is right already stays." }
         var undo = done.reversed().compactMap(\.undo)
         if done.contains(where: { $0.kind == .reload }) { undo.append("\(PreparationSQL.reload);") }
         if !undo.isEmpty {
