@@ -27,7 +27,7 @@ package struct ConfigurationFacts {
     /// A value of that setting which keeps some 1 GB.
     package var walKeepExample: String
     /// The password method in pg_hba.conf, for any hash that the primary's roles may have.
-    var passwordMethod: String
+    package var passwordMethod: String
     /// Whether max_wal_senders counts against max_connections.
     var walSendersAreConnections: Bool
 
