@@ -27,7 +27,8 @@ package enum PrimaryHint {
     /// - Parameter current: How many there may be now; nil if that is not known. If none, wal_level may be too low, too:
     ///   a server with `minimal` starts only with none.
     package static func raiseWALSenders(_ current: Int?, on version: Int?) -> String {
-        let wanted = "\((current ?? 10) + 10)"
+        // The server's words may hold any number; it takes at most 262143.
+        let wanted = "\(min(current ?? 10, 262_133) + 10)"
         guard current == 0 else {
             return "\(set(["max_wal_senders": wanted], on: version)). A backup that streams WAL takes two senders."
         }

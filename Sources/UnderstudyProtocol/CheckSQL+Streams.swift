@@ -63,9 +63,9 @@ extension CheckSQL {
                 (sender.sent, sender.written) = (bytes(row[5]), bytes(row[6]))
                 (sender.flushed, sender.replayed) = (bytes(row[7]), bytes(row[8]))
                 sender.replayedTo = row[9].flatMap { LSN($0) }
-                sender.writeLag = row[10].flatMap { Double($0) }
-                sender.flushLag = row[11].flatMap { Double($0) }
-                sender.replayLag = row[12].flatMap { Double($0) }
+                sender.writeLag = seconds(row[10])
+                sender.flushLag = seconds(row[11])
+                sender.replayLag = seconds(row[12])
                 sender.slot = row[13]
                 return sender
             }
@@ -75,6 +75,11 @@ extension CheckSQL {
     /// A difference of positions that were read one after the other may be below zero.
     private static func bytes(_ text: String?) -> UInt64? {
         text.flatMap { Int64($0) }.map { UInt64(max(0, $0)) }
+    }
+
+    /// Two clocks may differ, and a server may say anything: at most some thousand years.
+    private static func seconds(_ text: String?) -> Double? {
+        text.flatMap { Double($0) }.flatMap { $0.isFinite ? min(max(0, $0), 1e11) : nil }
     }
 
     /// A replication slot, as it holds WAL back.
@@ -188,7 +193,7 @@ extension CheckSQL {
             receiver.written = row[1].flatMap { LSN($0) }
             receiver.timeline = row[2].flatMap { UInt32($0) }.map { TimelineID(rawValue: $0) }
             (receiver.host, receiver.port, receiver.slot) = (row[3], row[4], row[5])
-            receiver.silence = row[6].flatMap { Double($0) }
+            receiver.silence = seconds(row[6])
             return receiver
         }
     }
@@ -220,7 +225,7 @@ extension CheckSQL {
             let row = try rows.onlyRow(atLeast: 4, of: names.replayed)
             return Replay(
                 received: row[0].flatMap { LSN($0) }, replayed: row[1].flatMap { LSN($0) }, isPaused: row[2] == "t",
-                age: row[3].flatMap { Double($0) })
+                age: seconds(row[3]))
         }
     }
 }

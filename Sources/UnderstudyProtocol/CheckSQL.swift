@@ -16,14 +16,12 @@ package enum CheckSQL {
         package var role: String
         package var isSuperuser: Bool
         package var mayReplicate: Bool
-        /// Whether the role sees the statistics of all others.
-        package var seesStatistics: Bool
         /// Whether the role may ask how the server reads pg_hba.conf.
         package var seesHostRules: Bool
 
         package init(
             isInRecovery: Bool, position: LSN? = nil, startedAt: String = "", role: String, isSuperuser: Bool = false,
-            mayReplicate: Bool = true, seesStatistics: Bool = true, seesHostRules: Bool = false
+            mayReplicate: Bool = true, seesHostRules: Bool = false
         ) {
             self.isInRecovery = isInRecovery
             self.position = position
@@ -31,14 +29,11 @@ package enum CheckSQL {
             self.role = role
             self.isSuperuser = isSuperuser
             self.mayReplicate = mayReplicate
-            self.seesStatistics = seesStatistics
             self.seesHostRules = seesHostRules
         }
     }
 
     package static func situation(_ version: ServerVersion) -> ReplicationQuery<Situation> {
-        let statistics =
-            version.hasMonitorRoles ? "pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')" : "rolsuper"
         let rules =
             version.hasHostRulesView
             ? "pg_catalog.has_table_privilege('pg_catalog.pg_hba_file_rules', 'SELECT') AND pg_catalog.has_function_privilege('pg_catalog.pg_hba_file_rules()', 'EXECUTE')"
@@ -46,14 +41,14 @@ package enum CheckSQL {
         let text = """
             SELECT pg_catalog.pg_is_in_recovery(), \(version.walNames.position), \
             EXTRACT(EPOCH FROM pg_catalog.pg_postmaster_start_time()), rolname, rolsuper, rolreplication, \
-            \(statistics), \(rules) FROM pg_catalog.pg_roles WHERE rolname = session_user
+            \(rules) FROM pg_catalog.pg_roles WHERE rolname = session_user
             """
         return ReplicationQuery(text) { rows throws(ProtocolError) in
-            let row = try rows.onlyRow(atLeast: 8, of: "pg_roles")
+            let row = try rows.onlyRow(atLeast: 7, of: "pg_roles")
             return Situation(
                 isInRecovery: row[0] == "t", position: row[1].flatMap { LSN($0) }, startedAt: row[2] ?? "",
                 role: row[3] ?? "", isSuperuser: row[4] == "t", mayReplicate: row[5] == "t" || row[4] == "t",
-                seesStatistics: row[6] == "t", seesHostRules: row[7] == "t")
+                seesHostRules: row[6] == "t")
         }
     }
 
@@ -176,8 +171,12 @@ package enum CheckSQL {
         }
     }
 
-    /// A field of so many bytes, whose only purpose is to see how fast it comes.
-    package static func sample(bytes: Int) -> String {
-        "SELECT pg_catalog.repeat('understudy.check', \(bytes / 16))"
+    /// So many rows of 64,000 bytes, whose only purpose is to see how fast they come.
+    package static func sample(rows: Int) -> ReplicationQuery<Int> {
+        let text =
+            "SELECT pg_catalog.repeat('understudy.check', 4000) FROM pg_catalog.generate_series(1, \(rows))"
+        return ReplicationQuery(text) { rows throws(ProtocolError) in
+            rows.rows.reduce(0) { $0 + ($1.first.flatMap { $0 }?.utf8.count ?? 0) }
+        }
     }
 }

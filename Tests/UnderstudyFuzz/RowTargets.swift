@@ -19,7 +19,9 @@ func fuzzRows(_ bytes: [UInt8]) {
     case 3: checkSlot(answer)
     case 4: checkNextTimeline(answer)
     case 5: checkWatched(answer)
-    default: checkCount(answer, Int(choice) / 7 % 8)
+    default:
+        let kind = Int(choice) / 7
+        if kind < 24 { checkCount(answer, kind % 8) } else { checkChecked(answer, kind - 24) }
     }
 }
 
@@ -81,6 +83,38 @@ private func checkWatched(_ answer: ResultSet) {
     precondition(!found.isSynchronous || row[0] == "sync" || row[0] == "quorum", "commits wait that do not")
     if found.invalidation != nil { precondition(row[4] == "lost" || row[6] != nil, "a slot is given up unasked") }
     if row[4] == "lost" { precondition(found.invalidation != nil, "a lost slot is taken for a sound one") }
+}
+
+/// What a check makes of answers: no time that is none, and no more than was sent.
+private func checkChecked(_ answer: ResultSet, _ kind: Int) {
+    let version = ServerVersion(number: 180_004)
+    func checkTimes(_ times: [Double?]) {
+        for time in times.compactMap({ $0 }) { precondition((0...1e11).contains(time), "a time that cannot be") }
+    }
+    switch kind {
+    case 0: _ = try? CheckSQL.situation(version).read(answer)
+    case 1: _ = try? CheckSQL.settings([]).read(answer)
+    case 2:
+        let found = (try? CheckSQL.senders(version).read(answer)) ?? []
+        precondition(found.count <= answer.rows.count, "a sender out of nothing")
+        for sender in found { checkTimes([sender.writeLag, sender.flushLag, sender.replayLag]) }
+    case 3:
+        let found = (try? CheckSQL.slots(version).read(answer)) ?? []
+        precondition(found.count <= answer.rows.count, "a slot out of nothing")
+    case 4: if let found = try? CheckSQL.receiver(version).read(answer) { checkTimes([found.silence]) }
+    case 5: if let found = try? CheckSQL.replay(version).read(answer) { checkTimes([found.age]) }
+    case 6: _ = try? CheckSQL.archiver.read(answer)
+    case 7: _ = try? CheckSQL.sizes(version).read(answer)
+    case 8: _ = try? CheckSQL.hostRules.read(answer)
+    case 9:
+        if let found = try? CheckSQL.control.read(answer) {
+            precondition(UInt64(found.system) != nil, "a system identifier that is no number")
+        }
+    case 10:
+        let found = (try? CheckSQL.tablespaces.read(answer)) ?? []
+        precondition(found.allSatisfy { $0.hasPrefix("/") }, "a place that is no path")
+    default: _ = try? CheckSQL.markers(version).read(answer)
+    }
 }
 
 private func checkCount(_ answer: ResultSet, _ count: Int) {

@@ -15,7 +15,7 @@ struct CheckSQLTests {
         var texts = [
             CheckSQL.situation(version).text, CheckSQL.senders(version, except: 1).text, CheckSQL.sizes(version).text,
             CheckSQL.tablespaces.text, CheckSQL.replay(version).text, CheckSQL.markers(version).text,
-            CheckSQL.end(version).text, CheckSQL.commitMode(version, waits: false),
+            CheckSQL.end(version).text, CheckSQL.sample(rows: 4).text, CheckSQL.commitMode(version, waits: false),
         ]
         if version.hasSlots { texts.append(CheckSQL.slots(version).text) }
         if version.hasReceiverView { texts.append(CheckSQL.receiver(version).text) }
@@ -29,7 +29,7 @@ struct CheckSQLTests {
         let names: [(name: String, from: Int, before: Int)] = [
             ("pg_current_wal_", 100_000, .max), ("pg_last_wal_", 100_000, .max), ("pg_wal_lsn_diff", 100_000, .max),
             ("replay_lsn", 100_000, .max), ("pg_is_wal_", 100_000, .max), ("xlog", 0, 100_000),
-            ("_location,", 0, 100_000), ("_lag)", 100_000, .max), ("pg_has_role", 100_000, .max),
+            ("_location,", 0, 100_000), ("_lag)", 100_000, .max), ("pg_read_all_stats", 100_000, .max),
             ("pg_hba_file_rules", 100_000, .max), ("pg_replication_slots", 90400, .max), ("active_pid", 90500, .max),
             ("pg_stat_wal_receiver", 90600, .max), ("written_lsn", 130_000, .max), ("sender_host", 110_000, .max),
             ("wal_status", 130_000, .max), ("invalidation_reason", 170_000, .max),
@@ -65,14 +65,14 @@ struct CheckSQLTests {
     @Test("what the server is, is answered in one row")
     func situation() throws {
         let query = CheckSQL.situation(ServerVersion(number: 180_004))
-        let answer = try query.read(Self.rows([["t", "0/3000148", "1764371234.5", "mon", "f", "f", "t", "f"]]))
+        let answer = try query.read(Self.rows([["t", "0/3000148", "1764371234.5", "mon", "f", "f", "t"]]))
         #expect(
             answer
                 == CheckSQL.Situation(
                     isInRecovery: true, position: LSN("0/3000148"), startedAt: "1764371234.5", role: "mon",
-                    mayReplicate: false, seesStatistics: true))
+                    mayReplicate: false, seesHostRules: true))
         // A superuser may replicate, whatever the role says.
-        #expect(try query.read(Self.rows([["f", nil, "1", "a", "t", "f", "t", "t"]])).mayReplicate)
+        #expect(try query.read(Self.rows([["f", nil, "1", "a", "t", "f", "t"]])).mayReplicate)
         #expect(throws: ProtocolError.self) { try query.read(Self.rows([])) }
         #expect(throws: ProtocolError.self) { try query.read(Self.rows([["t"]])) }
     }
@@ -89,6 +89,15 @@ struct CheckSQLTests {
         #expect(senders[0] == CheckSQL.Sender(processID: 7, applicationName: "s") && !senders[0].isStream)
         #expect(senders[1].written == 0 && senders[1].replayed == 1024 && senders[1].replayLag == 2.5)
         #expect(senders[1].replayedTo == LSN("0/5") && senders[1].slot == "slot" && senders[1].isStream)
+    }
+
+    @Test(
+        "a time that is none, or none that can be, is bounded",
+        arguments: [("-5", 0), ("1e300", 1e11), ("nan", nil), ("inf", nil), ("soon", nil), ("0.25", 0.25)]
+            as [(String, Double?)])
+    func seconds(_ text: String, _ seconds: Double?) throws {
+        let row: [String?] = ["0/1", "0/1", "f", text]
+        #expect(try CheckSQL.replay(ServerVersion(number: 180_004)).read(Self.rows([row])).age == seconds)
     }
 
     @Test("a system identifier is unsigned, however the server shows it")

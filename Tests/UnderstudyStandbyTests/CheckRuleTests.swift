@@ -53,6 +53,16 @@ import UnderstudyWAL
         #expect((finding.message == nil) == (level == .ok), "\(finding)", sourceLocation: sourceLocation)
     }
 
+    @Test func `numbers that no server has stop nothing`() {
+        for number in ["9223372036854775807", "-9223372036854775808", "2147483647", "-1", "x"] {
+            var reading = Self.primary(180_004, ["max_wal_senders": number, "max_replication_slots": number])
+            reading.senders = [CheckSQL.Sender(processID: 1, applicationName: "s", state: "streaming")]
+            reading.senders?[0].replayLag = 1e300
+            (reading.sizes, reading.rate) = (CheckSQL.Sizes(bytes: .max), 0.001)
+            #expect(!Self.findings(reading).isEmpty)
+        }
+    }
+
     // MARK: - A primary
 
     @Test(arguments: versions)
@@ -178,7 +188,6 @@ import UnderstudyWAL
 
     @Test func `what the role may not see is unknown, with what to grant`() throws {
         var reading = Self.primary()
-        reading.situation?.seesStatistics = false
         reading.situation?.role = "Mon"
         reading.senders = [CheckSQL.Sender(processID: 1, applicationName: "s")]
         reading.sizes = CheckSQL.Sizes(bytes: 5, unmeasured: 2)

@@ -94,6 +94,9 @@ import UnderstudyWAL
         let hidden = standby.standbyFindings(primary: nil, position: nil, Self.options)
         #expect(names(hidden, .unknown) == ["wal_receiver"])
         #expect(hidden.first { $0.level == .unknown }?.cure?.description.contains("GRANT pg_monitor TO r;") == true)
+        standby.receiver = CheckSQL.Receiver(status: "streaming")
+        standby.receiver?.silence = 75
+        #expect(names(standby.standbyFindings(primary: nil, position: nil, Self.options), .warning) == ["wal_receiver"])
         (standby.receiver, standby.hasReceiver) = (nil, false)
         #expect(names(standby.standbyFindings(primary: nil, position: nil, Self.options), .error) == ["wal_receiver"])
     }

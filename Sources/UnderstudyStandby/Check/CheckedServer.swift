@@ -44,7 +44,7 @@ struct CheckedServer {
             reading.flushed = identity.position
             if sql == nil { readSettings(showing: session) }
         }
-        guard let sql else { return }
+        guard sql != nil else { return }
         reading.situation = connections.situation
         reading.settings = ServerSettings(
             (try ask(CheckSQL.settings(Self.names(reading.version)), logger)) ?? [:])
@@ -54,7 +54,7 @@ struct CheckedServer {
         if reading.isInRecovery == true {
             try readStandby(logger)
         } else if reading.role == .primary {
-            try readPrimary(except: connections.replication?.backendProcessID, measures, sql, logger)
+            try readPrimary(except: connections.replication?.backendProcessID, measures, logger)
         }
     }
 
@@ -77,7 +77,7 @@ struct CheckedServer {
     }
 
     private mutating func readPrimary(
-        except own: Int?, _ measures: Measures?, _ session: Session, _ logger: Logger
+        except own: Int?, _ measures: Measures?, _ logger: Logger
     ) throws(UnderstudyError) {
         let version = reading.version
         if reading.situation?.seesHostRules == true { reading.hostRules = try ask(CheckSQL.hostRules, logger) }
@@ -87,7 +87,8 @@ struct CheckedServer {
         reading.tablespaces = try ask(CheckSQL.tablespaces, logger)
         reading.sizes = measures?.sizes
         if reading.sizes == nil { reading.sizes = try ask(CheckSQL.sizes(version), logger) }
-        reading.rate = measures?.rate ?? Self.rate(session)
+        reading.rate = measures?.rate
+        if reading.rate == nil { reading.rate = try rate(logger) }
     }
 
     private mutating func readStandby(_ logger: Logger) throws(UnderstudyError) {
@@ -106,7 +107,8 @@ struct CheckedServer {
     func ask<Value>(_ query: ReplicationQuery<Value>, _ logger: Logger) throws(UnderstudyError) -> Value? {
         guard let sql else { return nil }
         do throws(UnderstudyError) { return try sql.ask(query) } catch {
-            if error.code == .connection || error.code == .cancelled { throw error }
+            // Of an answer that is none, the rest may still be on its way.
+            if [.connection, .cancelled, .protocolViolation].contains(error.code) { throw error }
             logger.info("\(reading.role.rawValue) did not answer a question of the check: \(error.message)")
             return nil
         }
@@ -116,12 +118,12 @@ struct CheckedServer {
 
     /// Bytes a second at which data comes over the connection; nil if none did. Some hundred kB first, and a few MB only if these
     /// came at once.
-    private static func rate(_ session: Session) -> Double? {
+    private func rate(_ logger: Logger) throws(UnderstudyError) -> Double? {
         let clock = ContinuousClock()
         var rate: Double?
-        for bytes in [256 << 10, 4 << 20] {
+        for rows in [4, 64] {
             let begin = clock.now
-            guard (try? session.runForBytes(CheckSQL.sample(bytes: bytes))) != nil else { return rate }
+            guard let bytes = try ask(CheckSQL.sample(rows: rows), logger) else { return rate }
             let seconds = Quantity.precise(clock.now - begin)
             rate = Double(bytes) / max(seconds, 0.000_1)
             if seconds > 0.2 { break }

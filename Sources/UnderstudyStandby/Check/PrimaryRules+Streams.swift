@@ -91,7 +91,7 @@ extension ServerReading {
         if let rate, rate > 0 {
             let seconds = Double(sizes.bytes) / rate
             found +=
-                ", \(Quantity.clock(.seconds(Int64(seconds.rounded(.up))))) or more to copy at \(Quantity.bytes(UInt64(rate))) a second, as data came over one connection just now; disks may be slower"
+                ", \(Quantity.clock(.seconds(Int64(min(seconds, 1e11).rounded(.up))))) or more to copy at \(Quantity.bytes(UInt64(rate))) a second, as data came over one connection just now; disks may be slower"
         }
         guard sizes.unmeasured == 0 else {
             let which = sizes.unmeasured == 1 ? "1 database" : "\(sizes.unmeasured) databases"
@@ -176,7 +176,7 @@ extension ServerReading {
 
     /// `0.012 s`, `75.1 s`.
     static func time(_ seconds: Double) -> String {
-        let thousandths = Int((seconds * 1000).rounded())
+        let thousandths = Int((min(seconds, 1e11) * 1000).rounded())
         let rest = "\(thousandths % 1000)"
         guard thousandths < 60_000 else { return "\(thousandths / 1000) s" }
         return "\(thousandths / 1000).\(String(repeating: "0", count: 3 - rest.count))\(rest) s"

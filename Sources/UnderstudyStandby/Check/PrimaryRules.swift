@@ -108,7 +108,7 @@ extension ServerReading {
                 wanted: "a line for the standby",
                 message: count == 0 ? "pg_hba.conf has no line that lets in a standby" : nil,
                 cure: count == 0
-                    ? "Put a line such as \"host  replication  \(LoginHint.identifier(situation.role))  ADDRESS/32  scram-sha-256\" at the top of pg_hba.conf (SHOW hba_file; names it), then: SELECT pg_reload_conf();"
+                    ? "Put a line such as \"host  replication  \(LoginHint.identifier(situation.role))  ADDRESS/32  \(ConfigurationFacts(serverVersion: version.number).passwordMethod)\" at the top of pg_hba.conf (SHOW hba_file; names it), then: SELECT pg_reload_conf();"
                     : nil)
         ]
     }

@@ -25,7 +25,8 @@ struct ServerSettings: Sendable, Equatable {
 
     subscript(name: String) -> String? { settings[name]?.value }
 
-    func number(_ name: String) -> Int? { self[name].flatMap { Int($0) } }
+    /// A whole number, as the server has it: of 32 bits.
+    func number(_ name: String) -> Int? { self[name].flatMap { Int32($0) }.map { Int($0) } }
 
     /// The file that has the setting; nil if that is not known.
     func file(_ name: String) -> String? { settings[name]?.file }

@@ -18,7 +18,7 @@ extension ServerReading {
             return findings + limitFindings(primary)
         }
         var findings = [isStandbyFinding, finding("hot_standby", found: "on, answers queries", wanted: "on")]
-        findings += [receiverFinding, pauseFinding].compactMap { $0 } + limitFindings(primary)
+        findings += [receiverFinding(options), pauseFinding].compactMap { $0 } + limitFindings(primary)
         return findings + lagFindings(primary, position, options)
     }
 
@@ -47,7 +47,7 @@ extension ServerReading {
 
     // MARK: - The receiver
 
-    private var receiverFinding: Finding? {
+    private func receiverFinding(_ options: ReplicationCheck.Options) -> Finding {
         guard let hasReceiver else {
             return unknown(
                 "wal_receiver",
@@ -75,7 +75,17 @@ extension ServerReading {
                 message: "the WAL receiver does not stream",
                 cure: "The standby's log says what it waits for, often the primary or a timeline that it cannot find.")
         }
-        return finding("wal_receiver", found: "streaming\(source)\(slot)", wanted: "streaming")
+        let found = "streaming\(source)\(slot)"
+        // A primary says each half of its wal_sender_timeout that it is there.
+        if let silence = receiver.silence, silence > Quantity.seconds(options.mostLag) {
+            return finding(
+                "wal_receiver", .warning, found: "\(found), silent", wanted: "streaming",
+                message: "the primary has said nothing for \(Self.time(silence))",
+                cure:
+                    "Look at the network between both, and at wal_receiver_timeout of the standby, which ends such a connection.",
+                seconds: silence)
+        }
+        return finding("wal_receiver", found: found, wanted: "streaming")
     }
 
     private var pauseFinding: Finding? {
@@ -144,12 +154,12 @@ extension ServerReading {
     ) -> Finding? {
         guard let bytes else { return nil }
         var found = Quantity.bytes(bytes)
-        if let seconds { found += ", \(Self.time(max(0, seconds)))" }
+        if let seconds { found += ", \(Self.time(seconds))" }
         // Old commits of an idle primary are no lag.
         let flaw = Self.lagFlaw(bytes, bytes == 0 ? nil : seconds, options)
         return finding(
             name, flaw == nil ? .ok : .warning, found: found, wanted: Self.wantedLag(options),
-            message: flaw, cure: flaw == nil ? nil : Self.lagCure, bytes: bytes, seconds: seconds.map { max(0, $0) })
+            message: flaw, cure: flaw == nil ? nil : Self.lagCure, bytes: bytes, seconds: seconds)
     }
 
     /// The primary's WAL sender of this standby: by the slot, or because there is one only.

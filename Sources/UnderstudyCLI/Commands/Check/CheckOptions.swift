@@ -24,7 +24,7 @@ enum CheckOptions {
 
 extension Command {
     static let check = Command(
-        name: "check", summary: "say whether a primary and its standby are well, and what to change",
+        name: "check", summary: "say whether primary and standby are well, and what to change",
         options: [
             CommonOptions.help, CommonOptions.version, CheckOptions.primary, CheckOptions.standby,
             CommonOptions.noPassword, CommonOptions.password, CheckOptions.roundtrip, CheckOptions.wait,
