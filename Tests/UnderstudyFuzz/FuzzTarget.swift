@@ -6,7 +6,7 @@ import Glibc
 
 enum FuzzTarget: String, CaseIterable {
     case tar, manifest, messages, rows, copy, notices, history, control, wal, texts, marks, pidfiles, archived,
-        compressed
+        compressed, records
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -24,6 +24,7 @@ enum FuzzTarget: String, CaseIterable {
         case .pidfiles: fuzzPidFile(bytes)
         case .archived: fuzzArchived(bytes)
         case .compressed: fuzzCompressed(bytes)
+        case .records: fuzzRecords(bytes)
         }
     }
 
