@@ -4,7 +4,8 @@ public import UnderstudyWAL
 ///
 /// It does no I/O: it says which segment it wants, and takes that one's bytes in any pieces. So WAL may come from files, from
 /// an archive that is read once for each time that its members are not in their order, or from anywhere else. Memory does
-/// not grow with the WAL.
+/// not grow with the WAL. Of an archive, each pass takes the members that are requested when they come; a pass that changes
+/// ``request`` is followed by another one, one that does not by ``skip()``.
 ///
 /// ```swift
 /// while let request = verifier.request {
