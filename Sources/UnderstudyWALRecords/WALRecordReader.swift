@@ -164,8 +164,9 @@ public struct WALRecordReader: Sendable {
                 .version, at: wanted, "\(place(wanted)) has the magic number \(hex(header.magic)) of an unknown version"
             )
         }
+        guard !isPageSizeGiven || pageSize == header.pageSize else { return failAtPageSize(wanted) }
         self.format = format
-        if pageSize == 0 { pageSize = header.pageSize }
+        pageSize = header.pageSize
         if systemIdentifier == nil { systemIdentifier = header.systemIdentifier }
     }
 }
