@@ -8,7 +8,7 @@ public import UnderstudyWAL
 ///
 /// ```swift
 /// var reader = WALRecordReader(timeline: 1, from: start, upTo: end, segmentSize: .default)
-/// reader.take(bytes, at: LSN("0/3000000")!) { record in print(record.position, record.resourceManager) }
+/// reader.take(bytes.span.bytes, at: LSN("0/3000000")!) { record in print(record.position, record.resourceManager) }
 /// reader.finish { _ in }
 /// if let flaw = reader.flaw { print(flaw.message) }
 /// ```

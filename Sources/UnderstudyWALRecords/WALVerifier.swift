@@ -13,7 +13,7 @@ public import UnderstudyWAL
 ///         verifier.skip()
 ///         continue
 ///     }
-///     verifier.take(files[segment]!, at: segment.startLSN) { record in count += 1 }
+///     verifier.take(files[segment]!.span.bytes, at: segment.startLSN) { record in count += 1 }
 ///     verifier.finishSegment(segment) { _ in }
 /// }
 /// print(verifier.flaws)
