@@ -139,7 +139,7 @@ extension WALRecordReader {
         } else if UInt64(page.uint32(at: 32, order)) != segmentSize.bytes {
             fail(.segmentSize, at: address, "\(other): incorrect segment size in page header")
         } else if Int(page.uint32(at: 36, order)) != pageSize || hasSmallerPages(page, at: address, order) {
-            fail(.pageSize, at: address, "\(other): incorrect XLOG_BLCKSZ in page header")
+            failAtPageSize(address)
         } else if WALSegmentName(containing: address, timeline: timeline, size: segmentSize) == nil {
             fail(.pageAddress, at: address, "no server has a segment with \(address)")
         } else {
@@ -202,10 +202,14 @@ extension WALRecordReader {
         } else if page.uint16(at: 2, order) & PageFlag.isLong == 0 {
             fail(.pageFlags, at: address, "invalid info bits \(hex(page.uint16(at: 2, order))) in \(place(address))")
         } else {
-            fail(
-                .pageSize, at: address,
-                "WAL file is from different database system: incorrect XLOG_BLCKSZ in page header")
+            failAtPageSize(address)
         }
+    }
+
+    mutating func failAtPageSize(_ address: LSN) {
+        fail(
+            .pageSize, at: address,
+            "WAL file is from different database system: incorrect XLOG_BLCKSZ in page header")
     }
 
     func hex(_ number: UInt16) -> String {

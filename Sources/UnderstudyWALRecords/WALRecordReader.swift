@@ -8,7 +8,7 @@ public import UnderstudyWAL
 ///
 /// ```swift
 /// var reader = WALRecordReader(timeline: 1, from: start, upTo: end, segmentSize: .default)
-/// reader.take(bytes, at: LSN("0/3000000")!) { record in print(record.position, record.resourceManager) }
+/// reader.take(bytes.span.bytes, at: LSN("0/3000000")!) { record in print(record.position, record.resourceManager) }
 /// reader.finish { _ in }
 /// if let flaw = reader.flaw { print(flaw.message) }
 /// ```
@@ -164,8 +164,9 @@ public struct WALRecordReader: Sendable {
                 .version, at: wanted, "\(place(wanted)) has the magic number \(hex(header.magic)) of an unknown version"
             )
         }
+        guard !isPageSizeGiven || pageSize == header.pageSize else { return failAtPageSize(wanted) }
         self.format = format
-        if pageSize == 0 { pageSize = header.pageSize }
+        pageSize = header.pageSize
         if systemIdentifier == nil { systemIdentifier = header.systemIdentifier }
     }
 }

@@ -4,7 +4,8 @@ public import UnderstudyWAL
 ///
 /// It does no I/O: it says which segment it wants, and takes that one's bytes in any pieces. So WAL may come from files, from
 /// an archive that is read once for each time that its members are not in their order, or from anywhere else. Memory does
-/// not grow with the WAL.
+/// not grow with the WAL. Of an archive, each pass takes the members that are requested when they come; a pass that changes
+/// ``request`` is followed by another one, one that does not by ``skip()``.
 ///
 /// ```swift
 /// while let request = verifier.request {
@@ -12,7 +13,7 @@ public import UnderstudyWAL
 ///         verifier.skip()
 ///         continue
 ///     }
-///     verifier.take(files[segment]!, at: segment.startLSN) { record in count += 1 }
+///     verifier.take(files[segment]!.span.bytes, at: segment.startLSN) { record in count += 1 }
 ///     verifier.finishSegment(segment) { _ in }
 /// }
 /// print(verifier.flaws)
@@ -94,10 +95,10 @@ public struct WALVerifier: Sendable {
 
     /// Tells that none of the requested segments is there.
     public mutating func skip() {
-        guard let request, let segment = request.segments.first else { return }
-        reader.fail(
-            .missing, at: request.position,
-            "WAL segment \(segment) is missing")
+        guard let request else { return }
+        // No server has a segment at the end of all positions.
+        let name = request.segments.first?.description ?? "with \(request.position)"
+        reader.fail(.missing, at: request.position, "WAL segment \(name) is missing")
         advance()
     }
 
@@ -117,6 +118,12 @@ public struct WALVerifier: Sendable {
         let range = ranges[index], isLast = index + 1 == ranges.count
         if let flaw = reader.flaw {
             flaws.append(flaw)
+        } else if range.end < range.start || (range.end == range.start && index == 0) {
+            // The first one has at least the record that replay begins with.
+            flaws.append(
+                WALFlaw(
+                    kind: .end, position: range.start, timeline: range.timeline,
+                    message: "there is no WAL from \(range.start) to \(range.end)"))
         } else if let cut = reader.cutRecord, isLast || ranges[index + 1].start != range.end {
             flaws.append(
                 WALFlaw(

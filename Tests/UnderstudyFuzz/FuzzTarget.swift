@@ -6,7 +6,7 @@ import Glibc
 
 enum FuzzTarget: String, CaseIterable {
     case tar, manifest, messages, rows, copy, notices, history, control, wal, texts, marks, pidfiles, archived,
-        compressed, settings, conninfo, hostrules
+        compressed, settings, conninfo, hostrules, records
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -29,6 +29,7 @@ enum FuzzTarget: String, CaseIterable {
             fuzzMainFile(bytes)
         case .conninfo: fuzzConnInfo(bytes)
         case .hostrules: fuzzHostRules(bytes)
+        case .records: fuzzRecords(bytes)
         }
     }
 

@@ -224,4 +224,27 @@ struct BuiltRecordsTests {
         }
         #expect(flaw(wal.start) == nil && flaw(start) == .timeline)
     }
+
+    @Test("that cannot be is refused, and asked for once")
+    func impossible() {
+        let high = LSN(rawValue: .max - 8192), low = LSN("1/200000")!
+        for range in [
+            WALRange(timeline: 1, start: high, end: LSN(rawValue: .max)), WALRange(timeline: 1, start: high, end: low),
+            WALRange(timeline: 1, start: low, end: low),
+        ] {
+            var verifier = WALVerifier([range], segmentSize: BuiltWAL.size)
+            if verifier.request != nil { verifier.skip() }
+            #expect(verifier.request == nil && verifier.flaws.count == 1, "\(range)")
+            var reader = WALRecordReader(timeline: 1, from: range.start, upTo: range.end, segmentSize: BuiltWAL.size)
+            reader.take([UInt8].pattern(4096).raw, at: range.start.segmentStart(BuiltWAL.size)) { _ in }
+            reader.finish { _ in }
+            #expect(reader.recordCount == 0)
+        }
+        var wal = BuiltWAL()
+        wal.add(wal.record(wal.data([1])))
+        for size in [-1, 0, 1000, 8192, .max] {
+            let reader = WALRecordReader(timeline: 1, from: wal.start, segmentSize: BuiltWAL.size, pageSize: size)
+            #expect(Reading(wal.bytes, at: wal.start, by: reader).flaw?.kind == .pageSize)
+        }
+    }
 }
