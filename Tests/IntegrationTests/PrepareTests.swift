@@ -56,8 +56,9 @@ import UnderstudyTestSupport
             try prepare(primary, standby, password: nil), "has no password", "Nothing was changed",
             "UNDERSTUDY_ROLE_PASSWORD")
 
-        let first = try prepare(primary, standby)
+        let first = try prepare(primary, standby + ["-v"])
         #expect(first.status == 0, "\(first)")
+        #expect(first.output.contains("done: set wal_level to replica (it is minimal)\n    ALTER SYSTEM SET wal_level"))
         #expect(
             first.output.contains(
                 "come into effect when the primary is restarted: max_replication_slots, max_wal_senders, wal_level\n"),

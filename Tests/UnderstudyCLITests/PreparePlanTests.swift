@@ -39,7 +39,6 @@ import Understudy
         ["x"], ["--wait", "1s"], ["--bin-dir", "/b"], ["--max-wal-senders", "0"], ["--max-wal-senders", "x"],
         ["--max-replication-slots", "262144"], ["--wal-keep", "1 GB"], ["--wal-keep", "2000TB"],
         ["--role", "a", "--role", "b"],
-        ["--role-password", "secret"],
     ])
     func `is refused where it makes no sense`(words: [String]) {
         #expect(throws: UsageError.self) { try PreparePlan.read(words) }

@@ -92,8 +92,8 @@ struct ProgramTests {
     @Test(
         "help texts, to the letter",
         arguments: [
-            "understudy", "understudy basebackup", "understudy clone", "understudy receivewal",
-            "understudy restore-wal", "understudy check", "understudy archive",
+            "understudy", "understudy prepare", "understudy basebackup", "understudy clone", "understudy configure",
+            "understudy check", "understudy receivewal", "understudy restore-wal", "understudy archive",
             "understudy archive list", "understudy archive check", "understudy archive prune", "pg_basebackup",
             "pg_receivewal", "pg_receivexlog",
         ])

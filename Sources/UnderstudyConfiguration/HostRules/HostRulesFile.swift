@@ -96,7 +96,7 @@ package struct HostRulesFile: Sendable, Hashable {
         var before = lines[..<place].flatMap(\.bytes)
         if let last = before.last, last != UInt8(ascii: "\n") { before += end }
         // A last line that ends in a backslash would continue into the new one.
-        if index == nil, let last = lines.last, Self.isContinued(last, version) { before += end }
+        if place == lines.count, let last = lines.last, Self.isContinued(last, version) { before += end }
         self = HostRulesFile(
             before + Array(rule.utf8) + end + lines[place...].flatMap(\.bytes), version: version)
     }

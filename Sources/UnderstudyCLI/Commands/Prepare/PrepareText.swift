@@ -1,4 +1,5 @@
 import Understudy
+import UnderstudyPlatform
 
 /// What `prepare` prints.
 enum PrepareText {
@@ -20,8 +21,13 @@ enum PrepareText {
         return lines.joined(separator: "\n")
     }
 
-    /// A line when a step was done.
-    static func done(_ step: PrimaryPreparation.Step) -> String { "done: \(PrintedText.line(step.summary))" }
+    /// A line when a step was done, and what did it.
+    static func done(_ step: PrimaryPreparation.Step, isDetailed: Bool) -> String {
+        let line = "done: \(PrintedText.line(step.summary))"
+        guard isDetailed else { return line }
+        return ([line] + step.text.lines.map { PrintedText.indent + PrintedText.line(String($0)) })
+            .joined(separator: "\n")
+    }
 
     /// What is left to do, and what was kept.
     static func result(_ result: PrimaryPreparation.Result) -> String {

@@ -22,7 +22,9 @@ extension Program {
                     return
                 }
                 if found.needsPassword { preparation.password = try await askForPassword(plan, console) }
-                let result = try await preparation.run { console.output(PrepareText.done($0)) }
+                let result = try await preparation.run {
+                    console.output(PrepareText.done($0, isDetailed: plan.verbose))
+                }
                 console.output(PrepareText.result(result))
             }
             return ExitStatus.success
