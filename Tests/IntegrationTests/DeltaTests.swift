@@ -157,6 +157,12 @@ import UnderstudyTestSupport
             cases.append(
                 (copy, ["--delta", "-T", "\(new)=\(small.path)/new"], ["not enough room", "\(small.path)/new"]))
         }
+        try cluster.sql("SELECT pg_create_physical_replication_slot('taken')")
+        let moved = ["--delta", "-T", "\(new)=\(plain)/2"]
+        cases += [
+            (copy, moved + ["-C", "-S", "taken"], ["slot \"taken\" already exists", "--slot alone"]),
+            (copy, moved + ["-S", "missing"], ["slot \"missing\" does not exist", "--create-slot"]),
+        ]
         // What a run refuses, its comparison refuses.
         cases += cases.filter { $0.arguments.contains { ["--delta", "--resume"].contains($0) } }.map {
             ($0.directory, $0.arguments + ["--dry-run"], $0.words)
@@ -166,8 +172,12 @@ import UnderstudyTestSupport
             #expect(result.status == 1, "\(arguments): \(result)")
             for word in words { #expect(result.errorOutput.contains(word), "\(word): \(result)") }
         }
+        let port = try UnderstudyProgram.run(
+            ["clone", "--primary", cluster.connectionString(), "-D", copy, "--no-slot", "--dry-run", "--start"] + moved
+                + ["--standby-port", "\(cluster.port)", "--bin-dir", cluster.installation.programs])
+        expectRefused(port, "the standby could not listen on", "--standby-port")
         #expect(places.map(FileTree.snapshot) == before)
-        try cluster.expectReleased()
+        try cluster.expectReleased(slots: ["taken"])
 
         // Where that is wanted, it is said whose files those are.
         let survey = try basebackup(
@@ -212,10 +222,10 @@ import UnderstudyTestSupport
         #expect(FileTree.exists(file))
     }
 
-    @Test
-    func `WAL behind a link and tablespaces in the data directory stay where they are, and root's copy is its owner's`()
-        throws
-    {
+    @Test(arguments: MountedFileSystem.isAllowed ? [false, true] : [false])
+    func `WAL behind a link or mount and tablespaces in the data directory stay where they are, with root's owner`(
+        isMounted: Bool
+    ) throws {
         var options = Cluster.Options()
         options.settings = ["allow_in_place_tablespaces = on"]
         let primary = try Cluster(.newest, options)
@@ -224,8 +234,15 @@ import UnderstudyTestSupport
             CREATE TABLESPACE inside LOCATION '';
             CREATE TABLE t TABLESPACE inside AS SELECT i, md5(i::text) AS t FROM generate_series(1, 20000) i
             """)
-        let target = TestDirectory.freshPath("standby"), wal = TestDirectory.freshPath("wal")
-        _ = try clone(primary, to: target, ["--no-slot", "--waldir", wal])
+        let target = TestDirectory.freshPath("standby")
+        let wal = isMounted ? "\(target)/pg_wal" : TestDirectory.freshPath("wal")
+        var mount: MountedFileSystem?
+        if isMounted {
+            for path in [target, wal] { try TestDirectory.make(at: path) }
+            mount = try MountedFileSystem(.small(bytes: 512 << 20), on: wal)
+        }
+        defer { withExtendedLifetime(mount) {} }
+        _ = try clone(primary, to: target, ["--no-slot"] + (isMounted ? [] : ["--waldir", wal]))
         let old = FileTree.names(wal).filter { $0.count == 24 }
         try TestDirectory.write("mine", to: "\(wal)/notes")
         try primary.sql("UPDATE t SET t = 'new' WHERE i % 500 = 0; SELECT pg_switch_wal(); CHECKPOINT")
@@ -243,7 +260,8 @@ import UnderstudyTestSupport
         #expect(FileTree.names(wal).filter { $0.count == 24 } == old)
         let result = try run([])
         #expect(result.status == 0 && result.errorOutput.contains("\"pg_wal/notes\""), "\(result)")
-        #expect(try FileTree.linkTarget("\(target)/pg_wal") == wal && FileTree.text("\(wal)/notes") == "mine")
+        #expect(try isMounted || FileTree.linkTarget("\(target)/pg_wal") == wal)
+        #expect(try FileTree.text("\(wal)/notes") == "mine")
         #expect(old.allSatisfy { !FileTree.exists("\(wal)/\($0)") })
         #expect(!FileTree.exists("\(wal)/\(Self.mark)"))
         let owners = (FileTree.snapshot(target) + FileTree.snapshot(wal)).filter {

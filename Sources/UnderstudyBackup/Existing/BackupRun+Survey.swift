@@ -1,12 +1,15 @@
-import UnderstudyConnection
-import UnderstudyCore
+package import UnderstudyConnection
+package import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyProtocol
 
 extension BackupRun {
     /// The checks of a run, and a comparison in place of its copy.
-    func survey(
-        _ target: DirectoryTarget, _ report: @escaping (BaseBackup.SurveyedPath) -> Void
+    ///
+    /// - Parameter inspect: As for a run.
+    package func survey(
+        _ target: DirectoryTarget, inspect: (Session, ServerFacts) throws(UnderstudyError) -> Void = { _, _ in },
+        report: @escaping (BaseBackup.SurveyedPath) -> Void
     ) throws(UnderstudyError) -> BaseBackup.Survey {
         guard options.existing != .refused else {
             throw UnderstudyError(
@@ -14,7 +17,7 @@ extension BackupRun {
                 remedy: "Say what it may hold: \(.updateExisting) or \(.resume).")
         }
         try BackupOptionRules.check(options)
-        _ = try target.check()
+        slotOfInterrupted = try target.check()?.slot?.name
         let session = try connect()
         self.session = session
         defer { self.session = nil }
@@ -23,7 +26,9 @@ extension BackupRun {
         try BackupOptionRules.check(options, nil, against: server.version)
         try target.check(against: server)
         try checkNames(session)
+        try inspect(session, server)
         try checkWALLevel(session, server)
+        try checkSlot(session)
         let source = ParallelSource(
             SourceContext(
                 session: session, server: server, options: options, wantsTablespaceMap: false, parameters: parameters,
@@ -44,6 +49,26 @@ extension BackupRun {
             surplus: figures.surplus, serverVersion: server.version.number,
             systemIdentifier: server.identity.systemIdentifier,
             foundSystemIdentifier: target.existing?.systemIdentifier)
+    }
+}
+
+extension BackupRun {
+    /// Refuses a slot that is there, or is not, where the server tells that (from 15).
+    private func checkSlot(_ session: Session) throws(UnderstudyError) {
+        _ = try checkHolds(session)
+        guard let name = wantedSlot.name, session.serverVersion.readsSlots else { return }
+        let isThere = try SlotReading.read(name, session) != nil
+        switch wantedSlot {
+        case .create where isThere:
+            throw UnderstudyError(
+                .slot, "replication slot \"\(name)\" already exists",
+                remedy: "Choose another name, or use the slot that exists, with \(.existingSlot).")
+        case .existing where !isThere:
+            throw UnderstudyError(
+                .slot, "replication slot \"\(name)\" does not exist",
+                remedy: "Let it be made with \(.createSlot(name)).")
+        default: break
+        }
     }
 }
 

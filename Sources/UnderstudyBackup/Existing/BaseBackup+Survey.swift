@@ -55,7 +55,7 @@ extension BaseBackup {
             let run = BackupRun(
                 options: options, target: target, parameters: try ConnectionParameters(reading: source),
                 interrupt: interrupt, hurry: hurry, meter: ProgressMeter { _ in }, logger: logger)
-            return try run.survey(target, report)
+            return try run.survey(target, report: report)
         }
     }
 }

@@ -63,6 +63,14 @@ final class CloneRun: @unchecked Sendable {
         }
     }
 
+    /// The checks of a clone, and a comparison in place of its copy.
+    func survey(
+        _ report: @escaping (BaseBackup.SurveyedPath) -> Void
+    ) throws(UnderstudyError) -> BaseBackup.Survey {
+        try checkOptions()
+        return try backup.survey(target, inspect: inspect, report: report)
+    }
+
     private func inspect(_ session: Session, _ server: ServerFacts) throws(UnderstudyError) {
         version = server.version
         try backup.checkPrimaryConnInfo(session, passfile: passwordFile?.path)

@@ -23,16 +23,7 @@ extension StandbyClone {
         let meter = ProgressMeter(progress)
         meter.start()
         do throws(UnderstudyError) {
-            let parameters = try ConnectionParameters(reading: source)
-            var backupOptions = options.backup
-            backupOptions.slot = options.slot.name == nil ? .temporary : options.slot
-            let target = DirectoryTarget(
-                path: directory, options: backupOptions, interrupt: interrupt, logger: logger)
-            let clone = CloneRun(
-                options: options, interrupt: interrupt, logger: logger, target: target,
-                backup: BackupRun(
-                    options: backupOptions, target: target, parameters: parameters, interrupt: interrupt,
-                    hurry: hurry, meter: meter, logger: logger))
+            let clone = try makeRun(into: directory, meter, interrupt, hurry)
             try await OwnThread.run("clone", interrupt: interrupt, also: hurry, failure: { UnderstudyError($0) }) {
                 () throws(UnderstudyError) in try clone.copy()
             }
@@ -43,5 +34,31 @@ extension StandbyClone {
             meter.finish(.failed)
             throw error
         }
+    }
+
+    /// What a run with these options would find: as ``BaseBackup/survey(of:report:)``, with what a standby needs besides.
+    ///
+    /// - Parameter report: Called for each path, of which there may be as many as files; not on the caller's thread.
+    public func survey(
+        of directory: String, report: @escaping @Sendable (BaseBackup.SurveyedPath) -> Void = { _ in }
+    ) async throws(UnderstudyError) -> BaseBackup.Survey {
+        let interrupt = Interrupt(), hurry = Interrupt()
+        let clone = try makeRun(into: directory, ProgressMeter { _ in }, interrupt, hurry)
+        return try await OwnThread.run("survey", interrupt: interrupt, also: hurry, failure: { UnderstudyError($0) }) {
+            () throws(UnderstudyError) in try clone.survey(report)
+        }
+    }
+
+    private func makeRun(
+        into directory: String, _ meter: ProgressMeter, _ interrupt: Interrupt, _ hurry: Interrupt
+    ) throws(UnderstudyError) -> CloneRun {
+        var backupOptions = options.backup
+        backupOptions.slot = options.slot.name == nil ? .temporary : options.slot
+        let target = DirectoryTarget(path: directory, options: backupOptions, interrupt: interrupt, logger: logger)
+        return CloneRun(
+            options: options, interrupt: interrupt, logger: logger, target: target,
+            backup: BackupRun(
+                options: backupOptions, target: target, parameters: try ConnectionParameters(reading: source),
+                interrupt: interrupt, hurry: hurry, meter: meter, logger: logger))
     }
 }

@@ -14,7 +14,10 @@ extension Program {
         let console = console(
             personality, verbose: plan.verbose, writesObjects: plan.progress == .chosen(.json))
         if plan.isDryRun, case .directory(let directory) = plan.target {
-            return await survey(directory, plan.options, plan.connection, console)
+            return await survey(directory, plan.connection, console) { source, report throws(UnderstudyError) in
+                try await BaseBackup(source: source, options: plan.options, logger: console.logger)
+                    .survey(of: directory, report: report)
+            }
         }
         let reporter = ProgressReporter(
             ProgressWriter(style: style(of: plan), suggestsFastCheckpoint: plan.options.checkpoint == .spread),

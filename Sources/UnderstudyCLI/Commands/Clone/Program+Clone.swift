@@ -10,7 +10,12 @@ extension Program {
 
     private func clone(_ plan: ClonePlan, _ arguments: [String]) async -> Int32 {
         let console = console(.understudy, verbose: plan.verbose, writesObjects: plan.progress == .json)
-        if plan.isDryRun { return await survey(plan.directory, plan.options.backup, plan.connection, console) }
+        if plan.isDryRun {
+            return await survey(plan.directory, plan.connection, console) { source, report throws(UnderstudyError) in
+                try await StandbyClone(source: source, options: plan.options, logger: console.logger)
+                    .survey(of: plan.directory, report: report)
+            }
+        }
         output?.startQueue(holdsObjects: console.writesObjects)
         for warning in plan.warnings { console.warning(warning.message, hint: warning.hint) }
         let reporter = ProgressReporter(
