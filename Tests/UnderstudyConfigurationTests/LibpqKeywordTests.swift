@@ -21,7 +21,8 @@ struct LibpqKeywordTests {
     func `the table has the keywords of each libpq that is here`(installation: PostgresInstallation) throws {
         let version = installation.major * 10_000
         let known = LibpqKeyword.all.filter { LibpqKeyword.isKnown($0, serverVersion: version) }
-        #expect(known.count >= 30 && (try reads(known, installation)), "\(known)")
+        #expect(known.count >= 30)
+        #expect(try reads(known, installation), "\(known)")
         for keyword in LibpqKeyword.all where !known.contains(keyword) {
             #expect(try !reads([keyword], installation), "\(keyword)")
         }
