@@ -9,6 +9,9 @@ enum LibpqKeyword {
         return range.contains(serverVersion / 10_000)
     }
 
+    /// Those of any version.
+    static var all: [String] { versions.keys.sorted() }
+
     /// Major versions by keyword. All versions before 10 count as 9: no keyword was added between 9.3 and 9.6.
     private static let versions: [String: Range<Int>] = {
         var versions: [String: Range<Int>] = [:]
