@@ -143,7 +143,7 @@ package struct CopiedSettings: Sendable, Equatable {
     ]
 
     /// Whether the server reads a value as false: the words for false, and their unambiguous prefixes.
-    static func isOff(_ value: String) -> Bool {
+    private static func isOff(_ value: String) -> Bool {
         let word = value.lowercased()
         if word == "0" { return true }
         return ["false", "no"].contains { !word.isEmpty && $0.hasPrefix(word) }

@@ -88,7 +88,7 @@ package struct PrimarySettings: Sendable, Equatable {
             let slots = Self.number(wish.maxReplicationSlots, needed: slotsInUse + 1)
             try want("max_replication_slots", "\(slots.value)") { Int($0).map { $0 >= slots.least } ?? true }
         }
-        try want("hot_standby", "on") { !CopiedSettings.isOff($0) }
+        try want("hot_standby", "on") { !ServerBoolean.isOff($0) }
         if let bytes = wish.walKeep {
             let unit = version < 130_000 ? segmentSize.bytes : 1 << 20
             let (whole, part) = bytes.quotientAndRemainder(dividingBy: unit)

@@ -6,7 +6,7 @@ import Glibc
 
 enum FuzzTarget: String, CaseIterable {
     case tar, manifest, messages, rows, copy, notices, history, control, wal, texts, marks, pidfiles, archived,
-        compressed, hostrules, settings
+        compressed, hostrules, changes
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -25,7 +25,7 @@ enum FuzzTarget: String, CaseIterable {
         case .archived: fuzzArchived(bytes)
         case .compressed: fuzzCompressed(bytes)
         case .hostrules: fuzzHostRules(bytes)
-        case .settings: fuzzSettings(bytes)
+        case .changes: fuzzChanges(bytes)
         }
     }
 
