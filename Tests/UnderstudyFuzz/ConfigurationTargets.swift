@@ -29,7 +29,7 @@ func fuzzHostRules(_ bytes: [UInt8]) {
 }
 
 /// A postgresql.conf in which a setting is changed.
-func fuzzMainFile(_ bytes: [UInt8]) {
+func fuzzChanges(_ bytes: [UInt8]) {
     var file = ConfigurationDocument(bytes)
     precondition(file.bytes == bytes, "bytes are lost")
     let before = ConfigurationLine.read(String(decoding: bytes, as: UTF8.self)).filter { !isPort($0) }

@@ -6,7 +6,7 @@ import Glibc
 
 enum FuzzTarget: String, CaseIterable {
     case tar, manifest, messages, rows, copy, notices, history, control, wal, texts, marks, pidfiles, archived,
-        compressed, settings, conninfo, hostrules, records
+        compressed, settings, conninfo, hostrules, changes, records
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -24,11 +24,10 @@ enum FuzzTarget: String, CaseIterable {
         case .pidfiles: fuzzPidFile(bytes)
         case .archived: fuzzArchived(bytes)
         case .compressed: fuzzCompressed(bytes)
-        case .settings:
-            fuzzSettings(bytes)
-            fuzzMainFile(bytes)
+        case .settings: fuzzSettings(bytes)
         case .conninfo: fuzzConnInfo(bytes)
         case .hostrules: fuzzHostRules(bytes)
+        case .changes: fuzzChanges(bytes)
         case .records: fuzzRecords(bytes)
         }
     }
