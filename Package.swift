@@ -38,6 +38,7 @@ let package = Package(
         .target(
             name: "UnderstudyCompression", dependencies: ["CUnderstudyLZ4", "CUnderstudyZ", "CUnderstudyZstd"]),
         .target(name: "UnderstudyConfiguration", dependencies: ["UnderstudyWAL"]),
+        .target(name: "UnderstudyWALRecords", dependencies: ["UnderstudyBackupFormat", "UnderstudyWAL"]),
 
         // MARK: The outside world
 
@@ -164,6 +165,9 @@ let package = Package(
         .testTarget(
             name: "UnderstudyCompressionTests", dependencies: ["UnderstudyCompression", "UnderstudyTestSupport"]),
         .testTarget(
+            name: "UnderstudyWALRecordsTests",
+            dependencies: ["UnderstudyBackupFormat", "UnderstudyTestSupport", "UnderstudyWAL", "UnderstudyWALRecords"]),
+        .testTarget(
             name: "UnderstudyConfigurationTests",
             dependencies: ["UnderstudyConfiguration", "UnderstudyTestSupport", "UnderstudyWAL"]),
         .testTarget(name: "UnderstudyPlatformTests", dependencies: ["UnderstudyPlatform", "UnderstudyTestSupport"]),
@@ -238,14 +242,16 @@ if let fuzzer {
                 "UnderstudyBackup", "UnderstudyBackupFormat", "UnderstudyCLI", "UnderstudyCompression",
                 "UnderstudyConfiguration",
                 "UnderstudyConnection", "UnderstudyPlatform", "UnderstudyProtocol",
-                "UnderstudyStandby", "UnderstudyWAL",
+                "UnderstudyStandby", "UnderstudyWAL", "UnderstudyWALRecords",
             ], path: "Tests/UnderstudyFuzz", linkerSettings: [.unsafeFlags([fuzzer, "-lstdc++"])]))
 }
 
 // CI compiles tests three times, each time those that show something there: docs/testing.md, "In CI".
 if let choice = Context.environment["UNDERSTUDY_TESTS"] {
     // What has no threads cannot race: of no use to ThreadSanitizer, whose tests of them take the longest.
-    let unthreaded = ["BackupFormat", "Compression", "Configuration", "Protocol", "WAL"].map { "Understudy\($0)Tests" }
+    let unthreaded = ["BackupFormat", "Compression", "Configuration", "Protocol", "WAL", "WALRecords"].map {
+        "Understudy\($0)Tests"
+    }
     // The integration tests start programs that no sanitizer sees, and take a third of the time that all tests take to
     // compile.
     let programs = ["UnderstudyArchiverExample", "UnderstudyFleetExample", "UnderstudyLies"]

@@ -11,7 +11,7 @@ package struct WALPageHeader: Equatable, Sendable {
     package let systemIdentifier: String
     package let segmentSize: UInt64
     package let pageSize: Int
-    let order: WALByteOrder
+    package let order: WALByteOrder
 
     package static let byteCount = 40
     private static let isLong: UInt64 = 0x0002
@@ -69,7 +69,7 @@ package struct WALPageHeader: Equatable, Sendable {
 }
 
 /// The byte order of a server's integers.
-enum WALByteOrder: Sendable {
+package enum WALByteOrder: Sendable {
     case little, big
 
     /// From the first two bytes of a page. 9.3 used 0xD075; each later version uses another number with the high byte

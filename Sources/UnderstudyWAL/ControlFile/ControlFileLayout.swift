@@ -79,19 +79,17 @@ extension ControlFileLayout {
 /// The checksum at the end of a control file. The file has about 300 bytes, so computing it bit by bit is fast enough.
 enum ControlFileChecksum {
     case crc32c
-    /// Up to 9.4: a table for a right-shifting CRC, used with left shifts. It is not a named CRC.
+    /// Up to 9.4.
     case legacy
 
     func compute(_ bytes: some Sequence<UInt8>) -> UInt32 {
         switch self {
-        case .crc32c:
-            ~bytes.reduce(UInt32.max) { Self.tableEntry(($0 ^ UInt32($1)) & 0xFF, polynomial: 0x82F6_3B78) ^ $0 >> 8 }
-        case .legacy:
-            ~bytes.reduce(UInt32.max) { Self.tableEntry($0 >> 24 ^ UInt32($1), polynomial: 0xEDB8_8320) ^ $0 << 8 }
+        case .crc32c: ~bytes.reduce(UInt32.max) { Self.tableEntry(($0 ^ UInt32($1)) & 0xFF) ^ $0 >> 8 }
+        case .legacy: bytes.reduce(into: LegacyCRC32()) { $0.update($1) }.value
         }
     }
 
-    private static func tableEntry(_ index: UInt32, polynomial: UInt32) -> UInt32 {
-        (0..<8).reduce(index) { value, _ in value >> 1 ^ (value & 1 == 0 ? 0 : polynomial) }
+    private static func tableEntry(_ index: UInt32) -> UInt32 {
+        (0..<8).reduce(index) { value, _ in value >> 1 ^ (value & 1 == 0 ? 0 : 0x82F6_3B78) }
     }
 }
