@@ -106,6 +106,13 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
 
+        .target(
+            name: "UnderstudyVerification",
+            dependencies: [
+                "UnderstudyCompression", "UnderstudyCore", "UnderstudyPlatform", "UnderstudyWAL",
+                "UnderstudyWALRecords",
+            ]),
+
         // MARK: What users see
 
         .target(
@@ -113,7 +120,8 @@ let package = Package(
             dependencies: [
                 "UnderstudyWALArchive", "UnderstudyBackup", "UnderstudyCompression", "UnderstudyConfiguration",
                 "UnderstudyHTTP", "UnderstudyMonitoring", "UnderstudyStreaming",
-                "UnderstudyCore", "UnderstudyStandby", "UnderstudyWAL",
+                "UnderstudyCore", "UnderstudyStandby", "UnderstudyVerification", "UnderstudyWAL",
+                "UnderstudyWALRecords",
             ]),
         .target(
             name: "UnderstudyCLI",
@@ -150,6 +158,11 @@ let package = Package(
         .target(
             name: "UnderstudyMemoryDestinationExample", dependencies: ["Understudy"],
             path: "Examples/MemoryDestination"),
+        // Prints records as pg_waldump does: scripts/wal-records runs it.
+        .executableTarget(
+            name: "UnderstudyWALList",
+            dependencies: ["UnderstudyVerification", "UnderstudyWAL", "UnderstudyWALRecords"],
+            path: "Tests/UnderstudyWALList"),
         // A server that lies, and who watches the program meanwhile: scripts/lies runs it.
         .executableTarget(
             name: "UnderstudyLies", dependencies: ["CUnderstudyCrypto", "UnderstudyTestSupport"],
@@ -254,7 +267,7 @@ if let choice = Context.environment["UNDERSTUDY_TESTS"] {
     }
     // The integration tests start programs that no sanitizer sees, and take a third of the time that all tests take to
     // compile.
-    let programs = ["UnderstudyArchiverExample", "UnderstudyFleetExample", "UnderstudyLies"]
+    let programs = ["UnderstudyArchiverExample", "UnderstudyFleetExample", "UnderstudyLies", "UnderstudyWALList"]
     // Some of the platform's ask for what no sanitizer allows.
     let plain = unthreaded + ["IntegrationTests", "UnderstudyPlatformTests"]
     let isLeftOut = { (target: Target) in
@@ -296,7 +309,8 @@ if fuzzer != nil {
     ]
     // No target of the fuzzer gets there.
     let unreached = [
-        "Understudy", "UnderstudyHTTP", "UnderstudyMonitoring", "UnderstudyTestKit", "UnderstudyWALArchive",
+        "Understudy", "UnderstudyHTTP", "UnderstudyMonitoring", "UnderstudyTestKit", "UnderstudyVerification",
+        "UnderstudyWALArchive",
     ]
     let isCounted = { (target: Target) in
         target.name == "UnderstudyFuzz"

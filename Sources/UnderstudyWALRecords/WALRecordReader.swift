@@ -61,8 +61,8 @@ public struct WALRecordReader: Sendable {
     var partial = PartialRecord()
     /// That of the page before.
     var pageTimeline: TimelineID = 0
-    /// What the last record's checksum should have been. The fuzz targets put it there.
-    package internal(set) var computedChecksum: UInt32 = 0
+    /// What the last record's checksum should have been: fuzz targets put it there.
+    var computedChecksum: UInt32 = 0
 
     /// - Parameters:
     ///   - start: Where the first record begins; a page's or segment's start stands for the first record behind its header.

@@ -63,7 +63,7 @@ import Glibc
     }
 
     /// Appends bytes of a file from an offset on; fewer than the limit if the file ends. There must be room for them.
-    func append(
+    package func append(
         from file: borrowing FileDescriptor, at offset: Int64, atMost limit: Int, path: @autoclosure () -> String
     ) throws(FileIOError) {
         precondition(limit <= room, "no room in a block for what is read")
