@@ -31,7 +31,7 @@ struct Command: Sendable {
     }
 
     /// In the order in which the help lists them.
-    static let all: [Command] = [.clone, .basebackup, .receivewal, .restoreWAL, .archive]
+    static let all: [Command] = [.clone, .basebackup, .verifybackup, .receivewal, .restoreWAL, .archive]
 
     /// Whether a command line that cannot be read asks for its error as an object, too. None goes into an archive.
     func writesObjects(_ options: OptionValues) -> Bool {
