@@ -84,7 +84,8 @@ struct VerifiedFiles: Sendable {
     /// Seeded for each process: nobody can choose paths that collide.
     private func slot(_ path: ArraySlice<UInt8>) -> Int {
         var hasher = Hasher()
-        for byte in path { hasher.combine(byte) }
+        // Read during the call only.
+        unsafe path.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
         return hasher.finalize() & (slots.count - 1)
     }
 }

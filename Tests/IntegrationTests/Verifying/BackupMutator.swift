@@ -46,7 +46,7 @@ struct BackupMutator {
             try FileTree.overwrite(at(first), bytes.1)
             try FileTree.overwrite(at(second), bytes.0)
             return "swaps \(first) and \(second)"
-        case .lock: return change("locks", file()) { unsafe chmod($0, 0) }
+        case .lock: return try change("locks", file()) { unsafe chmod($0, 0) }
         case .replaceByDirectory:
             return try change("puts a directory in place of", file()) {
                 try FileManager.default.removeItem(atPath: $0)
@@ -63,7 +63,7 @@ struct BackupMutator {
         case .lockDirectory:
             return change("locks directory", pick(["base", "global", "pg_xact", "pg_wal"])) { unsafe chmod($0, 0) }
         case .removeDirectory:
-            return try change("removes directory", pick(["base/1", "global", "pg_xact", "pg_tblspc"])) {
+            return change("removes directory", pick(["base/1", "global", "pg_xact", "pg_tblspc"])) {
                 TestDirectory.removeTree($0)
             }
         case .breakTablespace:

@@ -67,6 +67,12 @@ import UnderstudyTestSupport
         private static func newest(_ line: String) -> String {
             line.replacing("pg_verifybackup: fatal: ", with: "pg_verifybackup: error: ")
                 .replacing(" is not a file or directory", with: " is not a regular file or directory")
+                // The stock tool prints characters that a terminal obeys, and ends at a zero.
+                .replacing("\\x00", with: "")
+                .unicodeScalars.map {
+                    $0.value < 32 ? "\\x\($0.value < 16 ? "0" : "")\(String($0.value, radix: 16))" : "\($0)"
+                }
+                .joined()
         }
 
         /// Without hints and details of our own, of which callers of the stock tool know nothing.

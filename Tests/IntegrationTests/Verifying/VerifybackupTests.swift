@@ -32,7 +32,7 @@ import UnderstudyTestSupport
             // A byte of the last segment's first record: the archive has nothing behind the WAL but pg_control.
             var bytes = try FileTree.bytes("\(backup)/\(name)")
             let header = try #require(
-                stride(from: 0, to: bytes.count, by: 512).last { offset in
+                Array(stride(from: 0, to: bytes.count, by: 512)).last { offset in
                     bytes[offset...].starts(with: Array("pg_wal/0000".utf8)) && bytes[offset + 156] == UInt8(ascii: "0")
                 })
             bytes[header + 512 + 44] ^= 1

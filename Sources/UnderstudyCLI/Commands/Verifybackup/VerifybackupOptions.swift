@@ -27,7 +27,7 @@ enum VerifybackupOptions {
 
 extension Command {
     static let verifybackup = Command(
-        name: "verifybackup", summary: "prove that a backup is whole, with the options of pg_verifybackup",
+        name: "verifybackup", summary: "prove a backup whole, with the options of pg_verifybackup",
         links: ["pg_verifybackup"],
         options: [
             VerifybackupOptions.exitOnError, VerifybackupOptions.ignore, VerifybackupOptions.manifestPath,
