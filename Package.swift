@@ -111,8 +111,8 @@ let package = Package(
         .target(
             name: "UnderstudyVerification",
             dependencies: [
-                "UnderstudyCompression", "UnderstudyCore", "UnderstudyPlatform", "UnderstudyWAL",
-                "UnderstudyWALRecords",
+                "UnderstudyBackupFormat", "UnderstudyCompression", "UnderstudyCore", "UnderstudyPlatform",
+                "UnderstudyWAL", "UnderstudyWALRecords",
             ]),
 
         // MARK: What users see

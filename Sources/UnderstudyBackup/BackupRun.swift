@@ -167,10 +167,10 @@ package final class BackupRun: @unchecked Sendable {
             tablespaces: start.archives.count)
     }
 
-    private func makeVerification(_ server: ServerFacts, _ source: any BackupSource) -> BackupVerification {
+    private func makeVerification(_ server: ServerFacts, _ source: any BackupSource) -> ArrivalVerification {
         let target = target
         let hasManifest = options.manifest && server.version.hasManifest && target.placeOnServer == nil
-        return BackupVerification(
+        return ArrivalVerification(
             .init(
                 version: server.version, systemIdentifier: server.identity.systemIdentifier,
                 algorithm: hasManifest ? ChecksumAlgorithm(rawValue: options.manifestChecksum.rawValue) : nil),
@@ -179,7 +179,7 @@ package final class BackupRun: @unchecked Sendable {
     }
 
     private func copy(
-        from source: any BackupSource, to target: some BackupTarget, _ verification: BackupVerification
+        from source: any BackupSource, to target: some BackupTarget, _ verification: ArrivalVerification
     ) throws(UnderstudyError) {
         meter.enter(.copying)
         let sink = try target.makeSink(verification.observer)

@@ -25,8 +25,11 @@ package struct BackupFormatError: Error, Hashable, Sendable, CustomStringConvert
     package var code: Code
     package var message: String
     package var detail: String?
+    /// What pg_verifybackup says of a manifest; nil for what it accepts.
+    package var stockMessage: String?
 
-    package init(_ code: Code, _ message: String, detail: String? = nil) {
+    package init(_ code: Code, _ message: String, detail: String? = nil, stockMessage: String? = nil) {
+        self.stockMessage = stockMessage
         self.code = code
         self.message = message
         self.detail = detail

@@ -53,7 +53,7 @@ public struct WALVerification: Sendable {
         }
     }
 
-    private func run(_ interrupt: Interrupt, _ body: (WALRecord) -> Void) throws(UnderstudyError) -> Result {
+    func run(_ interrupt: Interrupt, _ body: (WALRecord) -> Void) throws(UnderstudyError) -> Result {
         let files = try SegmentFiles(directory)
         var size = segmentSize
         if size == nil { size = try files.segmentSize() }

@@ -94,8 +94,9 @@ struct ProgramTests {
         arguments: [
             "understudy", "understudy prepare", "understudy basebackup", "understudy clone", "understudy configure",
             "understudy check", "understudy receivewal", "understudy restore-wal", "understudy archive",
+            "understudy verifybackup",
             "understudy archive list", "understudy archive check", "understudy archive prune", "pg_basebackup",
-            "pg_receivewal", "pg_receivexlog",
+            "pg_receivewal", "pg_receivexlog", "pg_verifybackup",
         ])
     func helpTexts(_ name: String) async throws {
         let words = name.split(separator: " ").map(String.init) + ["--help"]
@@ -284,6 +285,7 @@ struct ProgramTests {
         "a link stands for a command, whatever directory it lies in",
         arguments: [
             ("pg_basebackup", .baseBackup), ("/usr/bin/pg_receivewal", .receiveWAL), ("./pg_receivexlog", .receiveXLOG),
+            ("/usr/bin/pg_verifybackup-17", .verifyBackup),
             ("/x/pg_basebackup-9.6", .baseBackup), ("pg_basebackup-new", .understudy), ("pg_basebackup-", .understudy),
             ("understudy", .understudy), ("/opt/pg_basebackup/understudy", .understudy), ("", .understudy),
         ] as [(String, Personality)])

@@ -77,24 +77,30 @@ private struct ManifestScribe: ManifestSink {
     }
 
     mutating func walRange(_ range: ManifestWALRange) { ranges.append(range) }
+
+    mutating func foreignFile(_ name: [UInt8]) {}
 }
 
 func fuzzManifest(_ input: [UInt8]) {
     guard var cut = CutInput(input) else { return }
     if cut.control & 1 == 1 { sealManifest(&cut.bytes) }
-    func read(_ pieces: [Range<Int>]) -> (scribe: ManifestScribe, isWhole: Bool) {
+    func read(
+        _ pieces: [Range<Int>], _ dialect: ManifestDialect
+    ) -> (scribe: ManifestScribe, isWhole: Bool) {
         var scribe = ManifestScribe()
         do throws(BackupFormatError) {
-            var reader = try ManifestReader()
+            var reader = try ManifestReader(dialect)
             for piece in pieces { try unsafe reader.consume(cut.bytes.span.bytes.extracting(piece), into: &scribe) }
             try reader.finish()
             return (scribe, true)
         } catch { return (scribe, false) }
     }
-    let whole = read([cut.bytes.indices]), parted = read(cut.pieces)
-    precondition(whole.isWhole == parted.isWhole, "success depends on how the bytes are cut")
-    if whole.isWhole {
-        precondition(whole.scribe.files == parted.scribe.files && whole.scribe.ranges == parted.scribe.ranges)
+    for dialect in [ManifestDialect.strict, .stock] {
+        let whole = read([cut.bytes.indices], dialect), parted = read(cut.pieces, dialect)
+        precondition(whole.isWhole == parted.isWhole, "success depends on how the bytes are cut")
+        if whole.isWhole {
+            precondition(whole.scribe.files == parted.scribe.files && whole.scribe.ranges == parted.scribe.ranges)
+        }
     }
 }
 

@@ -59,7 +59,7 @@ final class AutomaticSource: BackupSource {
         try BackupOptionRules.checkSeveral(context.server.version)
     }
 
-    func copy(into sink: some BackupSink, verification: BackupVerification) throws(UnderstudyError) {
+    func copy(into sink: some BackupSink, verification: ArrivalVerification) throws(UnderstudyError) {
         try chosen!.copy(into: sink, verification: verification)
     }
 

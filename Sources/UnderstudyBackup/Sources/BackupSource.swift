@@ -28,7 +28,7 @@ package protocol BackupSource: AnyObject {
     /// Feeds all members into the sink, and the manifest, if the source has one, into the verification.
     ///
     /// A directory comes before what lies in it. When this returns, everything is written.
-    func copy(into sink: some BackupSink, verification: BackupVerification) throws(UnderstudyError)
+    func copy(into sink: some BackupSink, verification: ArrivalVerification) throws(UnderstudyError)
 
     /// Ends the backup on the server.
     func end() throws(UnderstudyError) -> BackupEnd

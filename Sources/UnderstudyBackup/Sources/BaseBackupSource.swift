@@ -70,7 +70,7 @@ final class BaseBackupSource: BackupSource {
         }
     }
 
-    func copy(into sink: some BackupSink, verification: BackupVerification) throws(UnderstudyError) {
+    func copy(into sink: some BackupSink, verification: ArrivalVerification) throws(UnderstudyError) {
         // Without WAL in the backup, the server may wait for its archive before the copy ends.
         if options.wal != .none { context.expectNoSilence(of: session) }
         session.standstillLimit = options.stallTimeout.map { $0 * Session.answerTimeFactor }

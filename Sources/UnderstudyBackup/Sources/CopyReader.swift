@@ -10,7 +10,7 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
     private let session: Session
     private let archives: [AnnouncedArchive]
     private let meter: ProgressMeter
-    private let verification: BackupVerification
+    private let verification: ArrivalVerification
     private var feeder: Feeder
     private var tar: TarReader?
     /// The index of the current archive.
@@ -26,7 +26,7 @@ struct CopyReader<Feeder: MemberFeeder>: ~Copyable {
 
     init(
         session: Session, archives: [AnnouncedArchive], compressed method: Compression.Method?, sendsArchives: Bool,
-        feeder: consuming Feeder, verification: BackupVerification, meter: ProgressMeter
+        feeder: consuming Feeder, verification: ArrivalVerification, meter: ProgressMeter
     ) {
         self.method = method
         self.sendsArchives = sendsArchives

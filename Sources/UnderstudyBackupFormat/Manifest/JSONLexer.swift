@@ -11,11 +11,25 @@ struct JSONLexer {
         case string
         /// The characters are in `text`; the reader must check that they form a number.
         case number
+        /// `true`, `false` or `null`, in the dialect of the stock tool.
+        case literal
     }
 
     /// Why the input is not valid.
     struct Flaw: Error {
         var detail: String
+        /// What pg_verifybackup says of it; nil for what it accepts.
+        var stock: String?
+
+        init(detail: String, stock: String? = nil) {
+            self.detail = detail
+            self.stock = stock
+        }
+
+        /// - Parameter parsing: What pg_verifybackup says behind its words about parsing.
+        init(detail: String, parsing: String) {
+            self.init(detail: detail, stock: "could not parse backup manifest: \(parsing)")
+        }
     }
 
     private enum State {
@@ -24,6 +38,7 @@ struct JSONLexer {
         case escape
         case unicode(digits: Int, value: UInt16)
         case number
+        case word
     }
 
     static let longestLine = 64 * 1024
@@ -37,11 +52,16 @@ struct JSONLexer {
     /// The offset of the token that was returned or is being read.
     private(set) var tokenStart: UInt64 = 0
 
+    private let isStock: Bool
     private var state = State.between
     /// The first half of a surrogate pair; the second half must follow.
     private var highSurrogate: UInt16?
     /// The offset of the current piece.
     private var pieceStart: UInt64 = 0
+
+    init(_ dialect: ManifestDialect = .strict) {
+        isStock = dialect == .stock
+    }
 
     /// The next token, or nil at the end of the piece.
     ///
@@ -61,7 +81,11 @@ struct JSONLexer {
                 try escaped(byte)
             case .unicode(let digits, let value):
                 position += 1
-                guard let digit = Hexadecimal.value(byte) else { throw Flaw(detail: "An escape \\u has four digits.") }
+                guard let digit = Hexadecimal.value(byte) else {
+                    throw Flaw(
+                        detail: "An escape \\u has four digits.",
+                        parsing: #""\u" must be followed by four hexadecimal digits."#)
+                }
                 let value = value << 4 | UInt16(digit)
                 if digits == 3 {
                     try append(utf16: value)
@@ -70,9 +94,20 @@ struct JSONLexer {
                     state = .unicode(digits: digits + 1, value: value)
                 }
             case .number:
-                guard Self.isPartOfNumber(byte) else {
+                guard Self.isPartOfNumber(byte) || (isStock && Self.isPartOfWord(byte)) else {
                     state = .between
+                    if isStock && !Self.isNumber(text) { throw invalidToken }
                     return .number
+                }
+                position += 1
+                try append(byte)
+            case .word:
+                guard Self.isPartOfWord(byte) else {
+                    state = .between
+                    guard ["true", "false", "null"].contains(String(decoding: text, as: UTF8.self)) else {
+                        throw invalidToken
+                    }
+                    return .literal
                 }
                 position += 1
                 try append(byte)
@@ -101,15 +136,45 @@ struct JSONLexer {
             text.removeAll(keepingCapacity: true)
             state = .string
             return nil
-        case _ where Self.isPartOfNumber(byte):
-            text.removeAll(keepingCapacity: true)
-            text.append(byte)
+        case _ where isStock ? Self.beginsNumber(byte) : Self.isPartOfNumber(byte):
+            text = [byte]
             state = .number
             return nil
+        case _ where isStock && Self.isPartOfWord(byte):
+            text = [byte]
+            state = .word
+            return nil
         default:
-            throw Flaw(detail: "There is an unexpected character \"\(MemberPath.escaped([byte]))\".")
+            text = [byte]
+            throw invalidToken
         }
     }
+
+    /// Whether no token has begun that has not ended.
+    var isBetweenTokens: Bool {
+        if case .between = state { true } else { false }
+    }
+
+    /// Why the input must not end here.
+    var flawAtEnd: Flaw {
+        let detail = "It ends too early."
+        return switch state {
+        case .string, .escape, .unicode: Flaw(detail: detail, parsing: Self.invalid("\"\(shown)"))
+        case .word: invalidToken
+        case .number where !Self.isNumber(text): invalidToken
+        case .number, .between: Flaw(detail: detail, parsing: "The input string ended unexpectedly.")
+        }
+    }
+
+    var shown: String { String(decoding: text, as: UTF8.self) }
+
+    private var invalidToken: Flaw {
+        Flaw(
+            detail: "There is an unexpected character \"\(MemberPath.escaped(text.prefix(1)))\".",
+            parsing: Self.invalid(shown))
+    }
+
+    private static func invalid(_ token: String) -> String { "Token \"\(token)\" is invalid." }
 
     /// Reads to the end of the string and returns true, or to an escape or the end of the piece and returns false.
     private mutating func readString(_ piece: RawSpan, from position: inout Int) throws(Flaw) -> Bool {
@@ -136,7 +201,10 @@ struct JSONLexer {
             state = .escape
             return false
         default:
-            throw Flaw(detail: "There is a control character in a string.")
+            let value = Hexadecimal.string([byte])
+            throw Flaw(
+                detail: "There is a control character in a string.",
+                parsing: "Character with value 0x\(value) must be escaped.")
         }
     }
 
@@ -154,12 +222,18 @@ struct JSONLexer {
         case UInt8(ascii: "n"): try append(0x0A)
         case UInt8(ascii: "r"): try append(0x0D)
         case UInt8(ascii: "t"): try append(0x09)
-        default: throw Flaw(detail: "There is an unknown escape \"\\\(MemberPath.escaped([byte]))\" in a string.")
+        default:
+            throw Flaw(
+                detail: "There is an unknown escape \"\\\(MemberPath.escaped([byte]))\" in a string.",
+                parsing: "Escape sequence \"\\\(String(decoding: [byte], as: UTF8.self))\" is invalid.")
         }
     }
 
     private mutating func append(utf16 unit: UInt16) throws(Flaw) {
         let scalar: Unicode.Scalar?
+        if isStock && unit == 0 {
+            throw Flaw(detail: "There is a zero character.", parsing: #"\u0000 cannot be converted to text."#)
+        }
         if let high = highSurrogate {
             guard UTF16.isTrailSurrogate(unit) else { throw Self.halfPair }
             highSurrogate = nil
@@ -193,5 +267,9 @@ struct JSONLexer {
     }
 
     private static var tooLong: Flaw { Flaw(detail: "The line is longer than \(longestLine) bytes.") }
-    private static var halfPair: Flaw { Flaw(detail: "There is half of a surrogate pair in a string.") }
+    private static var halfPair: Flaw {
+        Flaw(
+            detail: "There is half of a surrogate pair in a string.",
+            parsing: "Unicode low surrogate must follow a high surrogate.")
+    }
 }

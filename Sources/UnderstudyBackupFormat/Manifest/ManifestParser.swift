@@ -1,15 +1,17 @@
 /// Parses the tokens of a backup manifest.
 ///
 /// Unknown, missing and duplicate fields are errors: a manifest that we do not fully understand cannot prove that a
-/// backup is complete.
+/// backup is complete. The stock tool's dialect lets some pass: ``ManifestDialect``.
 ///
-/// Source: PostgreSQL manual, "Backup Manifest Format".
+/// Source: PostgreSQL manual, "Backup Manifest Format"; what pg_verifybackup says, of 14 to 18.
 struct ManifestParser {
     typealias Flaw = JSONLexer.Flaw
 
     enum Event {
         case none
         case file(ManifestFile)
+        /// A file with a path that no server writes.
+        case foreignFile([UInt8])
         case walRange(ManifestWALRange)
         /// The name of the field with the manifest's own checksum. The checksum covers the bytes before this field's
         /// line.
@@ -39,37 +41,32 @@ struct ManifestParser {
     /// The SHA-256 stated in the manifest.
     private(set) var checksum: [UInt8] = []
 
+    private let dialect: ManifestDialect
     private var context = Context.manifest
     private var place = Place.beginning
     private var manifestFields = ManifestFieldSet()
-    private var itemFields = ManifestFieldSet()
+    private var item = ManifestItem()
 
-    private var path: MemberPath?
-    private var size: UInt64 = 0
-    private var algorithm: ChecksumAlgorithm?
-    private var fileChecksum: [UInt8] = []
-    private var timeline: UInt32 = 0
-    private var startLSN = ""
-    private var endLSN = ""
+    init(_ dialect: ManifestDialect = .strict) {
+        self.dialect = dialect
+    }
 
-    /// - Parameter text: The content of a string or number token.
-    mutating func take(_ token: JSONLexer.Token, text: [UInt8]) throws(Flaw) -> Event {
+    /// - Parameter lexer: Has the content of the token.
+    mutating func take(_ token: JSONLexer.Token, of lexer: JSONLexer) throws(Flaw) -> Event {
         switch (place, token) {
         case (.beginning, .beginObject):
             place = .field(orEnd: true)
         case (.field, .string):
-            let field = try field(named: text)
+            let field = try field(named: lexer.text)
             place = .colon(field)
             return field == .manifestChecksum ? .checksumField : .none
         case (.colon(let field), .colon):
             place = .value(field)
         case (.value(let field), _):
-            try takeValue(of: field, token, text)
+            try takeValue(of: field, token, lexer)
         case (.item, .beginObject):
             context = context == .files ? .file : .walRange
-            itemFields = ManifestFieldSet()
-            path = nil
-            algorithm = nil
+            item = ManifestItem()
             place = .field(orEnd: true)
         case (.commaOrEnd, .comma):
             place = isInArray ? .item(orEnd: false) : .field(orEnd: false)
@@ -79,13 +76,31 @@ struct ManifestParser {
         case (.ended, _):
             throw Flaw(detail: "There is something after its end.")
         default:
-            throw Flaw(detail: "Its structure is not that of a backup manifest.")
+            throw Flaw(
+                detail: "Its structure is not that of a backup manifest.", parsing: misplaced(token, lexer))
         }
         return .none
     }
 
     private var isInArray: Bool {
         context == .files || context == .walRanges
+    }
+
+    /// What the stock tool says of a token that must not stand here.
+    private func misplaced(_ token: JSONLexer.Token, _ lexer: JSONLexer) -> String {
+        func expected(_ what: String) -> String { "Expected \(what), but found \"\(lexer.source(of: token))\"." }
+        switch place {
+        case .colon: return expected("\":\"")
+        case .commaOrEnd: return expected(isInArray ? "\",\" or \"]\"" : "\",\" or \"}\"")
+        case .field(let orEnd): return expected(orEnd ? "string or \"}\"" : "string")
+        case .beginning, .item, .value, .ended:
+            return switch token {
+            case .beginArray: "unexpected array start"
+            case .beginObject: "unexpected object start"
+            case .string, .number, .literal: "unexpected scalar"
+            case .endArray, .endObject, .colon, .comma: expected("JSON value")
+            }
+        }
     }
 
     private mutating func field(named name: [UInt8]) throws(Flaw) -> ManifestField {
@@ -95,37 +110,53 @@ struct ManifestParser {
             case .walRange: ManifestField.ofWALRange
             default: ManifestField.ofManifest
             }
+        let isFirst = context == .manifest && !manifestFields.contains(.version)
         guard let field = table[name] else {
-            throw Flaw(detail: "There is an unknown field \"\(MemberPath.escaped(name))\".")
+            let words =
+                switch context {
+                case .file: "unexpected file field"
+                case .walRange: "unexpected WAL range field"
+                default: isFirst ? Self.noVersion : "unrecognized top-level field"
+                }
+            throw Flaw(detail: "There is an unknown field \"\(MemberPath.escaped(name))\".", parsing: words)
         }
         let isItem = context != .manifest
-        guard !(isItem ? itemFields : manifestFields).contains(field) else {
+        guard dialect == .stock || !(isItem ? item.fields : manifestFields).contains(field) else {
             throw Flaw(detail: "The field \"\(field.name)\" is there twice.")
         }
         if isItem {
-            itemFields.insert(field)
+            item.fields.insert(field)
             return field
         }
-        guard field == .version || manifestFields.contains(.version) else {
-            throw Flaw(detail: "It does not begin with its version.")
+        guard field == .version || !isFirst else {
+            throw Flaw(detail: "It does not begin with its version.", parsing: Self.noVersion)
         }
         guard !manifestFields.contains(.manifestChecksum) else {
-            throw Flaw(detail: "There is a field \"\(field.name)\" after the manifest's checksum.")
+            throw Flaw(
+                detail: "There is a field \"\(field.name)\" after the manifest's checksum.",
+                parsing: "unexpected object field")
         }
         manifestFields.insert(field)
         return field
     }
 
+    private static let noVersion = "expected version indicator"
+
     private mutating func takeValue(
-        of field: ManifestField, _ token: JSONLexer.Token, _ text: [UInt8]
+        of field: ManifestField, _ token: JSONLexer.Token, _ lexer: JSONLexer
     ) throws(Flaw) {
+        let text = lexer.text
         let expected: JSONLexer.Token =
             switch field {
             case .files, .walRanges: .beginArray
             case .version, .systemIdentifier, .size, .timeline: .number
             default: .string
             }
-        guard token == expected else { throw Flaw(detail: "The value of \"\(field.name)\" has the wrong type.") }
+        let isScalar = [.string, .number, .literal].contains(token)
+        guard token == expected || (dialect == .stock && isScalar && expected != .beginArray) else {
+            throw Flaw(
+                detail: "The value of \"\(field.name)\" has the wrong type.", parsing: misplaced(token, lexer))
+        }
         place = .commaOrEnd
         switch field {
         case .files:
@@ -134,36 +165,34 @@ struct ManifestParser {
         case .walRanges:
             context = .walRanges
             place = .item(orEnd: true)
-        case .version:
-            version = Int(try number(text, of: field, upTo: UInt64(Int32.max)))
-            guard (1...2).contains(version) else {
-                throw Flaw(detail: "Its version is \(version); versions 1 and 2 are known.")
-            }
-        case .systemIdentifier: systemIdentifier = try number(text, of: field, upTo: .max)
-        case .size: size = try number(text, of: field, upTo: UInt64(Int64.max))
-        case .timeline: timeline = UInt32(try number(text, of: field, upTo: UInt64(UInt32.max)))
-        case .manifestChecksum: checksum = try bytes(text, of: field)
-        case .checksum: fileChecksum = try bytes(text, of: field)
-        case .path: try setPath(text)
-        case .encodedPath: try setPath(try bytes(text, of: field))
-        case .checksumAlgorithm:
-            algorithm = ChecksumAlgorithm(rawValue: String(decoding: text, as: UTF8.self))
-            guard algorithm != nil else {
-                throw Flaw(detail: "There is an unknown checksum algorithm \"\(MemberPath.escaped(text))\".")
-            }
-        case .startLSN: startLSN = String(decoding: text, as: UTF8.self)
-        case .endLSN: endLSN = String(decoding: text, as: UTF8.self)
-        case .lastModified: break
+        case .version: try setVersion(text)
+        case .systemIdentifier:
+            systemIdentifier = try ManifestNumber.value(
+                text, of: field, upTo: .max, dialect, stock: "system identifier in manifest not an integer")
+        case .manifestChecksum: try setChecksum(text)
+        default: item.take(field, text)
         }
     }
 
-    private mutating func setPath(_ name: [UInt8]) throws(Flaw) {
-        guard path == nil else { throw Flaw(detail: "A file has both a path and an encoded path.") }
-        do {
-            path = try MemberPath(name)
-        } catch {
-            throw Flaw(detail: "The path \"\(MemberPath.escaped(name))\" \(error.rawValue).")
+    private mutating func setVersion(_ text: [UInt8]) throws(Flaw) {
+        let number = try ManifestNumber.value(
+            text, of: .version, upTo: UInt64(Int32.max), dialect, stock: "manifest version not an integer")
+        guard (1...2).contains(number) else {
+            throw Flaw(
+                detail: "Its version is \(number); versions 1 and 2 are known.", parsing: "unexpected manifest version")
         }
+        version = Int(number)
+    }
+
+    private mutating func setChecksum(_ text: [UInt8]) throws(Flaw) {
+        let stock = "invalid manifest checksum: \"\(String(decoding: text, as: UTF8.self))\""
+        guard let bytes = Hexadecimal.bytes(text),
+            dialect == .strict || bytes.count == ChecksumAlgorithm.sha256.byteCount
+        else {
+            throw Flaw(
+                detail: "The value of \"\(ManifestField.manifestChecksum.name)\" is not hexadecimal.", stock: stock)
+        }
+        checksum = bytes
     }
 
     private mutating func leave() throws(Flaw) -> Event {
@@ -174,53 +203,28 @@ struct ManifestParser {
             return .none
         case .file:
             context = .files
-            return .file(try file())
+            return try item.file(dialect)
         case .walRange:
             context = .walRanges
-            try require([.timeline, .startLSN, .endLSN], in: itemFields)
-            return .walRange(ManifestWALRange(timeline: timeline, start: startLSN, end: endLSN))
+            return .walRange(try item.walRange(dialect))
         case .manifest:
             place = .ended
-            try require([.version, .files, .walRanges, .manifestChecksum], in: manifestFields)
-            if version > 1 { try require([.systemIdentifier], in: manifestFields) }
+            // The stock tool takes those without files or WAL, and finds too many files.
+            let required: [ManifestField] =
+                dialect == .stock ? [.manifestChecksum] : [.version, .files, .walRanges, .manifestChecksum]
+            try manifestFields.require(required, parsing: "unexpected object end")
+            if version > 1, dialect == .strict { try manifestFields.require([.systemIdentifier]) }
             return .end
         }
     }
+}
 
-    private func file() throws(Flaw) -> ManifestFile {
-        guard let path else { throw Flaw(detail: "A file has no path.") }
-        try require([.size], in: itemFields)
-        guard itemFields.contains(.checksum) == itemFields.contains(.checksumAlgorithm) else {
-            throw Flaw(detail: "The file \"\(path)\" has a checksum without an algorithm, or the reverse.")
+extension ManifestFieldSet {
+    /// - Parameter parsing: What the stock tool says if one is missing.
+    func require(_ fields: [ManifestField], parsing: String? = nil) throws(JSONLexer.Flaw) {
+        for field in fields where !contains(field) {
+            let detail = "The field \"\(field.name)\" is missing."
+            throw parsing.map { .init(detail: detail, parsing: $0) } ?? .init(detail: detail)
         }
-        guard let algorithm else { return ManifestFile(path: path, size: size, checksum: nil) }
-        guard let checksum = FileChecksum(algorithm, fileChecksum) else {
-            throw Flaw(detail: "The checksum of file \"\(path)\" has \(fileChecksum.count) bytes.")
-        }
-        return ManifestFile(path: path, size: size, checksum: checksum)
-    }
-
-    private func require(_ fields: [ManifestField], in present: ManifestFieldSet) throws(Flaw) {
-        for field in fields where !present.contains(field) {
-            throw Flaw(detail: "The field \"\(field.name)\" is missing.")
-        }
-    }
-
-    private func number(_ text: [UInt8], of field: ManifestField, upTo limit: UInt64) throws(Flaw) -> UInt64 {
-        let isPlain = text.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        guard isPlain, text.count == 1 || text.first != UInt8(ascii: "0"),
-            let value = UInt64(String(decoding: text, as: UTF8.self)), value <= limit
-        else {
-            let text = MemberPath.escaped(text.prefix(40))
-            throw Flaw(detail: "The value of \"\(field.name)\" is \(text), which is not a whole number in its range.")
-        }
-        return value
-    }
-
-    private func bytes(_ text: [UInt8], of field: ManifestField) throws(Flaw) -> [UInt8] {
-        guard let bytes = Hexadecimal.bytes(text) else {
-            throw Flaw(detail: "The value of \"\(field.name)\" is not hexadecimal.")
-        }
-        return bytes
     }
 }

@@ -7,8 +7,9 @@ import UnderstudyWAL
 ///
 /// After an error the reader must not be used again.
 package struct ManifestReader: ~Copyable, Sendable {
-    private var lexer = JSONLexer()
-    private var parser = ManifestParser()
+    private var lexer: JSONLexer
+    private var parser: ManifestParser
+    private let dialect: ManifestDialect
     private var digest: FileDigest
     /// The bytes of the current line from earlier pieces. They are not digested yet, since this may be the last line.
     private var line: [UInt8] = []
@@ -19,7 +20,10 @@ package struct ManifestReader: ~Copyable, Sendable {
     private var offset: UInt64 = 0
 
     /// - Throws: If libcrypto does not offer SHA-256.
-    package init() throws(BackupFormatError) {
+    package init(_ dialect: ManifestDialect = .strict) throws(BackupFormatError) {
+        self.dialect = dialect
+        lexer = JSONLexer(dialect)
+        parser = ManifestParser(dialect)
         digest = try FileDigest(.sha256)
     }
 
@@ -38,12 +42,13 @@ package struct ManifestReader: ~Copyable, Sendable {
             let event: ManifestParser.Event
             do throws(JSONLexer.Flaw) {
                 guard let token = try lexer.next(in: piece, from: &position) else { break }
-                event = try parser.take(token, text: lexer.text)
+                event = try parser.take(token, of: lexer)
             } catch {
-                throw sink.failure(damaged(error.detail))
+                throw sink.failure(damaged(error))
             }
             switch event {
             case .none: break
+            case .foreignFile(let name): try sink.foreignFile(name)
             case .file(let file): try sink.file(file)
             case .walRange(let range): try sink.walRange(range)
             case .checksumField:
@@ -51,7 +56,9 @@ package struct ManifestReader: ~Copyable, Sendable {
                 digestLines(of: piece, before: lexer.lineStart)
             case .end:
                 guard lexer.lineStart == lastLine else {
-                    throw sink.failure(damaged("Its checksum does not stand in its last line."))
+                    throw sink.failure(
+                        damaged(
+                            .init(detail: "Its checksum does not stand in its last line.", stock: Self.mismatch)))
                 }
                 bytesAfterEnd = 0
             }
@@ -59,7 +66,7 @@ package struct ManifestReader: ~Copyable, Sendable {
         if let before = bytesAfterEnd {
             let rest = piece.extracting(position..<piece.byteCount)
             guard before + rest.byteCount <= 1, rest.isEmpty || rest.byte(at: 0) == UInt8(ascii: "\n") else {
-                throw sink.failure(damaged("There is something after its end."))
+                throw sink.failure(damaged(flawOfRest(rest)))
             }
             bytesAfterEnd = before + rest.byteCount
         } else if lastLine == nil {
@@ -72,15 +79,41 @@ package struct ManifestReader: ~Copyable, Sendable {
     /// Marks the end of the manifest. Throws unless the manifest is complete and its checksum matches.
     package mutating func finish() throws(BackupFormatError) {
         guard bytesAfterEnd == 1 else {
+            let stock =
+                bytesAfterEnd == nil
+                ? lexer.flawAtEnd.stock : "could not parse backup manifest: last line not newline-terminated"
             throw BackupFormatError(
-                .truncated, "backup manifest ends too early", detail: "It has \(offset) bytes and \(lexer.line) lines.")
+                .truncated, "backup manifest ends too early", detail: "It has \(offset) bytes and \(lexer.line) lines.",
+                stockMessage: stock)
         }
         let actual = try digest.finish()
         guard let actual, actual.bytes == parser.checksum else {
             throw BackupFormatError(
                 .manifestChecksum, "backup manifest checksum does not match",
                 detail: "It is \(actual?.description ?? "unknown"), and should be "
-                    + "\(Hexadecimal.string(parser.checksum)).")
+                    + "\(Hexadecimal.string(parser.checksum)).", stockMessage: Self.mismatch)
+        }
+    }
+
+    private static let mismatch = "manifest checksum mismatch"
+
+    /// What is wrong with bytes behind the manifest. Lines without anything make another line the last one, which no
+    /// checksum covers.
+    private func flawOfRest(_ rest: RawSpan) -> JSONLexer.Flaw {
+        let detail = "There is something after its end."
+        var lexer = JSONLexer(dialect), position = 0
+        do throws(JSONLexer.Flaw) {
+            guard let token = try lexer.next(in: rest, from: &position) else {
+                if !lexer.isBetweenTokens { return .init(detail: detail, stock: lexer.flawAtEnd.stock) }
+                let isEnded = !rest.isEmpty && rest.byte(at: rest.byteCount - 1) == UInt8(ascii: "\n")
+                return isEnded
+                    ? .init(detail: detail, stock: Self.mismatch)
+                    : .init(detail: detail, parsing: "last line not newline-terminated")
+            }
+            return .init(
+                detail: detail, parsing: "Expected end of input, but found \"\(lexer.source(of: token))\".")
+        } catch {
+            return .init(detail: detail, stock: error.stock)
         }
     }
 
@@ -101,9 +134,9 @@ package struct ManifestReader: ~Copyable, Sendable {
         piece.extracting(start..<piece.byteCount).append(to: &line)
     }
 
-    private func damaged(_ detail: String) -> BackupFormatError {
+    private func damaged(_ flaw: JSONLexer.Flaw) -> BackupFormatError {
         BackupFormatError(
             .malformedManifest, "backup manifest is damaged at line \(lexer.line), byte \(lexer.tokenStart)",
-            detail: detail)
+            detail: flaw.detail, stockMessage: flaw.stock)
     }
 }

@@ -32,7 +32,7 @@ struct Command: Sendable {
 
     /// In the order in which the help lists them.
     static let all: [Command] = [
-        .prepare, .clone, .configure, .check, .basebackup, .receivewal, .restoreWAL, .archive,
+        .prepare, .clone, .configure, .check, .basebackup, .verifybackup, .receivewal, .restoreWAL, .archive,
     ]
 
     /// Whether a command line that cannot be read asks for its error as an object, too. None goes into an archive.

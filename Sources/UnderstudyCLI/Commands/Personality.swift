@@ -16,6 +16,9 @@ struct Personality: Sendable, Equatable {
     /// A link named `pg_receivexlog`: the same, by its name before 10.
     static let receiveXLOG = Personality(program: "pg_receivexlog", commandName: "receivewal")
 
+    /// A link named `pg_verifybackup`.
+    static let verifyBackup = Personality(program: "pg_verifybackup", commandName: "verifybackup")
+
     private init(program: String, commandName: String?) {
         self.program = program
         self.commandName = commandName

@@ -42,7 +42,7 @@ final class RecordingSource: BackupSource {
         return start
     }
 
-    func copy(into sink: some BackupSink, verification: BackupVerification) throws(UnderstudyError) {
+    func copy(into sink: some BackupSink, verification: ArrivalVerification) throws(UnderstudyError) {
         try source.copy(into: RecordingSink(sink: sink, recording: recording), verification: verification)
     }
 
@@ -120,7 +120,7 @@ final class RecordedSource: BackupSource {
 
     func start() -> BackupStart { recording.start! }
 
-    func copy(into sink: some BackupSink, verification: BackupVerification) throws(UnderstudyError) {
+    func copy(into sink: some BackupSink, verification: ArrivalVerification) throws(UnderstudyError) {
         let isFile = { (member: FedBackup.Member) in member.entry.kind == .file }
         try Self.feed(recording.members.filter { !isFile($0) }, into: sink)
         let files = recording.members.filter { isFile($0) && $0.entry.path.string != Self.label }.shuffled()

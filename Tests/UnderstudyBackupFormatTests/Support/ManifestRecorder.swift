@@ -8,6 +8,8 @@ struct ManifestRecorder: ManifestSink {
     var ranges: [ManifestWALRange] = []
     var version = 0
     var systemIdentifier: UInt64?
+    /// Paths that no server writes.
+    var foreign: [[UInt8]] = []
 
     mutating func file(_ file: ManifestFile) throws(BackupFormatError) {
         files.append(file)
@@ -17,8 +19,14 @@ struct ManifestRecorder: ManifestSink {
         ranges.append(range)
     }
 
-    static func read(_ bytes: [UInt8], _ cut: Cut = .whole) throws(BackupFormatError) -> ManifestRecorder {
-        var reader = try ManifestReader()
+    mutating func foreignFile(_ name: [UInt8]) throws(BackupFormatError) {
+        foreign.append(name)
+    }
+
+    static func read(
+        _ bytes: [UInt8], _ cut: Cut = .whole, _ dialect: ManifestDialect = .strict
+    ) throws(BackupFormatError) -> ManifestRecorder {
+        var reader = try ManifestReader(dialect)
         var recorder = ManifestRecorder()
         for range in cut.ranges(of: bytes.count) {
             try reader.consume(bytes.rawSpan.extracting(range), into: &recorder)

@@ -117,7 +117,7 @@ final class ParallelSource: BackupSource {
 
     // MARK: - Copy
 
-    func copy(into sink: some BackupSink, verification: BackupVerification) throws(UnderstudyError) {
+    func copy(into sink: some BackupSink, verification: ArrivalVerification) throws(UnderstudyError) {
         let holder = holder!
         context.expectNoSilence(of: holder)
         for session in sessions { session.standstillLimit = options.stallTimeout.map { $0 * Session.answerTimeFactor } }

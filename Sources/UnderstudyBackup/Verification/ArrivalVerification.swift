@@ -4,7 +4,7 @@ import UnderstudyProtocol
 
 /// Verifies a backup against its manifest, wherever the members go and whatever source they come from; or makes the
 /// manifest, where the source has none.
-package final class BackupVerification {
+package final class ArrivalVerification {
     /// Sees every file on its way.
     package let observer: MemberObserver
     /// Where the manifest comes from.
