@@ -39,7 +39,7 @@ import UnderstudyTestSupport
             "lib/understudy/\($0) -> ../../bin/understudy"
         }
         let guide = FileTree.names("\(Self.source)/docs/guide").map { "share/doc/understudy/guide/\($0)" }
-        #expect(links.count == 3 && guide.contains("share/doc/understudy/guide/install.md"))
+        #expect(links.count == 4 && guide.contains("share/doc/understudy/guide/install.md"))
         #expect(
             files(prefix)
                 == Set(
