@@ -33,6 +33,8 @@ package struct ConfigurationDocument: Sendable, Equatable {
             return line
         }
 
+        var hasComment: Bool { rest.contains(UInt8(ascii: "#")) }
+
         /// What stands behind the value: blanks, a comment, the line end.
         private var rest: ArraySlice<UInt8> {
             var isInQuotes = false, isEscaped = false, end = 0
@@ -155,7 +157,14 @@ package struct ConfigurationDocument: Sendable, Equatable {
         _ settings: [Setting], removing removed: Set<String> = [], isAlone: Bool = false
     ) {
         var block = takeBlock()
-        if isAlone { remove(removed.union(settings.map { $0.name.lowercased() })) }
+        if isAlone {
+            let names = settings.map { $0.name.lowercased() }
+            // A comment behind a line that goes stays with its setting.
+            for name in names where block[name] == nil {
+                if let line = lines.last(where: { $0.setting?.name == name }), line.hasComment { block.append(line) }
+            }
+            remove(removed.union(names))
+        }
         block.remove(removed)
         block.set(settings)
         guard !block.lines.isEmpty else { return }

@@ -2,15 +2,15 @@
 /// keyword in primary_conninfo prevents it from connecting.
 ///
 /// Source: `PQconninfoOptions` in `fe-connect.c` of each version.
-enum LibpqKeyword {
+package enum LibpqKeyword {
     /// Versions newer than the table know at least the keywords of the last one.
-    static func isKnown(_ keyword: String, serverVersion: Int) -> Bool {
+    package static func isKnown(_ keyword: String, serverVersion: Int) -> Bool {
         guard let range = versions[keyword] else { return false }
         return range.contains(serverVersion / 10_000)
     }
 
     /// Those of any version.
-    static var all: [String] { versions.keys.sorted() }
+    package static var all: [String] { versions.keys.sorted() }
 
     /// Major versions by keyword. All versions before 10 count as 9: no keyword was added between 9.3 and 9.6.
     private static let versions: [String: Range<Int>] = {

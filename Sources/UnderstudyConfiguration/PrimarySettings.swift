@@ -61,7 +61,8 @@ package struct PrimarySettings: Sendable, Equatable {
         return ["wal_level", "max_wal_senders"] + (facts.hasSlots ? ["max_replication_slots"] : [])
             + [
                 "hot_standby", facts.walKeepSetting, "listen_addresses", "max_connections",
-                "superuser_reserved_connections",
+                "superuser_reserved_connections", "max_worker_processes", "autovacuum_max_workers",
+                "autovacuum_worker_slots",
             ]
     }
 
@@ -123,16 +124,31 @@ package struct PrimarySettings: Sendable, Equatable {
         (wish ?? needed, wish ?? max(10, needed))
     }
 
+    /// The processes that a server can have at most: MAX_BACKENDS.
+    private static let mostBackends = 262_143
+
     private static func senders(
         _ found: [String: Found], _ wish: Wish, inUse: Int, _ facts: ConfigurationFacts
     ) throws(Finding) -> (least: Int, value: Int) {
         var senders = number(wish.maxWALSenders, needed: inUse + 3)
-        let now = found["max_wal_senders"]?.intended.flatMap { Int($0) } ?? 0
+        func value(_ name: String) -> Int? { found[name]?.intended.flatMap { Int($0) } }
+        guard (value("max_wal_senders") ?? 0) < senders.least, let connections = value("max_connections") else {
+            return senders
+        }
+        guard facts.walSendersAreConnections else {
+            // From 18 on, the slots count for the workers of autovacuum.
+            let workers = max(value("autovacuum_max_workers") ?? 0, value("autovacuum_worker_slots") ?? 0)
+            let most = mostBackends - connections - workers - (value("max_worker_processes") ?? 0) - 2
+            guard senders.least <= most else {
+                throw Finding(
+                    "max_wal_senders of the primary cannot become \(senders.least)",
+                    detail: "With max_connections = \(connections) and its workers, it has room for \(most).",
+                    hint: "Ask for fewer.")
+            }
+            return senders
+        }
         // Before 12, a server with more of them than this does not start.
-        guard facts.walSendersAreConnections, now < senders.least,
-            let connections = found["max_connections"]?.intended.flatMap({ Int($0) })
-        else { return senders }
-        let reserved = found["superuser_reserved_connections"]?.intended.flatMap { Int($0) } ?? 3
+        let reserved = value("superuser_reserved_connections") ?? 3
         let most = connections - reserved - 1
         guard senders.least <= most else {
             throw Finding(

@@ -120,6 +120,10 @@ extension StandbyConfiguration {
                     "\"\(time)\" cannot be a recovery target",
                     hint: "Give a moment with its time zone, such as \"2026-11-28 12:04:00+00\".")
             }
+            if RecoveryTime.isImpossible(time) {
+                throw Finding(
+                    "\"\(time)\" cannot be a recovery target", detail: "There is no such date, or no such time of day.")
+            }
         case .transaction(let number):
             guard number != 0 else { throw Finding("transaction 0 cannot be a recovery target") }
         }

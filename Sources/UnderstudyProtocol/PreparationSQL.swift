@@ -14,6 +14,23 @@ package struct PreparationSQL: Sendable {
         SET lock_timeout = 0
         """
 
+    /// Waits until no other preparation changes the server. The lock ends with the session.
+    package static let lock = """
+        SET statement_timeout = 0; SET lock_timeout = '30s'; SELECT pg_catalog.pg_advisory_lock(24046750498190196)
+        """
+
+    /// Settings of the session, with values that keep the text of statements out of the server's log. Only superusers may
+    /// set them all.
+    package var silence: [(name: String, value: String)] {
+        var settings = [
+            ("log_statement", "none"), ("log_min_duration_statement", "-1"), ("log_min_error_statement", "panic"),
+            ("debug_print_parse", "off"), ("debug_print_rewritten", "off"),
+        ]
+        if version.number >= 120_000 { settings.append(("log_transaction_sample_rate", "0")) }
+        if version.number >= 130_000 { settings.append(("log_min_duration_sample", "-1")) }
+        return settings.map { (name: $0.0, value: $0.1) }
+    }
+
     package struct Server: Sendable, Equatable {
         package var isInRecovery: Bool
         package var role: String

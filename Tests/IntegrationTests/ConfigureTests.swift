@@ -202,6 +202,59 @@ import UnderstudyTestSupport
         expectRefused(try configure(path, ["-h", "a", "--passfile", passfile]), "there is no password")
     }
 
+    @Test func `a new password replaces the old one in the file`() throws {
+        let path = try directory("15"), passfile = TestDirectory.freshPath("passfile")
+        for password in ["old", "new"] {
+            let result = try configure(path, ["-d", "host=a user=r password=\(password)", "--passfile", passfile])
+            #expect(result.status == 0, "\(result)")
+            #expect(try FileTree.text(passfile) == "a:5432:replication:r:\(password)\n")
+        }
+    }
+
+    @Test(arguments: ["9.3", "15"])
+    func `what is not given of the connection stays, or is named`(version: String) throws {
+        let path = try directory(version)
+        if version == "9.3" { try TestDirectory.write("", to: "\(path)/postgresql.conf") }
+        let file = "\(path)/\(version == "9.3" ? "recovery.conf" : "postgresql.auto.conf")"
+        func expect(_ conninfo: String, _ arguments: [String], said: String? = nil) throws {
+            let result = try configure(path, arguments)
+            #expect(result.status == 0, "\(result)")
+            #expect(try FileTree.text(file).contains("primary_conninfo = '\(conninfo)'"), "\(arguments)")
+            #expect(result.errorOutput.contains("which had it before") == (said != nil), "\(result)")
+            if let said { #expect(result.errorOutput.contains("before: \(said)"), "\(result)") }
+        }
+        try expect(
+            "user=r password=p host=a port=5433 sslmode=require",
+            ["-d", "host=a port=5433 user=r password=p sslmode=require"])
+        try expect("user=r password=p host=b port=5433 sslmode=require", ["-h", "b"])
+        try expect("user=r password=p host=b port=5434 sslmode=require", ["-p", "5434"])
+        try expect("user=s host=b port=5434 sslmode=require", ["-U", "s"], said: "password")
+        try expect("user=s password=q host=b port=5434", ["-d", "host=b port=5434 user=s password=q"], said: "sslmode")
+        try expect("user=s host=c password=q", ["-d", "host=c user=s"], said: "port")
+    }
+
+    @Test func `keywords of a newer libpq are for the server of that version`() throws {
+        let path = try directory("18")
+        let result = try configure(path, ["-d", "host=a require_auth=scram-sha-256 min_protocol_version=3.2"])
+        #expect(result.status == 0, "\(result)")
+        let text = try FileTree.text("\(path)/postgresql.auto.conf")
+        #expect(text.contains("min_protocol_version=3.2") && text.contains("require_auth=''scram-sha-256''"), "\(text)")
+        expectRefused(try configure(path, ["-d", "host=a no_such=1"]), "no_such", hint: false)
+    }
+
+    @Test(arguments: [
+        (["--set", "port=abc"], "\"port\" cannot be set on its own"),
+        (["--set", "Primary_ConnInfo=x"], "cannot be set on its own"),
+        (["--set", "restore_command=x"], "cannot be set on its own"),
+        (["--recovery-target-time", "2026-13-45"], "\"2026-13-45\" cannot be a recovery target"),
+    ])
+    func `what no server would start with is refused`(arguments: [String], words: String) throws {
+        let path = try directory("15"), before = FileTree.snapshot(path)
+        let others = arguments.contains("restore_command=x") ? [] : ["--restore-command", "cp x %p"]
+        expectRefused(try configure(path, ["--mode", "recovery"] + others + arguments), words, hint: false)
+        #expect(FileTree.snapshot(path) == before)
+    }
+
     @Test(.enabled(if: Account.isRoot, "needs root"))
     func `run by root, the files belong to whom the directory does`() throws {
         let path = try directory("15")

@@ -79,6 +79,13 @@ struct KilledStepTests {
 
     private func expectEnd(_ run: FaultyRun, _ moment: String) throws {
         let left = FileTree.snapshot(run.parent)
+        // No server starts before all is there: the control file comes when the rest is on stable storage.
+        let target = "\(run.parent)/deep/target"
+        if FileTree.exists("\(target)/global/pg_control") {
+            #expect(
+                FileTree.exists("\(target)/pg_tblspc") && FileTree.exists("\(target)/backup_manifest")
+                    || FileTree.exists("\(target)/pgsql_tmp.understudy.backup_manifest"), "\(moment)")
+        }
         let marks = left.filter { $0.contains(Self.mark) }
         let refused = try UnderstudyProgram.run(run.arguments)
         if refused.status == 0 { return run.expectComplete("\(moment)\n\(refused)") }

@@ -9,7 +9,10 @@ import UnderstudyTestSupport
 
     /// A cluster with a file that is cut into pieces, and a tablespace.
     private func makeCluster(_ installation: PostgresInstallation) throws -> (cluster: Cluster, tablespace: String) {
-        let cluster = try Cluster(installation)
+        var options = Cluster.Options()
+        // The load goes on behind the end of a backup, until that is on the disk.
+        options.settings = ["wal_keep_size = 2GB"]
+        let cluster = try Cluster(installation, options)
         _ = try cluster.makeTablespace("space")
         try cluster.sql("CREATE TABLE large AS SELECT i, repeat('x', 900) FROM generate_series(1, 20000) i; CHECKPOINT")
         return (cluster, try cluster.sql("SELECT oid FROM pg_tablespace WHERE spcname = 'space'"))
@@ -80,7 +83,7 @@ import UnderstudyTestSupport
         let load = """
             SELECT 'CREATE TABLE grown AS SELECT n, repeat(''y'', 900) FROM generate_series(1, 1000) n',
                 'DELETE FROM grown WHERE n > 100', 'VACUUM grown', 'UPDATE in_space SET i = i + 1', 'VACUUM FULL in_space',
-                'CHECKPOINT', 'DROP TABLE grown', 'SELECT pg_sleep(0.01)'
+                'CHECKPOINT', 'DROP TABLE grown', 'SELECT pg_sleep(0.3)'
             FROM generate_series(1, 1000) i \\gexec
             """
         return try Program(

@@ -23,7 +23,11 @@ import UnderstudyTestSupport
         func prepare(
             _ arguments: [String] = ["--standby", "10.0.0.7"], user: String = "postgres"
         ) throws -> ProgramResult {
-            try UnderstudyProgram.run(
+            try start(arguments, user: user).wait()
+        }
+
+        func start(_ arguments: [String], user: String = "postgres") throws -> Program {
+            try UnderstudyProgram.start(
                 ["prepare", "--primary", cluster.connectionString(user: user), "-w"] + arguments,
                 environment: ["UNDERSTUDY_ROLE_PASSWORD": "secret"])
         }
@@ -53,6 +57,8 @@ import UnderstudyTestSupport
         try leavesToTheUserFromAfar(primary)
         try findsWhatCatchesFirst(primary)
         try editsFiles(primary)
+        try takesTurns(primary)
+        try saysWhatMendsAServerThatIsDown(primary)
     }
 
     private func refusesWithoutRights(_ primary: Primary) throws {
@@ -70,6 +76,9 @@ import UnderstudyTestSupport
     private func refusesFaults(_ primary: Primary) throws {
         try primary.write(primary.usual + "hosts all all all trust\n")
         expectRefused(try primary.prepare(), "has an error in line 3", "invalid connection type", "Nothing was changed")
+        // What a server reads of this depends on its version.
+        try primary.write(primary.usual + "# a\0b\n")
+        expectRefused(try primary.prepare(), "has a zero byte in line 3", "Nothing was changed")
         try primary.write(primary.usual)
         try primary.expectUntouched()
     }
@@ -81,9 +90,16 @@ import UnderstudyTestSupport
         expectRefused(
             try primary.prepare(standby + ["--role", String(repeating: "r", count: 64)]), "is too long: it has 64 bytes"
         )
-        for address in ["10.0.0", "10.0.0.0/40", "all", "", "a b", "::g"] {
+        for address in ["10.0.0", "10.0.0.0/40", "all", "ALL", "", "a b", "::g"] {
             expectRefused(try primary.prepare(["--standby", address]), "is no address of a standby")
         }
+        for addresses in ["", " ", "localhost\n", "a'b"] {
+            expectRefused(
+                try primary.prepare(standby + ["--listen-addresses", addresses]), "no list of addresses to listen on")
+        }
+        expectRefused(
+            try primary.prepare(standby + ["--max-wal-senders", "262140"]),
+            "max_wal_senders of the primary cannot become")
         // A name that the server refuses, as the first step.
         expectRefused(
             try primary.prepare(standby + ["--role", "pg_replicator"]), "could not create role", "Nothing was changed",
@@ -183,7 +199,7 @@ import UnderstudyTestSupport
         let odd = try primary.prepare(
             [
                 "--role", #"My "Role", é"#, "--standby", "db2.example.com", "--standby", "fd00::/64", "--standby",
-                "local",
+                "LOCAL",
             ])
         #expect(odd.status == 0, "\(odd)")
         let found = try primary.cluster.sql(
@@ -210,5 +226,33 @@ import UnderstudyTestSupport
         #expect(try primary.cluster.sql("SHOW wal_keep_size") == "1GB")
         let again = try primary.prepare(["--edit-files", "--max-wal-senders", "20", "--wal-keep", "1GB"])
         #expect(again.output.contains("nothing to change"), "\(again)")
+    }
+
+    /// Runs at the same time lose none of their lines.
+    private func takesTurns(_ primary: Primary) throws {
+        try primary.write(primary.usual)
+        let runs = try (1...3).map { try primary.start(["--standby", "10.20.0.\($0)"]) }
+        for run in runs {
+            let result = run.wait()
+            #expect(result.status == 0, "\(result)")
+        }
+        let text = try FileTree.text(primary.rules)
+        for number in 1...3 { #expect(text.contains("  10.20.0.\(number)/32  "), "\(text)") }
+    }
+
+    /// An address that is none of this machine.
+    private func saysWhatMendsAServerThatIsDown(_ primary: Primary) throws {
+        let file = "\(primary.cluster.directory)/postgresql.auto.conf", before = try FileTree.text(file)
+        let restart = ["--restart", "--wait", "20s", "--bin-dir", primary.cluster.installation.programs]
+        let result = try primary.prepare(["--listen-addresses", "203.0.113.1"] + restart)
+        let line = "listen_addresses = '203.0.113.1'"
+        expectRefused(
+            result, "the restart failed", "in \"\(file)\": remove the line \(line)",
+            "These settings came into effect with it: ", "start it with: ")
+        #expect(!result.errorOutput.contains("ALTER SYSTEM") && !result.errorOutput.contains("pg_reload_conf"))
+        let text = try FileTree.text(file)
+        #expect(text != before && text.contains("\(line)\n"))
+        try TestDirectory.write(text.replacing("\(line)\n", with: ""), to: file)
+        try primary.cluster.start()
     }
 }

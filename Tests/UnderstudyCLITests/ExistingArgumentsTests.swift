@@ -45,6 +45,8 @@ struct ExistingArgumentsTests {
         let moves = [Remedy.Step.Move(from: "/x", to: "/y"), .init(from: "/a=b", to: "/c d")]
         #expect(resume(words, moves)?.text == "\(line) -T '/a\\=b=/c d' --resume")
         #expect(resume(["--no-such-option"]) == nil)
+        let shown = ResumeCommand(["-D", "d", "--progress=none"], of: .basebackup)?.text
+        #expect(shown == "understudy basebackup -D d --progress=none --resume")
     }
 
     @Test(arguments: [

@@ -38,7 +38,7 @@ import Understudy
     @Test(arguments: [
         ["x"], ["--wait", "1s"], ["--bin-dir", "/b"], ["--max-wal-senders", "0"], ["--max-wal-senders", "x"],
         ["--max-replication-slots", "262144"], ["--wal-keep", "1 GB"], ["--wal-keep", "2000TB"],
-        ["--role", "a", "--role", "b"],
+        ["--role", "a", "--role", "b"], ["-p", "99999"], ["-p", "0"], ["-p", "x"], ["-p", "5432,65536"],
     ])
     func `is refused where it makes no sense`(words: [String]) {
         #expect(throws: UsageError.self) { try PreparePlan.read(words) }

@@ -126,6 +126,22 @@ import UnderstudyConfiguration
         #expect(decide("local replication all trust\nhost replication r 10.0.0.8/32 md5") == .caught(index: nil))
     }
 
+    @Test func `a line that also asks for a certificate is another method`() {
+        for option in ["clientcert=verify-full", "clientcert=verify-ca", "clientcert=1"] {
+            #expect(decide("host replication all all md5 \(option)") == .caught(index: 0))
+        }
+        #expect(decide("host replication all all md5 clientcert=no-verify") == .admitted(line: 1))
+        #expect(decide("host replication all all md5 clientcert=0") == .admitted(line: 1))
+    }
+
+    @Test func `a zero byte is found, in included files, too`() {
+        var main = rules("# a\ninclude a.conf\n")
+        #expect(main.lineWithZeroByte == nil)
+        main.included = [1: [rules("host all all all md5\n\0")]]
+        #expect(main.lineWithZeroByte == 2)
+        #expect(rules("local all all peer\n# \0\n").lineWithZeroByte == 2)
+    }
+
     @Test func `a line that may match is passed by if its method is right, and caught if not`() {
         let end = "host replication r all scram-sha-256"
         #expect(decide("host replication r db.example.com md5\n\(end)") == .admitted(line: 2))

@@ -77,6 +77,16 @@ import UnderstudyWAL
         #expect(throws: Finding.self) { try changes(110_000, old, wish: .init(maxWALSenders: 11)) }
     }
 
+    @Test func `asks for no more processes than a server can have`() throws {
+        let workers = ["autovacuum_max_workers": "3", "max_worker_processes": "8"]
+        let most = 262_143 - 100 - 3 - 8 - 2
+        #expect(
+            try changes(180_000, workers, wish: .init(maxWALSenders: most)) == ["max_wal_senders=\(most)"])
+        #expect(throws: Finding.self) { try changes(180_000, workers, wish: .init(maxWALSenders: most + 1)) }
+        let slots = workers.merging(["autovacuum_worker_slots": "16"]) { $1 }
+        #expect(throws: Finding.self) { try changes(180_000, slots, wish: .init(maxWALSenders: most)) }
+    }
+
     @Test func `counts what the files have already, which waits for a restart`() throws {
         var found = defaults(180_000)
         found["wal_level"] = .init(running: "minimal", configured: "replica")

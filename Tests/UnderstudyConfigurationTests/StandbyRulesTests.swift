@@ -76,6 +76,16 @@ struct StandbyRulesTests {
         #expect(((try? configuration.check()) != nil) == isGood)
     }
 
+    @Test(arguments: [
+        ("2026-13-45", false), ("2026-00-01", false), ("2026-02-30 12:00", false), ("2026-11-28 25:00", false),
+        ("2026-11-28T12:60:00+00", false), (" 2026-11-28 12:04:61", false), ("2026-11-28", true),
+        ("2026-11-28 24:00", true), ("2026-11-28 12:04:60.5+01", true), ("28.11.2026 12:04", true),
+        ("Nov 28 12:04:00 2026", true), ("20261345", true), ("2026-332", true), ("epoch", true),
+    ])
+    func `a moment that cannot be is refused`(text: String, isGood: Bool) {
+        #expect(((try? Self.target(150_000, .time(text)).check()) != nil) == isGood)
+    }
+
     @Test func `what each version has passes`() throws {
         for version in [90_300, 90_400, 90_500, 90_600, 100_000, 110_000, 120_000, 150_000, 160_000, 190_000] {
             try Self.target(version, .time("2026-11-28 12:04:00+00"), inclusive: true, action: .pause).check()
@@ -126,5 +136,45 @@ struct GivenConnInfoTests {
         #expect(file.conninfo == "host=a passfile='/p f'" && file.environmentPassfile == nil)
         let old = try info(["password": "own", "host": "a"], 90_300, in: .file("/p"))
         #expect(old.conninfo == "host=a" && old.environmentPassfile == "/p")
+    }
+}
+
+/// A connection that is there already.
+struct EarlierConnInfoTests {
+    @Test(
+        arguments: [
+            ("a=1 b = 'x \\' y'  c=d\\ e f=", #"a=1 b='x \' y' c='d e' f=''"#), ("", ""), (" a=1 a=2", "a=2"),
+            ("require_auth=none", "require_auth=none"), ("a", nil), ("a b=1", nil), ("=1", nil), ("a='1", nil),
+            ("postgresql://h/d", nil),
+        ] as [(String, String?)])
+    func `is read as libpq reads it`(text: String, said: String?) {
+        #expect(ConnectionSettings(conninfo: text)?.conninfo == said)
+    }
+
+    @Test func `keeps what is not given`() throws {
+        let earlier = ConnectionSettings([
+            "user": "r", "password": "p", "hostaddr": "10.0.0.1", "host": "a", "port": "1", "sslmode": "require",
+        ])
+        let moved = try earlier.changed(by: ConnectionSettings(["host": "b"]))
+        #expect(moved.conninfo == "user=r password=p host=b port=1 sslmode=require")
+        #expect(try earlier.changed(by: ConnectionSettings(["port": "2"]))["hostaddr"] == "10.0.0.1")
+        #expect(try earlier.changed(by: ConnectionSettings(["user": "r"]))["password"] == "p")
+        #expect(try earlier.changed(by: ConnectionSettings(["user": "s"]))["password"] == nil)
+        let several = ConnectionSettings(["host": "a,b", "port": "1,2"])
+        #expect(throws: Finding.self) { try several.changed(by: ConnectionSettings(["host": "c"])) }
+        #expect(try several.changed(by: ConnectionSettings(["host": "c", "port": "3"])).conninfo == "host=c port=3")
+    }
+
+    @Test func `gives its password to a new one of the same user alone`() {
+        let earlier = ConnectionSettings(["user": "r", "password": "p", "port": "1"])
+        var same = ConnectionSettings(["host": "b", "user": "r"])
+        same.takePassword(from: earlier)
+        #expect(same["password"] == "p" && same.missing(from: earlier) == ["port"])
+        var other = ConnectionSettings(["host": "b", "user": "s"])
+        other.takePassword(from: earlier)
+        #expect(other["password"] == nil)
+        var own = ConnectionSettings(["user": "r", "passfile": "/f"])
+        own.takePassword(from: earlier)
+        #expect(own["password"] == nil)
     }
 }

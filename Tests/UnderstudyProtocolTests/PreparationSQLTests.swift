@@ -16,6 +16,14 @@ import UnderstudyProtocol
         #expect(!sql(140_000).settings(["ssl"]).text.contains("has_parameter_privilege"))
     }
 
+    @Test func `the log is silenced by settings that the version has`() {
+        #expect(sql(90_300).silence.map(\.name).prefix(2) == ["log_statement", "log_min_duration_statement"])
+        #expect(!sql(110_000).silence.contains { $0.name == "log_transaction_sample_rate" })
+        #expect(sql(120_000).silence.contains { $0.name == "log_transaction_sample_rate" })
+        #expect(!sql(120_000).silence.contains { $0.name == "log_min_duration_sample" })
+        #expect(sql(130_000).silence.contains { $0.name == "log_min_duration_sample" })
+    }
+
     @Test func `a role's name and verifier are quoted`() {
         let new = RoleStatement(role: "A \"b\"", isNew: true, login: true, replication: true, verifier: "md5'x")
         #expect(new.text == #"CREATE ROLE "A ""b""" WITH LOGIN REPLICATION PASSWORD 'md5''x';"#)

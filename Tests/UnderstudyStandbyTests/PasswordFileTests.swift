@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 import UnderstudyBackup
+import UnderstudyConfiguration
 import UnderstudyPlatform
 import UnderstudyTestSupport
 
@@ -60,6 +61,41 @@ struct PasswordFileTests {
         var file = try PasswordFile(path, owner: nil)
         try file.add(["line1\n", "line2\n"])
         #expect(try FileTree.text(path) == "other\r\nline1\r\nline2\n")
+    }
+
+    @Test(
+        "gives libpq our password: an old line for the same is replaced, and one that would win comes below",
+        arguments: [
+            ("# a\nOLD:o\n*:*:*:r:x\n", "# a\nLINE*:*:*:r:x\n"), ("OLD:o\r\nb", "OLD:new\r\nb"),
+            ("OLD:o", "OLD:new"), ("z\n*:*:*:*:x\nOLD:o\nb\n", "z\nLINE*:*:*:*:x\nb\n"),
+            ("*:*:*:other:x\n", "*:*:*:other:x\nLINE"), ("*:*:*:*:n\\ew\n", "*:*:*:*:n\\ew\n"),
+            ("#OLD:o\n", "#OLD:o\nLINE"), ("OLD:new\nOLD:o\n", "OLD:new\nOLD:o\n"),
+        ])
+    func replaced(_ pattern: String, _ after: String) throws {
+        let before = pattern.replacing("OLD", with: Self.old)
+        try TestDirectory.write(before, to: path)
+        var file = try PasswordFile(path, owner: nil)
+        let line = "\(Self.old):new\n"
+        let change = try file.change(adding: [line])
+        try file.add([line])
+        let expected = after.replacing("LINE", with: line).replacing("OLD", with: Self.old)
+        #expect(try FileTree.text(path) == expected)
+        #expect(change.map { $0.new == Array(expected.utf8) } ?? (before == expected))
+        #expect(try FileTree.mode(path) == 0o600)
+        #expect(try file.change(adding: [line]) == nil)
+        file.restore()
+        #expect(try FileTree.text(path) == before)
+        #expect(FileTree.names(directory) == ["pass"])
+    }
+
+    private static let old = #"fe80\:\:1:5432:replication:r"#
+
+    @Test("whose writer left out the backslashes before colons means the same to libpq")
+    func bareColons() throws {
+        try TestDirectory.write("fe80::1:5432:replication:r:o\n", to: path)
+        var file = try PasswordFile(path, owner: nil)
+        try file.add(["\(Self.old):new\n"])
+        #expect(try FileTree.text(path) == "\(Self.old):new\n")
     }
 
     @Test("that somebody else has changed since is left as it is, written to by us or not", arguments: [false, true])

@@ -21,7 +21,7 @@ import UnderstudyWAL
         var settings: [String: CheckSQL.Setting] = [:]
         for (name, value) in StandbyLimits.defaults(number) { settings[name] = CheckSQL.Setting("\(value)") }
         reading.settings = ServerSettings(settings)
-        reading.senders = []
+        reading.senders = [CheckSQL.Sender(processID: 1, applicationName: "s", state: "streaming")]
         guard role == .standby else { return reading }
         reading.replay = CheckSQL.Replay(received: LSN("0/5000000"), replayed: LSN("0/5000000"), age: 1000)
         if number >= 90600 {
@@ -145,6 +145,37 @@ import UnderstudyWAL
         var newer = standby
         newer.version = ServerVersion(number: 190_000)
         #expect(names(PairRules(primary: primary, standby: newer).findings, .error) == ["server_version"])
+    }
+
+    @Test func `a standby that follows another server of the cluster is told apart`() {
+        let primary = Self.server(.primary), standby = Self.server(.standby)
+        for position in ["written", "received", "replayed"] {
+            var ahead = standby
+            switch position {
+            case "written": ahead.receiver?.written = LSN("0/5000001")
+            case "received": ahead.replay?.received = LSN("0/5000001")
+            default: ahead.replay?.replayed = LSN("0/5000001")
+            }
+            let rules = PairRules(primary: primary, standby: ahead)
+            #expect(!rules.isOneCluster && names(rules.findings, .error) == ["source"], "\(position)")
+        }
+        var alone = primary
+        alone.senders = []
+        #expect(names(PairRules(primary: alone, standby: standby).findings, .error) == ["source"])
+        // A role that may not see it, and a standby that takes WAL from an archive.
+        alone.senders = nil
+        var archived = standby
+        (archived.hasReceiver, archived.receiver) = (false, nil)
+        for pair in [(alone, standby), (primary, archived)] {
+            #expect(PairRules(primary: pair.0, standby: pair.1).findings.allSatisfy { $0.level == .ok })
+        }
+        var elsewhere = standby, known = primary
+        elsewhere.receiver?.host = "h"
+        elsewhere.receiver?.port = "2"
+        known.port = "1"
+        #expect(names(PairRules(primary: known, standby: elsewhere).findings, .warning) == ["source"])
+        known.settings = ServerSettings(["port": CheckSQL.Setting("2")])
+        #expect(names(PairRules(primary: known, standby: elsewhere).findings, .warning) == [])
     }
 
     @Test(arguments: [(1, 2, "has not followed"), (2, 1, "old primary")] as [(UInt32, UInt32, String)])

@@ -169,7 +169,7 @@ struct ExistingDirectory {
     }
 
     private static func control(_ directory: ConfinedDirectory) -> ControlFile? {
-        for name in ["global/pg_control", hiddenControl] as [RelativePath] {
+        for name in [ControlFilePlace.name, hiddenControl, ControlFilePlace.untilComplete] {
             if let bytes = try? directory.read(name, atMost: 1 << 14), let file = try? ControlFile(parsing: bytes) {
                 return file
             }

@@ -1,3 +1,5 @@
+import UnderstudyPlatform
+
 /// What is whose in a data directory: what a server alone writes may go, the rest is the user's.
 enum SurplusRules {
     /// Directories that hold what a server writes, without those of WAL and of links to tablespaces.
@@ -38,6 +40,13 @@ enum SurplusRules {
                 || ["xlogtemp.", "RECOVERY", "pgsql_tmp"].contains { name.starts(with: $0.utf8) }
         }
     }
+
+    /// Whether a server makes what has this name in `archive_status`.
+    static func isOfArchiveStatus(_ name: String) -> Bool {
+        [".ready", ".done"].contains { name.hasSuffix($0) && isOfWAL(String(name.dropLast($0.utf8.count))) }
+    }
+
+    static let archiveStatus: RelativePath = "archive_status"
 
     /// What mkfs(8) makes.
     static let ofFileSystem = "lost+found"

@@ -152,7 +152,9 @@ struct SurplusWalk {
             return SurplusRules.isOurs(name) || name == SurplusRules.ofFileSystem || name == roots.walName
                 || name == "pg_tblspc"
         }
-        return place.member.elementsEqual("global".utf8) && "global/\(name)" == "\(ExistingDirectory.hiddenControl)"
+        return place.member.elementsEqual("global".utf8)
+            && [ExistingDirectory.hiddenControl, ControlFilePlace.untilComplete].contains(
+                RelativePath("global/\(name)"))
     }
 
     /// - Parameter place: Of the entry, if it were a directory.
@@ -211,7 +213,11 @@ struct SurplusWalk {
         _ directory: ConfinedDirectory, _ name: RelativePath, with file: FileTable.File, _ place: Place
     ) throws(FileIOError) {
         guard !removes else { return }
-        let size = UInt64(max(0, try directory.sizeAndMode(of: name).size))
+        let info = try directory.status(of: name), size = UInt64(max(0, info.st_size))
+        // It comes whole, as a new file: another name keeps the old one, so nothing is freed.
+        guard ConfinedDirectory.isUpdatable(info) else {
+            return report(.replaced(place.shown + MemberPath.escaped(name.bytes)))
+        }
         if size == file.size { figures.sameSize.count(size) } else { figures.otherSize.count(file.size) }
         figures.grow(archive: place.archive, by: size)
         if size != file.size || !place.isOfServer && name != "PG_VERSION" {
@@ -237,6 +243,12 @@ struct SurplusWalk {
             let name = entry.name.description
             if SurplusRules.isOurs(name) || name == SurplusRules.ofFileSystem || SurplusRules.isOfWAL(name) { return }
             report(.kept("\(roots.walName)/\(MemberPath.escaped(entry.name.bytes))"))
+        }
+        let status = SurplusRules.archiveStatus
+        guard try wal.kindIfThere(status) == .directory else { return }
+        try Self.forEach(wal.openDirectory(status), interrupt) { entry throws(FileIOError) in
+            if SurplusRules.isOfArchiveStatus(entry.name.description) { return }
+            report(.kept("\(roots.walName)/\(status)/\(MemberPath.escaped(entry.name.bytes))"))
         }
     }
 

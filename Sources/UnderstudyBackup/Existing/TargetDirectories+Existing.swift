@@ -3,8 +3,6 @@ import UnderstudyPlatform
 
 /// Directories that are not empty: nothing is undone in them, and each step leaves a state that the next run understands.
 extension TargetDirectories {
-    private static let control: RelativePath = "global/pg_control"
-
     /// Makes a directory in the data directory, or takes the one that is there. A link in its place is removed.
     func makeDirectory(_ name: RelativePath) throws(FileIOError) {
         if existing != nil, let kind = try directory.kindIfThere(name) {
@@ -19,8 +17,8 @@ extension TargetDirectories {
     func hideControlFile() throws(UnderstudyError) {
         guard existing != nil else { return }
         do throws(FileIOError) {
-            guard try directory.kindIfThere(Self.control) != nil else { return }
-            try directory.rename(Self.control, to: ExistingDirectory.hiddenControl)
+            guard try directory.kindIfThere(ControlFilePlace.name) != nil else { return }
+            try directory.rename(ControlFilePlace.name, to: ExistingDirectory.hiddenControl)
             try directory.openDirectory("global").sync()
         } catch { throw UnderstudyError(error) }
     }
@@ -41,8 +39,16 @@ extension TargetDirectories {
             }
             try removeEntries(directory) { $0 != UnfinishedMark.name && SurplusRules.isOurs("\($0)") }
             // What else is there is the user's.
-            try removeEntries(wal) { $0 != UnfinishedMark.name && SurplusRules.isOfWAL("\($0)") }
-            try wal.makeDirectory("archive_status", mode: mode)
+            let status = SurplusRules.archiveStatus
+            let hasStatus = try wal.kindIfThere(status) == .directory
+            try removeEntries(wal) {
+                $0 != UnfinishedMark.name && !(hasStatus && $0 == status) && SurplusRules.isOfWAL("\($0)")
+            }
+            if hasStatus {
+                try removeEntries(wal.openDirectory(status)) { SurplusRules.isOfArchiveStatus("\($0)") }
+            } else {
+                try wal.makeDirectory(status, mode: mode)
+            }
             premade.formUnion([name, "\(name)/archive_status"])
             return wal
         } catch { throw UnderstudyError(error) }
@@ -93,9 +99,9 @@ extension TargetDirectories {
         guard let existing, existing.left == nil, !hasChanged else { return false }
         do throws(FileIOError) {
             if try directory.kindIfThere(ExistingDirectory.hiddenControl) != nil,
-                try directory.kindIfThere(Self.control) == nil
+                try directory.kindIfThere(ControlFilePlace.name) == nil
             {
-                try directory.rename(ExistingDirectory.hiddenControl, to: Self.control)
+                try directory.rename(ExistingDirectory.hiddenControl, to: ControlFilePlace.name)
                 try directory.openDirectory("global").sync()
             }
             for closed in others.reversed() {

@@ -179,6 +179,9 @@ struct DirectoryFeeder: MemberFeeder {
 
     /// The root and the path in it; nil for the root itself.
     private func route(_ path: MemberPath) -> (MemberRoot.Open, RelativePath?) {
+        if root.manifestPrefix == nil, path.bytes.elementsEqual(HeldMember.path.utf8) {
+            return (root, ControlFilePlace.untilComplete)
+        }
         guard let walRoot, isOfWALDirectory(path) else { return (root, RelativePath(bytes: path.bytes)) }
         let rest = path.bytes.dropFirst(layout.walName.utf8CodeUnitCount + 1)
         return (walRoot, rest.isEmpty ? nil : RelativePath(bytes: rest))

@@ -201,6 +201,9 @@ package final class DirectoryTarget: BackupTarget, @unchecked Sendable {
             logger.info("syncing data to disk ...")
             try directories.sync()
         }
+        do throws(FileIOError) {
+            try ControlFilePlace.complete(directories.directory, syncs: options.sync)
+        } catch { throw UnderstudyError(error) }
         if hasManifest {
             // The stock tool's wording for this step, which callers may look for.
             logger.info("renaming backup_manifest.tmp to backup_manifest")

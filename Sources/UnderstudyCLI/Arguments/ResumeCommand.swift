@@ -26,8 +26,9 @@ struct ResumeCommand: Equatable {
                 continue
             }
             switch (option.short, value) {
-            case (let letter?, let value?): parts += ["-\(letter)", value]
-            case (nil, let value?): parts.append("--\(name)=\(value)")
+            // An optional value stands in the same word.
+            case (let letter?, let value?) where option.value != .none: parts += ["-\(letter)", value]
+            case (_, let value?): parts.append("--\(name)=\(value)")
             case (_, nil): parts.append("--\(name)")
             }
         }

@@ -93,6 +93,12 @@ package struct HostRule: Sendable, Hashable {
         "trust", "reject", "md5", "password", "gss", "sspi", "ident", "peer", "pam", "bsd", "ldap", "cert", "radius",
     ]
 
+    /// Whether it asks for a certificate beside what its method asks for.
+    package var wantsCertificate: Bool {
+        let asking = options.map(\.text).last { $0.hasPrefix("clientcert=") }
+        return asking.map { !["clientcert=0", "clientcert=no-verify"].contains($0) } ?? false
+    }
+
     /// The text of a rule for one database and one role, without its line end. All parts are as they stand in the file.
     package static func line(
         _ connection: Connection, _ database: String, _ role: String, _ address: String?, _ method: String

@@ -25,7 +25,7 @@ package struct HostRules: Sendable, Hashable {
             switch line.content {
             case .nothing, .fault: continue
             case .rule(let rule):
-                let isWanted = methods.contains(rule.method)
+                let isWanted = methods.contains(rule.method) && !rule.wantsCertificate
                 switch rule.match(question, version: version) {
                 case .no: continue
                 case .yes: return isWanted ? .admitted(line: line.number) : .caught(index: index)
@@ -61,6 +61,14 @@ package struct HostRules: Sendable, Hashable {
             case .nothing, .rule: []
             }
         }
+    }
+
+    /// The first line with a zero byte, in this file or one that it includes; nil if there is none. Servers do not agree on
+    /// what they read of such a line.
+    package var lineWithZeroByte: Int? {
+        file.lines.enumerated().first { index, line in
+            line.bytes.contains(0) || (included[index] ?? []).contains { $0.lineWithZeroByte != nil }
+        }?.element.number
     }
 
     /// The regular expressions that stand for roles.

@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 
 /// A file that a directory holds already, opened for reading.
 package final class PresentFile {
@@ -40,5 +40,5 @@ extension ConfinedDirectory {
     }
 
     /// A file with several names may belong to somebody else, too: a snapshot, or a cluster that was upgraded with links.
-    static func isUpdatable(_ info: stat) -> Bool { info.st_mode & S_IFMT == S_IFREG && info.st_nlink == 1 }
+    package static func isUpdatable(_ info: stat) -> Bool { info.st_mode & S_IFMT == S_IFREG && info.st_nlink == 1 }
 }

@@ -81,6 +81,7 @@ struct CheckConnections {
     private var anySession: Session? { sql ?? replication }
 
     var place: String { anySession.map { "\"\($0.host)\", port \($0.port)" } ?? "" }
+    var port: String? { anySession?.port }
     var version: ServerVersion { anySession?.serverVersion ?? .oldestSupported }
 }
 

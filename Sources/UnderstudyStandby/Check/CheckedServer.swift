@@ -20,7 +20,7 @@ struct CheckedServer {
     private static let names = [
         "wal_level", "max_wal_senders", "max_replication_slots", "archive_mode", "archive_command", "archive_library",
         "wal_keep_segments", "wal_keep_size", "data_checksums", "full_page_writes", "synchronous_standby_names",
-        "synchronous_commit", "max_slot_wal_keep_size", "hot_standby", "recovery_min_apply_delay",
+        "synchronous_commit", "max_slot_wal_keep_size", "hot_standby", "recovery_min_apply_delay", "port",
     ]
 
     private static func names(_ version: ServerVersion) -> [String] {
@@ -35,6 +35,7 @@ struct CheckedServer {
     ) throws(UnderstudyError) {
         sql = connections.sql
         reading = ServerReading(connections.role, place: connections.place, version: connections.version)
+        reading.port = connections.port
         reading.refusal = connections.refusal
         reading.replicationRefusal = connections.replicationRefusal
         try reading.version.requireSupported()

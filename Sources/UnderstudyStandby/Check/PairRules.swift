@@ -22,11 +22,20 @@ struct PairRules {
 
     /// Whether the positions of both mean the same, as far as that is known.
     var isOneCluster: Bool {
-        primary.system == standby.system && primary.isInRecovery != true
+        primary.system == standby.system && primary.isInRecovery != true && !isAhead
+    }
+
+    /// Whether the standby has WAL that the primary does not have. Its positions were read first, and a primary sends nothing
+    /// that it has not written.
+    private var isAhead: Bool {
+        guard standby.isInRecovery == true, let end = primary.position, let farthest = standby.farthest else {
+            return false
+        }
+        return farthest > end
     }
 
     /// Whether the standby was given as primary, and the primary as standby.
-    private var isSwapped: Bool { primary.isInRecovery == true && standby.isInRecovery == false }
+    var isSwapped: Bool { primary.isInRecovery == true && standby.isInRecovery == false }
 
     var findings: [ReplicationCheck.Finding] {
         var findings: [ReplicationCheck.Finding] = []
@@ -39,6 +48,7 @@ struct PairRules {
         }
         findings.append(systemFinding)
         if !isSwapped, let timeline = timelineFinding { findings.append(timeline) }
+        if let source = sourceFinding { findings.append(source) }
         if primary.version.major != standby.version.major {
             findings.append(
                 standby.finding(
@@ -65,6 +75,38 @@ struct PairRules {
         }
         return standby.finding("system_identifier", found: other, wanted: "that of the primary")
     }
+
+    /// Whether the WAL that the standby has is this primary's: servers of one cluster may have gone their own ways.
+    private var sourceFinding: ReplicationCheck.Finding? {
+        guard primary.system == standby.system, primary.isInRecovery == false, standby.isInRecovery == true else {
+            return nil
+        }
+        if isAhead, let end = primary.position, let farthest = standby.farthest {
+            return standby.finding(
+                "source", .error, found: "WAL up to \(farthest)", wanted: "at most \(end), the end of the primary's",
+                message: "the standby has WAL that \(primary.place) does not have: it follows another server, or did",
+                cure: Self.anotherSource)
+        }
+        guard let receiver = standby.receiver, receiver.status == "streaming" else { return nil }
+        let place = receiver.host.map { "\"\($0)\", port \(receiver.port ?? "")" } ?? "another server"
+        if let senders = primary.senders, !senders.contains(where: { $0.state == nil || $0.isStream }) {
+            return standby.finding(
+                "source", .error, found: place, wanted: primary.place,
+                message: "the standby streams from \(place), and \(primary.place) sends its WAL to nobody",
+                cure: Self.anotherSource)
+        }
+        let ports = [primary.port, primary.settings["port"]].compactMap { $0 }
+        guard let port = receiver.port, !ports.isEmpty, !ports.contains(port) else { return nil }
+        return standby.finding(
+            "source", .warning, found: place, wanted: primary.place,
+            message: "the standby streams from \(place), and the primary listens on port \(ports[0])",
+            cure:
+                "If that is another standby of this primary, or a way to it (a proxy), all is well. Else: \(Self.anotherSource)"
+        )
+    }
+
+    private static let anotherSource: Remedy =
+        "Name the primary that it follows. If it is to follow this one, clone this one into its directory with \(.updateExisting), which fetches only what differs."
 
     /// Of two servers of one cluster. A standby that is none says it in its own finding.
     private var timelineFinding: ReplicationCheck.Finding? {

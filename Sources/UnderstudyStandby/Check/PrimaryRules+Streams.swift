@@ -44,7 +44,7 @@ extension ServerReading {
                     "archive_mode", .warning, found: "\(mode), without an archive_command",
                     message: "WAL is kept until an archive_command takes it",
                     cure: Remedy(
-                        "\(PrimaryHint.set(["archive_command": "'...'"], on: version.number, restart: false)) Or turn archive_mode off."
+                        "\(PrimaryHint.set(["archive_command": "..."], on: version.number, restart: false)) Or turn archive_mode off."
                     )
                 )
             ]
@@ -54,7 +54,10 @@ extension ServerReading {
             return [
                 on,
                 unknown(
-                    "archiver", "whether archive_command works, server version \(version) does not tell",
+                    "archiver",
+                    version.hasArchiverView
+                        ? "the server did not tell whether archive_command works"
+                        : "whether archive_command works, server version \(version) does not tell",
                     cure:
                         "Look into the server's log, and for files that end in .ready in \(version.walDirectoryName)/archive_status."
                 ),
@@ -123,7 +126,7 @@ extension ServerReading {
                 name, "the role may not see whether somebody serves \"\(value)\"", wanted: wanted, cure: grant)
         }
         let waits = !["off", "local"].contains(settings["synchronous_commit"] ?? "on")
-        let setting = PrimaryHint.set([name: "''"], on: version.number, restart: false)
+        let setting = PrimaryHint.set([name: ""], on: version.number, restart: false)
         return finding(
             name, waits ? .error : .warning,
             found: "\"\(value)\", served by \(serving == 0 ? "nobody" : "\(serving)")", wanted: wanted,

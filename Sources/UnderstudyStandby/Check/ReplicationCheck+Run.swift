@@ -95,7 +95,8 @@ private struct CheckRound {
         report.findings += rules.findings
         let belongs = rules.isOneCluster
         report.findings += standby.reading.standbyFindings(
-            primary: belongs ? primary.reading : nil, position: belongs ? primary.reading.position : nil,
+            primary: belongs || rules.isSwapped ? primary.reading : nil,
+            position: belongs ? primary.reading.position : nil,
             check.options
         ).filter { belongs || !$0.name.hasSuffix("_lag") }
         return belongs

@@ -33,7 +33,10 @@ struct RoundTrip {
         }
         if let standby {
             guard standby.reading.isInRecovery == true, let other = standby.sql else { return [] }
+            // What it had before cannot be the marker.
+            let before = try other.ask(CheckSQL.replay(standby.reading.version)).replayed
             let sent = try send(over: session)
+            if let before, before >= sent.position { return [ahead(before, sent, standby.reading)] }
             return [try wait(for: sent, on: other, standby.reading)]
         }
         let streams = try session.ask(CheckSQL.senders(reading.version)).filter { $0.state == nil || $0.isStream }
@@ -47,9 +50,9 @@ struct RoundTrip {
         }
         guard streams.allSatisfy({ $0.state != nil }) else {
             return [
-                reading.unknown(
-                    Self.name, "the role may not see what standbys have replayed", wanted: "replayed",
-                    cure: reading.grant)
+                reading.finding(
+                    Self.name, .error, found: "not sent", wanted: "replayed",
+                    message: "the role may not see what standbys have replayed", cure: reading.grant)
             ]
         }
         return try wait(for: try send(over: session), by: session)
@@ -85,6 +88,14 @@ struct RoundTrip {
             return replayed.map { $0 >= sent.position } ?? false
         }
         return finding(time, sent, replayed, reading, standby: nil)
+    }
+
+    private func ahead(_ position: LSN, _ sent: Sent, _ reading: ServerReading) -> ReplicationCheck.Finding {
+        reading.finding(
+            Self.name, .error, found: "not replayed", wanted: "replayed",
+            message:
+                "the standby had replayed WAL up to \(position) before the marker at \(sent.position) was sent: it follows another server, or did",
+            cure: "Name the primary that it follows.")
     }
 
     /// Each standby by itself, as it tells the primary.

@@ -8,6 +8,8 @@ struct ServerReading: Sendable {
     /// `"10.0.0.1", port 5432`.
     var place: String
     var version: ServerVersion
+    /// That of the connection.
+    var port: String?
     var system: String?
     var timeline: TimelineID?
     /// The end of its WAL, as the replication connection told it.
@@ -44,6 +46,8 @@ struct ServerReading: Sendable {
 
     var isInRecovery: Bool? { situation?.isInRecovery ?? isInHotStandby }
     var position: LSN? { situation?.position ?? flushed }
+    /// The end of what a standby has.
+    var farthest: LSN? { [receiver?.written, replay?.received, replay?.replayed].compactMap { $0 }.max() }
 
     var server: ReplicationCheck.Server {
         ReplicationCheck.Server(

@@ -28,6 +28,10 @@ extension ServerReading {
         let own = timeline.map { "timeline \($0)" } ?? "a timeline that is not known"
         var message = "the server that was given as standby, \(place), is no standby: it is not in recovery"
         var found = "not in recovery, on \(own)"
+        // Nobody is told to clone over the primary that was given in the wrong place.
+        if primary?.isInRecovery == true {
+            return finding("recovery", .error, found: found, wanted: "in recovery", message: message)
+        }
         var cure: Remedy =
             "If it is to be a standby, stop it, and clone its primary into its directory with \(.updateExisting), which fetches only what differs."
         if let primary, let system, system == primary.system, primary.isInRecovery == false, let timeline,

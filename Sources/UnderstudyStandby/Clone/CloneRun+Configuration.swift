@@ -100,7 +100,7 @@ extension CloneRun {
     func generatedConfiguration() throws(UnderstudyError) -> GeneratedConfiguration? {
         guard let directory = target.directory else { return nil }
         let bytes: [UInt8]
-        do throws(FileIOError) { bytes = try directory.read("global/pg_control", atMost: 8192) } catch {
+        do throws(FileIOError) { bytes = try directory.read(ControlFilePlace.inCopy(directory), atMost: 8192) } catch {
             throw UnderstudyError(error)
         }
         let control: ControlFile

@@ -4,16 +4,18 @@ import UnderstudyConfiguration
 import UnderstudyCore
 import UnderstudyPlatform
 
-/// The password file of a standby, and how to remove the added lines again.
+/// The password file of a standby, and how to take the added lines back.
 ///
 /// Source: PostgreSQL manual, "The Password File".
 struct PasswordFile: Sendable {
-    /// The file's size before and after lines were added.
+    /// The file's bytes before and after lines were added.
     private struct Written {
         /// nil if the file did not exist.
-        var sizeBefore: Int64?
-        var sizeAfter: Int64
+        var before: [UInt8]?
+        var after: [UInt8]
     }
+
+    private static let largest = 1 << 20
 
     let path: String
     private let directory: ConfinedDirectory
@@ -66,54 +68,64 @@ struct PasswordFile: Sendable {
             hint: "libpq ignores such a file; take that right away: chmod 0600 \(ShellText.pasted(path))")
     }
 
-    /// Appends the lines and puts them on stable storage; skips lines that are already there.
+    /// Puts the lines where libpq finds them, on stable storage; skips lines that are already there.
     mutating func add(_ lines: [String]) throws(UnderstudyError) {
         do throws(FileIOError) {
-            let sizeBefore = directory.exists(name) ? try directory.sizeAndMode(of: name).size : nil
-            if sizeBefore == nil {
+            let isThere = directory.exists(name)
+            if !isThere {
                 let file = try directory.createFile(name, mode: 0o600)
-                written = Written(sizeBefore: nil, sizeAfter: 0)
+                written = Written(before: nil, after: [])
                 try file.sync(path: path)
             }
-            let bytes = Self.addition(lines, to: try directory.read(name, atMost: 1 << 20))
-            if !bytes.isEmpty {
-                written = Written(sizeBefore: sizeBefore, sizeAfter: (sizeBefore ?? 0) + Int64(bytes.count))
-                try directory.append(bytes, to: name)
+            let before = try content()
+            let after = Passfile.adding(lines, to: before)
+            if after != before {
+                written = Written(before: isThere ? before : nil, after: after)
+                if after.starts(with: before) {
+                    try directory.append(Array(after[before.count...]), to: name)
+                } else {
+                    try replace(by: after)
+                }
             }
             try directory.sync()
         } catch { throw UnderstudyError(error) }
     }
 
-    /// What adding lines appends to a file of these bytes; nothing if it has them all.
-    private static func addition(_ lines: [String], to bytes: [UInt8]) -> [UInt8] {
-        let text = String(decoding: bytes, as: UTF8.self)
-        // libpq also strips a carriage return at the end of a line.
-        let present = Set(text.lines.map { $0.last == "\r" ? String($0.dropLast()) : String($0) })
-        let missing = lines.filter { line in !present.contains(String(line.lines.first ?? "")) }
-        if missing.isEmpty { return [] }
-        let separator = text.isEmpty || text.utf8.last == UInt8(ascii: "\n") ? "" : "\n"
-        return Array((separator + missing.joined()).utf8)
+    /// All of the file: what is not read would be lost.
+    private func content() throws(FileIOError) -> [UInt8] {
+        let bytes = try directory.read(name, atMost: Self.largest)
+        guard bytes.count < Self.largest else { throw FileIOError("could not read file", path, number: EFBIG) }
+        return bytes
+    }
+
+    private func replace(by bytes: [UInt8]) throws(FileIOError) {
+        try directory.replaceDurably(
+            name, by: bytes, temporary: RelativePath("\(path.lastPathComponent).understudy.tmp"), mode: 0o600)
     }
 
     /// The file before and after lines are added; nil if it has them all.
     func change(adding lines: [String]) throws(UnderstudyError) -> StandbyConfiguration.FileChange? {
         do throws(FileIOError) {
-            let old = directory.exists(name) ? try directory.read(name, atMost: 1 << 20) : nil
-            let addition = Self.addition(lines, to: old ?? [])
-            return addition.isEmpty ? nil : .init(name: path, old: old, new: (old ?? []) + addition)
+            let old = directory.exists(name) ? try content() : nil
+            let new = Passfile.adding(lines, to: old ?? [])
+            return new == old ?? [] ? nil : .init(name: path, old: old, new: new)
         } catch { throw UnderstudyError(error) }
     }
 
-    /// Removes the added lines, unless the file has changed since.
+    /// Takes the lines back, unless the file has changed since.
     func restore() {
-        guard let written, let size = try? directory.sizeAndMode(of: name).size, size == written.sizeAfter else {
+        guard let written, let now = try? content(), now == written.after else {
             return
         }
         // Best effort after a failure: at worst, superfluous lines stay.
-        if let sizeBefore = written.sizeBefore {
-            try? directory.openFile(name, flags: O_WRONLY).truncate(to: sizeBefore, path: path)
-        } else {
+        guard let before = written.before else {
             try? directory.remove(name)
+            return
+        }
+        if now.starts(with: before) {
+            try? directory.openFile(name, flags: O_WRONLY).truncate(to: Int64(before.count), path: path)
+        } else {
+            try? replace(by: before)
         }
     }
 }

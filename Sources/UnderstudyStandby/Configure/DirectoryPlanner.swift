@@ -58,8 +58,6 @@ struct DirectoryPlanner {
     private func connection(
         _ primary: ConnectionString
     ) throws(UnderstudyError) -> (PrimaryConnInfo, passwordLines: [String]) {
-        let parameters = try ConnectionParameters(reading: primary)
-        var given = ConnectionSettings(parameters.settings.map { .init($0.keyword, $0.value) })
         let version = opened.version.number
         let place: PrimaryConnInfo.PasswordPlace =
             switch options.passwordPlace {
@@ -67,6 +65,8 @@ struct DirectoryPlanner {
             case .file(let path): .file(absolutePath(path))
             case .leftOut: .leftOut
             }
+        var given = try GivenConnection(primary, password: options.password, in: place, forServer: version)
+            .settings(present: presentConnInfo, logger)
         do throws(Finding) {
             let connection = try PrimaryConnInfo(
                 given: given, forServer: version, password: options.password, in: place)
@@ -103,6 +103,14 @@ struct DirectoryPlanner {
         throw Finding(
             "primary_conninfo would have \(length) bytes, and a standby keeps \(NameLimits.longestConnInfo)",
             hint: "Give fewer or shorter settings for the connection.")
+    }
+
+    /// The connection that the directory has, in whatever file.
+    private var presentConnInfo: String? {
+        let file = usesRecoveryConf ? FileName.recoveryConf : FileName.autoConf
+        let document = files[file].map { ConfigurationDocument($0) }
+        let value = document?["primary_conninfo"] ?? (usesRecoveryConf ? nil : others["primary_conninfo"]?.value)
+        return value.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     // MARK: - The settings
@@ -178,9 +186,13 @@ struct DirectoryPlanner {
 
     // MARK: - Checks
 
-    /// Settings that follow from others.
+    /// Settings that have an option of their own, and those that follow from others.
     private static let settingsWithOption =
-        ["standby_mode", "data_directory", "config_file"] + RecoverySetting.ofTarget
+        [
+            "primary_conninfo", "primary_slot_name", "port", "restore_command", "archive_cleanup_command",
+            "recovery_end_command", "recovery_min_apply_delay", "trigger_file", "promote_trigger_file", "standby_mode",
+            "data_directory", "config_file",
+        ] + RecoverySetting.ofTarget
 
     private func checkConflicts(_ configuration: StandbyConfiguration) throws(UnderstudyError) {
         var bare = configuration
@@ -191,7 +203,7 @@ struct DirectoryPlanner {
             if Self.settingsWithOption.contains(name) {
                 throw UnderstudyError(
                     .options, "\"\(name)\" cannot be set on its own",
-                    hint: "It follows from the mode, the recovery target, or the directory.")
+                    hint: "It has its own place, or follows from the mode, the recovery target, or the directory.")
             }
             guard !own.contains(name), seen.insert(name).inserted else {
                 throw UnderstudyError(.options, "\(name) is given twice", hint: "Give it once.")

@@ -14,13 +14,22 @@ enum HiddenSecrets {
                 ? "\(line[..<text.startIndex])primary_conninfo = '\(hidden)'" : line
         }
         var shown = hidden
-        if let parameters = try? ConnectionParameters(value) {
-            let settings = ConnectionSettings(parameters.settings.map { .init($0.keyword, $0.value) })
+        if let settings = settings(of: value) {
             shown = settings.description
             if shown == settings.conninfo { return line }
         }
         let setting = ConfigurationLine.setting(name: "primary_conninfo", value: shown).text.dropLast()
         return "\(line[..<text.startIndex])\(setting)"
+    }
+
+    /// The libpq here may be older than that of the server, and not know all keywords.
+    private static func settings(of conninfo: String) -> ConnectionSettings? {
+        if let parameters = try? ConnectionParameters(conninfo) {
+            return ConnectionSettings(parameters.settings.map { .init($0.keyword, $0.value) })
+        }
+        guard let settings = ConnectionSettings(conninfo: conninfo) else { return nil }
+        // What may be a secret is known by its keyword.
+        return settings.settings.allSatisfy { LibpqKeyword.all.contains($0.keyword) } ? settings : nil
     }
 
     /// A line of a password file, whose last field is the password.

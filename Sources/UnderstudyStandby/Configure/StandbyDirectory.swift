@@ -31,8 +31,11 @@ public struct StandbyDirectory: Sendable {
         /// target.
         public var mode: StandbyConfiguration.Mode?
         /// How the standby reaches its primary. Nothing is added from the environment: the server has its own.
+        ///
+        /// A text replaces the connection that is there, but for the password of the same user, if none is given. With an
+        /// empty text, the overrides change that connection, and what they do not name stays.
         public var primary: ConnectionString?
-        /// The password of the primary, if the connection string has none.
+        /// The password of the primary, if the connection string has none; it replaces one that is there.
         public var password: String?
         public var passwordPlace = PasswordPlace.inline
         /// The replication slot on the primary (from 9.4); empty for none.
@@ -50,7 +53,8 @@ public struct StandbyDirectory: Sendable {
         /// without a target, an earlier one is taken out.
         public var recoveryTarget: RecoveryTarget?
         public var timeline: RecoveryTimeline?
-        /// More settings, written after all others, with values as they are: they are quoted here.
+        /// More settings, written after all others, with values as they are: they are quoted here. Those that have a
+        /// property here are refused.
         public var settings: [StandbyConfiguration.Setting] = []
         /// Names of settings to take out.
         public var removedSettings: [String] = []

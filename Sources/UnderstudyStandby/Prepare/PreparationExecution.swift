@@ -19,10 +19,16 @@ struct PreparationExecution {
     }
 
     /// - Returns: For a file, the path of the old one, and what puts that back.
-    func perform(_ action: PreparationPlan.Action) throws(UnderstudyError) -> (kept: String, undo: String)? {
-        switch action {
-        case .statement(let text): try perform(text)
+    func perform(_ step: PreparationPlan.Step) throws(UnderstudyError) -> (kept: String, undo: String)? {
+        switch step.action {
+        case .statement(let text):
+            // It may have what the server keeps of a password.
+            let silenced = step.shown.kind == .role ? silence() : []
+            defer { for name in silenced { _ = try? session.runShielded("RESET \(name)") } }
+            try perform(text)
         case .file(let change):
+            let directory = try facts.files.lock(change.path)
+            defer { directory.unlock() }
             let kept = try facts.files.replace(change.path, change.old, by: change.new)
             if change.isRules { try check(change, kept) }
             return (kept, "cp -p \(ShellText.pasted(kept)) \(ShellText.pasted(change.path))")
@@ -30,6 +36,19 @@ struct PreparationExecution {
         case .restart: break
         }
         return nil
+    }
+
+    /// Keeps what follows out of the server's log, as far as the role may do that.
+    ///
+    /// - Returns: The settings to be reset.
+    private func silence() -> [String] {
+        // From 15 on, others may have been granted it.
+        guard facts.server.isSuperuser || facts.version.number >= 150_000 else { return [] }
+        var names: [String] = []
+        for (name, value) in sql.silence where (try? session.runShielded("SET \(name) = \(value)")) != nil {
+            names.append(name)
+        }
+        return names
     }
 
     /// To its end, whatever happens here: it must be known whether it was done.

@@ -22,6 +22,8 @@ struct PreparationPlan: Sendable {
     struct Step: Sendable {
         var action: Action
         var shown: PrimaryPreparation.Step
+        /// What takes it back where the server is down; nil if nothing does.
+        var undoWhenDown: String?
     }
 
     var steps: [Step] = []
@@ -29,6 +31,8 @@ struct PreparationPlan: Sendable {
     var restartSettings: [String] = []
     var restartCommand: String?
     var needsPassword = false
+    /// The method of lines that let standbys in; nil if pg_hba.conf was not looked at.
+    var ruleMethod: String?
     /// nil if nothing is to be restarted.
     var restart: PrimaryRestart?
     /// Why a restart that was asked for cannot be done.

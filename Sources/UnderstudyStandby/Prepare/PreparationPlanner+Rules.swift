@@ -19,6 +19,7 @@ extension PreparationPlanner {
             return
         }
         try refuseFaults(rules, path)
+        plan.ruleMethod = method
         let (changed, added) = try insert(rules, method)
         guard !added.isEmpty else { return }
         var byHand: [String] = []
@@ -30,6 +31,17 @@ extension PreparationPlanner {
         let change = PreparationPlan.FileChange(
             path: path, old: rules.file.bytes, new: changed.file.bytes, isRules: true)
         plan.steps.append(try fileStep(.hostRules, change, summary, byHand))
+    }
+
+    /// Looks whether the file that is there now lets each standby in: another may have written it meanwhile.
+    func checkRules(_ plan: PreparationPlan) throws(UnderstudyError) {
+        guard let method = plan.ruleMethod else { return }
+        let (path, rules) = try facts.files.rules()
+        guard try insert(rules, method).1.isEmpty else {
+            throw UnderstudyError(
+                .configuration, "file \"\(path)\" was changed by another meanwhile, and does not let each standby in",
+                hint: "Run this again: what is right already stays.")
+        }
     }
 
     /// The method that fits what the server keeps of the password.
@@ -100,6 +112,13 @@ extension PreparationPlanner {
 
     /// A server does not load a file with an error, and says so in its log alone.
     private func refuseFaults(_ rules: HostRules, _ path: String) throws(UnderstudyError) {
+        if let line = rules.lineWithZeroByte {
+            throw UnderstudyError(
+                .configuration,
+                "file \"\(path)\" of the primary has a zero byte in line \(line), or in what that includes",
+                detail: "Nothing was changed.",
+                hint: "Take it out first: what the server reads of such a file depends on its version.")
+        }
         let hint = "Mend the file first: the server loads none of it until then."
         if let query = sql.ruleErrors, let errors = try? session.ask(query) {
             guard let first = errors.first else { return }

@@ -107,8 +107,19 @@ struct PreparationPlanner {
                     action: .statement(text),
                     shown: .init(
                         kind: .setting, summary: Self.summary(change), text: text,
-                        obstacle: hasRight ? nil : .right(right), undo: undo ?? SettingText.reset(change.name))))
+                        obstacle: hasRight ? nil : .right(right), undo: undo ?? SettingText.reset(change.name)),
+                    undoWhenDown: undoInFile(change)))
         }
+    }
+
+    /// What takes back an ALTER SYSTEM by hand.
+    private func undoInFile(_ change: PrimarySettings.Change) -> String {
+        let file = (facts.files.paths.dataDirectory.map { "\($0)/" } ?? "") + "postgresql.auto.conf"
+        let line = ConfigurationText.setting(change.name, change.value)
+        let old = facts.configured[change.name].flatMap { old in
+            old.isOfAlterSystem ? ConfigurationText.setting(change.name, old.value) : nil
+        }
+        return "in \"\(file)\": " + (old.map { "instead of \(line) write \($0)" } ?? "remove the line \(line)")
     }
 
     private static func summary(_ change: PrimarySettings.Change) -> String {
@@ -185,8 +196,9 @@ struct PreparationPlanner {
     private func addRestart(to plan: inout PreparationPlan) {
         guard !plan.restartSettings.isEmpty else { return }
         do throws(UnderstudyError) {
-            let restart = try PrimaryRestart(facts, options)
+            let restart = try PrimaryRestart(facts, options, settings: plan.restartSettings)
             plan.restartCommand = restart.command
+            if let note = restart.note { plan.notes.append(note) }
             guard options.restart != nil else { return }
             plan.restart = restart
             plan.steps.append(.init(action: .restart, shown: restart.step))

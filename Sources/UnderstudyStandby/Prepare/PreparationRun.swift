@@ -22,6 +22,8 @@ final class PreparationRun: Sendable {
         var kind: PrimaryPreparation.Step.Kind
         var summary: String
         var undo: String?
+        /// The same where the server is down.
+        var undoWhenDown: String?
     }
 
     init(_ preparation: PrimaryPreparation) throws(UnderstudyError) {
@@ -36,6 +38,7 @@ final class PreparationRun: Sendable {
             if !places.contains(place) { places.append(place) }
         }
         standbys = places
+        if let addresses = options.listenAddresses { try Self.checkAddresses(addresses) }
         if let password {
             guard !password.isEmpty, !password.utf8.contains(0) else {
                 throw UnderstudyError(
@@ -58,6 +61,15 @@ final class PreparationRun: Sendable {
                 hint: "Choose a name of visible characters that does not begin with a slash.")
         }
         return word
+    }
+
+    private static func checkAddresses(_ text: String) throws(UnderstudyError) {
+        let isNothing = text.allSatisfy { $0 == " " || $0 == "," }
+        guard !isNothing, !text.unicodeScalars.contains(where: { $0.isHidden || $0 == "\\" || $0 == "'" }) else {
+            throw UnderstudyError(
+                .options, "\"\(text)\" is no list of addresses to listen on",
+                hint: "Name addresses with commas between them, or * for all.")
+        }
     }
 
     // MARK: - Connection
@@ -89,6 +101,8 @@ final class PreparationRun: Sendable {
         _ report: (PrimaryPreparation.Step) -> Void
     ) throws(UnderstudyError) -> (PrimaryPreparation.Result, PrimaryRestart?) {
         let session = try connect()
+        // What another run has done counts in the plan.
+        try lock(session)
         let planner = try PreparationPlanner(self, session)
         let plan = try planner.plan()
         try refuseWithoutRights(plan, planner.facts)
@@ -103,15 +117,39 @@ final class PreparationRun: Sendable {
         for step in plan.steps where step.shown.obstacle == nil && step.shown.kind != .restart {
             do throws(UnderstudyError) {
                 if interrupt.isRaised { throw UnderstudyError(.cancelled, "the preparation was cancelled") }
-                let kept = try execution.perform(step.action)
+                let kept = try execution.perform(step)
                 if let kept { result.keptFiles.append(kept.kept) }
                 let undo = kept?.undo ?? step.shown.undo
-                done.update { $0.append(Done(kind: step.shown.kind, summary: step.shown.summary, undo: undo)) }
+                let undoWhenDown = kept?.undo ?? step.undoWhenDown
+                done.update {
+                    $0.append(
+                        Done(
+                            kind: step.shown.kind, summary: step.shown.summary, undo: undo, undoWhenDown: undoWhenDown))
+                }
             } catch { throw explained(error, at: step.shown) }
             report(step.shown)
         }
+        if let step = plan.steps.first(where: { $0.shown.kind == .hostRules && $0.shown.obstacle == nil }) {
+            do throws(UnderstudyError) { try planner.checkRules(plan) } catch {
+                throw explained(error, at: step.shown, isDone: true)
+            }
+        }
         if let pending = try execution.pendingSettings() { result.restartSettings = pending }
         return (result, plan.restart)
+    }
+
+    private func lock(_ session: Session) throws(UnderstudyError) {
+        // What is too old is refused later.
+        guard session.serverVersion >= .oldestSupported else { return }
+        do throws(ConnectionError) { _ = try session.run(PreparationSQL.lock) } catch {
+            if error.sqlState == "55P03" {
+                throw UnderstudyError(
+                    .server, "another run prepares the primary", detail: "Nothing was changed.",
+                    hint: "Wait for its end, and run this again.")
+            }
+            // Where the role may not lock, there is the lock of the file.
+            guard error.code == .server else { throw UnderstudyError(error) }
+        }
     }
 
     /// Nothing is done where the role may not do all of it.
@@ -150,22 +188,26 @@ final class PreparationRun: Sendable {
     }
 
     /// An error with what was done before it.
+    ///
+    /// - Parameter isDown: Whether the server may be down, and take no SQL.
     func explained(
-        _ error: UnderstudyError, at step: PrimaryPreparation.Step, isDone: Bool = false
+        _ error: UnderstudyError, at step: PrimaryPreparation.Step, isDone: Bool = false, isDown: Bool = false
     ) -> UnderstudyError {
         var error = error
         if error.code != .cancelled, !isDone { error.message = "could not \(step.summary): \(error.message)" }
         let done = done.read { $0 }
         var details = [error.detail].compactMap { $0 }
         details.append(
-            done.isEmpty
-                ? "Nothing was changed." : "Done before: \(done.map(\.summary).joined(separator: "; ")).")
+            !done.isEmpty
+                ? "Done before: \(done.map(\.summary).joined(separator: "; "))."
+                : isDown ? "This run has set nothing." : "Nothing was changed.")
         error.detail = details.joined(separator: "\n")
         if error.remedy == nil { error.hint = "Mend that, and run this again: what is right already stays." }
-        var undo = done.reversed().compactMap(\.undo)
-        if done.contains(where: { $0.kind == .reload }) { undo.append("\(PreparationSQL.reload);") }
+        var undo = done.reversed().compactMap { isDown ? $0.undoWhenDown : $0.undo }
+        if !isDown, done.contains(where: { $0.kind == .reload }) { undo.append("\(PreparationSQL.reload);") }
         if !undo.isEmpty {
-            let back = Remedy("To take back what was done, on the primary:\n\(undo.joined(separator: "\n"))")
+            let place = isDown ? "on the primary's machine, if the server does not start" : "on the primary"
+            let back = Remedy("To take back what was done, \(place):\n\(undo.joined(separator: "\n"))")
             error.remedy = error.remedy.map { $0 + "\n" + back } ?? back
         }
         return error

@@ -156,7 +156,21 @@ struct PrimaryFiles {
         return nil
     }
 
-    /// Replaces a file, and keeps the old one beside it.
+    /// Keeps other runs from replacing a file, until the directory that is returned is unlocked.
+    func lock(_ path: String) throws(UnderstudyError) -> ConfinedDirectory {
+        let directory: ConfinedDirectory
+        do throws(FileIOError) { directory = try ConfinedDirectory(path: realPathToBe(path).parentPath) } catch {
+            throw UnderstudyError(error)
+        }
+        guard FileLock.take(.exclusive, of: directory.rawDescriptor, waitLimit: .seconds(10)) else {
+            throw UnderstudyError(
+                .configuration, "directory \"\(directory.path)\" is locked by another run",
+                hint: "Wait for its end, and run this again.")
+        }
+        return directory
+    }
+
+    /// Replaces a file, and keeps the old one beside it. Take the lock first.
     ///
     /// - Parameter old: What it must have.
     /// - Returns: The path of the old one.

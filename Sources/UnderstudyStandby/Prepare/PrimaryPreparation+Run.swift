@@ -32,7 +32,9 @@ extension PrimaryPreparation {
                 "prepare", interrupt: run.interrupt, failure: { UnderstudyError($0) }
             ) { () throws(UnderstudyError) in try run.checkRestarted() }
         } catch {
-            throw run.explained(error, at: restart.step, isDone: result.wasRestarted)
+            throw run.explained(
+                error, at: restart.step, isDone: result.wasRestarted,
+                isDown: !result.wasRestarted && error.code == .start)
         }
         done(restart.step)
         return result

@@ -12,14 +12,23 @@ struct PrimaryRestart: Sendable {
     /// The user that runs the server, if this process has to become that user.
     private let owner: BaseBackup.Owner?
     private var log: StartLog?
+    /// What is to be known of it before; nil if there is nothing.
+    private(set) var note: String?
+    /// Those that come into effect with it, and the file in which they stand.
+    private let settings: String
 
-    init(_ facts: PreparationFacts, _ options: PrimaryPreparation.Options) throws(UnderstudyError) {
+    /// - Parameter settings: Those that come into effect with it.
+    init(
+        _ facts: PreparationFacts, _ options: PrimaryPreparation.Options, settings: [String]
+    ) throws(UnderstudyError) {
         guard let directory = facts.files.directory, let postmaster = facts.files.postmaster else {
             throw UnderstudyError(
                 .options, "the primary cannot be restarted from here: it does not run on this machine",
                 detail: "Nothing was changed.", hint: "Prepare it without a restart, and restart it there.")
         }
         self.directory = directory
+        let place = facts.editsFiles(options) ? facts.files.paths.configuration : "\(directory)/postgresql.auto.conf"
+        self.settings = "\(settings.joined(separator: ", ")), in \"\(place ?? "postgresql.conf")\""
         guard postmaster.processID != 1 else {
             throw UnderstudyError(
                 .options, "the primary is the first process of its container, which would end with it",
@@ -47,10 +56,21 @@ struct PrimaryRestart: Sendable {
             let owner: BaseBackup.Owner? =
                 geteuid() == info.owner.user ? nil : .init(user: info.owner.user, group: info.owner.group)
             let pgCtl = try ServerPrograms(facts.version, given: options.binDirectory).pgCtl
-            let log =
-                Self.log(of: postmaster.processID)
-                ?? StartLog(
-                    directory: directory, configFile: nil, given: nil, user: info.owner, isMade: true)
+            let now = Self.log(of: postmaster.processID)
+            let log: StartLog
+            if let now, Self.mayAppend(to: now.path, info.owner) {
+                log = now
+            } else {
+                // A command that is only shown finds no file made for it.
+                log = StartLog(
+                    directory: directory, configFile: nil, given: nil, user: info.owner,
+                    isMade: options.restart != nil)
+                note = now.map { now in
+                    let user = userName(info.owner.user) ?? "\(info.owner.user)"
+                    return "user \"\(user)\" cannot write to the server's log \"\(now.path)\": "
+                        + "from its restart on, the server writes to \"\(log.path)\""
+                }
+            }
             words = [pgCtl, "-D", directory, "-l", log.path, "-m", "fast", "-w", "-t", "\(wait)", "restart"]
             self.owner = owner
             self.log = log
@@ -77,6 +97,24 @@ struct PrimaryRestart: Sendable {
         return StartLog(path: path)
     }
 
+    /// Whether a user may write to a file, by the permission bits of it and of the directories above it.
+    private static func mayAppend(to path: String, _ user: FileOwner) -> Bool {
+        if user.user == geteuid() { return unsafe access(path, W_OK) == 0 }
+        var place = path.parentPath
+        guard let directory = try? ConfinedDirectory(path: place),
+            let info = try? directory.status(of: RelativePath(path.lastPathComponent))
+        else { return false }
+        let file = ModeAndOwner(
+            mode: UInt16(truncatingIfNeeded: info.st_mode & 0o7777),
+            owner: FileOwner(user: info.st_uid, group: info.st_gid))
+        guard file.permissions(of: user) & 2 != 0 else { return false }
+        while let above = try? ConfinedDirectory(path: place).modeAndOwner(), above.permissions(of: user) & 1 != 0 {
+            if place == "/" { return true }
+            place = place.parentPath
+        }
+        return false
+    }
+
     /// As a user types it.
     var command: String {
         StandbyServer.command(words, as: owner)
@@ -101,8 +139,9 @@ struct PrimaryRestart: Sendable {
         throw UnderstudyError(
             .start, "the restart failed, and the server may be down",
             detail: failure.map { "The server says: \($0)" } ?? "It says: \(ServerLog(output).lastLines)",
-            hint:
-                "\(log.map { "Its log is \"\($0.path)\". " } ?? "")When the cause is mended, start it with: \(command)")
+            hint: (log.map { "Its log is \"\($0.path)\". " } ?? "")
+                + "These settings came into effect with it: \(settings). When the cause is mended, start it with: \(command)"
+        )
     }
 
     /// Commands of the system, whose directory may not be in the PATH of who runs this.

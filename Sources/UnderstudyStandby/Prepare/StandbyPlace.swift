@@ -8,7 +8,7 @@ enum StandbyPlace: Sendable, Hashable {
     case name(String)
 
     init(_ text: String) throws(UnderstudyError) {
-        if text == "local" {
+        if text.lowercased() == "local" {
             self = .socket
         } else if let network = HostNetwork(text) {
             self = .network(network)
@@ -25,7 +25,7 @@ enum StandbyPlace: Sendable, Hashable {
 
     /// A name that pg_hba.conf takes for one of a host, and resolvers may know.
     private static func isHostName(_ text: String) -> Bool {
-        guard (1...253).contains(text.utf8.count), !["all", "samehost", "samenet"].contains(text),
+        guard (1...253).contains(text.utf8.count), !["all", "samehost", "samenet"].contains(text.lowercased()),
             // An address with a mistake in it is no name.
             text.utf8.contains(where: { ($0 | 0x20) >= UInt8(ascii: "a") && ($0 | 0x20) <= UInt8(ascii: "z") })
         else { return false }

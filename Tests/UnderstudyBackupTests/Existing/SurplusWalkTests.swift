@@ -129,6 +129,28 @@ struct SurplusWalkTests {
             ])
     }
 
+    @Test func `of archive_status, what is no server's stays`() throws {
+        try TestDirectory.make(at: "\(path)/pg_wal")
+        try TestDirectory.make(at: "\(path)/pg_wal/archive_status")
+        for name in [
+            "000000010000000000000001.done", "00000002.history.ready", "00000001000000000000000B.00000028.backup.done",
+            "mine.txt", "mine.done",
+        ] { try TestDirectory.write("", to: "\(path)/pg_wal/archive_status/\(name)") }
+        let kept = try walk(removes: false).kept
+        #expect(kept == ["pg_wal/archive_status/mine.done", "pg_wal/archive_status/mine.txt"])
+    }
+
+    @Test func `a file with another name comes whole, and keeps the room that it has`() throws {
+        try TestDirectory.make(at: "\(path)/base")
+        try TestDirectory.make(at: "\(path)/base/1")
+        try TestDirectory.write("four", to: "\(path)/base/1/100")
+        #expect(try walk(removes: false).figures.sameSize.files == 1)
+        try FileManager.default.linkItem(atPath: "\(path)/base/1/100", toPath: "\(outside)/other")
+        let found = try walk(removes: false)
+        #expect(found.figures.sameSize.files == 0 && found.figures.missing.files == 6)
+        #expect(found.replaced == ["base/1/100"] && found.figures.held[0] == nil)
+    }
+
     @Test func `in the place of a file that the source has, a directory of the user's is refused`() throws {
         try TestDirectory.make(at: "\(path)/PG_VERSION")
         try TestDirectory.write("mine", to: "\(path)/PG_VERSION/file")

@@ -85,7 +85,7 @@ struct ConfigureInterpreter {
         if naming.contains(where: { parsed[$0] != nil }) { return connection }
         for option in [ConfigureOptions.password, ConfigureOptions.noPassword, CloneOptions.passfile]
         where parsed.has(option) {
-            throw misuse("--\(option.name) needs --primary: primary_conninfo is written anew")
+            throw misuse("--\(option.name) needs --primary, or one of -h, -p and -U")
         }
         return nil
     }

@@ -47,6 +47,11 @@ struct PreparePlan: Sendable, Equatable {
             throw misuse("--wait and --bin-dir need --restart")
         }
         self.options = options
+        // libpq takes one for each host, and the usual one for what is empty.
+        for port in (parsed[PrepareOptions.primaryPort] ?? "").split(separator: ",") {
+            _ = try NumberArgument.integer(
+                String(port), option: "--\(PrepareOptions.primaryPort.name)", in: 1...65_535)
+        }
         connection = ConnectionRequest(
             source: parsed[CloneOptions.primary], host: parsed[CloneOptions.primaryHost],
             port: parsed[PrepareOptions.primaryPort], user: parsed[PrepareOptions.primaryUser],
