@@ -50,11 +50,20 @@ import UnderstudyTestSupport
     func `an old primary and its standby are asked by the names of their version`(version: String) async throws {
         let recording = try Recording(version)
         let number = recording.meta.server_version_num
+        let isMarked = Locked(false)
         func server(inRecovery: Bool) throws -> ScriptedServer {
             try ScriptedServer(
                 login: { _ in try recording.answer("01-startup") },
                 script: { _, command in
                     if command == "IDENTIFY_SYSTEM" { return try recording.answer("02-identify-system") }
+                    if command.contains("_emit_message") || command.contains("create_restore_point") {
+                        isMarked.withLock { $0 = true }
+                        return .rows(["0/3000100"])
+                    }
+                    if command.contains("_replay_timestamp") {
+                        let position = isMarked.withLock { $0 } ? "0/3000100" : "0/3000000"
+                        return .rows([position, position, "f", "0.5"])
+                    }
                     return Self.answer(to: command, number, inRecovery: inRecovery)
                 })
         }
@@ -98,7 +107,15 @@ import UnderstudyTestSupport
                 settings["max_worker_processes"] = "8"
             }
             return rows(3, settings.map { [$0.key, $0.value, nil] })
-        case let text where text.contains("pg_stat_replication"): return rows(14, [])
+        case let text where text.contains("pg_stat_replication"):
+            return rows(
+                14,
+                [
+                    [
+                        "7", "s", "127.0.0.1", "streaming", "async", "0", "0", "0", "0", "0/3000000", nil, nil, nil,
+                        number >= 90400 ? "s" : nil,
+                    ]
+                ])
         case let text where text.contains("pg_replication_slots"): return rows(6, [])
         case let text where text.contains("pg_stat_archiver"): return .rows(["1", "0", nil, "f"])
         case let text where text.contains("pg_database_size"): return .rows(["1000", "0"])
@@ -106,7 +123,6 @@ import UnderstudyTestSupport
         case let text where text.contains("repeat("): return .rows(["understudy"])
         case let text where text.contains("pg_stat_wal_receiver"):
             return .rows(["streaming", nil, "1", nil, nil, "s", "0.1"])
-        case let text where text.contains("_replay_timestamp"): return .rows(["0/3000000", "0/3000000", "f", "0.5"])
         case let text where text.contains("has_function_privilege"): return .rows(["t", "t"])
         case let text where text.contains("rolsuper FROM"): return .rows(["f", "t"])
         case let text where text.hasPrefix("SET "):
@@ -114,8 +130,6 @@ import UnderstudyTestSupport
             bytes.complete("SET")
             bytes.ready()
             return .init(bytes.bytes)
-        case let text where text.contains("_emit_message") || text.contains("create_restore_point"):
-            return .rows(["0/2000000"])
         default:
             var bytes = ServerBytes()
             bytes.error("42601", "nothing is played for this: \(command)")

@@ -22,7 +22,11 @@ extension OwnedDirectory {
 
         func run(_ interrupt: Interrupt?) throws(FileIOError) {
             let mark = UnfinishedMark.name
-            if removesContents { try directory.removeContents(except: mark, interrupt: interrupt) }
+            if removesContents {
+                // From the first moment on, it is no data directory. If it cannot be removed, that is said below.
+                try? directory.remove(ControlFilePlace.name)
+                try directory.removeContents(except: mark, interrupt: interrupt)
+            }
             let isMarked = directory.exists(mark)
             if let before {
                 if isMarked, removesContents {
