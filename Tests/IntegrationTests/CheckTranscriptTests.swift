@@ -56,7 +56,8 @@ import UnderstudyTestSupport
                 login: { _ in try recording.answer("01-startup") },
                 script: { _, command in
                     if command == "IDENTIFY_SYSTEM" { return try recording.answer("02-identify-system") }
-                    if command.contains("_emit_message") || command.contains("create_restore_point") {
+                    let isMarker = command.contains("_emit_message") || command.contains("create_restore_point")
+                    if isMarker, !command.contains("has_function_privilege") {
                         isMarked.withLock { $0 = true }
                         return .rows(["0/3000100"])
                     }

@@ -37,7 +37,8 @@ struct DiskFaultTests {
 
     /// As on a network file system, which writes when a file is closed.
     @Test(arguments: [
-        "deep/target/base/1/1", "deep/target/global/pg_control", "deep/target/pgsql_tmp.understudy.backup_manifest",
+        "deep/target/base/1/1", "deep/target/global/pgsql_tmp.understudy.new_pg_control",
+        "deep/target/pgsql_tmp.understudy.backup_manifest",
         "wal/000000010000000000000003",
     ])
     func `a close that fails ends a run without syncs, too`(file: String) throws {

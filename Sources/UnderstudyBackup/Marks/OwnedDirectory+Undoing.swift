@@ -22,11 +22,7 @@ extension OwnedDirectory {
 
         func run(_ interrupt: Interrupt?) throws(FileIOError) {
             let mark = UnfinishedMark.name
-            if removesContents {
-                // From the first moment on, it is no data directory. If it cannot be removed, that is said below.
-                try? directory.remove(ControlFilePlace.name)
-                try directory.removeContents(except: mark, interrupt: interrupt)
-            }
+            if removesContents { try directory.removeCopy(interrupt) }
             let isMarked = directory.exists(mark)
             if let before {
                 if isMarked, removesContents {
@@ -40,5 +36,14 @@ extension OwnedDirectory {
             if isMarked { try directory.remove(mark) }
             directory.removeWithParents(made, isSameBoot: isSameBoot, mayRemove: mayRemove)
         }
+    }
+}
+
+extension ConfinedDirectory {
+    /// Removes all but the mark, and first the control file: from then on it is no data directory.
+    func removeCopy(_ interrupt: Interrupt? = nil) throws(FileIOError) {
+        // If it cannot be removed, that is said below.
+        try? remove(ControlFilePlace.name)
+        try removeContents(except: UnfinishedMark.name, interrupt: interrupt)
     }
 }

@@ -213,7 +213,7 @@ package final class OwnedDirectory: Sendable {
     /// Removes the contents, and keeps the mark.
     package func clear() throws(FileIOError) {
         guard !closed.isTaken else { return }
-        try directory.removeContents(except: UnfinishedMark.name)
+        try directory.removeCopy()
     }
 }
 
