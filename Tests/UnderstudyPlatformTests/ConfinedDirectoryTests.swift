@@ -140,6 +140,12 @@ struct ConfinedDirectoryTests {
         #expect(passwd.st_uid == 0)
     }
 
+    @Test("a pipe in place of a file is not waited for")
+    func pipe() throws {
+        try #require(unsafe mkfifo("\(path)/pipe", 0o600) == 0)
+        #expect(throws: FileIOError.self) { _ = try directory.read("pipe", atMost: 10) }
+    }
+
     @Test("a directory that is absent, or none, cannot be opened")
     func absent() throws {
         try TestDirectory.write("", to: "\(path)/file")
