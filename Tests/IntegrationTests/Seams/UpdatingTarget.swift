@@ -67,10 +67,10 @@ final class UpdatingTarget: BackupTarget {
     func add(_ edit: StandbyConfiguration.FileEdit) -> Bool { true }
 
     func makeDurable(hasManifest: Bool) throws(UnderstudyError) {
-        do throws(FileIOError) { try data.rename(ManifestFileOutput.temporaryName, to: ManifestFileOutput.name) } catch
-        {
-            throw UnderstudyError(error)
-        }
+        do throws(FileIOError) {
+            try ControlFilePlace.complete(data, syncs: false)
+            try data.rename(ManifestFileOutput.temporaryName, to: ManifestFileOutput.name)
+        } catch { throw UnderstudyError(error) }
     }
 
     func undo(keepingRecord: Bool) -> [FileIOError] { [] }
