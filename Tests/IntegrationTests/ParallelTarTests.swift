@@ -78,7 +78,7 @@ import UnderstudyTestSupport
         }
     }
 
-    /// What makes, truncates and removes files meanwhile.
+    /// What makes, truncates and removes files meanwhile; its pauses only bound how much WAL that makes.
     private func startLoad(_ primary: Cluster) throws -> Program {
         let load = """
             SELECT 'CREATE TABLE grown AS SELECT n, repeat(''y'', 900) FROM generate_series(1, 1000) n',

@@ -107,6 +107,16 @@ struct PasswordFileTests {
         #expect(try FileTree.text(path) == "somebody else's\n")
     }
 
+    @Test("to which a line came in part only is as it was, too")
+    func partOfLine() throws {
+        try TestDirectory.write("other\n", to: path)
+        var file = try PasswordFile(path, owner: nil)
+        try file.add([line])
+        try TestDirectory.write("other\n\(line.prefix(7))", to: path)
+        file.restore()
+        #expect(try FileTree.text(path) == "other\n")
+    }
+
     @Test("that is a symbolic link is refused, and not for its mode")
     func link() throws {
         try TestDirectory.write("other\n", to: "\(directory)/real")

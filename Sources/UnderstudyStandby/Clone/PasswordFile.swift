@@ -114,9 +114,10 @@ struct PasswordFile: Sendable {
 
     /// Takes the lines back, unless the file has changed since.
     func restore() {
-        guard let written, let now = try? content(), now == written.after else {
-            return
-        }
+        guard let written, let now = try? content() else { return }
+        // What was to be added may have come in part.
+        let isPart = now.starts(with: written.before ?? []) && written.after.starts(with: now)
+        guard now == written.after || isPart else { return }
         // Best effort after a failure: at worst, superfluous lines stay.
         guard let before = written.before else {
             try? directory.remove(name)

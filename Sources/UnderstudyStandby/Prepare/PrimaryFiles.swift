@@ -198,7 +198,10 @@ struct PrimaryFiles {
                 try file.sync(path: directory.fullPath(kept))
                 try directory.replaceDurably(name, by: new, temporary: Self.temporary(name), mode: mode)
             } catch {
-                try? directory.remove(kept)
+                // The new one may be there already, and only its sync has failed.
+                if let now = try? bytesOfRegularFile(real, atMost: Self.largest), now == old {
+                    try? directory.remove(kept)
+                }
                 throw error
             }
             return directory.fullPath(kept)
