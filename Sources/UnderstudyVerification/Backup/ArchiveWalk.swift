@@ -104,10 +104,10 @@ struct ArchiveMembers: ~Copyable, TarSink {
     private let archive: String
     private let tablespace: MemberPath?
     private let verifiesChecksums: Bool
-    private var digest: FileDigest
+    private var check: FileCheck
 
-    /// That of the member in the manifest, if its content matters.
-    private var index: Int?
+    /// Whether the content of the member matters.
+    private var isChecked = false
     private var isControl = false
     private var count: UInt64 = 0
 
@@ -115,7 +115,7 @@ struct ArchiveMembers: ~Copyable, TarSink {
         _ manifest: VerifiedManifest, _ ignored: IgnoredPaths, _ reporter: VerificationReporter, archive: String,
         tablespace: MemberPath?, verifiesChecksums: Bool
     ) throws(UnderstudyError) {
-        digest = try ContentVerification.digest(nil)
+        check = try FileCheck(reporter)
         self.manifest = manifest
         self.ignored = ignored
         self.reporter = reporter
@@ -131,7 +131,7 @@ struct ArchiveMembers: ~Copyable, TarSink {
     }
 
     mutating func begin(_ entry: TarEntry) throws(Failure) {
-        index = nil
+        isChecked = false
         isControl = false
         count = 0
         guard entry.kind == .file else { return }
@@ -153,17 +153,15 @@ struct ArchiveMembers: ~Copyable, TarSink {
         isControl = shown == ControlCheck.path
         if isControl { control = [] }
         guard verifiesChecksums, manifest.files[index].needsReading else { return }
-        self.index = index
-        let algorithm = manifest.files[index].algorithm
-        do throws(UnderstudyError) {
-            if digest.algorithm != algorithm { digest = try ContentVerification.digest(algorithm) }
-        } catch { throw Failure(kind: .unreadable, message: error.message, detail: error.detail) }
-        digest.reset()
+        isChecked = true
+        do throws(UnderstudyError) { try check.begin(manifest.files.expected(index), in: archive) } catch {
+            throw Failure(kind: .unreadable, message: error.message, detail: error.detail)
+        }
     }
 
     mutating func content(_ bytes: RawSpan) throws(Failure) {
+        if isChecked { check.take(bytes, at: count) }
         count += UInt64(bytes.byteCount)
-        if index != nil { digest.update(bytes) }
         guard isControl, let length = control?.count, length < ControlCheck.size else { return }
         for offset in 0..<min(bytes.byteCount, ControlCheck.size - length) {
             // In bounds; a byte has no invalid bit patterns.
@@ -178,11 +176,9 @@ struct ArchiveMembers: ~Copyable, TarSink {
                 reporter.report($0, isLast: true)
             }
         }
-        guard let index else { return }
-        let checksum: FileChecksum?
-        do throws(BackupFormatError) { checksum = try digest.finish() } catch {
+        guard isChecked else { return }
+        do throws(UnderstudyError) { try check.finish() } catch {
             throw Failure(kind: .unreadable, message: error.message, detail: error.detail)
         }
-        ContentComparison(manifest.files, index, archive: archive).flaw(count, checksum).map { reporter.report($0) }
     }
 }

@@ -50,85 +50,36 @@ final class ContentVerification: Sendable {
         do throws(UnderstudyError) {
             let block: Block
             do throws(FileIOError) { block = try Block(capacity: Self.step) } catch { throw UnderstudyError(error) }
-            var digest = try Self.digest(nil)
+            var check = try FileCheck(reporter)
             while !reporter.isStopped, failure.read({ $0 == nil }) {
                 let position = next.add(1, ordering: .relaxed).oldValue
                 guard position < indices.count else { return }
-                let index = Int(indices[position])
-                if digest.algorithm != files[index].algorithm { digest = try Self.digest(files[index].algorithm) }
-                digest.reset()
-                try verify(index, &digest, block, meter)
+                try read(files.expected(Int(indices[position])), &check, block, meter)
             }
         } catch {
             failure.change { $0 = $0 ?? error }
         }
     }
 
-    static func digest(_ algorithm: ChecksumAlgorithm?) throws(UnderstudyError) -> FileDigest {
-        do throws(BackupFormatError) { return try FileDigest(algorithm) } catch {
-            throw UnderstudyError(.resources, error.message, detail: error.detail, cause: error)
-        }
-    }
-
-    private func verify(
-        _ index: Int, _ digest: inout FileDigest, _ block: Block, _ meter: VerificationMeter
+    private func read(
+        _ file: ExpectedFile, _ check: inout FileCheck, _ block: Block, _ meter: VerificationMeter
     ) throws(UnderstudyError) {
-        let path = RelativePath(bytes: files.path(index))
-        let shown = MemberPath.escaped(path.bytes)
-        var count: UInt64 = 0
+        try check.begin(file)
+        var offset: UInt64 = 0
         do throws(FileIOError) {
-            let file = try tree.openFile(path)
+            let descriptor = try tree.openFile(RelativePath(bytes: file.path))
             while !reporter.isStopped {
                 block.clear()
-                try block.append(from: file, at: Int64(count), atMost: block.capacity, path: shown)
+                try block.append(from: descriptor, at: Int64(offset), atMost: block.capacity, path: file.shown)
                 if block.count == 0 { break }
-                digest.update(block.bytes)
-                count += UInt64(block.count)
+                check.take(block.bytes, at: offset)
+                offset += UInt64(block.count)
                 meter.add(block.count)
             }
         } catch {
             return reporter.report(
-                .unreadable, shown, "\(error.attempt) \"\(shown)\": \(FileIOError.text(of: error.number))")
+                .unreadable, file.shown, "\(error.attempt) \"\(file.shown)\": \(FileIOError.text(of: error.number))")
         }
-        if reporter.isStopped { return }
-        let checksum: FileChecksum?
-        do throws(BackupFormatError) { checksum = try digest.finish() } catch {
-            throw UnderstudyError(.resources, error.message, detail: error.detail, cause: error)
-        }
-        ContentComparison(files, index, archive: nil).flaw(count, checksum).map { reporter.report($0) }
-    }
-}
-
-/// What is wrong with the content of a file of the manifest.
-struct ContentComparison {
-    private let files: VerifiedFiles
-    private let index: Int
-    private let archive: String?
-
-    /// - Parameter archive: The archive that it is in.
-    init(_ files: VerifiedFiles, _ index: Int, archive: String?) {
-        self.files = files
-        self.index = index
-        self.archive = archive
-    }
-
-    func flaw(_ count: UInt64, _ checksum: FileChecksum?) -> BackupFinding? {
-        let entry = files[index], shown = MemberPath.escaped(files.path(index))
-        let name = archive.map { "file \"\(shown)\" in archive \"\($0)\"" } ?? "file \"\(shown)\""
-        guard count == entry.size else {
-            let read = archive == nil ? "but read \(count)" : "but \(count) bytes were read"
-            return BackupFinding(
-                kind: .size, path: shown, message: "\(name) should contain \(entry.size) bytes, \(read)")
-        }
-        guard !entry.hasUnfitChecksum else {
-            let expected = entry.algorithm?.byteCount ?? 0
-            return BackupFinding(
-                kind: .checksum, path: shown,
-                message: "\(name) has checksum of length \(entry.checksumCount), but expected \(expected)")
-        }
-        guard checksum != nil, checksum == files.checksum(index) else {
-            return BackupFinding(kind: .checksum, path: shown, message: "checksum mismatch for \(name)")
-        }
-        return nil
+        if !reporter.isStopped { try check.finish() }
     }
 }

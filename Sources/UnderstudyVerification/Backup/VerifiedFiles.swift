@@ -36,11 +36,15 @@ struct VerifiedFiles: Sendable {
         return Array(bytes[entry.start..<entry.start + Int(entry.pathCount)])
     }
 
-    /// nil without one, or with one that does not fit its algorithm.
-    func checksum(_ index: Int) -> FileChecksum? {
+    func expected(_ index: Int) -> ExpectedFile {
         let entry = entries[index], start = entry.start + Int(entry.pathCount)
-        guard let algorithm = entry.algorithm, !entry.hasUnfitChecksum else { return nil }
-        return FileChecksum(algorithm, Array(bytes[start..<start + Int(entry.checksumCount)]))
+        var file = ExpectedFile(path: path(index), size: entry.size, algorithm: entry.algorithm)
+        if entry.hasUnfitChecksum {
+            file.unfitCount = entry.checksumCount
+        } else if let algorithm = entry.algorithm {
+            file.checksum = FileChecksum(algorithm, Array(bytes[start..<start + Int(entry.checksumCount)]))
+        }
+        return file
     }
 
     /// - Returns: False if there is a file of this path already.
