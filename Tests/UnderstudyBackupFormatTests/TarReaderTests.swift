@@ -45,6 +45,34 @@ import UnderstudyTestSupport
         }
     }
 
+    @Test func `content that is skipped leaves the members as they are`() throws {
+        let archive = Self.sample + Self.trailer
+        let whole = try TarRecorder.read(archive)
+        // As much as can be skipped behind each piece, but for so many bytes.
+        for (piece, kept) in [(512, 0), (513, 0), (700, 0), (512, 1), (520, 600)] {
+            var reader = TarReader(), recorder = TarRecorder(), offset = 0, skipped = 0
+            while offset < archive.count {
+                let end = min(offset + piece, archive.count)
+                try reader.consume(archive.rawSpan.extracting(offset..<end), into: &recorder)
+                let count = max(0, Int(reader.contentLeft) - kept)
+                try reader.skipContent(UInt64(count), into: &recorder)
+                skipped += count
+                offset = end + count
+            }
+            try reader.finish()
+            #expect(recorder.members.map(\.entry) == whole.map(\.entry) && skipped > 0)
+            #expect(!recorder.members.contains { !$0.isEnded })
+            #expect(recorder.members.map(\.content.count).reduce(0, +) == 1815 - skipped)
+        }
+        // The end of what is skipped is not the end of a member that has more.
+        var reader = TarReader(), recorder = TarRecorder()
+        try reader.consume(TarBuilder.header("big", .size([UInt8](ascii: "00000001000\0"))).rawSpan, into: &recorder)
+        try reader.skipContent(511, into: &recorder)
+        #expect(reader.contentLeft == 1 && !canEnd(reader))
+    }
+
+    private func canEnd(_ reader: TarReader) -> Bool { (try? reader.finish()) != nil }
+
     @Test func `an archive that is cut off is noticed at every byte`() throws {
         let archive = Self.sample + Self.trailer
         for count in 0..<archive.count {

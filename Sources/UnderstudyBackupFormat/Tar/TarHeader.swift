@@ -6,8 +6,8 @@ import UnderstudyWAL
 /// its meaning is uncertain.
 ///
 /// Source: POSIX.1-2017, pax, "ustar Interchange Format".
-enum TarHeader {
-    static let size = 512
+package enum TarHeader {
+    package static let size = 512
 
     static let name = 0..<100
     static let mode = 100..<108

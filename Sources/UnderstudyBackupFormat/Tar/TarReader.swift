@@ -62,6 +62,24 @@ package struct TarReader {
         }
     }
 
+    /// How many bytes of the member's content are still to come.
+    package var contentLeft: UInt64 {
+        guard case .content(let remaining, _) = state else { return 0 }
+        return remaining
+    }
+
+    /// Goes on behind bytes of content that `sink` does not need, and does not get.
+    ///
+    /// - Parameter count: At most ``contentLeft``.
+    package mutating func skipContent<Sink: TarSink & ~Copyable>(
+        _ count: UInt64, into sink: inout Sink
+    ) throws(Sink.Failure) {
+        guard count > 0, case .content(let remaining, let padding) = state else { return }
+        precondition(count <= remaining, "more is skipped than the member has")
+        try contentArrived(remaining: remaining - count, padding: padding, sink: &sink)
+        offset += count
+    }
+
     /// Marks the end of the archive. Throws if the archive cannot end here.
     package func finish() throws(BackupFormatError) {
         switch state {

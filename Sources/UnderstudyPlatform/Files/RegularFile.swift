@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 
 /// The bytes of a regular file; links in the path are followed. Nil if there is none of that name. Does not block on
 /// opening, even for a pipe.
@@ -30,7 +30,7 @@ extension FileDescriptor {
         return info
     }
 
-    func status(path: @autoclosure () -> String) throws(FileIOError) -> stat {
+    package func status(path: @autoclosure () -> String) throws(FileIOError) -> stat {
         var info = stat()
         // fstat fills the struct.
         _ = try SystemCall.run { unsafe fstat(rawValue, &info) }.orThrow("could not stat file", path())

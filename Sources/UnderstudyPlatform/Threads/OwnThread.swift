@@ -79,6 +79,20 @@ package final class OwnThread: Sendable {
         }
     }
 
+    /// Runs `body` on several threads at a time, of which the caller's is one, and waits for all. Where no more threads are
+    /// to be had, fewer run it.
+    ///
+    /// - Parameter count: How many; at least one does.
+    package static func share(_ name: StaticString, among count: Int, _ body: @escaping @Sendable () -> Void) {
+        var threads: [OwnThread] = []
+        for _ in 1..<max(1, count) {
+            guard let thread = try? OwnThread(name, body) else { break }
+            threads.append(thread)
+        }
+        body()
+        for thread in threads { thread.join() }
+    }
+
     /// Runs `body` on a new thread and suspends the task until the thread has ended.
     ///
     /// - Parameters:

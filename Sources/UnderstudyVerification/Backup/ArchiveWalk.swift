@@ -4,62 +4,137 @@ import UnderstudyCore
 import UnderstudyPlatform
 import UnderstudyWAL
 
-/// Compares the members of archives with the manifest.
-final class ArchiveWalk {
+/// What threads that read archives know of the backup.
+struct KnownOfArchives: Sendable {
+    var manifest: VerifiedManifest
+    /// If it was there and could be read.
+    var control: ControlFile?
+    /// After which nothing else is verified: they are reported when what was begun is done.
+    var ends: [BackupFinding] = []
+    var failure: UnderstudyError?
+    /// How many compressed archives were begun.
+    var begun = 0
+
+    /// - Returns: nil if the content of the file does not matter.
+    func toRead(_ index: Int) -> ExpectedFile? {
+        manifest.files[index].needsReading ? manifest.files.expected(index) : nil
+    }
+}
+
+/// Compares archives with the manifest.
+///
+/// Of those that are not compressed, the members are found by one thread, and all read contents; compressed ones are read
+/// several at a time.
+final class ArchiveWalk: Sendable {
+    private struct Archive {
+        var file: ArchiveFile
+        var tablespace: MemberPath?
+        var size: UInt64
+    }
+
+    /// What was found.
+    struct Result {
+        var control: ControlFile?
+        /// Where WAL may be.
+        var wal: ArchivedWAL?
+        var bytesRead: UInt64 = 0
+    }
+
     private let tree: ReadOnlyTree
     private let ignored: IgnoredPaths
     private let reporter: VerificationReporter
     private let verifiesChecksums: Bool
-    private(set) var manifest: VerifiedManifest
-    /// If it was there and could be read.
-    private(set) var control: ControlFile?
-    /// Where WAL may be.
-    private(set) var wal: ArchivedWAL?
-    private(set) var bytesRead: UInt64 = 0
+    private let known: Monitor<KnownOfArchives>
 
+    /// - Parameter manifest: Is in the walk until that has run.
     init(
-        _ tree: ReadOnlyTree, _ ignored: IgnoredPaths, _ manifest: VerifiedManifest,
+        _ tree: ReadOnlyTree, _ ignored: IgnoredPaths, _ manifest: consuming VerifiedManifest,
         _ reporter: VerificationReporter, verifiesChecksums: Bool
     ) {
         self.tree = tree
         self.ignored = ignored
-        self.manifest = manifest
         self.reporter = reporter
         self.verifiesChecksums = verifiesChecksums
+        known = Monitor(KnownOfArchives(manifest: manifest))
     }
+
+    /// With what was found.
+    var manifest: VerifiedManifest { known.read { $0.manifest } }
 
     /// - Throws: If the directory cannot be read, or libcrypto lacks an algorithm.
-    func run(_ progress: @escaping @Sendable (BackupVerification.Progress) -> Void) throws(UnderstudyError) {
-        let archives: [(file: ArchiveFile, tablespace: MemberPath?, size: UInt64)]
-        do throws(FileIOError) { archives = try findArchives() } catch { throw UnderstudyError(error) }
-        let meter = VerificationMeter(total: archives.reduce(0) { $0 + $1.size }, progress)
-        defer { bytesRead = meter.bytes }
-        for (file, tablespace, _) in archives {
-            if reporter.isStopped { return }
-            var sink = try ArchiveMembers(
-                manifest, ignored, reporter, archive: file.name.description, tablespace: tablespace,
-                verifiesChecksums: verifiesChecksums)
-            do throws(ArchiveFile.Failure) {
-                try file.read(into: &sink, reporter) { meter.add($0) }
-            } catch {
-                // As far as what comes behind it can be told, the stock tool looks no further.
-                let finding = BackupFinding(
-                    kind: error.kind, path: file.name.description, message: error.message, detail: error.detail)
-                reporter.report(finding, isLast: error.kind == .archive)
-            }
-            manifest = sink.manifest
-            control = control ?? sink.control.flatMap { try? ControlFile(parsing: $0) }
+    func run(_ progress: @escaping @Sendable (BackupVerification.Progress) -> Void) throws(UnderstudyError) -> Result {
+        let found: (archives: [Archive], wal: ArchivedWAL?)
+        do throws(FileIOError) { found = try findArchives() } catch { throw UnderstudyError(error) }
+        let plain = found.archives.filter { $0.file.method == nil }
+        let compressed = found.archives.filter { $0.file.method != nil }
+        var items: [ContentItem] = []
+        for (number, archive) in plain.enumerated() where !hasEnded {
+            var members = try members(of: archive, (number, items))
+            items = []
+            read(archive, &members) { _ in }
+            items = members.located
         }
+        let size = known.read { ContentQueue.size(of: items, $0.manifest.files) }
+        let meter = VerificationMeter(total: size + compressed.reduce(0) { $0 + $1.size }, progress)
+        OwnThread.share("verify-archives", among: min(Processors.count, compressed.count)) {
+            self.work(compressed, meter)
+        }
+        if let failure = known.read({ $0.failure }) { throw failure }
+        let contents = ContentQueue(manifest.files, items)
+        try ContentVerification(tree, contents, in: plain.map(\.file), reporter).run(meter)
+        // None is lost, even if several archives were damaged.
+        let (control, ends) = known.read { ($0.control, $0.ends) }
+        for (number, end) in ends.enumerated() { reporter.report(end, isLast: number == ends.count - 1) }
         meter.end()
+        return Result(control: control, wal: found.wal, bytesRead: meter.bytes)
     }
 
-    private func findArchives() throws(FileIOError) -> [(ArchiveFile, MemberPath?, UInt64)] {
+    private var hasEnded: Bool { reporter.isStopped || known.read { !$0.ends.isEmpty || $0.failure != nil } }
+
+    private func members(
+        of archive: Archive, _ place: (number: Int, found: [ContentItem])?
+    ) throws(UnderstudyError) -> ArchiveMembers {
+        try ArchiveMembers(
+            known, ignored, reporter, archive: archive.file.name.description, tablespace: archive.tablespace,
+            verifiesChecksums: verifiesChecksums, locating: place)
+    }
+
+    private func read(
+        _ archive: Archive, _ members: inout ArchiveMembers, _ took: @escaping @Sendable (Int) -> Void
+    ) {
+        do throws(ArchiveFile.Failure) { try archive.file.read(into: &members, reporter, took: took) } catch {
+            let finding = BackupFinding(
+                kind: error.kind, path: error.path ?? archive.file.name.description, message: error.message,
+                detail: error.detail)
+            // As far as what comes behind it can be told, the stock tool looks no further.
+            guard error.kind != .unreadable else { return reporter.report(finding) }
+            known.change { $0.ends.append(finding) }
+        }
+    }
+
+    private func work(_ archives: [Archive], _ meter: VerificationMeter) {
+        while !hasEnded {
+            let number = known.change { known in
+                defer { known.begun += 1 }
+                return known.begun
+            }
+            guard number < archives.count else { return }
+            do throws(UnderstudyError) {
+                var members = try members(of: archives[number], nil)
+                read(archives[number], &members) { meter.add($0) }
+            } catch {
+                known.change { $0.failure = $0.failure ?? error }
+            }
+        }
+    }
+
+    private func findArchives() throws(FileIOError) -> ([Archive], ArchivedWAL?) {
         var names: [RelativePath] = []
         try tree.forEachName(in: nil) { name throws(FileIOError) in
             names.append(name)
             return true
         }
-        var archives: [(ArchiveFile, MemberPath?, UInt64)] = [], base: ArchiveFile?
+        var archives: [Archive] = [], base: ArchiveFile?, wal: ArchivedWAL?
         for name in names where !ignored.contains(name.bytes) {
             if reporter.isStopped { break }
             let shown = MemberPath.escaped(name.bytes)
@@ -78,107 +153,18 @@ final class ArchiveWalk {
                 continue
             }
             let file = ArchiveFile(tree: tree, name: name, method: method)
+            let size = UInt64(info.st_size)
             switch stem {
             case "pg_wal": wal = ArchivedWAL(file, directory: nil)
             case "base":
                 base = file
-                archives.append((file, nil, UInt64(info.st_size)))
-            default: archives.append((file, try? MemberPath("pg_tblspc/\(stem)"), UInt64(info.st_size)))
+                archives.append(Archive(file: file, size: size))
+            default:
+                archives.append(Archive(file: file, tablespace: try? MemberPath("pg_tblspc/\(stem)"), size: size))
             }
         }
         // With the WAL that was fetched at the end of the backup.
         if wal == nil, let base { wal = ArchivedWAL(base, directory: "pg_wal") }
-        return archives
-    }
-}
-
-/// The members of one archive.
-struct ArchiveMembers: ~Copyable, TarSink {
-    typealias Failure = ArchiveFile.Failure
-
-    private(set) var manifest: VerifiedManifest
-    /// The content of pg_control.
-    private(set) var control: [UInt8]?
-    private let ignored: IgnoredPaths
-    private let reporter: VerificationReporter
-    private let archive: String
-    private let tablespace: MemberPath?
-    private let verifiesChecksums: Bool
-    private var check: FileCheck
-
-    /// Whether the content of the member matters.
-    private var isChecked = false
-    private var isControl = false
-    private var count: UInt64 = 0
-
-    init(
-        _ manifest: VerifiedManifest, _ ignored: IgnoredPaths, _ reporter: VerificationReporter, archive: String,
-        tablespace: MemberPath?, verifiesChecksums: Bool
-    ) throws(UnderstudyError) {
-        check = try FileCheck(reporter)
-        self.manifest = manifest
-        self.ignored = ignored
-        self.reporter = reporter
-        self.archive = archive
-        self.tablespace = tablespace
-        self.verifiesChecksums = verifiesChecksums
-    }
-
-    func failure(_ error: BackupFormatError) -> Failure {
-        Failure(
-            kind: .archive, message: "input file does not appear to be a valid tar archive",
-            detail: "\(error.message).\(error.detail.map { " \($0)" } ?? "")")
-    }
-
-    mutating func begin(_ entry: TarEntry) throws(Failure) {
-        isChecked = false
-        isControl = false
-        count = 0
-        guard entry.kind == .file else { return }
-        let path = tablespace?.appending(entry.path) ?? entry.path, shown = path.description
-        if ignored.contains(path.bytes) { return }
-        guard let index = manifest.files.index(of: path.bytes) else {
-            return reporter.report(
-                .extra, shown, "file \"\(shown)\" is present in archive \"\(archive)\" but not in the manifest")
-        }
-        manifest.files[index].isFound = true
-        let expected = manifest.files[index].size
-        if entry.size != expected {
-            manifest.files[index].isBad = true
-            return reporter.report(
-                .size, shown,
-                "file \"\(shown)\" has size \(entry.size) in archive \"\(archive)\" but size \(expected) in the manifest"
-            )
-        }
-        isControl = shown == ControlCheck.path
-        if isControl { control = [] }
-        guard verifiesChecksums, manifest.files[index].needsReading else { return }
-        isChecked = true
-        do throws(UnderstudyError) { try check.begin(manifest.files.expected(index), in: archive) } catch {
-            throw Failure(kind: .unreadable, message: error.message, detail: error.detail)
-        }
-    }
-
-    mutating func content(_ bytes: RawSpan) throws(Failure) {
-        if isChecked { check.take(bytes, at: count) }
-        count += UInt64(bytes.byteCount)
-        guard isControl, let length = control?.count, length < ControlCheck.size else { return }
-        for offset in 0..<min(bytes.byteCount, ControlCheck.size - length) {
-            // In bounds; a byte has no invalid bit patterns.
-            control?.append(unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
-        }
-    }
-
-    mutating func end() throws(Failure) {
-        if isControl, manifest.version > 1, let control {
-            let name = "\(archive): \(ControlCheck.path)"
-            ControlCheck.flaw(control, named: name, identifier: manifest.systemIdentifier ?? 0).map {
-                reporter.report($0, isLast: true)
-            }
-        }
-        guard isChecked else { return }
-        do throws(UnderstudyError) { try check.finish() } catch {
-            throw Failure(kind: .unreadable, message: error.message, detail: error.detail)
-        }
+        return (archives, wal)
     }
 }

@@ -22,7 +22,7 @@ struct ArchivedWAL: Sendable {
         while verifier.request != nil, !reporter.isStopped {
             var sink = Segments(verifier: verifier, directory: directory)
             do throws(ArchiveFile.Failure) {
-                try file.read(into: &sink, reporter) { _ in }
+                try file.read(into: &sink, reporter)
             } catch {
                 throw UnderstudyError(.wal, "\(error.message) (\"\(file.name)\")", detail: error.detail)
             }
@@ -31,7 +31,7 @@ struct ArchivedWAL: Sendable {
         }
     }
 
-    private struct Segments: TarSink {
+    private struct Segments: ArchiveSink {
         typealias Failure = ArchiveFile.Failure
 
         var verifier: WALVerifier
@@ -44,6 +44,8 @@ struct ArchivedWAL: Sendable {
             self.verifier = verifier
             self.directory = directory
         }
+
+        var needsContent: Bool { segment != nil }
 
         func failure(_ error: BackupFormatError) -> Failure {
             Failure(kind: .archive, message: error.message, detail: error.detail)

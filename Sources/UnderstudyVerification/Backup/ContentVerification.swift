@@ -1,30 +1,40 @@
-import Synchronization
 import UnderstudyBackupFormat
 import UnderstudyCore
 import UnderstudyPlatform
 
-/// Reads files and compares their checksums with those of the manifest, several at a time.
+/// Reads contents and has them checked, several at a time.
 final class ContentVerification: Sendable {
     private let tree: ReadOnlyTree
-    private let files: VerifiedFiles
+    private let queue: ContentQueue
+    private let archives: [ArchiveFile]
     private let reporter: VerificationReporter
-    /// Those to be read; long ones first, so that none is left over at the end.
-    private let indices: [UInt32]
-    private let next = Atomic(0)
     private let failure = Monitor<UnderstudyError?>(nil)
 
     private static let step = 1 << 18
-    private static let longSize: UInt64 = 16 << 20
 
-    init(_ tree: ReadOnlyTree, _ files: VerifiedFiles, _ reporter: VerificationReporter) {
-        self.tree = tree
-        self.files = files
-        self.reporter = reporter
-        var long: [UInt32] = [], short: [UInt32] = []
-        for index in files.entries.indices where files[index].needsReading {
-            if files[index].size >= Self.longSize { long.append(UInt32(index)) } else { short.append(UInt32(index)) }
+    /// The archive that a thread reads from.
+    private final class OpenArchive {
+        let number: Int
+        let file: FileDescriptor
+
+        init(_ number: Int, _ file: consuming FileDescriptor) {
+            self.number = number
+            self.file = file
         }
-        indices = long.sorted { files[Int($0)].size > files[Int($1)].size } + short
+    }
+
+    /// - Parameter archives: Those that items of the queue name.
+    init(_ tree: ReadOnlyTree, _ queue: ContentQueue, in archives: [ArchiveFile], _ reporter: VerificationReporter) {
+        self.tree = tree
+        self.queue = queue
+        self.archives = archives
+        self.reporter = reporter
+    }
+
+    /// Of the files of a directory.
+    convenience init(_ tree: ReadOnlyTree, _ files: VerifiedFiles, _ reporter: VerificationReporter) {
+        let items = files.entries.indices.lazy.filter { files[$0].needsReading }.map { ContentItem($0) }
+        self.init(tree, ContentQueue(files, Array(items)), in: [], reporter)
     }
 
     /// - Returns: How many bytes were read.
@@ -32,18 +42,15 @@ final class ContentVerification: Sendable {
     func run(
         _ progress: @escaping @Sendable (BackupVerification.Progress) -> Void
     ) throws(UnderstudyError) -> UInt64 {
-        let meter = VerificationMeter(total: indices.reduce(0) { $0 + files[Int($1)].size }, progress)
-        var threads: [OwnThread] = []
-        // Where no thread is to be had, fewer do.
-        for _ in 1..<max(1, min(Processors.count, indices.count)) {
-            guard let thread = try? OwnThread("verify-files", { self.work(meter) }) else { break }
-            threads.append(thread)
-        }
-        work(meter)
-        for thread in threads { thread.join() }
-        if let failure = failure.read({ $0 }) { throw failure }
+        let meter = VerificationMeter(total: queue.size, progress)
+        try run(meter)
         meter.end()
         return meter.bytes
+    }
+
+    func run(_ meter: VerificationMeter) throws(UnderstudyError) {
+        OwnThread.share("verify-files", among: min(Processors.count, queue.unitCount)) { self.work(meter) }
+        if let failure = failure.read({ $0 }) { throw failure }
     }
 
     private func work(_ meter: VerificationMeter) {
@@ -51,35 +58,68 @@ final class ContentVerification: Sendable {
             let block: Block
             do throws(FileIOError) { block = try Block(capacity: Self.step) } catch { throw UnderstudyError(error) }
             var check = try FileCheck(reporter)
-            while !reporter.isStopped, failure.read({ $0 == nil }) {
-                let position = next.add(1, ordering: .relaxed).oldValue
-                guard position < indices.count else { return }
-                try read(files.expected(Int(indices[position])), &check, block, meter)
+            var archive: OpenArchive?
+            while !reporter.isStopped, failure.read({ $0 == nil }), let unit = queue.next() {
+                let name = unit.item.archive.map { archives[$0].name.description }
+                try check.begin(unit.file, unit.part, in: name)
+                do throws(FileIOError) {
+                    try read(unit, &archive, &check, block, meter)
+                } catch {
+                    report(error, unit, name)
+                    continue
+                }
+                if !reporter.isStopped { try check.finish() }
             }
         } catch {
             failure.change { $0 = $0 ?? error }
         }
     }
 
+    private func report(_ error: FileIOError, _ unit: ContentQueue.Unit, _ archive: String?) {
+        // Of a file in parts once.
+        if let part = unit.part, !part.whole.giveUp() { return }
+        let shown = unit.file.shown
+        reporter.report(
+            .unreadable, shown, "\(error.attempt) \"\(archive ?? shown)\": \(FileIOError.text(of: error.number))",
+            detail: archive.map { _ in "So \"\(shown)\" in it was not verified." })
+    }
+
     private func read(
-        _ file: ExpectedFile, _ check: inout FileCheck, _ block: Block, _ meter: VerificationMeter
-    ) throws(UnderstudyError) {
-        try check.begin(file)
-        var offset: UInt64 = 0
-        do throws(FileIOError) {
-            let descriptor = try tree.openFile(RelativePath(bytes: file.path))
-            while !reporter.isStopped {
-                block.clear()
-                try block.append(from: descriptor, at: Int64(offset), atMost: block.capacity, path: file.shown)
-                if block.count == 0 { break }
-                check.take(block.bytes, at: offset)
-                offset += UInt64(block.count)
-                meter.add(block.count)
-            }
-        } catch {
-            return reporter.report(
-                .unreadable, file.shown, "\(error.attempt) \"\(file.shown)\": \(FileIOError.text(of: error.number))")
+        _ unit: ContentQueue.Unit, _ archive: inout OpenArchive?, _ check: inout FileCheck, _ block: Block,
+        _ meter: VerificationMeter
+    ) throws(FileIOError) {
+        guard let number = unit.item.archive else {
+            // A file may have grown.
+            let end = unit.isLast ? .max : unit.range.upperBound
+            let file = try tree.openFile(RelativePath(bytes: unit.file.path))
+            return try pass(unit.range.lowerBound..<end, of: file, from: 0, unit.file, &check, block, meter)
         }
-        if !reporter.isStopped { try check.finish() }
+        let open: OpenArchive
+        if let archive, archive.number == number {
+            open = archive
+        } else {
+            open = OpenArchive(number, try tree.openFile(archives[number].name))
+            archive = open
+        }
+        try pass(unit.range, of: open.file, from: unit.item.start, unit.file, &check, block, meter)
+    }
+
+    /// - Parameters:
+    ///   - range: Of the file's bytes.
+    ///   - start: Where the file begins in what is read.
+    private func pass(
+        _ range: Range<UInt64>, of file: borrowing FileDescriptor, from start: UInt64, _ expected: ExpectedFile,
+        _ check: inout FileCheck, _ block: Block, _ meter: VerificationMeter
+    ) throws(FileIOError) {
+        var offset = range.lowerBound
+        while !reporter.isStopped, offset < range.upperBound {
+            let limit = Int(min(UInt64(block.capacity), range.upperBound - offset))
+            block.clear()
+            try block.append(from: file, at: Int64(start + offset), atMost: limit, path: expected.shown)
+            check.take(block.bytes, at: offset)
+            offset += UInt64(block.count)
+            meter.add(block.count)
+            if block.count < limit { return }
+        }
     }
 }

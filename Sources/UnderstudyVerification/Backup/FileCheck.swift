@@ -17,11 +17,12 @@ struct ExpectedFile: Sendable {
 
 /// What is done with the contents of files, in a directory or in an archive: their checksums are compared with the manifest's.
 ///
-/// A check belongs to one thread, and takes one file after another. What is wrong is reported.
+/// A check belongs to one thread, and takes one file, or part of one, after another. What is wrong is reported.
 struct FileCheck: ~Copyable {
     private let reporter: VerificationReporter
     private var digest: FileDigest
     private var file: ExpectedFile?
+    private var part: FilePart?
     /// The archive that the file is in.
     private var archive: String?
     private var count: UInt64 = 0
@@ -31,35 +32,45 @@ struct FileCheck: ~Copyable {
         digest = try Self.digest(nil)
     }
 
+    /// - Parameters:
+    ///   - part: Which bytes come, if not all of the file's.
+    ///   - archive: The one that the file is in.
     /// - Throws: If libcrypto lacks the algorithm.
-    mutating func begin(_ file: ExpectedFile, in archive: String? = nil) throws(UnderstudyError) {
+    mutating func begin(
+        _ file: ExpectedFile, _ part: FilePart? = nil, in archive: String? = nil
+    ) throws(UnderstudyError) {
         if digest.algorithm != file.algorithm { digest = try Self.digest(file.algorithm) }
         digest.reset()
         self.file = file
+        self.part = part
         self.archive = archive
         count = 0
     }
 
-    /// Takes the next bytes of the file.
+    /// Takes the next bytes.
     ///
     /// - Parameter offset: Where they begin in the file: where those before ended.
     mutating func take(_ bytes: RawSpan, at offset: UInt64) {
         digest.update(bytes)
-        count = offset + UInt64(bytes.byteCount)
+        count += UInt64(bytes.byteCount)
     }
 
-    /// Ends the file that was begun. One that is given up needs no end.
+    /// Ends what was begun. What is given up needs no end.
     ///
     /// - Throws: If libcrypto fails.
     mutating func finish() throws(UnderstudyError) {
         guard let file else { return }
         self.file = nil
-        let checksum: FileChecksum?
-        do throws(BackupFormatError) { checksum = try digest.finish() } catch { throw Self.failure(error) }
-        flaw(of: file, checksum).map { reporter.report($0) }
+        var sum = FilePart.Sum(count: count)
+        do throws(BackupFormatError) { sum.checksum = try digest.finish() } catch { throw Self.failure(error) }
+        if let part {
+            guard let whole = part.whole.add(sum, part.number) else { return }
+            sum = whole
+        }
+        flaw(of: file, sum.count, sum.checksum).map { reporter.report($0) }
     }
 
-    private func flaw(of file: ExpectedFile, _ checksum: FileChecksum?) -> BackupFinding? {
+    private func flaw(of file: ExpectedFile, _ count: UInt64, _ checksum: FileChecksum?) -> BackupFinding? {
         let shown = file.shown
         let name = archive.map { "file \"\(shown)\" in archive \"\($0)\"" } ?? "file \"\(shown)\""
         guard count == file.size else {

@@ -37,39 +37,42 @@ struct PlainWalk {
         return try? ControlFile(parsing: bytes)
     }
 
+    /// Files as their names are read, and then directories: only the names of these are kept.
     private mutating func look(
         into directory: RelativePath?, _ manifest: inout VerifiedManifest
     ) throws(FileIOError) {
-        var names: [RelativePath] = []
+        var directories: [RelativePath] = []
         try tree.forEachName(in: directory) { name throws(FileIOError) in
-            names.append(name)
-            return true
-        }
-        for name in names {
-            if reporter.isStopped { return }
             let path = directory?.appending(name) ?? name
-            if !ignored.contains(path.bytes) { look(at: path, &manifest) }
+            if !ignored.contains(path.bytes), isDirectory(path, &manifest) { directories.append(path) }
+            return !reporter.isStopped
+        }
+        for path in directories {
+            if reporter.isStopped { return }
+            do throws(FileIOError) { try look(into: path, &manifest) } catch {
+                ignored.add(path.bytes)
+                reporter.report(.unreadable, MemberPath.escaped(path.bytes), error.description)
+            }
         }
     }
 
-    private mutating func look(at path: RelativePath, _ manifest: inout VerifiedManifest) {
-        let bytes = path.bytes, shown = MemberPath.escaped(bytes)
+    /// Compares what is no directory.
+    private mutating func isDirectory(_ path: RelativePath, _ manifest: inout VerifiedManifest) -> Bool {
         let info: stat
         do throws(FileIOError) { info = try tree.status(of: path) } catch {
-            ignored.add(bytes)
-            return reporter.report(
-                .unreadable, shown,
-                "could not stat file or directory \"\(shown)\": \(FileIOError.text(of: error.number))")
+            let shown = MemberPath.escaped(path.bytes), reason = FileIOError.text(of: error.number)
+            ignored.add(path.bytes)
+            reporter.report(.unreadable, shown, "could not stat file or directory \"\(shown)\": \(reason)")
+            return false
         }
         switch info.st_mode & S_IFMT {
-        case S_IFDIR:
-            do throws(FileIOError) { try look(into: path, &manifest) } catch {
-                ignored.add(bytes)
-                reporter.report(.unreadable, shown, error.description)
-            }
+        case S_IFDIR: return true
         case S_IFREG: compare(path, UInt64(info.st_size), &manifest)
-        default: reporter.report(.fileType, shown, "\"\(shown)\" is not a regular file or directory")
+        default:
+            let shown = MemberPath.escaped(path.bytes)
+            reporter.report(.fileType, shown, "\"\(shown)\" is not a regular file or directory")
         }
+        return false
     }
 
     private func compare(_ path: RelativePath, _ size: UInt64, _ manifest: inout VerifiedManifest) {

@@ -44,13 +44,16 @@ struct VerificationRun {
             let source = WALSource.directory(options.walDirectory ?? "\(directory)/pg_wal")
             report.walRecordCount = verifyWAL(manifest, in: source, walk.control)
         case .tar:
-            let walk = ArchiveWalk(tree, ignored, manifest, reporter, verifiesChecksums: options.verifiesChecksums)
-            try walk.run(progress)
-            report.bytesVerified = walk.bytesRead
+            // Only the walk has it meanwhile, so that nothing is copied.
+            let walk = ArchiveWalk(
+                tree, ignored, exchange(&manifest, with: VerifiedManifest()), reporter,
+                verifiesChecksums: options.verifiesChecksums)
+            let result = try walk.run(progress)
+            report.bytesVerified = result.bytesRead
             manifest = walk.manifest
             reportMissing(&manifest, ignored)
-            let source = options.walDirectory.map { WALSource.directory($0) } ?? .archive(walk.wal)
-            report.walRecordCount = verifyWAL(manifest, in: source, walk.control)
+            let source = options.walDirectory.map { WALSource.directory($0) } ?? .archive(result.wal)
+            report.walRecordCount = verifyWAL(manifest, in: source, result.control)
         }
         if interrupt.isRaised { throw UnderstudyError(.cancelled, "interrupted") }
         report.findings = reporter.findings

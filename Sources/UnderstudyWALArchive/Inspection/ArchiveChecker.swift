@@ -43,14 +43,7 @@ struct ArchiveChecker: Sendable {
         let files = snapshot.files.filter { !others.contains($0.name) && (size != nil || isHistory($0.name)) }
         let tasks = files.map(Task.file) + histories.values.sorted { $0.timeline < $1.timeline }.map(Task.join)
         let progress = Monitor(Progress())
-        var threads: [OwnThread] = []
-        // Where no thread is to be had, fewer do.
-        for _ in 1..<max(1, min(Processors.count, tasks.count)) {
-            guard let thread = try? OwnThread("archive check", { work(tasks, progress) }) else { break }
-            threads.append(thread)
-        }
-        work(tasks, progress)
-        for thread in threads { thread.join() }
+        OwnThread.share("archive check", among: min(Processors.count, tasks.count)) { work(tasks, progress) }
         let (found, failure) = progress.read { ($0.findings, $0.failure) }
         if let failure { throw failure }
         let findings = Self.firsts(found + unchecked(inventory))
